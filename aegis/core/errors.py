@@ -1,0 +1,86 @@
+"""Every way in which AEGIS refuses to go on, one class per cause.
+
+A message says what was given, where, what is allowed, and what to do. ``exit_code`` is what the
+command line returns: 2 the user's input, 3 the machine lacks something, 4 the data cannot support
+what was asked, 5 a promise of ours was broken (please report).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AegisError(Exception):
+    """Base of all errors that AEGIS raises on purpose."""
+
+    exit_code = 2
+
+
+class UnknownNameError(AegisError):
+    """Raised when a name (suite, task, policy, layer, option) does not exist.
+
+    Args:
+        kind: What is named, for example ``"layer"``.
+        given: The name that was given.
+        allowed: The names that exist.
+        where: The file, key path or object that should have it.
+    """
+
+    def __init__(self, kind: str, given: object, allowed: Iterable[object], where: str) -> None:
+        names = [str(name) for name in allowed]
+        close = get_close_matches(str(given), names, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        super().__init__(f"Unknown {kind} '{given}' in {where}.{hint} Allowed: {', '.join(names)}.")
+
+
+class ConfigError(AegisError):
+    """Raised when a configuration cannot be what the user meant."""
+
+
+class EmbodimentError(AegisError):
+    """Raised when an embodiment is inconsistent."""
+
+
+class ShapeError(AegisError):
+    """Raised when an array has another shape or type than its contract says."""
+
+
+class NonFiniteError(AegisError):
+    """Raised when an action, image or state holds NaN or infinity where none may be."""
+
+
+class CheckpointError(AegisError):
+    """Raised when a checkpoint is missing, truncated, or of another architecture."""
+
+
+class AssetError(AegisError):
+    """Raised when an asset pack is missing or incomplete."""
+
+    exit_code = 3
+
+
+class MachineError(AegisError):
+    """Raised when the machine lacks a library, a device, disk space or memory."""
+
+    exit_code = 3
+
+
+class CalibrationError(AegisError):
+    """Raised when the data cannot support a fit or a calibration."""
+
+    exit_code = 4
+
+
+class PairingError(AegisError):
+    """Raised when arms of a unit differ before their first trigger."""
+
+    exit_code = 5
+
+
+class TraceError(AegisError):
+    """Raised when a recorded trace or run directory is damaged or of another version."""
+
+
+class StartStateError(AegisError):
+    """Raised when no admissible start state exists for an episode key."""

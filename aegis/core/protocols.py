@@ -1,0 +1,203 @@
+"""The seams: what a detector, a gate, a switch, a policy and a world must look like.
+
+Detectors, gates and switches are pure: state goes in and comes out, nothing is kept inside, so
+that a controller can be forked, replayed and compared. Policies and worlds do the I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+from aegis.core.types import (
+    Command,
+    Embodiment,
+    EpisodeKey,
+    Mode,
+    Observation,
+    PolicyId,
+    Proposal,
+    Score,
+    Verdict,
+)
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a gate or a switch may know besides the scores.
+
+    Attributes:
+        k: Tick [control steps].
+        horizon: Longest episode [control steps]; declared, never the realised length.
+        chunk: Chunks started so far in this episode, this one excluded.
+        mode: Who drives at this tick.
+        weak: Name of the weak policy.
+        strong: Name of the strong policy.
+        dwell: Chunks that the active policy has started since it took over.
+        fires: Hand-overs to the strong policy decided so far.
+    """
+
+    k: int
+    horizon: int
+    chunk: int
+    mode: Mode
+    weak: PolicyId
+    strong: PolicyId
+    dwell: int
+    fires: int
+
+
+class Detector(Protocol[S]):
+    """Turns what the weak policy was thinking into a risk score."""
+
+    name: str
+
+    def start(self, key: EpisodeKey) -> S:
+        """Returns the state at the start of an episode."""
+        ...
+
+    def update(self, state: S, proposal: Proposal | None, obs: Observation) -> tuple[S, Score]:
+        """Scores one proposal of the weak policy.
+
+        Called once per weak chunk, also while the strong policy drives (shadow). ``None`` means
+        that the proposal was asked for and did not come: score NaN.
+        """
+        ...
+
+
+class Gate(Protocol[S]):
+    """Decides whether to hand over control."""
+
+    needs_scores: bool
+    """Whether the weak policy must be asked, as a shadow, while the strong one drives."""
+
+    def start(self, key: EpisodeKey) -> S:
+        """Returns the state at the start of an episode."""
+        ...
+
+    def judge(self, state: S, scores: Sequence[Score], context: Context) -> tuple[S, Verdict]:
+        """Judges a chunk boundary. An empty ``scores`` when scores are needed counts as risk."""
+        ...
+
+
+class Switch(Protocol[S]):
+    """Turns verdicts into modes: dwell, hold, caps, hysteresis."""
+
+    def start(self, key: EpisodeKey) -> S:
+        """Returns the state at the start of an episode."""
+        ...
+
+    def transition(
+        self, state: S, verdict: Verdict, scores: Sequence[Score], context: Context
+    ) -> tuple[S, PolicyId]:
+        """Returns who drives from the next chunk boundary on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A request for one chunk.
+
+    Attributes:
+        key: The episode; addresses the policy's noise together with ``k``.
+        k: Tick of the observation.
+        obs: What the policy looks at.
+        salt: 0 for the paired noise; another number draws fresh noise at the same address
+            (placebo arms).
+    """
+
+    key: EpisodeKey
+    k: int
+    obs: Observation
+    salt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """What a policy needs and gives.
+
+    Attributes:
+        name: Who it is; stamped on its proposals.
+        digest: Hash of everything that its actions depend on (weights, settings).
+        cameras: Pictures that it looks at, name to (height, width); empty if it looks at none.
+        horizon: Rows of a proposal [control steps].
+        execute: Rows that are executed before it is asked again [control steps].
+        taps: Layers whose activations it reports, name to width.
+        privileged: Whether it reads simulator truth; such a policy cannot drive a robot.
+    """
+
+    name: PolicyId
+    digest: str
+    cameras: Mapping[str, tuple[int, int]]
+    horizon: int
+    execute: int
+    taps: Mapping[str, int]
+    privileged: bool = False
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Proposes chunks for a batch of episodes; a row never depends on its companions."""
+
+    @property
+    def spec(self) -> PolicySpec:
+        """What the policy needs and gives."""
+        ...
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
+        """Returns one proposal per query, in order.
+
+        Raises:
+            ShapeError: If an observation is not what the spec says.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees devices, files and connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the world says after a command. ``done`` ends the episode, with or without success."""
+
+    success: bool
+    done: bool
+
+
+@runtime_checkable
+class World(Protocol):
+    """A simulator or a robot. Commands and queries are separate, so looking costs only when used."""
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Longest episode [control steps]."""
+        ...
+
+    def begin(self, key: EpisodeKey) -> None:
+        """Puts the world into the start state of an episode."""
+        ...
+
+    def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
+        """Senses; renders just the given cameras, name to (height, width)."""
+        ...
+
+    def apply(self, command: Command) -> Outcome:
+        """Executes a command for one control period."""
+        ...
+
+    def digest(self) -> str:
+        """Returns a hash of the full physical state; equal digests mean bit-identical worlds."""
+        ...
+
+    def close(self) -> None:
+        """Frees renderers and connections."""
+        ...

@@ -1,0 +1,1 @@
+"""policies/nano_vla"""
