@@ -1,1 +1,1 @@
-"""aegis"""
+"""Room `aegis`; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""envs"""
+"""Room `envs`; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""policies"""
+"""Room `policies`; see docs/architecture.md."""

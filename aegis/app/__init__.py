@@ -1,1 +1,1 @@
-"""aegis/app"""
+"""Room `aegis/app`; see docs/architecture.md."""

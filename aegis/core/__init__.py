@@ -1,1 +1,1 @@
-"""aegis/core"""
+"""Room `aegis/core`; see docs/architecture.md."""

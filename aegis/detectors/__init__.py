@@ -1,1 +1,1 @@
-"""aegis/detectors"""
+"""Room `aegis/detectors`; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""aegis/gates"""
+"""Room `aegis/gates`; see docs/architecture.md."""

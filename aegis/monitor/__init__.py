@@ -1,1 +1,1 @@
-"""aegis/monitor"""
+"""Room `aegis/monitor`; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""aegis/run"""
+"""Room `aegis/run`; see docs/architecture.md."""

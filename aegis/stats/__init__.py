@@ -1,1 +1,1 @@
-"""aegis/stats"""
+"""Room `aegis/stats`; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""envs/libero"""
+"""Room `envs/libero`; see docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""policies/nano_vla"""
+"""Room `policies/nano_vla`; see docs/architecture.md."""
