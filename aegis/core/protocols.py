@@ -36,7 +36,8 @@ class Context:
         mode: Who drives at this tick.
         weak: Name of the weak policy.
         strong: Name of the strong policy.
-        dwell: Chunks that the active policy has started since it took over.
+        dwell: Chunks that the active policy has started since it took over, this one included
+            (0 when a chunk is due but none came).
         fires: Hand-overs to the strong policy decided so far.
     """
 
@@ -53,7 +54,10 @@ class Context:
 class Detector(Protocol[S]):
     """Turns what the weak policy was thinking into a risk score."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of its score."""
+        ...
 
     def start(self, key: EpisodeKey) -> S:
         """Returns the state at the start of an episode."""
@@ -71,8 +75,10 @@ class Detector(Protocol[S]):
 class Gate(Protocol[S]):
     """Decides whether to hand over control."""
 
-    needs_scores: bool
-    """Whether the weak policy must be asked, as a shadow, while the strong one drives."""
+    @property
+    def needs_scores(self) -> bool:
+        """Whether the weak policy must be asked, as a shadow, while the strong one drives."""
+        ...
 
     def start(self, key: EpisodeKey) -> S:
         """Returns the state at the start of an episode."""
@@ -170,7 +176,7 @@ class Outcome:
 
 @runtime_checkable
 class World(Protocol):
-    """A simulator or a robot. Commands and queries are separate, so looking costs only when used."""
+    """A simulator or a robot. Commands and queries are separate: looking costs only when used."""
 
     @property
     def embodiment(self) -> Embodiment:
