@@ -1,0 +1,167 @@
+"""One control step of LIBERO's Panda: 25 physics substeps under operational-space control.
+
+Equal bit for bit to robosuite 1.4.0's ``env.step``, at a fraction of its cost: robosuite calls
+``mj_forward`` twice more per substep (it is idempotent), runs the controller in Python and
+updates every observable. Here the whole step is one compiled function that calls libmujoco.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import mujoco
+import numpy as np
+from numba import njit, types
+
+from aegis.core.types import F64
+from envs.libero.osc import KD, KP, operational_torques, orientation_error, set_goal
+
+SUBSTEPS = 25
+"""Physics steps per control step: 20 Hz control over 2 ms physics."""
+GRIPPER_SPEED = 0.01
+"""Change of the normalised finger command per substep."""
+ARM = 7
+"""Arm joints; they are the first in qpos, qvel and ctrl. The two fingers follow."""
+
+_library = next(Path(mujoco.__file__).parent.glob("libmujoco.so*"))
+llvm.load_library_permanently(str(_library))
+
+# Symbols instead of ctypes pointers: numba can then cache the compiled step on disk.
+_mj_step1 = types.ExternalFunction("mj_step1", types.void(types.intp, types.intp))
+_mj_step2 = types.ExternalFunction("mj_step2", types.void(types.intp, types.intp))
+_mj_jac_site = types.ExternalFunction(
+    "mj_jacSite",
+    types.void(types.intp, types.intp, types.intp, types.intp, types.intc),
+)
+_mj_full_m = types.ExternalFunction("mj_fullM", types.void(types.intp, types.intp, types.intp))
+
+
+@njit(cache=True, nogil=True)
+def _control_step(
+    m: int,
+    d: int,
+    site: int,
+    action: F64,
+    qpos: F64,
+    qvel: F64,
+    ctrl: F64,
+    inertia: F64,
+    bias: F64,
+    site_pos: F64,
+    site_mat: F64,
+    limits: F64,
+    goal_pos: F64,
+    goal_mat: F64,
+    posture: F64,
+    fingers: F64,
+) -> None:
+    nv = qvel.shape[0]
+    full_pos = np.zeros((3, nv))
+    full_ori = np.zeros((3, nv))
+    full_mass = np.zeros((nv, nv))
+    # Fortran order: what fancy indexing yields in robosuite, and BLAS rounds differently by layout.
+    jac_pos = np.zeros((ARM, 3)).T
+    jac_ori = np.zeros((ARM, 3)).T
+    jac = np.zeros((ARM, 6)).T
+    mass = np.zeros((ARM, ARM)).T
+    for substep in range(SUBSTEPS):
+        _mj_step1(m, d)
+        _mj_jac_site(m, d, full_pos.ctypes.data, full_ori.ctypes.data, site)
+        _mj_full_m(m, full_mass.ctypes.data, inertia.ctypes.data)
+        ee_pos = site_pos[site].copy()
+        ee_mat = site_mat[site].copy().reshape((3, 3))
+        if substep == 0:
+            set_goal(action, ee_pos, ee_mat, goal_pos, goal_mat)
+        for j in range(ARM):
+            for i in range(3):
+                jac_pos[i, j] = full_pos[i, j]
+                jac_ori[i, j] = full_ori[i, j]
+                jac[i, j] = full_pos[i, j]
+                jac[i + 3, j] = full_ori[i, j]
+            for i in range(ARM):
+                mass[i, j] = full_mass[i, j]
+        velocity = np.dot(full_pos, qvel)
+        spin = np.dot(full_ori, qvel)
+        force = (goal_pos - ee_pos) * KP + -velocity * KD
+        torque = orientation_error(goal_mat, ee_mat) * KP + -spin * KD
+        torques = operational_torques(
+            mass, jac_pos, jac_ori, jac, force, torque, bias[:ARM], posture, qpos[:ARM], qvel[:ARM]
+        )
+        for j in range(ARM):
+            ctrl[j] = min(max(torques[j], limits[j, 0]), limits[j, 1])
+        for f in range(2):
+            step = GRIPPER_SPEED * np.sign(action[6])
+            moved = fingers[f] - step if f == 0 else fingers[f] + step
+            fingers[f] = min(max(moved, -1.0), 1.0)
+            low, high = limits[ARM + f, 0], limits[ARM + f, 1]
+            ctrl[ARM + f] = 0.5 * (high + low) + 0.5 * (high - low) * fingers[f]
+        _mj_step2(m, d)
+
+
+class Stepper:
+    """Steps one simulation; keeps the controller's own state beside MuJoCo's.
+
+    Args:
+        model: A LIBERO scene whose first nine joints and actuators are the Panda's.
+        data: Its state, stepped in place.
+    """
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        self._model, self._data = model, data
+        self._site = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, "gripper0_grip_site")
+        self._limits = np.ascontiguousarray(model.actuator_ctrlrange, dtype=np.float64)
+        self._goal_pos = np.zeros(3)
+        self._goal_mat = np.eye(3)
+        self._posture = np.zeros(ARM)
+        self._fingers = np.zeros(2)
+
+    def reset(self) -> None:
+        """Sets the goal to where the arm is now, and the finger filter to half open.
+
+        The model's kinematics must be current (``mj_forward``).
+        """
+        self._goal_pos[:] = self._data.site_xpos[self._site]
+        self._goal_mat[:] = self._data.site_xmat[self._site].reshape(3, 3)
+        self._posture[:] = self._data.qpos[:ARM]
+        self._fingers[:] = 0.0
+
+    def step(self, action: F64) -> None:
+        """Advances the simulation by one control period, 50 ms.
+
+        Args:
+            action: Six pose deltas and the gripper (+1 closes), each in [-1, 1]. Shape (7,).
+        """
+        d = self._data
+        _control_step(
+            self._model._address,
+            d._address,
+            self._site,
+            action,
+            d.qpos,
+            d.qvel,
+            d.ctrl,
+            d.qM,
+            d.qfrc_bias,
+            d.site_xpos,
+            d.site_xmat,
+            self._limits,
+            self._goal_pos,
+            self._goal_mat,
+            self._posture,
+            self._fingers,
+        )
+
+    @property
+    def state(self) -> F64:
+        """The controller's state: goal position and orientation, posture, fingers. Shape (21,)."""
+        return np.concatenate(
+            (self._goal_pos, self._goal_mat.ravel(), self._posture, self._fingers)
+        )
+
+    @state.setter
+    def state(self, value: F64) -> None:
+        self._goal_pos[:] = value[:3]
+        self._goal_mat[:] = value[3:12].reshape(3, 3)
+        self._posture[:] = value[12:19]
+        self._fingers[:] = value[19:21]
