@@ -1,0 +1,56 @@
+"""The published rule: hand over when the calibrated risk threshold is passed, after a guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from aegis.core.protocols import Context
+from aegis.core.types import EpisodeKey, Level, Score, Verdict
+from aegis.gates.limits import Limits, check_finite, worst
+
+
+@dataclass(frozen=True, slots=True)
+class ConformalGate:
+    """Fires when the worst score exceeds a split-conformal threshold (arXiv 2606.06660).
+
+    It fires only while the weak policy drives, at ``k >= guard_fraction * horizon``, with fewer
+    than ``ceil(fires_fraction * horizon)`` fires so far. NaN, or no score at all, counts as above
+    the threshold.
+
+    Attributes:
+        threshold: Scores above it fire; from calibration, hence no default.
+        guard_fraction: Share of the horizon without fires.
+        fires_fraction: Cap on fires as a share of the horizon.
+
+    Raises:
+        ConfigError: If the threshold is not finite or a fraction lies outside [0, 1].
+    """
+
+    threshold: float
+    guard_fraction: float = 0.20
+    fires_fraction: float = 0.05
+    needs_scores: bool = True
+
+    def __post_init__(self) -> None:
+        check_finite("threshold", self.threshold)
+        self._limits()
+
+    def start(self, key: EpisodeKey) -> None:
+        """Returns the state at the start of an episode: none."""
+
+    def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
+        """Judges a chunk boundary."""
+        refusal = self._limits().refusal(context)
+        if refusal is not None:
+            return None, refusal
+        risk = worst(scores)
+        if isnan(risk):
+            return None, Verdict(Level.ESCALATE, "risk unknown")
+        if risk > self.threshold:
+            return None, Verdict(Level.ESCALATE, f"risk {risk:.3f} > {self.threshold:.3f}")
+        return None, Verdict(Level.STAY, "risk low")
+
+    def _limits(self) -> Limits:
+        return Limits(self.guard_fraction, self.fires_fraction)

@@ -1,0 +1,76 @@
+"""When a gate may fire at all, and how bad the worst score is: shared by the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite, isnan, nan
+
+from aegis.core.errors import ConfigError
+from aegis.core.protocols import Context
+from aegis.core.types import Level, Score, Verdict
+
+_SLACK = 1e-9
+"""Keeps 0.07 * 100 = 7.000000000000001 from counting as more than 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A guard at the start of the episode and a cap on hand-overs.
+
+    Attributes:
+        guard_fraction: No fire before this share of the horizon.
+        fires_fraction: At most ``ceil(fires_fraction * horizon)`` fires in an episode.
+
+    Raises:
+        ConfigError: If a fraction lies outside [0, 1].
+    """
+
+    guard_fraction: float
+    fires_fraction: float
+
+    def __post_init__(self) -> None:
+        for name in ("guard_fraction", "fires_fraction"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ConfigError(f"{name} must lie in [0, 1]. Got: {value}.")
+
+    def refusal(self, context: Context) -> Verdict | None:
+        """Returns the verdict to stay when no fire is allowed here, else None."""
+        if context.mode.active != context.weak:
+            return Verdict(Level.STAY, "strong drives")
+        if context.k < self.guard_fraction * context.horizon - _SLACK:
+            return Verdict(Level.STAY, "guard")
+        if context.fires >= self.cap(context.horizon):
+            return Verdict(Level.STAY, "cap")
+        return None
+
+    def cap(self, horizon: int) -> int:
+        """Returns the largest number of fires in an episode."""
+        return ceil(self.fires_fraction * horizon - _SLACK)
+
+
+def worst(scores: Sequence[Score]) -> float:
+    """Returns the highest score; NaN when one is NaN or there is none."""
+    values = [score.value for score in scores]
+    return nan if not values or any(map(isnan, values)) else max(values)
+
+
+def check_holds(holds: Sequence[int]) -> None:
+    """Refuses hold lengths that are not at least one chunk.
+
+    Raises:
+        ConfigError: If there is none, or one is below 1.
+    """
+    if not holds or min(holds) < 1:
+        raise ConfigError(f"holds must be at least one number >= 1 [chunks]. Got: {holds}.")
+
+
+def check_finite(name: str, value: float) -> None:
+    """Refuses NaN and infinity.
+
+    Raises:
+        ConfigError: If the value is not finite.
+    """
+    if not isfinite(value):
+        raise ConfigError(f"{name} must be finite. Got: {value}.")
