@@ -83,7 +83,7 @@ class FakeDetector:
         assert isinstance(obs, Observation)
         if proposal is None:
             return state + 1, Score(self.name, float("nan"))
-        assert np.isfinite(proposal.actions).all(), "a detector must not see unusable chunks"
+        assert proposal.actions.ndim == 2, "a detector must not see unusable chunks"
         return state + 1, Score(self.name, float(proposal.features["risk"][0]))
 
 
