@@ -1,0 +1,74 @@
+"""How well a score ranks failures above successes: AUROC, pooled and within groups."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from aegis.core.errors import ShapeError
+from aegis.core.types import F64
+
+
+def auroc(scores: F64, positive: NDArray[np.bool_]) -> float:
+    """Returns P(score of a positive > score of a negative), ties counted half.
+
+    This is the Mann-Whitney statistic over the number of pairs. NaN scores count as infinitely
+    high: unknown is risk.
+
+    Args:
+        scores: Higher means more likely positive. Shape (n,).
+        positive: Whether each unit is positive. Shape (n,).
+
+    Returns:
+        A number in [0, 1]; NaN when one class is empty.
+
+    Raises:
+        ShapeError: If the shapes differ.
+    """
+    values, labels = _vectors(scores, positive)
+    n1 = int(labels.sum())
+    n0 = len(labels) - n1
+    if n1 == 0 or n0 == 0:
+        return float("nan")
+    ranks = rankdata(np.where(np.isnan(values), np.inf, values))
+    return float((ranks[labels].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+
+
+def auroc_within(scores: F64, positive: NDArray[np.bool_], group: NDArray[np.int64]) -> float:
+    """Returns AUROC over the pairs that share a group: differences between groups do not count.
+
+    It is the average of the groups' AUROCs, weighted by their number of (positive, negative)
+    pairs; groups with one class have none.
+
+    Args:
+        scores: Higher means more likely positive. Shape (n,).
+        positive: Whether each unit is positive. Shape (n,).
+        group: Group, for example task, of each unit. Shape (n,).
+
+    Returns:
+        A number in [0, 1]; NaN when no group has both classes.
+
+    Raises:
+        ShapeError: If the shapes differ.
+    """
+    values, labels = _vectors(scores, positive)
+    groups = np.asarray(group)
+    if groups.shape != labels.shape:
+        raise ShapeError(f"group must have shape {labels.shape}. Got: {groups.shape}.")
+    total, weight = 0.0, 0
+    for name in np.unique(groups):
+        here = groups == name
+        n1 = int(labels[here].sum())
+        pairs = n1 * (int(here.sum()) - n1)
+        if pairs:
+            total += pairs * auroc(values[here], labels[here])
+            weight += pairs
+    return total / weight if weight else float("nan")
+
+
+def _vectors(scores: F64, positive: NDArray[np.bool_]) -> tuple[F64, NDArray[np.bool_]]:
+    values, labels = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    if values.ndim != 1 or values.shape != labels.shape:
+        raise ShapeError(f"Need two vectors alike. Got: {values.shape}, {labels.shape}.")
+    return values, labels

@@ -1,0 +1,148 @@
+"""Confidence intervals: for a rate, and by bootstrap for anything computed from units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, norm
+
+from aegis.core.errors import ShapeError
+from aegis.core.types import F64
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"[{self.low:.3f}, {self.high:.3f}]"
+
+
+def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Returns Wilson's score interval of a rate (Wilson 1927): short, good coverage on average.
+
+    Raises:
+        ShapeError: If the counts are impossible.
+    """
+    _check(successes, n)
+    if n == 0:
+        return Interval(0.0, 1.0)
+    z = float(norm.ppf(0.5 + level / 2))
+    rate = successes / n
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == n else centre + half
+    return Interval(low, high)
+
+
+def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Returns the exact interval of a rate (Clopper and Pearson 1934): covers at least ``level``.
+
+    Raises:
+        ShapeError: If the counts are impossible.
+    """
+    _check(successes, n)
+    tail = (1 - level) / 2
+    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, n - successes + 1))
+    high = 1.0 if successes == n else float(beta.ppf(1 - tail, successes + 1, n - successes))
+    return Interval(low, high)
+
+
+def paired_difference(
+    arm: NDArray[np.bool_],
+    reference: NDArray[np.bool_],
+    task: NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> Interval:
+    """Returns the BCa bootstrap interval of the paired difference in success rate.
+
+    Units are resampled within their task, so the tasks count as fixed (Efron 1987).
+
+    Args:
+        arm: Success per unit. Shape (n,).
+        reference: Success of the reference on the same units. Shape (n,).
+        task: Task of each unit. Shape (n,).
+        rng: Source of the resampling.
+        level: Confidence level.
+        draws: Number of resamples.
+
+    Raises:
+        ShapeError: If the shapes differ or there is no unit.
+    """
+    x = np.asarray(arm, np.float64) - np.asarray(reference, np.float64)
+    strata = np.asarray(task)
+    if x.ndim != 1 or x.shape != strata.shape or not len(x):
+        raise ShapeError(f"Need vectors over the same units. Got: {x.shape}, {strata.shape}.")
+    sums = np.zeros(draws)
+    for name in np.unique(strata):
+        part = x[strata == name]
+        sums += part[rng.integers(0, len(part), (draws, len(part)))].sum(axis=1)
+    jackknife = (x.sum() - x) / max(len(x) - 1, 1)
+    return bca(sums / len(x), float(x.mean()), jackknife, level=level)
+
+
+def bca(resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95) -> Interval:
+    """Returns the bias-corrected and accelerated interval from resampled statistics (Efron 1987).
+
+    Args:
+        resampled: The statistic on each resample. Shape (draws,).
+        estimate: The statistic on the data.
+        jackknife: The statistic without each unit in turn. Shape (n,).
+        level: Confidence level.
+    """
+    below = np.mean(resampled < estimate) + 0.5 * np.mean(resampled == estimate)
+    if not 0 < below < 1:
+        return percentile(resampled, level=level)
+    bias = norm.ppf(below)
+    d = jackknife.mean() - jackknife
+    spread = float((d**2).sum()) ** 1.5
+    speed = float((d**3).sum()) / (6 * spread) if spread > 0 else 0.0
+    z = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(resampled, norm.cdf(bias + z / (1 - speed * z)))
+    return Interval(float(low), float(high))
+
+
+def percentile(resampled: F64, *, level: float = 0.95) -> Interval:
+    """Returns the percentile interval from resampled statistics; NaN resamples are left out."""
+    known = resampled[np.isfinite(resampled)]
+    if not len(known):
+        return Interval(float("nan"), float("nan"))
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[np.int64]], float],
+    n: int,
+    rng: np.random.Generator,
+    *,
+    level: float = 0.95,
+    draws: int = 1000,
+) -> Interval:
+    """Returns the percentile interval of a statistic of n units.
+
+    Args:
+        statistic: Computes the statistic from unit numbers, shape (n,), drawn with replacement.
+        n: Number of units (episodes, never steps).
+        rng: Source of the resampling.
+        level: Confidence level.
+        draws: Number of resamples.
+    """
+    values = [statistic(rng.integers(0, n, n)) for _ in range(draws)]
+    return percentile(np.array(values), level=level)
+
+
+def _check(successes: int, n: int) -> None:
+    if not 0 <= successes <= n:
+        raise ShapeError(f"Need 0 <= successes <= n. Got: {successes} of {n}.")

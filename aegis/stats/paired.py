@@ -1,0 +1,92 @@
+"""Paired 0/1 outcomes of two arms on the same units, and the exact one-sided McNemar test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from aegis.core.errors import ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class PairedOutcome:
+    """The four cells of a paired comparison of an arm with a reference [units].
+
+    Attributes:
+        recovered: Units that only the arm solved.
+        disrupted: Units that only the reference solved.
+        both: Units that both solved.
+        neither: Units that neither solved.
+
+    Raises:
+        ShapeError: If a count is negative.
+    """
+
+    recovered: int
+    disrupted: int
+    both: int
+    neither: int
+
+    def __post_init__(self) -> None:
+        if min(self.recovered, self.disrupted, self.both, self.neither) < 0:
+            raise ShapeError(f"Counts must not be negative. Got: {self}.")
+
+    @classmethod
+    def of(cls, arm: NDArray[np.bool_], reference: NDArray[np.bool_]) -> PairedOutcome:
+        """Counts the cells from success per unit.
+
+        Args:
+            arm: Success of the arm. Shape (n,).
+            reference: Success of the reference on the same units, in the same order. Shape (n,).
+
+        Raises:
+            ShapeError: If the shapes differ.
+        """
+        x, y = np.asarray(arm, bool), np.asarray(reference, bool)
+        if x.ndim != 1 or x.shape != y.shape:
+            raise ShapeError(
+                f"Arms must be vectors over the same units. Got: {x.shape}, {y.shape}."
+            )
+        cells = (x & ~y, ~x & y, x & y, ~x & ~y)
+        return cls(*(int(cell.sum()) for cell in cells))
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return self.recovered + self.disrupted + self.both + self.neither
+
+    @property
+    def difference(self) -> float:
+        """Success rate of the arm minus that of the reference; NaN without units."""
+        n = self.units
+        return (self.recovered - self.disrupted) / n if n else float("nan")
+
+    @property
+    def recovered_rate(self) -> float:
+        """Share of the reference's failures that the arm solved; NaN if it had none."""
+        n = self.recovered + self.neither
+        return self.recovered / n if n else float("nan")
+
+    @property
+    def disrupted_rate(self) -> float:
+        """Share of the reference's successes that the arm lost; NaN if it had none."""
+        n = self.disrupted + self.both
+        return self.disrupted / n if n else float("nan")
+
+    def mcnemar(self) -> float:
+        """Returns the exact one-sided p-value of "the arm solves more" (McNemar 1947).
+
+        Under the null, each discordant unit favours either arm with probability one half, so
+        p = P(Binomial(b + c, 1/2) >= b). Tasks of different difficulty do not disturb this.
+        """
+        discordant = self.recovered + self.disrupted
+        return float(binom.sf(self.recovered - 1, discordant, 0.5)) if discordant else 1.0
+
+    def mid_p(self) -> float:
+        """Returns the mid-p variant, which counts the observed table half: less conservative."""
+        discordant = self.recovered + self.disrupted
+        here = float(binom.pmf(self.recovered, discordant, 0.5)) if discordant else 1.0
+        return self.mcnemar() - here / 2
