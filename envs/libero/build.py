@@ -1,0 +1,160 @@
+"""Builds a scene from hf-libero's problem class: the only code that runs LIBERO and robosuite."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import ConfigError
+from aegis.core.types import F64
+from envs.assets.robot import substitute_robot_meshes
+from envs.libero.library import import_envs, package_root
+from envs.libero.scene import Fixture, Movable, SceneMeta
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """A freshly built scene, before caching."""
+
+    model: mujoco.MjModel
+    meta: SceneMeta
+    official: F64
+
+
+def build_scene(suite: str, name: str, assets: Path) -> Built:
+    """Builds one task.
+
+    Args:
+        suite: Task suite.
+        name: LIBERO's name of the task.
+        assets: Folder in the layout of LIBERO's assets.
+
+    Raises:
+        ConfigError: If the task's goal is of a kind that is not supported.
+    """
+    problem = _instantiate(suite, name, assets)
+    xml = substitute_robot_meshes(problem.model.get_xml())
+    model = mujoco.MjModel.from_xml_string(xml)
+    meta = SceneMeta(
+        instruction=name.replace("_", " "),
+        movables=_movables(problem, model),
+        fixtures=_fixtures(problem, model),
+        goals=_goals(problem, name),
+    )
+    return Built(model, meta, _official_states(suite, name))
+
+
+def _instantiate(suite: str, name: str, assets: Path) -> Any:
+    envs = import_envs(assets)
+    import robosuite
+    from libero.libero.envs.bddl_utils import get_problem_info
+
+    bddl = str(package_root() / "bddl_files" / suite / f"{name}.bddl")
+    problem_class = envs.TASK_MAPPING[get_problem_info(bddl)["problem_name"]]
+    state = np.random.get_state()  # noqa: NPY002 - LIBERO draws from numpy's global generator
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return problem_class(
+                bddl,
+                robots=["Panda"],
+                controller_configs=robosuite.load_controller_config(
+                    default_controller="OSC_POSE"
+                ),
+                has_renderer=False,
+                has_offscreen_renderer=False,
+                use_camera_obs=False,
+                control_freq=20,
+                initialization_noise=None,
+                ignore_done=True,
+            )
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+
+
+def _movables(problem: Any, model: mujoco.MjModel) -> tuple[Movable, ...]:
+    supports = _supports(problem)
+    movables = []
+    for name, obj in problem.objects_dict.items():
+        support, inside = supports[name]
+        movables.append(
+            Movable(
+                name=name,
+                body=model.body(obj.root_body).id,
+                qpos=int(model.jnt_qposadr[model.joint(obj.joints[-1]).id]),
+                geoms=tuple(model.geom(geom).id for geom in obj.contact_geoms),
+                support=support,
+                inside=inside,
+            )
+        )
+    return tuple(movables)
+
+
+def _supports(problem: Any) -> dict[str, tuple[str, bool]]:
+    """Reads what stands on or in what from the BDDL's initial state."""
+    regions = problem.parsed_problem["regions"]
+    supports = {}
+    for predicate, *arguments in problem.parsed_problem["initial_state"]:
+        if predicate not in ("on", "in"):
+            continue
+        name, place = arguments
+        support = regions[place]["target"] if place in regions else place
+        supports[name] = ("table" if support == "main_table" else support, predicate == "in")
+    return supports
+
+
+def _fixtures(problem: Any, model: mujoco.MjModel) -> tuple[Fixture, ...]:
+    regions = problem.parsed_problem["regions"]
+    fixtures = []
+    for predicate, name, *place in problem.parsed_problem["initial_state"]:
+        if predicate != "on" or name not in problem.fixtures_dict:
+            continue
+        region = regions[place[0]]
+        x0, y0, x1, y1 = region["ranges"][0]
+        body = problem.sim.model.body_name2id(problem.fixtures_dict[name].root_body)
+        fixtures.append(
+            Fixture(
+                name=name,
+                body=body,
+                x=(x0, x1),
+                y=(y0, y1),
+                yaw=tuple(region["yaw_rotation"]),
+                z=float(problem.sim.model.body_pos[body][2]),
+            )
+        )
+    del model  # Unused: ids are the same in both compilations.
+    return tuple(fixtures)
+
+
+def _goals(problem: Any, name: str) -> tuple[tuple[str, str], ...]:
+    goals = []
+    for goal in problem.parsed_problem["goal_state"]:
+        if goal[0] != "on" or not all(part in problem.objects_dict for part in goal[1:]):
+            raise ConfigError(
+                f"Task '{name}' has the goal {goal}; only 'on' between two objects is supported."
+            )
+        goals.append((goal[1], goal[2]))
+    return tuple(goals)
+
+
+def _official_states(suite: str, name: str) -> F64:
+    """Reads LIBERO's initial states with torch's restricted unpickler, which runs no code."""
+    import numpy._core.multiarray as multiarray
+    import torch
+
+    path = package_root() / "init_files" / suite / f"{name}.pruned_init"
+    allowed: list[Any] = [
+        (multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
+        np.ndarray,
+        np.dtype,
+        np.dtypes.Float64DType,
+    ]
+    with torch.serialization.safe_globals(allowed):
+        states = torch.load(path, weights_only=True)
+    return np.asarray(states, dtype=np.float64)

@@ -1,0 +1,158 @@
+"""Start states: LIBERO's official ones, and wide ones jittered from the episode's address.
+
+``official``: the index-th of LIBERO's 50 states; fixture poses from LIBERO's own range.
+``wide``: an official state in which every group of objects that stand on each other, and every
+fixture with what stands on or in it, is moved by an independent uniform offset. Draws that put
+objects into collision, off the table or out of reach are rejected; so is a draw after whose
+settling something has fallen over or slid away (`admissible`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import StartStateError, UnknownNameError
+from aegis.core.seeds import episode_stream
+from aegis.core.types import F64, EpisodeKey
+from envs.libero.scene import Fixture, Scene
+
+FAMILIES = ("official", "wide")
+JITTER = 0.04
+"""Largest offset of a group of movable objects on each axis [m]."""
+STACKED_JITTER = 0.01
+"""Largest offset of an object relative to the object or fixture that carries it [m]."""
+FIXTURE_JITTER = 0.02
+"""Largest offset of a fixture from the middle of LIBERO's region on each axis [m]."""
+REACH = (0.35, 0.80)
+"""Smallest and largest distance of target and goal from the robot's base [m]."""
+TABLE = (-0.40, 0.34, -0.42, 0.42)
+"""Where objects may stand: x low, x high, y low, y high [m]."""
+ATTEMPTS = 200
+_PENETRATION = -0.002
+_CLEARANCE = 0.005
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Where everything stands when an episode begins, before settling.
+
+    Attributes:
+        qpos: Shape (nq,).
+        qvel: Shape (nv,).
+        body_pos: Fixture body id to position [m].
+        body_quat: Fixture body id to quaternion, wxyz.
+    """
+
+    qpos: F64
+    qvel: F64
+    body_pos: dict[int, F64]
+    body_quat: dict[int, F64]
+
+
+def draw_start(scene: Scene, key: EpisodeKey, attempt: int) -> Start:
+    """Draws the start state of an episode.
+
+    Args:
+        scene: The task.
+        key: The episode's address.
+        attempt: Number of draws for this episode that were rejected; part of the address.
+
+    Raises:
+        UnknownNameError: If ``key.start`` is not a family.
+        StartStateError: If the family has no such index.
+    """
+    if key.start not in FAMILIES:
+        raise UnknownNameError("start family", key.start, FAMILIES, "the LIBERO environment")
+    if key.index < 0 or (key.start == "official" and key.index >= len(scene.official)):
+        raise StartStateError(
+            f"Start '{key.start}' has no index {key.index} in {scene.instruction!r}; official "
+            f"starts go from 0 to {len(scene.official) - 1}, wide ones from 0 up."
+        )
+    rng = episode_stream(key, "start", attempt)
+    if key.start == "official":
+        return _official(scene, key.index, rng)
+    return _wide(scene, rng)
+
+
+def _official(scene: Scene, index: int, rng: np.random.Generator) -> Start:
+    qpos, qvel = _state(scene, index)
+    poses = {f.body: _fixture_pose(f, rng.uniform(size=3)) for f in scene.fixtures}
+    return Start(
+        qpos, qvel, {b: p for b, (p, _) in poses.items()}, {b: q for b, (_, q) in poses.items()}
+    )
+
+
+def _wide(scene: Scene, rng: np.random.Generator) -> Start:
+    qpos, qvel = _state(scene, int(rng.integers(len(scene.official))))
+    position: dict[int, F64] = {}
+    rotation: dict[int, F64] = {}
+    offset: dict[str, F64] = {"table": np.zeros(2)}
+    for fixture in scene.fixtures:
+        nominal, _ = _fixture_pose(fixture, np.full(3, 0.5))
+        pose, quat = _fixture_pose(fixture, np.array([0.5, 0.5, rng.uniform()]))
+        pose[:2] += rng.uniform(-FIXTURE_JITTER, FIXTURE_JITTER, size=2)
+        position[fixture.body], rotation[fixture.body] = pose, quat
+        offset[fixture.name] = (pose - nominal)[:2]
+    for movable in _supports_first(scene):
+        limit = JITTER if movable.support == "table" else STACKED_JITTER
+        offset[movable.name] = offset[movable.support] + rng.uniform(-limit, limit, size=2)
+        qpos[movable.qpos : movable.qpos + 2] += offset[movable.name]
+    return Start(qpos, qvel, position, rotation)
+
+
+def _supports_first(scene: Scene) -> list[object]:
+    done = {"table", *(f.name for f in scene.fixtures)}
+    ordered: list[object] = []
+    rest = list(scene.movables)
+    while rest:
+        ready = [m for m in rest if m.support in done]
+        ordered += ready
+        done |= {m.name for m in ready}
+        rest = [m for m in rest if m not in ready]
+    return ordered
+
+
+def _state(scene: Scene, index: int) -> tuple[F64, F64]:
+    nq = scene.model.nq
+    row = scene.official[index]
+    return row[1 : 1 + nq].copy(), row[1 + nq :].copy()
+
+
+def _fixture_pose(fixture: Fixture, u: F64) -> tuple[F64, F64]:
+    """Maps three uniform numbers to a pose in LIBERO's region."""
+    x, y, yaw = (
+        low + (high - low) * t for (low, high), t in zip((fixture.x, fixture.y, fixture.yaw), u)
+    )
+    quat = np.array([np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])
+    return np.array([x, y, fixture.z]), quat
+
+
+def collides(model: mujoco.MjModel, data: mujoco.MjData) -> bool:
+    """Returns whether anything penetrates anything by more than 2 mm."""
+    return bool((data.contact.dist < _PENETRATION).any())
+
+
+def admissible(scene: Scene, data: mujoco.MjData, start: Start) -> bool:
+    """Returns whether a settled state is a fair start.
+
+    Every object must still be upright and near where it was put (2 cm horizontally), on the table,
+    and the objects that the goal names must be within reach.
+    """
+    base = data.xpos[scene.model.body("robot0_base").id][:2]
+    named = {name for goal in scene.goals for name in goal}
+    for movable in scene.movables:
+        p = data.xpos[movable.body]
+        put = start.qpos[movable.qpos : movable.qpos + 2]
+        upright = data.xmat[movable.body][8] > 0.97
+        if not upright or np.hypot(*(p[:2] - put)) > 0.02:
+            return False
+        if movable.support == "table" and not (
+            TABLE[0] < p[0] < TABLE[1] and TABLE[2] < p[1] < TABLE[3]
+        ):
+            return False
+        if movable.name in named and not REACH[0] < np.hypot(*(p[:2] - base)) < REACH[1]:
+            return False
+    return True

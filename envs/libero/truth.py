@@ -1,0 +1,73 @@
+"""Simulator truth for scripted experts and logs; a policy on a robot never sees it."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from aegis.core.types import F64
+from envs.libero.scene import Scene
+
+_PADS = ("gripper0_finger1_pad_collision", "gripper0_finger2_pad_collision")
+
+
+class Truth:
+    """Reads the privileged part of an observation.
+
+    Args:
+        scene: The task.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        name, target = scene.goals[0]
+        self._object, self._target = scene.movable(name), scene.movable(target)
+        model = scene.model
+        self._site = model.site("gripper0_grip_site").id
+        self._geoms = np.zeros(model.ngeom, dtype=bool)
+        self._geoms[list(self._object.geoms)] = True
+        self._pads = [model.geom(pad).id for pad in _PADS]
+        self._drawer = (
+            model.site(f"{self._object.support}_top_region").id if self._object.inside else None
+        )
+        self._drawer_size = model.site_size[self._drawer] if self._drawer is not None else None
+
+    def read(self, data: mujoco.MjData) -> dict[str, F64]:
+        """Returns simulator truth by name, from current kinematics.
+
+        ``object_pos``, ``object_mat``, ``target_pos``: what to pick and where to put it [m], (3,),
+        (3, 3), (3,). ``ee_pos``, ``ee_mat``: grip site. ``fingers``: two positions [m] and two
+        velocities [m/s]. ``touch``: whether each finger pad touches the object, (2,).
+        ``drawer_axis``: horizontal unit vector along the drawer's width, (2,), NaN unless the object
+        lies in a drawer.
+        """
+        return {
+            "object_pos": data.xpos[self._object.body].copy(),
+            "object_mat": data.xmat[self._object.body].reshape(3, 3).copy(),
+            "target_pos": data.xpos[self._target.body].copy(),
+            "ee_pos": data.site_xpos[self._site].copy(),
+            "ee_mat": data.site_xmat[self._site].reshape(3, 3).copy(),
+            "fingers": np.concatenate((data.qpos[7:9], data.qvel[7:9])),
+            "touch": self._touch(data),
+            "drawer_axis": self._drawer_axis(data),
+        }
+
+    def _touch(self, data: mujoco.MjData) -> F64:
+        touch = np.zeros(2)
+        geom = data.contact.geom
+        for i, pad in enumerate(self._pads):
+            other = np.concatenate((geom[geom[:, 0] == pad, 1], geom[geom[:, 1] == pad, 0]))
+            touch[i] = self._geoms[other].any()
+        return touch
+
+    def _drawer_axis(self, data: mujoco.MjData) -> F64:
+        if self._drawer is None or self._drawer_size is None:
+            return np.full(2, np.nan)
+        frame = data.site_xmat[self._drawer].reshape(3, 3)
+        local = frame.T @ (data.xpos[self._object.body] - data.site_xpos[self._drawer])
+        if (np.abs(local) > self._drawer_size + 0.03).any():
+            return np.full(2, np.nan)
+        # The site's longest horizontal side is the drawer's width.
+        horizontal = [i for i in range(3) if abs(frame[2, i]) < 0.7]
+        widest = max(horizontal, key=lambda i: float(self._drawer_size[i]))
+        axis = frame[:2, widest]
+        return np.asarray(axis / np.linalg.norm(axis), dtype=np.float64)

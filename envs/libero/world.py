@@ -1,0 +1,267 @@
+"""LIBERO on MuJoCo as a world: real tasks, start states, goals; robosuite's Panda at 20 Hz."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import ConfigError, NonFiniteError, ShapeError, StartStateError
+from aegis.core.protocols import Outcome
+from aegis.core.types import (
+    F32,
+    F64,
+    ActionKind,
+    Command,
+    Embodiment,
+    EpisodeKey,
+    Observation,
+    Stop,
+)
+from envs.assets.resolve import resolve_assets
+from envs.libero.camera import render
+from envs.libero.goal import Goal
+from envs.libero.scene import Scene, load_scene
+from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
+from envs.libero.stepper import Stepper
+from envs.libero.truth import Truth
+
+SETTLE = 10
+"""Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
+PERIOD_NS = 50_000_000
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+def panda() -> Embodiment:
+    """Returns the arm that LIBERO uses: six pose deltas and a gripper, +1 closes."""
+    return Embodiment(
+        names=("x", "y", "z", "rx", "ry", "rz", "gripper"),
+        low=np.full(7, -1.0, np.float32),
+        high=np.full(7, 1.0, np.float32),
+        kind=ActionKind.DELTA,
+        dt=PERIOD_NS * 1e-9,
+        hold=np.array([0, 0, 0, 0, 0, 0, -1], np.float32),
+        sticky=(False,) * 6 + (True,),
+    )
+
+
+class LiberoWorld:
+    """The tasks of a LIBERO suite.
+
+    Args:
+        suite: Task suite; ``"libero_spatial"``.
+        assets: ``"builtin"``, ``"auto"``, ``"hub"`` or a folder; see docs/assets.md.
+        horizon: Longest episode [control steps]. LIBERO-Spatial is run at 220 (OpenVLA) or 280
+            (LeRobot).
+
+    Raises:
+        UnknownNameError: If the suite is not supported.
+        AssetError: If the assets are missing or incomplete.
+    """
+
+    def __init__(self, suite: str, assets: str, horizon: int) -> None:
+        if horizon < 1:
+            raise ConfigError(f"env.horizon must be at least 1 control step. Got: {horizon}.")
+        self._suite, self._horizon = suite, horizon
+        self._assets = resolve_assets(assets)
+        self._embodiment = panda()
+        self._sims: dict[int, _Simulation] = {}
+        self._sim: _Simulation | None = None
+        self._k = 0
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The Panda."""
+        return self._embodiment
+
+    @property
+    def horizon(self) -> int:
+        """Longest episode [control steps]."""
+        return self._horizon
+
+    @property
+    def assets_digest(self) -> str:
+        """Hash of the asset pack in use."""
+        return self._assets.digest
+
+    def scene(self, task: int) -> Scene:
+        """Returns a task's compiled scene, building it on first use.
+
+        Raises:
+            UnknownNameError: If the suite has no such task.
+        """
+        return load_scene(self._suite, task, self._assets.path, self._assets.digest)
+
+    def begin(self, key: EpisodeKey) -> None:
+        """Puts the task into the episode's start state and lets it settle.
+
+        Raises:
+            UnknownNameError: If the task or start family does not exist.
+            StartStateError: If no draw is admissible, or the index is out of range.
+        """
+        if key.suite != self._suite:
+            raise ConfigError(
+                f"The episode is of suite '{key.suite}', the environment of '{self._suite}'."
+            )
+        if key.task not in self._sims:
+            self._sims[key.task] = _Simulation(self.scene(key.task))
+        self._sim = self._sims[key.task]
+        self._sim.begin(key)
+        self._k = 0
+
+    def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
+        """Senses the current state; see `aegis.core.protocols.World`."""
+        sim = self._running()
+        sim.refresh()
+        return Observation(
+            stamp=self._k * PERIOD_NS,
+            proprio=sim.proprio(),
+            images=render(sim.scene, sim.model, sim.data, cameras) if cameras else {},
+            instruction=sim.scene.instruction,
+            privileged=sim.truth.read(sim.data),
+        )
+
+    def apply(self, command: Command) -> Outcome:
+        """Executes a command for 50 ms.
+
+        Raises:
+            ShapeError: If the action is not of shape (7,).
+            NonFiniteError: If the action holds NaN or infinity.
+        """
+        action = np.asarray(command.action, dtype=np.float64)
+        if action.shape != (7,):
+            raise ShapeError(f"An action of the Panda has shape (7,). Got: {action.shape}.")
+        if not np.isfinite(action).all():
+            raise NonFiniteError(f"An action must be finite. Got: {action}.")
+        sim = self._running()
+        sim.step(action)
+        self._k += 1
+        success = sim.goal.reached(sim.data)
+        stopped = isinstance(command, Stop)
+        return Outcome(success=success, done=success or stopped or self._k >= self._horizon)
+
+    def digest(self) -> str:
+        """Returns a hash of physics and controller state."""
+        return self._running().digest()
+
+    def snapshot(self) -> F64:
+        """Returns physics, controller and fixture state; `restore` goes on from it bit for bit."""
+        return self._running().snapshot()
+
+    def restore(self, snapshot: F64, k: int) -> None:
+        """Continues the current episode from a snapshot taken at tick ``k``."""
+        self._running().restore(snapshot)
+        self._k = k
+
+    def close(self) -> None:
+        """Frees the simulations; framebuffers are shared and freed at exit."""
+        self._sims.clear()
+        self._sim = None
+
+    def _running(self) -> _Simulation:
+        if self._sim is None:
+            raise StartStateError("No episode has begun: call begin(key) first.")
+        return self._sim
+
+
+class _Simulation:
+    """One task's model, state and controller."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.model = copy.copy(scene.model)  # fixture poses live in the model
+        self.data = mujoco.MjData(self.model)
+        self.stepper = Stepper(self.model, self.data)
+        self.goal = Goal(scene)
+        self.truth = Truth(scene)
+        self._hand = self.model.body("robot0_right_hand").id
+        self._site = self.model.site("gripper0_grip_site").id
+        self._stale = False
+
+    def begin(self, key: EpisodeKey) -> None:
+        for attempt in range(ATTEMPTS):
+            start = draw_start(self.scene, key, attempt)
+            self._place(start)
+            if key.start == "official":
+                self._settle()
+                return
+            if collides(self.model, self.data):
+                continue
+            self._settle()
+            self.refresh()
+            if admissible(self.scene, self.data, start) and not self.goal.reached(self.data):
+                return
+        raise StartStateError(f"No admissible start state in {ATTEMPTS} draws for {key}.")
+
+    def _place(self, start: Start) -> None:
+        mujoco.mj_resetData(self.model, self.data)
+        for body, pose in start.body_pos.items():
+            self.model.body_pos[body] = pose
+            self.model.body_quat[body] = start.body_quat[body]
+        self.data.qpos[:] = start.qpos
+        self.data.qvel[:] = start.qvel
+        mujoco.mj_forward(self.model, self.data)
+        self.stepper.reset()
+
+    def _settle(self) -> None:
+        still = np.array([0, 0, 0, 0, 0, 0, -1.0])
+        for _ in range(SETTLE):
+            self.step(still)
+
+    def step(self, action: F64) -> None:
+        self.stepper.step(action)
+        self._stale = True
+
+    def refresh(self) -> None:
+        """Brings positions of bodies, sites and cameras up to date with qpos.
+
+        After a step they lag by one substep. The next step recomputes them anyway, so that
+        looking does not change the course of the simulation.
+        """
+        if self._stale:
+            mujoco.mj_kinematics(self.model, self.data)
+            mujoco.mj_camlight(self.model, self.data)
+            self._stale = False
+
+    def proprio(self) -> F32:
+        """Returns position [m], axis-angle [rad] and fingers [m], as openpi reads them. Shape (8,)."""
+        axis_angle = _axis_angle(self.data.xquat[self._hand])
+        return np.concatenate(
+            (self.data.site_xpos[self._site], axis_angle, self.data.qpos[7:9])
+        ).astype(np.float32)
+
+    def snapshot(self) -> F64:
+        state = np.empty(mujoco.mj_stateSize(self.model, _STATE))
+        mujoco.mj_getState(self.model, self.data, state, _STATE)
+        bodies = [f.body for f in self.scene.fixtures]
+        poses = (self.model.body_pos[bodies].ravel(), self.model.body_quat[bodies].ravel())
+        return np.concatenate((state, self.stepper.state, *poses))
+
+    def restore(self, snapshot: F64) -> None:
+        bodies = [f.body for f in self.scene.fixtures]
+        sizes = (mujoco.mj_stateSize(self.model, _STATE), 21, 3 * len(bodies), 4 * len(bodies))
+        if snapshot.shape != (sum(sizes),):
+            raise ShapeError(
+                f"A snapshot of this scene has shape ({sum(sizes)},). Got: {snapshot.shape}."
+            )
+        state, controller, pos, quat = np.split(snapshot, np.cumsum(sizes)[:-1])
+        mujoco.mj_setState(self.model, self.data, state, _STATE)
+        self.stepper.state = controller
+        self.model.body_pos[bodies] = pos.reshape(-1, 3)
+        self.model.body_quat[bodies] = quat.reshape(-1, 4)
+        self._stale = True
+
+    def digest(self) -> str:
+        return hashlib.blake2b(self.snapshot().tobytes(), digest_size=8).hexdigest()
+
+
+def _axis_angle(quat: F64) -> F64:
+    """Returns the axis-angle of a quaternion (wxyz), in robosuite's convention: angle in [0, 2 pi)."""
+    w = min(max(float(quat[0]), -1.0), 1.0)
+    den = np.sqrt(1.0 - w * w)
+    if den < 1e-9:
+        return np.zeros(3)
+    return np.asarray(quat[1:] * 2.0 * np.arccos(w) / den, dtype=np.float64)
