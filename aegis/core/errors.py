@@ -84,3 +84,15 @@ class TraceError(AegisError):
 
 class StartStateError(AegisError):
     """Raised when no admissible start state exists for an episode key."""
+
+
+class EpisodeError(AegisError):
+    """Raised when an episode died of an error that nobody raised on purpose; its text follows."""
+
+    exit_code = 5
+
+
+class InterruptedRunError(AegisError):
+    """Raised when the user stopped a run; what was finished is on disk and is not repeated."""
+
+    exit_code = 130

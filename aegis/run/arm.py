@@ -1,0 +1,41 @@
+"""An arm: one way of driving the same episodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aegis.core.controller import Controller
+from aegis.core.errors import ConfigError
+from aegis.core.types import PolicyId
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of driving.
+
+    Attributes:
+        name: Goes into file names and tables: letters, digits, ``_`` and ``.``.
+        controller: Who decides.
+        salt: Policy to noise salt; policies that are missing use 0, the noise that arms share.
+        log_features: Whether activations are written down.
+        threshold: What the monitor draws the risk against; NaN if the arm has none.
+    """
+
+    name: str
+    controller: Controller
+    salt: Mapping[PolicyId, int] = field(default_factory=dict)
+    log_features: bool = False
+    threshold: float = float("nan")
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_.]+", self.name):
+            raise ConfigError(
+                f"An arm's name is made of letters, digits, '_' and '.'. Got: '{self.name}'."
+            )
+
+    def driver(self, policy: PolicyId) -> tuple[PolicyId, int, int]:
+        """Returns what a policy's actions depend on; equal drivers must act alike in all arms."""
+        execute = self.controller.execute.get(policy, 0)
+        return policy, self.salt.get(policy, 0), execute

@@ -1,0 +1,233 @@
+"""Rows: what is written down about an episode and its steps, and the tables they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from aegis.core.types import F32, EpisodeKey, PolicyId
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """One episode of one arm.
+
+    Attributes:
+        root, suite, task, start, index: The episode's key.
+        arm: Name of the arm.
+        instruction: What the robot was told.
+        success: Whether the goal was reached.
+        stop: Why it ended: ``success``, ``horizon``, ``world`` or the reason of a Stop.
+        steps: Commands executed [control steps].
+        strong_steps: Steps with the strong policy in charge [control steps].
+        weak_steps: All other steps [control steps].
+        fires: Hand-overs to the strong policy decided.
+        first_fire_k: Tick of the first of them, or None.
+        handover_k: First tick driven by another than the arm's first policy, or None.
+        holds: Length of each stint of the strong policy [chunks].
+        asks: Policy and number of queries, by name.
+        digest: Hash of all states, drivers and actions.
+        final: Hash of the last state.
+    """
+
+    root: int
+    suite: str
+    task: int
+    start: str
+    index: int
+    arm: str
+    instruction: str
+    success: bool
+    stop: str
+    steps: int
+    strong_steps: int
+    weak_steps: int
+    fires: int
+    first_fire_k: int | None
+    handover_k: int | None
+    holds: tuple[int, ...]
+    asks: tuple[tuple[PolicyId, int], ...]
+    digest: str
+    final: str
+
+    @property
+    def key(self) -> EpisodeKey:
+        """The unit that was played."""
+        return EpisodeKey(self.root, self.suite, self.task, self.start, self.index)
+
+    @property
+    def duty(self) -> float:
+        """Share of steps with the strong policy in charge."""
+        return self.strong_steps / self.steps if self.steps else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepRow:
+    """One control step: all that the decision was made from, and the decision.
+
+    Attributes:
+        k: Tick.
+        active: Who drives.
+        since_k: Since when.
+        next: Who drives from the next chunk boundary on.
+        boundary: Whether a chunk started here.
+        dwell: Chunks that the driver has started since it took over, this one included.
+        command: ``act``, ``hold`` or ``stop``.
+        action: What was executed. Shape (a,).
+        command_reason: Why not ``act``; empty if it is.
+        risk: First detector's score; None if none arrived, NaN if unknown.
+        scores: Detector and score.
+        level: The gate's verdict: ``STAY``, ``ESCALATE`` or ``HALT``.
+        reason: The gate's words.
+        hold: Chunks that the gate orders, or None.
+        fires: Hand-overs decided so far.
+        asked: Who was queried for this tick.
+        proprio: Shape (p,).
+        truth: Simulator truth by name, as far as the plan asks for it.
+        digest: Hash of the state before the command.
+    """
+
+    k: int
+    active: PolicyId
+    since_k: int
+    next: PolicyId
+    boundary: bool
+    dwell: int
+    command: str
+    action: F32
+    command_reason: str
+    risk: float | None
+    scores: tuple[tuple[str, float], ...]
+    level: str
+    reason: str
+    hold: int | None
+    fires: int
+    asked: tuple[PolicyId, ...]
+    proprio: F32
+    truth: tuple[tuple[str, list[float]], ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureRow:
+    """One pooled activation. Shape of ``vector``: (f,)."""
+
+    k: int
+    policy: PolicyId
+    layer: str
+    vector: F32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Episode:
+    """All rows of one finished episode."""
+
+    row: EpisodeRow
+    steps: tuple[StepRow, ...]
+    features: tuple[FeatureRow, ...]
+
+
+_KEY = [("task", pa.int32()), ("start", pa.string()), ("index", pa.int64()), ("arm", pa.string())]
+EPISODES = pa.schema(
+    [
+        ("root", pa.int64()),
+        ("suite", pa.string()),
+        *_KEY,
+        ("instruction", pa.string()),
+        ("success", pa.bool_()),
+        ("stop", pa.string()),
+        *((name, pa.int32()) for name in ("steps", "strong_steps", "weak_steps", "fires")),
+        ("first_fire_k", pa.int32()),
+        ("handover_k", pa.int32()),
+        ("holds", pa.list_(pa.int32())),
+        ("asks", pa.map_(pa.string(), pa.int32())),
+        ("digest", pa.string()),
+        ("final", pa.string()),
+    ]
+)
+STEPS = pa.schema(
+    [
+        *_KEY,
+        ("k", pa.int32()),
+        ("active", pa.string()),
+        ("since_k", pa.int32()),
+        ("next", pa.string()),
+        ("boundary", pa.bool_()),
+        ("dwell", pa.int32()),
+        ("command", pa.string()),
+        ("action", pa.list_(pa.float32())),
+        ("command_reason", pa.string()),
+        ("risk", pa.float64()),
+        ("scores", pa.map_(pa.string(), pa.float64())),
+        ("level", pa.string()),
+        ("reason", pa.string()),
+        ("hold", pa.int32()),
+        ("fires", pa.int32()),
+        ("asked", pa.list_(pa.string())),
+        ("proprio", pa.list_(pa.float32())),
+        ("truth", pa.map_(pa.string(), pa.list_(pa.float64()))),
+        ("digest", pa.string()),
+    ]
+)
+FEATURES = pa.schema(
+    [
+        *_KEY,
+        ("k", pa.int32()),
+        ("policy", pa.string()),
+        ("layer", pa.string()),
+        ("vector", pa.list_(pa.float32())),
+    ]
+)
+
+
+def episode_table(rows: Sequence[EpisodeRow]) -> pa.Table:
+    """Returns the table of episodes; schema ``EPISODES``."""
+    return _table(rows, EPISODES, {})
+
+
+def step_table(episode: Episode) -> pa.Table:
+    """Returns the table of an episode's steps; schema ``STEPS``."""
+    return _table(episode.steps, STEPS, _key_columns(episode))
+
+
+def feature_table(episode: Episode) -> pa.Table:
+    """Returns the table of an episode's activations; schema ``FEATURES``."""
+    return _table(episode.features, FEATURES, _key_columns(episode))
+
+
+def episode_rows(table: pa.Table) -> tuple[EpisodeRow, ...]:
+    """Returns the rows of a table of episodes."""
+    return tuple(episode_row(row) for row in table.to_pylist())
+
+
+def episode_row(record: Mapping[str, Any]) -> EpisodeRow:
+    """Returns a row from its fields, as a table or JSON gives them."""
+    values = {field.name: record[field.name] for field in fields(EpisodeRow)}
+    values["holds"] = tuple(record["holds"])
+    values["asks"] = tuple((name, count) for name, count in record["asks"])
+    return EpisodeRow(**values)
+
+
+def _key_columns(episode: Episode) -> dict[str, object]:
+    row = episode.row
+    return {"task": row.task, "start": row.start, "index": row.index, "arm": row.arm}
+
+
+def _table(rows: Sequence[object], schema: pa.Schema, fixed: Mapping[str, object]) -> pa.Table:
+    columns = []
+    for column in schema:
+        if column.name in fixed:
+            values: list[object] = [fixed[column.name]] * len(rows)
+        else:
+            values = [_plain(getattr(row, column.name)) for row in rows]
+        # from_pandas=False: NaN (unknown) must stay distinct from null (nothing arrived).
+        columns.append(pa.array(values, type=column.type, from_pandas=False))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _plain(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value

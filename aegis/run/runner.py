@@ -1,0 +1,348 @@
+"""Runner: plays all arms on all units. Simulators in worker processes, each policy once, here.
+
+Queries of all episodes in flight are answered in batches. A result depends on its episode's key
+and arm alone, so neither order, batches, workers nor interruptions can be seen in the tables.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from aegis.core.errors import (
+    AegisError,
+    ConfigError,
+    EpisodeError,
+    InterruptedRunError,
+    MachineError,
+    ShapeError,
+    UnknownNameError,
+)
+from aegis.core.protocols import Policy, Query, World
+from aegis.core.types import EpisodeKey, PolicyId
+from aegis.run import pairing
+from aegis.run.arm import Arm
+from aegis.run.episode import Eyes
+from aegis.run.pool import Pool
+from aegis.run.sink import Progress, Sink
+from aegis.run.store import RunTables, Store
+from aegis.run.wire import (
+    Answers,
+    Asked,
+    Done,
+    Failed,
+    FromWorker,
+    PackedProposal,
+    Play,
+    pack_proposal,
+    unpack_observation,
+)
+from aegis.run.worker import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An experiment.
+
+    Attributes:
+        units: Start states; every arm plays all of them.
+        arms: Ways of driving.
+        config: Resolved configuration, for people; written to ``config.yaml``.
+        identity: What results depend on besides units, arms' names and policies: digests of
+            settings, probe and assets, by name. A run folder with another identity is refused.
+        notes: Versions and such; written down only.
+        truth: Names of simulator truth to write down.
+        retries: How often the work of a crashed worker is tried again.
+    """
+
+    units: tuple[EpisodeKey, ...]
+    arms: tuple[Arm, ...]
+    config: str
+    identity: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    truth: tuple[str, ...] = ()
+    retries: int = 2
+
+    def __post_init__(self) -> None:
+        names = [arm.name for arm in self.arms]
+        if not names or len(set(names)) != len(names):
+            raise ConfigError(f"A plan needs arms with different names. Got: {names}.")
+        if not self.units or len(set(self.units)) != len(self.units):
+            raise ConfigError(f"A plan needs distinct units. Got: {len(self.units)}, some twice.")
+        if len({(key.root, key.suite) for key in self.units}) != 1:
+            raise ConfigError("All units of a plan must have the same root seed and suite.")
+
+
+def run(
+    plan: Plan,
+    policies: Mapping[PolicyId, Policy],
+    world: Callable[[], World],
+    out: Path,
+    sink: Sink,
+    workers: int,
+    slots: int,
+) -> RunTables:
+    """Runs a plan, or what is left of it.
+
+    Args:
+        plan: What to play.
+        policies: The policies, by the names that the arms use. A proposal must depend on its
+            query alone.
+        world: Builds a world; must pickle, as ``functools.partial`` of a class does.
+        out: Run folder; one that exists is resumed.
+        sink: Who is told.
+        workers: Simulator processes.
+        slots: Episodes that each of them keeps in flight.
+
+    Raises:
+        ConfigError: If the folder holds another experiment, or workers or slots are below 1.
+        InterruptedRunError: After Ctrl-C, with all finished episodes on disk.
+        PairingError: If arms differ before their first hand-over.
+        MachineError: If workers die again and again, or the disk is full.
+        EpisodeError: If a world raises; AEGIS's own errors come through as they are.
+    """
+    if workers < 1 or slots < 1:
+        raise ConfigError(f"workers and slots must be at least 1. Got: {workers} and {slots}.")
+    for arm in plan.arms:
+        for policy in (arm.controller.weak, arm.controller.strong):
+            if policy not in policies:
+                raise UnknownNameError("policy", policy, policies, f"arm '{arm.name}'")
+    store = Store(out)
+    store.open(_identity(plan, policies), plan.notes, plan.config)
+    return _Run(plan, policies, world, store, sink, workers, slots).play()
+
+
+def _identity(plan: Plan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
+    key = plan.units[0]
+    facts = {f"policy.{name}": policy.spec.digest for name, policy in sorted(policies.items())}
+    arms = ",".join(sorted(arm.name for arm in plan.arms))
+    return {"root": str(key.root), "suite": key.suite, "arms": arms, **facts, **plan.identity}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    key: EpisodeKey
+    arm: int
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: Plan,
+        policies: Mapping[PolicyId, Policy],
+        world: Callable[[], World],
+        store: Store,
+        sink: Sink,
+        workers: int,
+        slots: int,
+    ) -> None:
+        self._plan, self._policies, self._store, self._sink = plan, policies, store, sink
+        self._workers, self._slots = workers, slots
+        eyes = {name: Eyes.of(policy.spec) for name, policy in policies.items()}
+        self._recipe = Recipe(world, plan.arms, eyes, plan.truth, store.root)
+        self._jobs = [_Job(key, arm) for key in plan.units for arm in range(len(plan.arms))]
+        self._queue: deque[int] = deque()
+        self._playing: list[set[int]] = [set() for _ in range(workers)]
+        self._asked: dict[int, tuple[int, Asked]] = {}
+        self._left = Counter(job.key for job in self._jobs)
+        self._done: set[int] = set()
+        self._crashes: Counter[int] = Counter()
+        self._stopping = False
+
+    def play(self) -> RunTables:
+        """Plays what is left, then merges."""
+        try:
+            self._resume()
+            if self._queue:
+                began = time.perf_counter()
+                with _ctrl_c(self._stop):
+                    self._loop()
+                self._store.note(event="run", wall=time.perf_counter() - began)
+            tables = self._store.merge(self._named(number) for number in self._done)
+        finally:
+            self._sink.closed()
+        if len(self._done) < len(self._jobs):
+            raise InterruptedRunError(
+                f"Stopped: {len(self._done)} of {len(self._jobs)} episodes are finished and stay "
+                f"in {self._store.root}. Run the same command again to go on."
+            )
+        return tables
+
+    def _resume(self) -> None:
+        names = [arm.name for arm in self._plan.arms]
+        rows = {number: self._store.read(*self._named(number)) for number in range(len(self._jobs))}
+        before = [row for row in rows.values() if row is not None]
+        self._sink.opened(len(self._jobs), len(before), names)
+        for number, row in rows.items():
+            if row is None:
+                self._queue.append(number)
+            else:
+                self._sink.finished(row)
+                self._complete(number)
+
+    def _loop(self) -> None:
+        with Pool(self._recipe, min(self._workers, len(self._queue))) as pool:
+            while self._queue or any(self._playing):
+                self._deal(pool)
+                if not any(self._playing):
+                    return
+                for worker, message in pool.hear(0.0 if self._starved() else 1.0):
+                    self._handle(worker, message)
+                if self._starved():
+                    self._answer(pool)
+
+    def _deal(self, pool: Pool) -> None:
+        """Hands out episodes, one to each worker in turn until all slots are taken."""
+        for _ in range(self._slots):
+            for worker in range(pool.size):
+                if self._stopping or not self._queue:
+                    return
+                if len(self._playing[worker]) < self._slots:
+                    number = self._queue.popleft()
+                    job = self._jobs[number]
+                    self._playing[worker].add(number)
+                    pool.send(worker, Play(number, job.arm, job.key))
+
+    def _starved(self) -> bool:
+        """Says whether some worker can do nothing but wait for answers.
+
+        Until then its core has work, and waiting makes the batch larger.
+        """
+        return any(jobs and all(job in self._asked for job in jobs) for jobs in self._playing)
+
+    def _handle(self, worker: int, message: FromWorker | None) -> None:
+        if message is None:
+            self._requeue(worker)
+        elif isinstance(message, Asked):
+            self._asked[message.job] = (worker, message)
+            self._report(message)
+        elif isinstance(message, Done):
+            self._playing[worker].discard(message.job)
+            self._store.note(event="episode", part=self._label(message.job), wall=message.wall)
+            self._sink.finished(message.row)
+            self._complete(message.job)
+        else:
+            raise self._error(message)
+
+    def _answer(self, pool: Pool) -> None:
+        """Answers all that was asked, one batch per policy."""
+        asked, self._asked = self._asked, {}
+        replies: dict[int, dict[PolicyId, PackedProposal]] = {job: {} for job in asked}
+        for name in sorted({name for _, ask in asked.values() for name in ask.views}):
+            jobs = [job for job, (_, ask) in asked.items() if name in ask.views]
+            queries = [self._query(asked[job][1], name) for job in jobs]
+            proposals = self._policies[name].propose(queries)
+            if len(proposals) != len(queries):
+                raise ShapeError(
+                    f"Policy '{name}' gave {len(proposals)} proposals for {len(queries)} queries."
+                )
+            for job, proposal in zip(jobs, proposals, strict=True):
+                replies[job][name] = pack_proposal(proposal)
+        for worker in sorted({worker for worker, _ in asked.values()}):
+            mine = tuple(
+                (job, replies[job]) for job, (owner, _) in asked.items() if owner == worker
+            )
+            pool.send(worker, Answers(mine))
+
+    def _query(self, ask: Asked, name: PolicyId) -> Query:
+        job = self._jobs[ask.job]
+        salt = self._plan.arms[job.arm].salt.get(name, 0)
+        return Query(job.key, ask.standing.k, unpack_observation(ask.views[name]), salt)
+
+    def _report(self, ask: Asked) -> None:
+        job, standing = self._jobs[ask.job], ask.standing
+        arm = self._plan.arms[job.arm]
+        self._sink.progress(
+            Progress(
+                key=job.key,
+                arm=arm.name,
+                k=standing.k,
+                horizon=arm.controller.horizon,
+                active=standing.active,
+                risk=standing.risk,
+                threshold=arm.threshold,
+                fires=standing.fires,
+                strong_steps=standing.strong_steps,
+                instruction=next(iter(ask.views.values())).instruction,
+            )
+        )
+
+    def _complete(self, number: int) -> None:
+        """Counts an episode; once all arms of its unit are there, checks their pairing."""
+        key = self._jobs[number].key
+        self._done.add(number)
+        self._left[key] -= 1
+        if not self._left[key]:
+            trails = [pairing.trail(self._store, key, arm) for arm in self._plan.arms]
+            pairing.check(key, trails)
+
+    def _requeue(self, worker: int) -> None:
+        """Puts the episodes of a dead worker back to the front."""
+        lost, self._playing[worker] = sorted(self._playing[worker]), set()
+        for number in reversed(lost):
+            self._asked.pop(number, None)
+            self._crashes[number] += 1
+            self._queue.appendleft(number)
+        self._store.note(event="crash", parts=[self._label(number) for number in lost])
+        worst = max(lost, key=lambda number: self._crashes[number], default=None)
+        if worst is not None and self._crashes[worst] > self._plan.retries:
+            raise MachineError(
+                f"A simulator process died {self._crashes[worst]} times while it played "
+                f"{self._label(worst)}. Is the memory full (try fewer workers or slots), or is the "
+                "graphics library broken (try `aegis doctor`)? Finished episodes are safe."
+            )
+
+    def _error(self, message: Failed) -> Exception:
+        """Rebuilds an error of a worker; its traceback follows as the cause."""
+        text = f"{message.text} (in {self._label(message.job)})"
+        if issubclass(message.kind, AegisError):
+            error = message.kind.__new__(message.kind)
+            Exception.__init__(error, text)
+        else:
+            error = EpisodeError(f"{message.kind.__name__}: {text}")
+        error.__cause__ = RuntimeError(f"in a worker process:\n{message.trace}")
+        return error
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _named(self, number: int) -> tuple[EpisodeKey, str]:
+        job = self._jobs[number]
+        return job.key, self._plan.arms[job.arm].name
+
+    def _label(self, number: int) -> str:
+        key, arm = self._named(number)
+        return f"{key}, arm {arm}"
+
+
+@contextmanager
+def _ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
+    """Turns the first Ctrl-C into a call; the second one interrupts as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def in_flight(workers: int, slots: int) -> int:
+    """Returns the largest batch that a policy may be asked for."""
+    return workers * slots
+
+
+__all__: Sequence[str] = ("Plan", "in_flight", "run")

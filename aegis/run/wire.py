@@ -1,0 +1,123 @@
+"""Wire: what crosses between the process that holds the policies and those with the simulators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from aegis.core.types import F32, F64, U8, EpisodeKey, Nanos, Observation, PolicyId, Proposal
+from aegis.run.rows import EpisodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """To a worker: play an episode."""
+
+    job: int
+    arm: int
+    key: EpisodeKey
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """To a worker: proposals for its jobs."""
+
+    items: tuple[tuple[int, dict[PolicyId, PackedProposal]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an episode is going; travels with its queries."""
+
+    k: int
+    active: PolicyId
+    risk: float
+    fires: int
+    strong_steps: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """From a worker: a job needs proposals; the observation for each policy."""
+
+    job: int
+    views: dict[PolicyId, PackedObservation]
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """From a worker: a job is finished and on disk."""
+
+    job: int
+    row: EpisodeRow
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From a worker: a job raised."""
+
+    job: int
+    kind: type[BaseException]
+    text: str
+    trace: str
+
+
+ToWorker: TypeAlias = Play | Answers
+FromWorker: TypeAlias = Asked | Done | Failed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedObservation:
+    """An observation in types that pickle (a mapping proxy does not)."""
+
+    stamp: Nanos
+    proprio: F32
+    images: dict[str, U8]
+    instruction: str
+    privileged: dict[str, F64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedProposal:
+    """A proposal in types that pickle."""
+
+    k0: int
+    actions: F32
+    features: dict[str, F32]
+    samples: F32 | None
+    latency: Nanos
+
+
+def pack_observation(obs: Observation, privileged: bool) -> PackedObservation:
+    """Packs an observation; simulator truth travels to the policies that may see it only."""
+    truth = dict(obs.privileged) if privileged else {}
+    return PackedObservation(obs.stamp, obs.proprio, dict(obs.images), obs.instruction, truth)
+
+
+def unpack_observation(packed: PackedObservation) -> Observation:
+    """Unpacks an observation."""
+    return Observation(
+        packed.stamp, packed.proprio, packed.images, packed.instruction, packed.privileged
+    )
+
+
+def pack_proposal(proposal: Proposal) -> PackedProposal:
+    """Packs a proposal."""
+    return PackedProposal(
+        proposal.k0,
+        proposal.actions,
+        dict(proposal.features),
+        proposal.samples,
+        proposal.latency,
+    )
+
+
+def unpack_proposals(packed: Mapping[PolicyId, PackedProposal]) -> dict[PolicyId, Proposal]:
+    """Unpacks proposals, stamped with the name under which they were asked for."""
+    return {
+        policy: Proposal(policy, item.k0, item.actions, item.features, item.samples, item.latency)
+        for policy, item in packed.items()
+    }
