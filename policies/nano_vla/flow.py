@@ -1,0 +1,89 @@
+"""The action head: turns explicit noise into a chunk of actions along a learned flow."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from policies.nano_vla.config import NanoConfig
+
+_FREQUENCIES = 8
+
+
+class HeadLayer(nn.Module):
+    """A residual layer of the action head."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.grow = nn.Linear(width, width)
+        self.shrink = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shapes (..., width)."""
+        return x + self.shrink(fn.relu(self.grow(self.norm(x))))
+
+
+class FlowHead(nn.Module):
+    """Flow matching on straight paths (Lipman et al. 2023) that predicts the clean actions.
+
+    On the path x(t) = (1 - t) noise + t clean the velocity is (clean - x) / (1 - t), so the
+    clean chunk says as much as the velocity, has the scale of an action at every t, and turns
+    the last Euler step into the prediction itself: no noise is left in a command.
+    """
+
+    def __init__(self, config: NanoConfig) -> None:
+        super().__init__()
+        flat = config.horizon * config.action
+        self.steps = config.flow_steps
+        self.noisy = nn.Linear(flat, config.hidden)
+        self.time = nn.Linear(2 * _FREQUENCIES, config.hidden)
+        self.layers = nn.ModuleList(HeadLayer(config.hidden) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.hidden)
+        self.out = nn.Linear(config.hidden, flat)
+        frequencies = math.pi * 2.0 ** (torch.arange(_FREQUENCIES) / 2 - 1)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.frequencies: Tensor
+
+    def forward(self, condition: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """Predicts the clean chunk.
+
+        Args:
+            condition: Shape (..., hidden).
+            noisy: Shape (..., h * a).
+            time: 0 is noise, 1 is clean. Shape (..., 1).
+
+        Returns:
+            Shape (..., h * a).
+        """
+        angle = time * self.frequencies
+        x = condition + self.noisy(noisy) + self.time(torch.cat([angle.sin(), angle.cos()], -1))
+        for layer in self.layers:
+            x = layer(fn.relu(x)) if layer is self.layers[0] else layer(x)
+        clean: Tensor = self.out(self.norm(x))
+        return clean
+
+    def sample(self, condition: Tensor, noise: Tensor) -> Tensor:
+        """Follows the flow from noise to actions in Euler steps. Shapes (b, h * a)."""
+        x = noise
+        for i in range(self.steps):
+            time = x.new_full((len(x), 1), i / self.steps)
+            clean = self(condition, x, time)
+            x = x + (clean - x) / (self.steps - i)
+        return x
+
+    def loss(self, condition: Tensor, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+        """Returns the mean squared error of the predicted clean chunk.
+
+        Args:
+            condition: Shape (b, hidden).
+            clean: Shape (b, h * a).
+            noise: Several draws per sample. Shape (b, m, h * a).
+            time: Shape (b, m, 1).
+        """
+        target = clean[:, None].expand_as(noise)
+        guess = self(condition[:, None], torch.lerp(noise, target, time), time)
+        return fn.mse_loss(guess, target)
