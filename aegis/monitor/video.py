@@ -1,0 +1,213 @@
+"""Writes an episode as MP4: both cameras side by side, who drives, and the risk over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from aegis.core.errors import MachineError, ShapeError
+from aegis.core.types import U8
+
+_GROUND = (24, 27, 34)
+_TEXT = (216, 222, 233)
+_FAINT = (98, 108, 125)
+_WEAK = (136, 192, 208)
+_STRONG = (215, 155, 232)
+_HOT = (242, 119, 122)
+_CALM = (163, 190, 140)
+_SHADE = (64, 50, 84)
+_STRIP = 96  # [px]; height of the strip below the pictures
+_MARGIN = 12  # [px]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of the film.
+
+    Attributes:
+        k: Tick.
+        images: Camera name to RGB picture, shape (h, w, 3), in the order they are shown.
+        active: Who drives.
+        strong: Whether that is the strong policy.
+        risk: The detector's score; NaN when unknown or between chunks.
+        caption: What the robot is told, or what is worth saying.
+    """
+
+    k: int
+    images: Mapping[str, U8]
+    active: str
+    strong: bool
+    risk: float
+    caption: str
+
+
+def write_video(
+    path: Path, frames: Iterable[Frame], horizon: int, threshold: float, fps: int, size: int = 320
+) -> Path:
+    """Writes a film.
+
+    Args:
+        path: Where to; an existing file is replaced once the new one is complete.
+        frames: The pictures, one per control step.
+        horizon: Longest episode [control steps]; the width of the risk plot.
+        threshold: What the risk is drawn against; NaN draws no line.
+        fps: Pictures per second; the control rate shows real time.
+        size: Height of each picture [px].
+
+    Returns:
+        ``path``.
+
+    Raises:
+        ShapeError: If there is no frame, or a picture is not RGB.
+        MachineError: If no encoder for MP4 is there, or the file cannot be written.
+    """
+    part = path.with_name(path.name + ".tmp")
+    history: list[Frame] = []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(part), "w", format="mp4") as container:
+            stream = None
+            for frame in frames:
+                history.append(frame)
+                picture = draw(history, horizon, threshold, size)
+                if stream is None:
+                    stream = _stream(container, picture, fps)
+                video = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                for packet in stream.encode(video):
+                    container.mux(packet)
+            if stream is None:
+                raise ShapeError(f"A film needs at least one frame. Got none for {path}.")
+            for packet in stream.encode():
+                container.mux(packet)
+        part.replace(path)
+    except OSError as error:
+        raise MachineError(
+            f"Cannot write {path}: {error}. Free disk space or name another place."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def draw(history: list[Frame], horizon: int, threshold: float, size: int) -> U8:
+    """Draws the latest frame of a history. Shape (size + strip, n * size, 3), even numbers."""
+    frame = history[-1]
+    pictures = [_picture(name, image, size) for name, image in frame.images.items()]
+    width = max(sum(p.width for p in pictures), 2 * size)
+    sheet = Image.new("RGB", (width - width % 2, size + _STRIP), _GROUND)
+    x = 0
+    for picture in pictures:
+        sheet.paste(picture, (x, 0))
+        x += picture.width
+    pen = ImageDraw.Draw(sheet)
+    _badge(pen, frame)
+    _plot(pen, history, horizon, threshold, sheet.width, size)
+    return np.asarray(sheet)
+
+
+def _picture(name: str, image: U8, size: int) -> Image.Image:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ShapeError(
+            f"Camera '{name}' must give pictures of shape (h, w, 3), uint8. "
+            f"Got: {image.shape}, {image.dtype}."
+        )
+    width = round(image.shape[1] * size / image.shape[0])
+    picture = Image.fromarray(image).resize((width - width % 2, size), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(picture)
+    pen.text(
+        (10, size - 22), name, font=_font(13), fill=_TEXT, stroke_width=2, stroke_fill=(0, 0, 0)
+    )
+    return picture
+
+
+def _badge(pen: ImageDraw.ImageDraw, frame: Frame) -> None:
+    """Draws who drives, in the upper left corner."""
+    label = f"{frame.active.upper()} drives" if frame.active else ""
+    color = _STRONG if frame.strong else _WEAK
+    font = _font(16)
+    right = pen.textlength(label, font=font)
+    pen.rounded_rectangle((8, 8, 24 + right, 34), radius=6, fill=_GROUND, outline=color, width=2)
+    pen.text((16, 12), label, font=font, fill=color)
+
+
+def _plot(
+    pen: ImageDraw.ImageDraw,
+    history: list[Frame],
+    horizon: int,
+    threshold: float,
+    width: int,
+    top: int,
+) -> None:
+    """Draws the caption, the risk so far, the threshold, and the steps that the strong drove."""
+    frame = history[-1]
+    pen.text((_MARGIN, top + 7), frame.caption[: width // 8], font=_font(13), fill=_TEXT)
+    pen.text((width - 88, top + 7), f"{frame.k:>4} / {horizon}", font=_font(13), fill=_FAINT)
+    box = _Box(
+        _MARGIN, top + 30, width - _MARGIN, top + _STRIP - 10, horizon, *_scale(history, threshold)
+    )
+    for past in history:
+        if past.strong:
+            pen.rectangle(
+                (box.x(past.k), box.top, box.x(past.k + 1), box.bottom), fill=(64, 50, 84)
+            )
+    pen.line((box.left, box.bottom, box.right, box.bottom), fill=_FAINT)
+    if math.isfinite(threshold):
+        y = box.y(threshold)
+        for x in range(box.left, box.right, 8):
+            pen.line((x, y, x + 3, y), fill=_HOT)
+        pen.text((box.right - 58, y - 14), "threshold", font=_font(11), fill=_HOT)
+    known = [past for past in history if math.isfinite(past.risk)]
+    for a, b in pairwise(known):
+        color = _HOT if b.risk >= threshold else _CALM
+        pen.line((box.x(a.k), box.y(a.risk), box.x(b.k), box.y(b.risk)), fill=color, width=2)
+    if known:
+        x, y = box.x(known[-1].k), box.y(known[-1].risk)
+        pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=_TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    left: int
+    top: int
+    right: int
+    bottom: int
+    horizon: int
+    low: float
+    high: float
+
+    def x(self, k: int) -> int:
+        return self.left + (self.right - self.left) * min(k, self.horizon) // max(1, self.horizon)
+
+    def y(self, risk: float) -> int:
+        share = (risk - self.low) / (self.high - self.low)
+        return round(self.bottom - (self.bottom - self.top) * max(0.0, min(1.0, share)))
+
+
+def _scale(history: list[Frame], threshold: float) -> tuple[float, float]:
+    values = [v for v in (*(f.risk for f in history), threshold) if math.isfinite(v)]
+    return min(0.0, *values, 0.0), max(1.0, *values, 1.0)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _stream(container: av.container.OutputContainer, picture: U8, fps: int) -> av.VideoStream:
+    """Adds an H.264 stream, or MPEG-4 where this FFmpeg has no H.264 encoder."""
+    for codec in ("libx264", "mpeg4"):
+        try:
+            stream = container.add_stream(codec, rate=Fraction(fps))
+        except (av.error.FFmpegError, ValueError):
+            continue
+        stream.height, stream.width = picture.shape[0] - picture.shape[0] % 2, picture.shape[1]
+        stream.pix_fmt = "yuv420p"
+        return stream
+    raise MachineError("FFmpeg has no encoder for MP4 (libx264 or mpeg4). Run: make setup")

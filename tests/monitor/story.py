@@ -1,0 +1,94 @@
+"""A run that never happened, told to a sink event by event; deterministic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from aegis.core.seeds import stream
+from aegis.core.types import EpisodeKey
+from aegis.run.rows import EpisodeRow
+from aegis.run.sink import Progress, Sink
+
+ARMS = ("weak", "strong", "blind", "random", "aegis")
+PLACES = ("between the plate and the ramekin", "on the stove", "from table center")
+HORIZON = 220
+THRESHOLD = 0.61
+
+
+class Clock:
+    """A clock that goes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def key(index: int) -> EpisodeKey:
+    return EpisodeKey(0, "libero_spatial", index % 3, "wide", 2_000_000 + index)
+
+
+def instruction(task: int) -> str:
+    return f"pick up the black bowl {PLACES[task]} and place it on the plate"
+
+
+def row(
+    key: EpisodeKey,
+    arm: str,
+    success: bool,
+    steps: int = 120,
+    strong_steps: int = 0,
+    fires: int = 0,
+) -> EpisodeRow:
+    return EpisodeRow(
+        key.root, key.suite, key.task, key.start, key.index, arm, instruction(key.task), success,
+        "success" if success else "horizon", steps, strong_steps, steps - strong_steps, fires,
+        None, None, (), (), "d", "f",
+    )  # fmt: skip
+
+
+def progress(key: EpisodeKey, arm: str, k: int, risk: float, strong_steps: int = 0) -> Progress:
+    watched = arm == "aegis"
+    active = "strong" if strong_steps or arm == "strong" else "weak"
+    return Progress(
+        key, arm, k, HORIZON, active, risk if watched else math.nan,
+        THRESHOLD if watched else math.nan, int(strong_steps > 0), strong_steps,
+        instruction(key.task),
+    )  # fmt: skip
+
+
+def tell(
+    sink: Sink,
+    units: int,
+    clock: Clock,
+    close: bool = True,
+    pause: Callable[[], None] = lambda: None,
+) -> None:
+    """Tells a run of five arms; the last unit of each arm stays in flight."""
+    sink.opened(units * len(ARMS), 0, ARMS)
+    for i in range(units):
+        for arm in ARMS:
+            _episode(sink, key(i), arm, i, clock, pause, finish=i < units - 1)
+    if close:
+        sink.closed()
+
+
+def _episode(
+    sink: Sink, unit: EpisodeKey, arm: str, i: int, clock: Clock, pause: Callable[[], None],
+    finish: bool,
+) -> None:  # fmt: skip
+    rng = stream(i, "story")
+    hard, strong = rng.random() < 0.5, 0
+    steps = 180 if hard else 120
+    for k in range(0, steps, 10):
+        risk = float(1 / (1 + math.exp(4 - 8 * hard * k / 160 + rng.normal() * 0.4)))
+        takes = (arm == "aegis" and risk > THRESHOLD) or (arm in ("blind", "random") and k > 110)
+        strong += 10 * (takes or arm == "strong")
+        sink.progress(progress(unit, arm, k, risk, strong))
+        clock.now += 0.05
+        pause()
+    if finish:
+        success = not hard or arm in ("strong", "aegis")
+        sink.finished(row(unit, arm, success, steps, strong, int(strong > 0)))
