@@ -10,74 +10,24 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from aegis.core.errors import (
-    AegisError,
-    ConfigError,
-    EpisodeError,
-    InterruptedRunError,
-    MachineError,
-    ShapeError,
-    UnknownNameError,
-)
-from aegis.core.protocols import Policy, Query, World
+from aegis.core.errors import ConfigError, InterruptedRunError, MachineError
+from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.run import pairing
-from aegis.run.arm import Arm
+from aegis.run.batch import Request, answer
 from aegis.run.episode import Eyes
+from aegis.run.plan import Plan, identity
 from aegis.run.pool import Pool
 from aegis.run.sink import Progress, Sink
 from aegis.run.store import RunTables, Store
-from aegis.run.wire import (
-    Answers,
-    Asked,
-    Done,
-    Failed,
-    FromWorker,
-    PackedProposal,
-    Play,
-    pack_proposal,
-    unpack_observation,
-)
+from aegis.run.wire import Answers, Asked, Done, FromWorker, Play, revive
 from aegis.run.worker import Recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """An experiment.
-
-    Attributes:
-        units: Start states; every arm plays all of them.
-        arms: Ways of driving.
-        config: Resolved configuration, for people; written to ``config.yaml``.
-        identity: What results depend on besides units, arms' names and policies: digests of
-            settings, probe and assets, by name. A run folder with another identity is refused.
-        notes: Versions and such; written down only.
-        truth: Names of simulator truth to write down.
-        retries: How often the work of a crashed worker is tried again.
-    """
-
-    units: tuple[EpisodeKey, ...]
-    arms: tuple[Arm, ...]
-    config: str
-    identity: Mapping[str, str]
-    notes: Mapping[str, str] = field(default_factory=dict)
-    truth: tuple[str, ...] = ()
-    retries: int = 2
-
-    def __post_init__(self) -> None:
-        names = [arm.name for arm in self.arms]
-        if not names or len(set(names)) != len(names):
-            raise ConfigError(f"A plan needs arms with different names. Got: {names}.")
-        if not self.units or len(set(self.units)) != len(self.units):
-            raise ConfigError(f"A plan needs distinct units. Got: {len(self.units)}, some twice.")
-        if len({(key.root, key.suite) for key in self.units}) != 1:
-            raise ConfigError("All units of a plan must have the same root seed and suite.")
 
 
 def run(
@@ -110,20 +60,10 @@ def run(
     """
     if workers < 1 or slots < 1:
         raise ConfigError(f"workers and slots must be at least 1. Got: {workers} and {slots}.")
-    for arm in plan.arms:
-        for policy in (arm.controller.weak, arm.controller.strong):
-            if policy not in policies:
-                raise UnknownNameError("policy", policy, policies, f"arm '{arm.name}'")
+    plan.check(policies)
     store = Store(out)
-    store.open(_identity(plan, policies), plan.notes, plan.config)
+    store.open(identity(plan, policies), plan.notes, plan.config)
     return _Run(plan, policies, world, store, sink, workers, slots).play()
-
-
-def _identity(plan: Plan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
-    key = plan.units[0]
-    facts = {f"policy.{name}": policy.spec.digest for name, policy in sorted(policies.items())}
-    arms = ",".join(sorted(arm.name for arm in plan.arms))
-    return {"root": str(key.root), "suite": key.suite, "arms": arms, **facts, **plan.identity}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,32 +169,21 @@ class _Run:
             self._sink.finished(message.row)
             self._complete(message.job)
         else:
-            raise self._error(message)
+            raise revive(message, self._label(message.job))
 
     def _answer(self, pool: Pool) -> None:
-        """Answers all that was asked, one batch per policy."""
+        """Answers all that was asked, one batch per policy, one message per worker."""
         asked, self._asked = self._asked, {}
-        replies: dict[int, dict[PolicyId, PackedProposal]] = {job: {} for job in asked}
-        for name in sorted({name for _, ask in asked.values() for name in ask.views}):
-            jobs = [job for job, (_, ask) in asked.items() if name in ask.views]
-            queries = [self._query(asked[job][1], name) for job in jobs]
-            proposals = self._policies[name].propose(queries)
-            if len(proposals) != len(queries):
-                raise ShapeError(
-                    f"Policy '{name}' gave {len(proposals)} proposals for {len(queries)} queries."
-                )
-            for job, proposal in zip(jobs, proposals, strict=True):
-                replies[job][name] = pack_proposal(proposal)
+        replies = answer([self._request(ask) for _, ask in asked.values()], self._policies)
         for worker in sorted({worker for worker, _ in asked.values()}):
             mine = tuple(
                 (job, replies[job]) for job, (owner, _) in asked.items() if owner == worker
             )
             pool.send(worker, Answers(mine))
 
-    def _query(self, ask: Asked, name: PolicyId) -> Query:
+    def _request(self, ask: Asked) -> Request:
         job = self._jobs[ask.job]
-        salt = self._plan.arms[job.arm].salt.get(name, 0)
-        return Query(job.key, ask.standing.k, unpack_observation(ask.views[name]), salt)
+        return Request(job.key, self._plan.arms[job.arm].salt, ask)
 
     def _report(self, ask: Asked) -> None:
         job, standing = self._jobs[ask.job], ask.standing
@@ -299,17 +228,6 @@ class _Run:
                 "graphics library broken (try `aegis doctor`)? Finished episodes are safe."
             )
 
-    def _error(self, message: Failed) -> Exception:
-        """Rebuilds an error of a worker; its traceback follows as the cause."""
-        text = f"{message.text} (in {self._label(message.job)})"
-        if issubclass(message.kind, AegisError):
-            error = message.kind.__new__(message.kind)
-            Exception.__init__(error, text)
-        else:
-            error = EpisodeError(f"{message.kind.__name__}: {text}")
-        error.__cause__ = RuntimeError(f"in a worker process:\n{message.trace}")
-        return error
-
     def _stop(self) -> None:
         self._stopping = True
 
@@ -338,11 +256,3 @@ def _ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def in_flight(workers: int, slots: int) -> int:
-    """Returns the largest batch that a policy may be asked for."""
-    return workers * slots
-
-
-__all__: Sequence[str] = ("Plan", "in_flight", "run")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from aegis.core.types import EpisodeKey, PolicyId
+from aegis.run.files import write_atomic
 from aegis.run.rows import EpisodeRow
-from aegis.run.store import write_atomic
 
 
 @dataclass(frozen=True, slots=True)

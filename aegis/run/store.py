@@ -7,9 +7,7 @@ number of workers: equal experiments give equal bytes.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +15,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aegis.core.errors import ConfigError, MachineError, TraceError
+from aegis.core.errors import TraceError
 from aegis.core.types import EpisodeKey
+from aegis.run.files import disk_error, write_atomic
+from aegis.run.manifest import open_folder
 from aegis.run.rows import (
     EPISODES,
     FEATURES,
@@ -34,35 +34,6 @@ from aegis.run.rows import (
 
 FORMAT = "1"
 _ROW = b"aegis.episode"
-_KEYS = ("task", "start", "index", "arm")
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Writes a file so that it is there whole or not at all.
-
-    Raises:
-        MachineError: If the disk is full or cannot be written.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with scratch.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise disk_error(path, error) from error
-
-
-def disk_error(path: Path, error: OSError) -> MachineError:
-    """Says what a failed write means to the user."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return MachineError(
-            f"The disk is full: could not write {path}. All episodes finished before are safe. "
-            "Free some space and run the same command again; it goes on where it stopped."
-        )
-    return MachineError(f"Could not write {path}: {error}. Check the folder and run again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,32 +89,15 @@ class Store:
             ConfigError: If the folder holds another experiment.
             MachineError: If it cannot be written.
         """
-        path = self.root / "manifest.json"
-        mine = {"format": FORMAT, **identity}
-        if path.exists():
-            self._compare(path, mine)
+        open_folder(self.root, {"format": FORMAT, **identity}, notes)
         try:
-            self.parts.mkdir(parents=True, exist_ok=True)
+            self.parts.mkdir(exist_ok=True)
         except OSError as error:
             raise disk_error(self.parts, error) from error
-        for scratch in self.root.rglob(".*.tmp"):
+        for scratch in self.parts.glob(".*.tmp"):
             scratch.unlink(missing_ok=True)
-        if not path.exists():
+        if not (self.root / "config.yaml").exists():
             write_atomic(self.root / "config.yaml", config.encode())
-            text = json.dumps({"identity": mine, "notes": dict(notes)}, indent=2, sort_keys=True)
-            write_atomic(path, (text + "\n").encode())
-
-    def _compare(self, path: Path, mine: Mapping[str, str]) -> None:
-        try:
-            theirs = json.loads(path.read_text())["identity"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise TraceError(f"{path} is damaged ({error}). Move the run folder away.") from error
-        other = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
-        if other:
-            raise ConfigError(
-                f"{self.root} holds another experiment: {', '.join(other)} differ. Give this run "
-                "another name, or remove the folder, or repeat the settings in its config.yaml."
-            )
 
     def path(self, key: EpisodeKey, arm: str) -> Path:
         """Returns where an episode's part lies."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from aegis.core.errors import AegisError, EpisodeError
 from aegis.core.types import F32, F64, U8, EpisodeKey, Nanos, Observation, PolicyId, Proposal
 from aegis.run.rows import EpisodeRow
 
@@ -121,3 +122,22 @@ def unpack_proposals(packed: Mapping[PolicyId, PackedProposal]) -> dict[PolicyId
         policy: Proposal(policy, item.k0, item.actions, item.features, item.samples, item.latency)
         for policy, item in packed.items()
     }
+
+
+def revive(failed: Failed, label: str) -> Exception:
+    """Rebuilds an error of another process; the traceback over there follows as its cause.
+
+    Args:
+        failed: What came.
+        label: The episode, in words.
+    """
+    text = f"{failed.text} (in {label})"
+    error: Exception
+    if issubclass(failed.kind, AegisError):
+        # Without __init__: error classes take what they say apart, but here it is said already.
+        error = failed.kind.__new__(failed.kind)
+        Exception.__init__(error, text)
+    else:
+        error = EpisodeError(f"{failed.kind.__name__}: {text}")
+    error.__cause__ = RuntimeError(f"in a worker process:\n{failed.trace}")
+    return error

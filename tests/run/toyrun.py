@@ -21,7 +21,8 @@ from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.run.arm import Arm
-from aegis.run.runner import Plan, run
+from aegis.run.plan import Plan
+from aegis.run.runner import run
 from aegis.run.sink import NullSink, Sink
 from aegis.run.store import RunTables
 from aegis.run.unit import Split, units
