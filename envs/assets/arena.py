@@ -49,9 +49,9 @@ def arena() -> Files:
         )
     for name, pos, quat in CAMERAS:
         mjcf.add(worldbody, "camera", mode="fixed", name=name, pos=pos, quat=quat)
-    table = textures.wood(128, (0.62, 0.51, 0.41), (0.80, 0.71, 0.61), seed=3, grain=20)
+    table = textures.wood(128, (0.70, 0.61, 0.52), (0.86, 0.79, 0.71), seed=3, grain=20)
     floor = textures.tiles(64, 4, (0.55, 0.55, 0.55), (0.66, 0.66, 0.67), (0.76, 0.76, 0.76), seed=7)
-    wall = textures.plaster(64, (0.60, 0.60, 0.59), (0.72, 0.72, 0.71), seed=9)
+    wall = textures.plaster(64, (0.66, 0.66, 0.65), (0.74, 0.74, 0.73), seed=9)
     return {
         "scenes/libero_tabletop_base_style.xml": mjcf.xml_bytes(root),
         "textures/table-wood.png": textures.png_bytes(table),

@@ -77,7 +77,7 @@ def bowl() -> Files:
 
 def plate() -> Files:
     """The white plate: 6.9 cm radius, a flat centre and a raised rim with a grey line."""
-    under = [(0.0, -0.0015), (0.031, -0.0015), (0.0665, 0.0135), (0.0692, 0.0160)]
+    under = [(0.0, -0.0023), (0.031, -0.0023), (0.0665, 0.0135), (0.0692, 0.0160)]
     edge = [(0.0692, 0.0160), (0.0685, 0.0172), (0.0660, 0.0165)]
     slope = [(0.0660, 0.0165), (0.0500, 0.0102), (0.0325, 0.0062)]
     centre = [(0.0325, 0.0062), (0.030, 0.0056), (0.0, 0.0056)]
@@ -89,7 +89,7 @@ def plate() -> Files:
 
     def collide(body: ET.Element) -> None:
         mjcf.collision_box(body, (0.0, 0.0, 0.0031), (0.0306, 0.0306, 0.0030))
-        mjcf.collision_ring(body, 8, 0.0483, 0.0070, 70.5, (0.0025, 0.0285, 0.0191))
+        mjcf.collision_ring(body, 8, 0.0483, 0.0070, 70.5, (0.0033, 0.0285, 0.0191))
 
     mass = (0.01152, (0.0003, 0.0051, 0.0065), (1.51e-5, 1.29e-5, 2.76e-5))
     return _pack("stable_scanned_objects", "plate", mesh, white, (0.4, 0.4), mass, collide)
@@ -110,8 +110,8 @@ def ramekin() -> Files:
     fifth = [(0.0, k / 5 + 0.08, 1.0, k / 5 + 0.12) for k in range(5)]
     mesh = revolve([outer, lip, inner, floor, under], 36, fifth, ribs)
     cream = textures.bands(
-        [(0.86, 0.80, 0.68), (0.95, 0.92, 0.84), (0.80, 0.75, 0.65), (0.74, 0.69, 0.60),
-         (0.60, 0.56, 0.48)]
+        [(0.93, 0.88, 0.77), (0.99, 0.97, 0.91), (0.90, 0.86, 0.77), (0.84, 0.79, 0.70),
+         (0.70, 0.66, 0.58)]
     )
 
     def collide(body: ET.Element) -> None:

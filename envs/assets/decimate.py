@@ -1,0 +1,88 @@
+"""Writes the pack's light robot meshes from robosuite's: ``python -m envs.assets.decimate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from aegis.core.errors import MachineError
+from envs.assets.meshes import F64, I64
+from envs.assets.robot import ROBOT
+from envs.assets.simplify import simplify, weld
+
+NOTE = "Simplified from robosuite 1.4.0 (MIT license) by python -m envs.assets.decimate"
+SHARE, FLOOR = 0.042, 20  # share of the faces to keep, and what to leave at least
+SPECIAL = {"finger_vis": 0.35, "hand_vis": 0.08, "pedestal": 0.02}  # seen close by; and far off
+
+
+def source_meshes() -> dict[str, Path]:
+    """robosuite's visual meshes of the Panda, gripper and mount, by the last parts of their path.
+
+    Raises:
+        MachineError: robosuite is not installed.
+    """
+    spec = find_spec("robosuite")
+    if spec is None or spec.origin is None:
+        raise MachineError("robosuite is not installed, so its meshes cannot be read; run make setup.")
+    root = Path(spec.origin).parent / "models" / "assets"
+    files = sorted((root / "robots/panda/obj_meshes").glob("link*/*.obj"))
+    files += [root / "grippers/meshes/panda_gripper" / f"{n}.stl" for n in ("hand_vis", "finger_vis")]
+    files.append(root / "mounts/meshes/rethink_mount/pedestal.stl")
+    return {"/".join(path.parts[-3:]): path for path in files}
+
+
+def read_mesh(path: Path) -> tuple[F64, I64]:
+    """Vertices and triangles of a Wavefront OBJ or binary STL file, welded."""
+    return weld(*(_read_obj(path) if path.suffix == ".obj" else _read_stl(path)))
+
+
+def _read_obj(path: Path) -> tuple[F64, I64]:
+    vertices, faces = [], []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, *rest = line.split() or [""]
+        if word == "v":
+            vertices.append([float(x) for x in rest[:3]])
+        elif word == "f":
+            corners = [int(x.split("/")[0]) - 1 for x in rest]
+            faces += [[corners[0], *corners[k : k + 2]] for k in range(1, len(corners) - 1)]
+    return np.array(vertices), np.array(faces)
+
+
+def _read_stl(path: Path) -> tuple[F64, I64]:
+    record = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
+    data = np.frombuffer(path.read_bytes()[84:], dtype=record)
+    vertices = data["corners"].reshape(-1, 3).astype(np.float64)
+    return vertices, np.arange(len(vertices)).reshape(-1, 3)
+
+
+def light_obj(path: Path) -> tuple[str, int]:
+    """The simplified mesh as OBJ text, and its number of faces."""
+    vertices, faces = read_mesh(path)
+    share = SPECIAL.get(path.stem, SHARE)
+    vertices, faces = simplify(vertices, faces, max(FLOOR, round(share * len(faces))))
+    lines = [f"# {NOTE}"]
+    lines += ["v " + " ".join(f"{x:.5f}" for x in row) for row in vertices]
+    lines += ["f " + " ".join(str(k) for k in row + 1) for row in faces]
+    return "\n".join(lines) + "\n", len(faces)
+
+
+def write_robot(folder: Path) -> int:
+    """Writes the meshes and their table. Returns the number of faces."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table, total = {}, 0
+    for key, path in source_meshes().items():
+        text, faces = light_obj(path)
+        table[key] = f"{path.stem}.obj"
+        (folder / table[key]).write_text(text, encoding="utf-8")
+        total += faces
+    (folder / "meshes.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    return total
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROBOT
+    print(f"{write_robot(target)} faces written to {target}")
