@@ -90,7 +90,7 @@ class Pool:
     def _start(self) -> _Member:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=main, args=(theirs, self._recipe), daemon=True)
-        with _environment(limits(1)):
+        with environment(limits(1)):
             process.start()
         theirs.close()
         return _Member(process, ours)
@@ -104,7 +104,7 @@ class Pool:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def environment(values: dict[str, str]) -> Iterator[None]:
     """Sets environment variables for processes started inside."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

@@ -1,0 +1,162 @@
+"""Demonstration: one episode of an expert whose hand is shaken, labelled with what it wanted.
+
+The noise takes the robot off the expert's own path, the labels say how to come back; a policy that
+learns from them forgives its own errors (Laskey et al. 2017, "DART").
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aegis.core.errors import ConfigError, NonFiniteError
+from aegis.core.protocols import Outcome, Policy, Query, World
+from aegis.core.seeds import episode_stream
+from aegis.core.types import F32, U8, Act, EpisodeKey, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNoise:
+    """Autoregressive noise on executed actions, of another strength in every episode.
+
+    Attributes:
+        rho: Correlation from one control step to the next.
+        largest: Largest standard deviation of each action dimension; an episode's are these times
+            one draw from the uniform distribution on [0, 1]. Length a. Grippers take 0.
+    """
+
+    rho: float
+    largest: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rho < 1 or min(self.largest, default=-1.0) < 0:
+            raise ConfigError(
+                f"Noise needs 0 <= rho < 1 and no negative strength. Got: {self.rho}, "
+                f"{self.largest}."
+            )
+
+    def draw(self, key: EpisodeKey, steps: int) -> F32:
+        """Returns an episode's noise. Shape (steps, a)."""
+        rng = episode_stream(key, "demo", "noise")
+        strength = np.asarray(self.largest) * rng.uniform()
+        fresh = rng.standard_normal((steps, len(self.largest)))
+        rows = np.empty_like(fresh)
+        last = fresh[0]
+        for k, row in enumerate(fresh):
+            last = row if k == 0 else self.rho * last + np.sqrt(1 - self.rho**2) * row
+            rows[k] = last
+        return (strength * rows).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demo:
+    """What is kept of one episode.
+
+    Attributes:
+        key: The episode.
+        success: Whether the goal was reached.
+        instruction: What the robot was told.
+        tick: Ticks at which pictures were taken. Shape (n,).
+        images: Camera to pictures. Shape (n, h, w, 3).
+        proprio: Proprioception at these ticks. Shape (n, p).
+        actions: What the expert wanted, at every control step. Shape (t, a).
+        executed: What was done. Shape (t, a).
+    """
+
+    key: EpisodeKey
+    success: bool
+    instruction: str
+    tick: tuple[int, ...]
+    images: Mapping[str, U8]
+    proprio: F32
+    actions: F32
+    executed: F32
+
+    def npz(self) -> bytes:
+        """Returns it as the bytes of a compressed ``.npz`` without pickles."""
+        arrays: dict[str, Any] = {
+            **self.images,
+            "proprio": self.proprio,
+            "tick": np.array(self.tick, np.int64),
+            "actions": self.actions,
+            "executed": self.executed,
+            "task": np.int64(self.key.task),
+            "index": np.int64(self.key.index),
+            "success": np.bool_(self.success),
+            "instruction": np.str_(self.instruction),
+        }
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        return buffer.getvalue()
+
+
+def demonstrate(
+    world: World,
+    expert: Policy,
+    key: EpisodeKey,
+    noise: ActionNoise,
+    cameras: Mapping[str, tuple[int, int]],
+    every: int,
+) -> Demo:
+    """Plays one demonstration.
+
+    Args:
+        world: Where.
+        expert: Who; asked on the observation at which its last chunk ran out.
+        key: Start state and noise.
+        noise: Shakes the hand.
+        cameras: Pictures to keep, name to (height, width).
+        every: Keeps an observation every so many control steps.
+
+    Raises:
+        ConfigError: If the noise has another number of dimensions than the robot.
+        NonFiniteError: If the expert wants NaN or infinity.
+    """
+    robot = world.embodiment
+    if len(noise.largest) != len(robot.names):
+        raise ConfigError(
+            f"Noise for {len(robot.names)} action dimensions is needed ({', '.join(robot.names)}). "
+            f"Got: {len(noise.largest)}."
+        )
+    shake = noise.draw(key, world.horizon)
+    world.begin(key)
+    kept: list[Observation] = []
+    wanted, done = [], []
+    chunk, start = np.empty((0, len(robot.names)), np.float32), 0
+    outcome, k = Outcome(success=False, done=False), 0
+    while k < world.horizon and not (outcome.success or outcome.done):
+        keep = k % every == 0
+        obs = world.observe({**(cameras if keep else {}), **expert.spec.cameras})
+        if keep:
+            kept.append(obs)
+        if k - start >= len(chunk):
+            chunk, start = _ask(expert, Query(key, k, obs)), k
+        clean = np.clip(chunk[k - start], robot.low, robot.high)
+        action = np.clip(clean + shake[k], robot.low, robot.high)
+        wanted.append(clean)
+        done.append(action)
+        outcome = world.apply(Act(action))
+        k += 1
+    return Demo(
+        key=key,
+        success=outcome.success,
+        instruction=kept[0].instruction,
+        tick=tuple(range(0, k, every)),
+        images={name: np.stack([obs.images[name] for obs in kept]) for name in cameras},
+        proprio=np.stack([obs.proprio for obs in kept]).astype(np.float32),
+        actions=np.stack(wanted),
+        executed=np.stack(done),
+    )
+
+
+def _ask(expert: Policy, query: Query) -> F32:
+    chunk = expert.propose([query])[0].actions[: expert.spec.execute]
+    if not np.isfinite(chunk).all():
+        raise NonFiniteError(
+            f"Expert '{expert.spec.name}' wants NaN or infinity at tick {query.k} of {query.key}."
+        )
+    return chunk
