@@ -1,0 +1,91 @@
+"""The detector that reads a probe's risk from the activations that came with a proposal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aegis.core.errors import CheckpointError, ShapeError, UnknownNameError
+from aegis.core.protocols import PolicySpec
+from aegis.core.types import EpisodeKey, Observation, Proposal, Score
+from aegis.detectors.probe import Probe
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationProbe:
+    """Scores each weak chunk by a probe on one tapped layer; keeps no state.
+
+    Attributes:
+        probe: The risk head.
+        name: Name of its score.
+    """
+
+    probe: Probe
+    name: str = "probe"
+
+    @classmethod
+    def load(
+        cls, path: str | Path, policy_digest: str | None, name: str = "probe"
+    ) -> ActivationProbe:
+        """Reads a probe and checks that it was fitted to this policy.
+
+        Args:
+            path: The probe's file.
+            policy_digest: Digest of the policy to watch; None leaves the check to ``check``.
+            name: Name of its score.
+
+        Raises:
+            CheckpointError: If the file is unusable or was fitted to another policy.
+        """
+        probe = Probe.load(Path(path))
+        if policy_digest is not None:
+            _same_policy(probe, policy_digest)
+        return cls(probe, name)
+
+    def check(self, spec: PolicySpec) -> None:
+        """Checks that a policy gives what the probe reads; call it before the first episode.
+
+        Raises:
+            CheckpointError: If the probe was fitted to another policy.
+            UnknownNameError: If the policy does not tap the layer.
+            ShapeError: If the layer has another width.
+        """
+        _same_policy(self.probe, spec.digest)
+        if self.probe.layer not in spec.taps:
+            raise UnknownNameError("layer", self.probe.layer, spec.taps, f"policy '{spec.name}'")
+        width = spec.taps[self.probe.layer]
+        if width != self.probe.head.width:
+            raise ShapeError(
+                f"Layer '{self.probe.layer}' has {width} features; the probe reads "
+                f"{self.probe.head.width}. Fit it again."
+            )
+
+    def start(self, key: EpisodeKey) -> None:
+        """Returns the state at the start of an episode: none."""
+
+    def update(
+        self, state: None, proposal: Proposal | None, obs: Observation
+    ) -> tuple[None, Score]:
+        """Scores one proposal; NaN when it, its activations, or a number among them is missing.
+
+        Raises:
+            UnknownNameError: If other layers were tapped, but not the probe's.
+            ShapeError: If the layer has another width.
+        """
+        if proposal is None or not proposal.features:
+            return None, Score(self.name, _NAN)
+        features = proposal.features.get(self.probe.layer)
+        if features is None:
+            where = f"the proposal of '{proposal.policy}'"
+            raise UnknownNameError("layer", self.probe.layer, proposal.features, where)
+        return None, Score(self.name, float(self.probe.risk(features[None])[0]))
+
+
+def _same_policy(probe: Probe, digest: str) -> None:
+    if probe.policy_digest != digest:
+        raise CheckpointError(
+            f"The probe on '{probe.layer}' was fitted to policy {probe.policy_digest}, but this "
+            f"is {digest}. Fit a probe to this policy with `aegis fit`."
+        )

@@ -1,0 +1,197 @@
+"""Fits a probe on weak-only episodes and calibrates its threshold on others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from aegis.core.errors import CalibrationError
+from aegis.core.seeds import stream
+from aegis.detectors.head import Head
+from aegis.detectors.probe import Probe
+from aegis.detectors.rollouts import Bools, Rollouts
+from aegis.detectors.train import STRENGTHS, train_head
+from aegis.stats.auroc import auroc
+from aegis.stats.conformal import conformal_threshold
+
+JUDGED = 0.30
+"""Share of the horizon in which a detector is judged: early, so that there is time to help."""
+
+WINDOWS = (0.3, 0.6, 1.0)
+"""Shares of the horizon to choose the training window from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What grouped cross-validation chose.
+
+    Attributes:
+        window: Share of the horizon whose rows are trained on.
+        strength: Regularisation.
+        auroc: Out-of-fold AUROC of episode means in the judged window.
+    """
+
+    window: float
+    strength: float
+    auroc: float
+
+
+def fit_probe(
+    train: Rollouts,
+    calibration: Rollouts,
+    *,
+    kind: str,
+    alpha: float,
+    guard: float,
+    root: int,
+    windows: Sequence[float] = WINDOWS,
+    release_quantile: float = 0.5,
+) -> Probe:
+    """Fits a risk head and calibrates it by split conformal prediction.
+
+    The label of a row is whether its episode failed; each episode has the same total weight, so
+    long (failed) episodes do not outvote short ones. Regularisation and training window are
+    chosen by cross-validation grouped by start state. The threshold is the conformal quantile,
+    over successful calibration episodes, of the highest risk at ticks ``k >= guard * horizon``;
+    an episode over before that counts as never alarming. The release is a quantile of the risk
+    in those ticks.
+
+    Args:
+        train: Weak-only episodes to fit on.
+        calibration: Weak-only episodes from other start states.
+        kind: ``"logistic"`` or ``"mlp"``.
+        alpha: Tolerated share of false alarms on successful episodes.
+        guard: Share of the horizon before which the gate does not fire.
+        root: Root seed.
+        windows: Training windows to choose from, shares of the horizon.
+        release_quantile: Which quantile of risk in successful episodes gives control back.
+
+    Raises:
+        CalibrationError: If the data cannot support it: one class only, too few successes for
+            alpha, or start states shared between the two sets.
+        UnknownNameError: If the kind does not exist.
+    """
+    check_sets(train, calibration)
+    choice = choose(train, kind, windows, root)
+    head = _fit(train.early(choice.window), kind, choice.strength, root)
+    risk = head.risk(calibration.features)
+    eligible = calibration.k >= guard * calibration.horizon
+    good = calibration.outcomes()
+    highest = calibration.per_episode(risk, "max", eligible)
+    threshold = conformal_threshold(highest[good], alpha)
+    calm = risk[eligible & calibration.success]
+    return Probe(
+        layer=train.layer,
+        kind=kind,
+        head=head,
+        threshold=threshold,
+        release=min(float(np.quantile(calm, release_quantile)), threshold),
+        alpha=alpha,
+        window=choice.window,
+        guard=guard,
+        horizon=train.horizon,
+        policy_digest=train.policy_digest,
+        n_train=train.episodes,
+        n_calibration=int(good.sum()),
+        metrics={
+            "cv_auroc": choice.auroc,
+            "strength": choice.strength,
+            "detected": float((highest[~good] > threshold).mean()) if (~good).any() else 0.0,
+        },
+    )
+
+
+def check_sets(train: Rollouts, other: Rollouts) -> None:
+    """Checks that one set may be fitted on and the other judged or calibrated on.
+
+    Raises:
+        CalibrationError: If they share start states, differ in policy, layer or horizon, or the
+            training set has one class only.
+    """
+    for name in ("policy_digest", "layer", "horizon"):
+        mine, theirs = getattr(train, name), getattr(other, name)
+        if mine != theirs:
+            raise CalibrationError(f"The sets differ in {name}: '{mine}' and '{theirs}'.")
+    shared = sorted(set(train.start) & set(other.start))
+    if shared:
+        raise CalibrationError(
+            f"{len(shared)} start states are in both sets, for example {shared[0]}. "
+            "Split by start state."
+        )
+    failed = int((~train.outcomes()).sum())
+    if failed in (0, train.episodes):
+        kind = "successes" if failed else "failures"
+        raise CalibrationError(
+            f"There are no {kind} among {train.episodes} training episodes to fit on. "
+            "Collect more episodes, or from other start states."
+        )
+
+
+def choose(train: Rollouts, kind: str, windows: Sequence[float], root: int) -> Choice:
+    """Chooses training window and regularisation by cross-validation grouped by start state.
+
+    Each candidate is judged in the same early window, whichever window it was trained on, by the
+    out-of-fold AUROC of the episodes' mean log odds.
+
+    Raises:
+        CalibrationError: If a class has too few start states to be left out in turn.
+        UnknownNameError: If the kind does not exist.
+    """
+    early = train.early(JUDGED)
+    folds = _folds(train, root)
+    best: Choice | None = None
+    for window in windows:
+        for strength in STRENGTHS.get(kind, (1.0,)):
+            logits = np.zeros(len(early.k))
+            for left_out in folds:
+                rest = train.where(~np.isin(train.start, left_out) & _before(train, window))
+                here = np.isin(early.start, left_out)
+                logits[here] = _fit(rest, kind, strength, root).logit(early.features[here])
+            value = auroc(early.per_episode(logits, "mean"), ~early.outcomes())
+            if best is None or value > best.auroc + 1e-3:  # Ties go to the smaller and simpler.
+                best = Choice(window, strength, value)
+    if best is None:
+        raise CalibrationError(f"There is no training window to choose from. Got: {windows}.")
+    return best
+
+
+def _folds(train: Rollouts, root: int) -> list[list[str]]:
+    """Returns the start states that each of up to five folds leaves out."""
+    starts = [set(train.start[train.success == value]) for value in (False, True)]
+    n = min(5, *(len(names) for names in starts))
+    if n < 2:
+        raise CalibrationError(
+            f"Failures come from {len(starts[0])} and successes from {len(starts[1])} start "
+            "states; cross-validation needs at least 2 of each. Collect more episodes."
+        )
+    first = np.unique(train.episode, return_index=True)[1]
+    folds = StratifiedGroupKFold(n, shuffle=True, random_state=_seed(root, "folds"))
+    starts_of = train.start[first]
+    return [
+        sorted(set(starts_of[left_out]))
+        for _, left_out in folds.split(first, train.success[first], starts_of)
+    ]
+
+
+def _fit(rows: Rollouts, kind: str, strength: float, root: int) -> Head:
+    failure = ~rows.success
+    if failure.all() or not failure.any():
+        raise CalibrationError(
+            "A cross-validation fold holds one class only. Collect more episodes."
+        )
+    _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
+    weight = (1.0 / count)[inverse]
+    weight *= len(weight) / weight.sum()
+    return train_head(kind, rows.features, failure, weight, strength, _seed(root, "head"))
+
+
+def _before(rows: Rollouts, window: float) -> Bools:
+    mask: Bools = rows.k < window * rows.horizon
+    return mask
+
+
+def _seed(root: int, name: str) -> int:
+    return int(stream(root, "fit", name).integers(2**31))

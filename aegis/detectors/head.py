@@ -1,0 +1,78 @@
+"""A risk head: standardise, hidden layers with ReLU, one output; numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from aegis.core.errors import CheckpointError, ShapeError
+from aegis.core.types import F32, F64, freeze
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """Weights that turn features into risk.
+
+    Attributes:
+        mean: Subtracted from the features. Shape (f,).
+        scale: The features are divided by it; positive. Shape (f,).
+        weights: One matrix per layer; the first has f rows, the last one column.
+        biases: One vector per layer.
+
+    Raises:
+        CheckpointError: If the parts do not chain, or hold NaN or infinity.
+    """
+
+    mean: F64
+    scale: F64
+    weights: tuple[F64, ...]
+    biases: tuple[F64, ...]
+
+    def __post_init__(self) -> None:
+        for array in (self.mean, self.scale, *self.weights, *self.biases):
+            if not np.isfinite(array).all():
+                raise CheckpointError("A risk head holds NaN or infinity.")
+            freeze(array)
+        shapes = [weight.shape for weight in self.weights]
+        widths = [self.width, *(shape[-1] for shape in shapes)]
+        fits = bool(shapes) and shapes == list(pairwise(widths)) and widths[-1] == 1
+        fits &= [bias.shape for bias in self.biases] == [(width,) for width in widths[1:]]
+        fits &= self.mean.ndim == 1 and self.scale.shape == self.mean.shape
+        if not fits or not (self.scale > 0).all():
+            raise CheckpointError(f"A risk head's weights do not chain: {shapes}.")
+
+    @property
+    def width(self) -> int:
+        """Number of features f."""
+        return int(self.mean.size)
+
+    def logit(self, features: F32 | F64) -> F64:
+        """Returns the log odds of failure. Shape (n, f) to (n,).
+
+        Raises:
+            ShapeError: If there are not f features.
+        """
+        x = np.asarray(features, np.float64)
+        if x.ndim != 2 or x.shape[1] != self.width:
+            raise ShapeError(f"features must have shape (n, {self.width}). Got: {x.shape}.")
+        h = (x - self.mean) / self.scale
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            h = np.maximum(h @ weight + bias, 0.0)
+        logit: F64 = (h @ self.weights[-1] + self.biases[-1])[:, 0]
+        return logit
+
+    def risk(self, features: F32 | F64) -> F64:
+        """Returns the probability of failure. Shape (n, f) to (n,).
+
+        Returns:
+            Numbers in [0, 1]; NaN in rows that hold NaN or infinity.
+
+        Raises:
+            ShapeError: If there are not f features.
+        """
+        known = np.isfinite(features).all(axis=-1)
+        with np.errstate(invalid="ignore"):
+            risk = 0.5 * (1.0 + np.tanh(0.5 * self.logit(features)))  # A sigmoid, no overflow.
+        return np.where(known, risk, np.nan)

@@ -1,0 +1,143 @@
+"""What weak-only episodes left behind: one row per chunk, for fitting and judging detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
+from aegis.core.seeds import stream
+from aegis.core.types import F32, F64, freeze
+
+I64 = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rollouts:
+    """A table with one row per chunk of the weak policy; n rows.
+
+    Attributes:
+        episode: Number of the episode; equal numbers are one episode. Shape (n,).
+        task: Task of the episode. Shape (n,).
+        start: Address of the start state, which splits keep together. Shape (n,).
+        k: Tick of the chunk [control steps]. Shape (n,).
+        features: Activations of the tapped layer. Shape (n, f).
+        proprio: Proprioception. Shape (n, p).
+        success: Whether the episode succeeded, repeated in each of its rows. Shape (n,).
+        horizon: Longest episode [control steps]; declared, never the realised length.
+        layer: The tapped layer.
+        policy_digest: Digest of the policy that was watched.
+
+    Raises:
+        ShapeError: If columns differ in length or an episode contradicts itself.
+    """
+
+    episode: I64
+    task: I64
+    start: NDArray[np.str_]
+    k: I64
+    features: F32
+    proprio: F32
+    success: Bools
+    horizon: int
+    layer: str
+    policy_digest: str
+
+    def __post_init__(self) -> None:
+        n = len(self.episode)
+        for name in _COLUMNS:
+            column = getattr(self, name)
+            if column.ndim != (2 if name in ("features", "proprio") else 1) or len(column) != n:
+                raise ShapeError(f"Column '{name}' must have {n} rows. Got: {column.shape}.")
+            freeze(column)
+        first, inverse = self._first()
+        for name in ("task", "start", "success"):
+            column = getattr(self, name)
+            if (column[first][inverse] != column).any():
+                raise ShapeError(f"'{name}' must be the same in all rows of an episode.")
+
+    @property
+    def episodes(self) -> int:
+        """Number of episodes."""
+        return len(self._first()[0])
+
+    def one_per_episode(self, name: str) -> NDArray[np.generic]:
+        """Returns task, start or success of each episode, in order of episode number."""
+        if name not in ("task", "start", "success", "episode"):
+            raise UnknownNameError("column", name, ("task", "start", "success"), "Rollouts")
+        column: NDArray[np.generic] = getattr(self, name)[self._first()[0]]
+        return column
+
+    def outcomes(self) -> Bools:
+        """Returns the success of each episode, in order of episode number."""
+        return self.success[self._first()[0]]
+
+    def where(self, mask: Bools) -> Rollouts:
+        """Returns the rows for which the mask is true. Shape of mask (n,)."""
+        return replace(self, **{name: getattr(self, name)[mask] for name in _COLUMNS})
+
+    def early(self, fraction: float) -> Rollouts:
+        """Returns the rows with ``k < fraction * horizon``."""
+        return self.where(self.k < fraction * self.horizon)
+
+    def split(self, shares: Sequence[float], root: int) -> tuple[Rollouts, ...]:
+        """Deals the start states out to disjoint parts; no part shares a start with another.
+
+        Which part a start belongs to depends on its address and the root alone, so adding
+        episodes moves none.
+
+        Args:
+            shares: Expected share of each part; they sum to 1.
+            root: Root seed.
+
+        Raises:
+            CalibrationError: If the shares do not sum to 1.
+        """
+        if abs(sum(shares) - 1) > 1e-9 or min(shares) <= 0:
+            raise CalibrationError(f"Shares must be positive and sum to 1. Got: {shares}.")
+        names, inverse = np.unique(self.start, return_inverse=True)
+        draws = np.array([stream(root, "split", str(name)).random() for name in names])
+        part = np.searchsorted(np.cumsum(shares)[:-1], draws, side="right")[inverse]
+        return tuple(self.where(part == i) for i in range(len(shares)))
+
+    def per_episode(self, values: F64, how: str, mask: Bools | None = None) -> F64:
+        """Reduces one value per row to one per episode, in order of episode number.
+
+        NaN stays NaN: an episode with an unknown score is unknown.
+
+        Args:
+            values: Shape (n,).
+            how: ``"max"`` or ``"mean"``.
+            mask: Rows that count, shape (n,); all if None.
+
+        Returns:
+            Shape (episodes,). An episode without rows that count has minus infinity as maximum
+            and NaN as mean.
+        """
+        if how not in ("max", "mean"):
+            raise UnknownNameError("reduction", how, ("max", "mean"), "per_episode")
+        inverse = self._first()[1]
+        mask = np.ones(len(values), bool) if mask is None else mask
+        if how == "max":
+            out = np.full(self.episodes, -np.inf)
+            np.maximum.at(out, inverse[mask], values[mask])
+            return out
+        total = np.bincount(inverse[mask], values[mask], self.episodes)
+        count = np.bincount(inverse[mask], minlength=self.episodes)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    def _first(self) -> tuple[I64, I64]:
+        """Returns the first row of each episode, and the place of each row's episode."""
+        _, first, inverse = np.unique(self.episode, return_index=True, return_inverse=True)
+        return first, inverse
+
+
+_COLUMNS = tuple(
+    field.name
+    for field in fields(Rollouts)
+    if field.name not in ("horizon", "layer", "policy_digest")
+)

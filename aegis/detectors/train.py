@@ -1,0 +1,59 @@
+"""Training of risk heads: scikit-learn in, plain numpy weights out."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from aegis.core.errors import UnknownNameError
+from aegis.core.types import F32, F64
+from aegis.detectors.head import Head
+
+STRENGTHS = {"logistic": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "mlp": (1e-2, 1e-1, 1.0)}
+"""Regularisation to choose from: C for the logistic head, L2 penalty for the MLP."""
+
+_HIDDEN = 32
+
+
+def train_head(
+    kind: str,
+    features: F32 | F64,
+    failure: NDArray[np.bool_],
+    weight: F64,
+    strength: float,
+    seed: int,
+) -> Head:
+    """Trains a head on standardised features.
+
+    Args:
+        kind: ``"logistic"`` or ``"mlp"``.
+        features: Shape (n, f).
+        failure: Label of each row; both classes must occur. Shape (n,).
+        weight: Weight of each row. Shape (n,).
+        strength: Regularisation, see ``STRENGTHS``.
+        seed: Seed of scikit-learn's generator; only the MLP draws from it.
+
+    Raises:
+        UnknownNameError: If the kind does not exist.
+    """
+    x = np.asarray(features, np.float64)
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 1e-8, scale, 1.0)  # A constant feature carries nothing.
+    z = (x - mean) / scale
+    if kind == "logistic":
+        model = LogisticRegression(C=strength, max_iter=2000)
+        model.fit(z, failure, sample_weight=weight)
+        return Head(mean, scale, (model.coef_.T.copy(),), (model.intercept_.copy(),))
+    if kind == "mlp":
+        mlp = MLPClassifier((_HIDDEN,), alpha=strength, max_iter=60, random_state=seed)
+        with warnings.catch_warnings():
+            # A fixed number of passes is the stopping rule here.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mlp.fit(z, failure, sample_weight=weight)
+        return Head(mean, scale, tuple(mlp.coefs_), tuple(mlp.intercepts_))
+    raise UnknownNameError("probe kind", kind, STRENGTHS, "train_head")
