@@ -32,25 +32,48 @@ def arena() -> Files:
     root, asset, worldbody = mjcf.document("table_arena")
     _materials(asset)
     mjcf.add(
-        worldbody, "geom", name="floor", type="plane", condim="3", group="1", material="floorplane",
-        pos=(0, 0, 0), size=(3, 3, 0.125),
+        worldbody,
+        "geom",
+        name="floor",
+        type="plane",
+        condim="3",
+        group="1",
+        material="floorplane",
+        pos=(0, 0, 0),
+        size=(3, 3, 0.125),
     )
     drawn = {"contype": "0", "conaffinity": "0", "group": "1"}
     for name, pos, half, quat in WALLS:
         mjcf.add(
-            worldbody, "geom", name=f"wall_{name}_visual", type="box", pos=pos, quat=quat,
-            size=(half, 1.5, 0.01), material="walls_mat", **drawn,
+            worldbody,
+            "geom",
+            name=f"wall_{name}_visual",
+            type="box",
+            pos=pos,
+            quat=quat,
+            size=(half, 1.5, 0.01),
+            material="walls_mat",
+            **drawn,
         )
     _table(worldbody, drawn)
     for index, pos in enumerate(LIGHTS, start=1):
         mjcf.add(
-            worldbody, "light", name=f"light{index}", pos=pos, dir=(0, -0.15, -1), directional="false",
-            diffuse=(0.8, 0.8, 0.8), specular=(0.3, 0.3, 0.3), castshadow="false",
+            worldbody,
+            "light",
+            name=f"light{index}",
+            pos=pos,
+            dir=(0, -0.15, -1),
+            directional="false",
+            diffuse=(0.8, 0.8, 0.8),
+            specular=(0.3, 0.3, 0.3),
+            castshadow="false",
         )
     for name, pos, quat in CAMERAS:
         mjcf.add(worldbody, "camera", mode="fixed", name=name, pos=pos, quat=quat)
     table = textures.wood(128, (0.70, 0.61, 0.52), (0.86, 0.79, 0.71), seed=3, grain=20)
-    floor = textures.tiles(64, 4, (0.55, 0.55, 0.55), (0.66, 0.66, 0.67), (0.76, 0.76, 0.76), seed=7)
+    floor = textures.tiles(
+        64, 4, (0.55, 0.55, 0.55), (0.66, 0.66, 0.67), (0.76, 0.76, 0.76), seed=7
+    )
     wall = textures.plaster(64, (0.66, 0.66, 0.65), (0.74, 0.74, 0.73), seed=9)
     return {
         "scenes/libero_tabletop_base_style.xml": mjcf.xml_bytes(root),
@@ -62,8 +85,14 @@ def arena() -> Files:
 
 def _materials(asset: ET.Element) -> None:
     mjcf.add(
-        asset, "texture", type="skybox", builtin="gradient", width="64", height="64",
-        rgb1=(0.9, 0.9, 1.0), rgb2=(0.2, 0.3, 0.4),
+        asset,
+        "texture",
+        type="skybox",
+        builtin="gradient",
+        width="64",
+        height="64",
+        rgb1=(0.9, 0.9, 1.0),
+        rgb2=(0.2, 0.3, 0.4),
     )
     for texture, material, file, kind, repeat, specular in (
         ("texplane", "floorplane", "light-gray-floor-tile.png", "2d", "3 3", 0.0),
@@ -72,8 +101,15 @@ def _materials(asset: ET.Element) -> None:
     ):
         mjcf.add(asset, "texture", type=kind, name=texture, file=f"../textures/{file}")
         mjcf.add(
-            asset, "material", name=material, texture=texture, texrepeat=repeat, reflectance=0.0,
-            texuniform="false" if kind == "cube" else "true", specular=specular, shininess=0.0,
+            asset,
+            "material",
+            name=material,
+            texture=texture,
+            texrepeat=repeat,
+            reflectance=0.0,
+            texuniform="false" if kind == "cube" else "true",
+            specular=specular,
+            shininess=0.0,
         )
 
 
@@ -81,16 +117,41 @@ def _table(worldbody: ET.Element, drawn: dict[str, str]) -> None:
     table = mjcf.add(worldbody, "body", name="table", pos=(0, 0, 0.4))
     size = (0.4, 0.4, 0.4)
     mjcf.add(
-        table, "geom", name="table_collision", type="box", pos=(0, 0, 0), size=size, group="0",
+        table,
+        "geom",
+        name="table_collision",
+        type="box",
+        pos=(0, 0, 0),
+        size=size,
+        group="0",
         friction=(1, 0.005, 0.0001),
     )
     mjcf.add(
-        table, "geom", name="table_visual", type="box", pos=(0, 0, 0), size=size,
-        material="table_texture", **drawn,
+        table,
+        "geom",
+        name="table_visual",
+        type="box",
+        pos=(0, 0, 0),
+        size=size,
+        material="table_texture",
+        **drawn,
     )
-    mjcf.add(table, "site", name="table_top", pos=(0, 0, 0.4), size=(0.001, 0.001, 0.001), rgba=(0, 0, 0, 0))
+    mjcf.add(
+        table,
+        "site",
+        name="table_top",
+        pos=(0, 0, 0.4),
+        size=(0.001, 0.001, 0.001),
+        rgba=(0, 0, 0, 0),
+    )
     for leg in range(1, 5):
         mjcf.add(
-            table, "geom", name=f"table_leg{leg}_visual", type="cylinder", pos=(0, 0, 0),
-            size=(0.05, 0.1), material="table_texture", **drawn,
+            table,
+            "geom",
+            name=f"table_leg{leg}_visual",
+            type="cylinder",
+            pos=(0, 0, 0),
+            size=(0.05, 0.1),
+            material="table_texture",
+            **drawn,
         )

@@ -14,8 +14,13 @@ def author_pack() -> dict[str, bytes]:
     """All files of the pack that this project draws, by path inside the pack."""
     files: dict[str, bytes] = {}
     makers = (
-        objects.bowl, objects.plate, objects.ramekin, objects.cookies,
-        fixtures.cabinet, fixtures.stove, arena.arena,
+        objects.bowl,
+        objects.plate,
+        objects.ramekin,
+        objects.cookies,
+        fixtures.cabinet,
+        fixtures.stove,
+        arena.arena,
     )
     for maker in makers:
         files.update(maker())

@@ -20,19 +20,22 @@ SPECIAL = {"finger_vis": 0.35, "hand_vis": 0.08, "pedestal": 0.02}  # seen close
 
 
 def source_meshes() -> dict[str, Path]:
-    """robosuite's visual meshes of the Panda, gripper and mount, by the last parts of their path.
+    """The visual meshes of robosuite's Panda, gripper and mount, by path in its asset folder.
 
     Raises:
         MachineError: robosuite is not installed.
     """
     spec = find_spec("robosuite")
     if spec is None or spec.origin is None:
-        raise MachineError("robosuite is not installed, so its meshes cannot be read; run make setup.")
+        raise MachineError(
+            "robosuite is not installed, so there are no meshes to read; run make setup."
+        )
     root = Path(spec.origin).parent / "models" / "assets"
     files = sorted((root / "robots/panda/obj_meshes").glob("link*/*.obj"))
-    files += [root / "grippers/meshes/panda_gripper" / f"{n}.stl" for n in ("hand_vis", "finger_vis")]
+    gripper = root / "grippers/meshes/panda_gripper"
+    files += [gripper / "hand_vis.stl", gripper / "finger_vis.stl"]
     files.append(root / "mounts/meshes/rethink_mount/pedestal.stl")
-    return {"/".join(path.parts[-3:]): path for path in files}
+    return {path.relative_to(root).as_posix(): path for path in files}
 
 
 def read_mesh(path: Path) -> tuple[F64, I64]:

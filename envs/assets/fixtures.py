@@ -8,7 +8,8 @@ from envs.assets import mjcf, textures
 from envs.assets.meshes import Mesh, Rect, Vec3, box, merge, obj_text, revolve
 from envs.assets.objects import NOTE, Files
 
-FLIP = (0.70711, 0.0, 0.70711, 0.0)  # the drawer regions lie on their side, as in the official model
+# The drawer regions lie on their side, as in the official model.
+FLIP = (0.70711, 0.0, 0.70711, 0.0)
 Box = tuple[Vec3, Vec3]
 
 # Centre and half extents [m]. The drawers run with 1 mm of play inside the carcass.
@@ -57,8 +58,15 @@ def cabinet() -> Files:
     body = mjcf.object_frame(worldbody, radius=0.045, bottom=-0.045, top=0.045)
     base = mjcf.add(body, "body", name="base", pos=(0.0, 0.0, 0.0))
     mjcf.add(
-        base, "site", type="box", name="top_side", pos=(0.00354, 0.01567, 0.22152), quat=(1, 0, 0, 0),
-        size=(0.12534, 0.09438, 0.00147), group="0", rgba=(0.8, 0.8, 0, 0),
+        base,
+        "site",
+        type="box",
+        name="top_side",
+        pos=(0.00354, 0.01567, 0.22152),
+        quat=(1, 0, 0, 0),
+        size=(0.12534, 0.09438, 0.00147),
+        group="0",
+        rgba=(0.8, 0.8, 0, 0),
     )
     mjcf.visual(base, "wooden_cabinet_carcass", "wooden_cabinet_wood")
     for center, half in CARCASS:
@@ -67,7 +75,9 @@ def cabinet() -> Files:
         _drawer(base, name, height, handle, region)
     inner, outer = (0.0, 0.0, 1.0, 0.45), (0.0, 0.55, 1.0, 1.0)
     meshes = (
-        _boxes(CARCASS, inner, inner), _boxes(DRAWER, inner, outer), _boxes((BAR, *POSTS), inner, inner)
+        _boxes(CARCASS, inner, inner),
+        _boxes(DRAWER, inner, outer),
+        _boxes((BAR, *POSTS), inner, inner),
     )
     board = textures.wood(64, (0.20, 0.10, 0.05), (0.42, 0.24, 0.13), seed=11, grain=12)
     board[:29] = textures.wood(64, (0.27, 0.14, 0.07), (0.52, 0.31, 0.17), seed=14, grain=12)[:29]
@@ -87,12 +97,26 @@ def _drawer(base: ET.Element, name: str, height: float, handle: float, region: f
     body = mjcf.add(base, "body", name=f"cabinet_{name}", pos=(0.0, 0.0, 0.0))
     mjcf.add(body, "inertial", pos=(0.0, 0.0, 0.0), mass=3.0, diaginertia=(1.0, 1.0, 1.0))
     mjcf.add(
-        body, "joint", name=f"{name}_level", type="slide", pos=(0.0, 0.0, 0.0), axis=(0.0, 1.0, 0.0),
-        limited="true", range=(-0.16, 0.01), damping=50.0,
+        body,
+        "joint",
+        name=f"{name}_level",
+        type="slide",
+        pos=(0.0, 0.0, 0.0),
+        axis=(0.0, 1.0, 0.0),
+        limited="true",
+        range=(-0.16, 0.01),
+        damping=50.0,
     )
     mjcf.add(
-        body, "site", type="box", name=f"{name}_region", pos=(0.00328, 0.01128, region), quat=FLIP,
-        size=(0.02993, 0.07561, 0.10224), group="0", rgba=(0.8, 0.8, 0.8, 0),
+        body,
+        "site",
+        type="box",
+        name=f"{name}_region",
+        pos=(0.00328, 0.01128, region),
+        quat=FLIP,
+        size=(0.02993, 0.07561, 0.10224),
+        group="0",
+        rgba=(0.8, 0.8, 0.8, 0),
     )
     mjcf.visual(body, "wooden_cabinet_drawer", "wooden_cabinet_wood", pos=(0.0, 0.0, height))
     mjcf.visual(body, "wooden_cabinet_handle", "wooden_cabinet_metal", pos=(0.0, 0.0, handle))
@@ -112,8 +136,13 @@ def stove() -> Files:
     _burner(base)
     _knob(base)
     # Bands of the texture: enamel, dark iron, bright ring, knob, pointer.
-    colors = [(0.80, 0.80, 0.79), (0.10, 0.10, 0.11), (0.34, 0.34, 0.36), (0.13, 0.13, 0.14),
-              (0.85, 0.16, 0.12)]
+    colors = [
+        (0.80, 0.80, 0.79),
+        (0.10, 0.10, 0.11),
+        (0.34, 0.34, 0.36),
+        (0.13, 0.13, 0.14),
+        (0.85, 0.16, 0.12),
+    ]
     return {
         "articulated_objects/flat_stove.xml": mjcf.xml_bytes(root),
         "articulated_objects/flat_stove/enamel.png": textures.png_bytes(textures.bands(colors)),
@@ -129,30 +158,57 @@ def _band(index: int) -> Rect:
 def _burner(base: ET.Element) -> None:
     burner = mjcf.add(base, "body", name="burner", pos=(0.15, 0.0, 0.0))
     mjcf.add(
-        burner, "site", type="box", name="cook_region", pos=(0.0, 0.0, 0.0), quat=(1, 0, 0, 0),
-        size=(0.075, 0.075, 0.0025), group="0", rgba=(0.8, 0.8, 0, 0),
+        burner,
+        "site",
+        type="box",
+        name="cook_region",
+        pos=(0.0, 0.0, 0.0),
+        quat=(1, 0, 0, 0),
+        size=(0.075, 0.075, 0.0025),
+        group="0",
+        rgba=(0.8, 0.8, 0, 0),
     )
     mjcf.visual(burner, "flat_stove_top", "flat_stove_enamel", name="base_vis")
     # Plain contact parameters, as in the official stove.
     for name, z, half in (("base", 0.0, 0.02), ("collision_burner", 0.025, 0.0005)):
         mjcf.add(
-            burner, "geom", type="box", name=name, pos=(0.0, 0.0, z), size=(0.095, 0.095, half),
-            group="0", rgba=mjcf.HIDDEN,
+            burner,
+            "geom",
+            type="box",
+            name=name,
+            pos=(0.0, 0.0, z),
+            size=(0.095, 0.095, half),
+            group="0",
+            rgba=mjcf.HIDDEN,
         )
     plate = mjcf.add(burner, "body", name="burner_plate")
     # The glow, shown by LIBERO when the stove is on.
     mjcf.add(
-        plate, "site", name="burner", type="cylinder", pos=(0.0, 0.0, 0.0245), size=(0.0625, 0.0005),
+        plate,
+        "site",
+        name="burner",
+        type="cylinder",
+        pos=(0.0, 0.0, 0.0245),
+        size=(0.0625, 0.0005),
         rgba=(0.9, 0.05, 0.05, 0.0),
     )
 
 
 def _knob(base: ET.Element) -> None:
-    knob = mjcf.add(base, "body", name="button", pos=(0.0, 0.0, 0.0), quat=(0.7071068, 0, 0, 0.7071068))
+    knob = mjcf.add(
+        base, "body", name="button", pos=(0.0, 0.0, 0.0), quat=(0.7071068, 0, 0, 0.7071068)
+    )
     mjcf.add(knob, "inertial", pos=(0.0, 0.0, 0.0), mass=3.0, diaginertia=(1.0, 1.0, 1.0))
     mjcf.add(
-        knob, "joint", name="button", type="hinge", pos=(0.0, 0.0, 0.0), axis=(0.0, 0.0, 1.0),
-        limited="true", range=(-0.005, 2.1), damping=1.0,
+        knob,
+        "joint",
+        name="button",
+        type="hinge",
+        pos=(0.0, 0.0, 0.0),
+        axis=(0.0, 0.0, 1.0),
+        limited="true",
+        range=(-0.005, 2.1),
+        damping=1.0,
     )
     mjcf.visual(knob, "flat_stove_knob", "flat_stove_enamel")
     for half in ((0.0466, 0.0142, 0.0062), (0.0340, 0.0340, 0.0062), (0.0142, 0.0466, 0.0062)):
@@ -169,8 +225,11 @@ def _top_mesh() -> Mesh:
     parts = [plate, panel, revolve(bowl, 24, [ring, iron])]
     for radius in (0.018, 0.036, 0.054):  # the coils; the highest point carries the bowl
         r0, r1, z0, z1 = radius - 0.006, radius + 0.006, 0.0214, 0.0254
-        coil = [[(r1, z0), (r1 - 0.002, z1)], [(r1 - 0.002, z1), (r0 + 0.002, z1)],
-                [(r0 + 0.002, z1), (r0, z0)]]
+        coil = [
+            [(r1, z0), (r1 - 0.002, z1)],
+            [(r1 - 0.002, z1), (r0 + 0.002, z1)],
+            [(r0 + 0.002, z1), (r0, z0)],
+        ]
         parts.append(revolve(coil, 20, [ring, ring, ring]))
     return merge(*parts)
 
@@ -179,7 +238,8 @@ def _knob_mesh() -> Mesh:
     dark, pointer = _band(3), _band(4)
     disc = revolve(
         [[(0.048, 0.0004), (0.048, 0.0100), (0.0445, 0.0128)], [(0.0445, 0.0128), (0.0, 0.0128)]],
-        24, [dark, dark],
+        24,
+        [dark, dark],
     )
     grip = box((0.0013, 0.0060, 0.0250), (0.0115, 0.0450, 0.0125), {"": dark})
     mark = box((0.0013, 0.0400, 0.0377), (0.0030, 0.0100, 0.0004), {"": pointer})

@@ -54,7 +54,10 @@ def box(center: Vec3, half: Vec3, uv: dict[str, Rect] | None = None) -> Mesh:
             serves the sides that are not named; default the whole texture.
     """
     rects = uv or {}
-    vertices, normals, coords, faces = [], [], [], []
+    vertices: list[F64] = []
+    normals: list[F64] = []
+    coords: list[tuple[float, float]] = []
+    faces: list[tuple[int, int, int]] = []
     for axis in range(3):
         for sign in (1.0, -1.0):
             right = np.roll(np.eye(3)[axis], 1) * sign  # right x up = outward

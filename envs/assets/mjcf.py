@@ -100,8 +100,15 @@ def collision_ring(
 def visual(body: ET.Element, mesh: str, material: str, **attributes: Value) -> None:
     """A mesh that is drawn (group 1) and touches nothing."""
     add(
-        body, "geom", type="mesh", mesh=mesh, material=material,
-        contype="0", conaffinity="0", group="1", **attributes,
+        body,
+        "geom",
+        type="mesh",
+        mesh=mesh,
+        material=material,
+        contype="0",
+        conaffinity="0",
+        group="1",
+        **attributes,
     )
 
 
@@ -111,8 +118,14 @@ def paint(
     """A 2d texture and the material of the same name that shows it; never reflective."""
     add(asset, "texture", type="2d", name=f"tex-{name}", file=file)
     add(
-        asset, "material", name=name, texture=f"tex-{name}", texuniform="false",
-        reflectance=0.0, specular=specular, shininess=shininess,
+        asset,
+        "material",
+        name=name,
+        texture=f"tex-{name}",
+        texuniform="false",
+        reflectance=0.0,
+        specular=specular,
+        shininess=shininess,
     )
 
 

@@ -72,7 +72,9 @@ def bowl() -> Files:
         mjcf.collision_ring(body, 16, 0.0471, 0.0337, 14.7, (0.0013, 0.0100, 0.0188))
 
     mass = (0.00559, (0.0023, 0.0005, 0.0227), (5.72e-6, 6.10e-6, 9.08e-6))
-    return _pack("stable_scanned_objects", "akita_black_bowl", mesh, black, (0.5, 0.5), mass, collide)
+    return _pack(
+        "stable_scanned_objects", "akita_black_bowl", mesh, black, (0.5, 0.5), mass, collide
+    )
 
 
 def plate() -> Files:
@@ -110,8 +112,13 @@ def ramekin() -> Files:
     fifth = [(0.0, k / 5 + 0.08, 1.0, k / 5 + 0.12) for k in range(5)]
     mesh = revolve([outer, lip, inner, floor, under], 36, fifth, ribs)
     cream = textures.bands(
-        [(0.93, 0.88, 0.77), (0.99, 0.97, 0.91), (0.90, 0.86, 0.77), (0.84, 0.79, 0.70),
-         (0.70, 0.66, 0.58)]
+        [
+            (0.93, 0.88, 0.77),
+            (0.99, 0.97, 0.91),
+            (0.90, 0.86, 0.77),
+            (0.84, 0.79, 0.70),
+            (0.70, 0.66, 0.58),
+        ]
     )
 
     def collide(body: ET.Element) -> None:
@@ -120,7 +127,13 @@ def ramekin() -> Files:
 
     mass = (0.00966, (-0.0025, 0.0001, 0.0168), (7.99e-6, 7.37e-6, 1.22e-5))
     return _pack(
-        "stable_scanned_objects", "glazed_rim_porcelain_ramekin", mesh, cream, (0.6, 0.6), mass, collide
+        "stable_scanned_objects",
+        "glazed_rim_porcelain_ramekin",
+        mesh,
+        cream,
+        (0.6, 0.6),
+        mass,
+        collide,
     )
 
 

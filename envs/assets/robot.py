@@ -23,14 +23,14 @@ def substitute_robot_meshes(xml: str) -> str:
     """
     table: dict[str, str] = json.loads((ROBOT / "meshes.json").read_text(encoding="utf-8"))
     root = ET.fromstring(xml)
-    physical = {
-        geom.get("mesh")
-        for geom in root.iter("geom")
-        if geom.get("group", "0") == "0" or geom.get("contype") != "0" or geom.get("conaffinity") != "0"
-    }
+    physical = {geom.get("mesh") for geom in root.iter("geom") if not _is_visual(geom)}
     for mesh in root.iter("mesh"):
-        key = "/".join(Path(mesh.get("file", "")).parts[-3:])
+        key = Path(mesh.get("file", "")).as_posix().rpartition("/models/assets/")[2]
         if key in table and mesh.get("name") not in physical:
             mesh.set("file", str(ROBOT / table[key]))
             mesh.set("inertia", "shell")
     return ET.tostring(root, encoding="unicode")
+
+
+def _is_visual(geom: ET.Element) -> bool:
+    return (geom.get("group"), geom.get("contype"), geom.get("conaffinity")) == ("1", "0", "0")

@@ -25,9 +25,8 @@ def weld(vertices: F64, faces: I64, tolerance: float = 1e-5) -> tuple[F64, I64]:
     keys = np.round(vertices / tolerance).astype(np.int64)
     _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     joined = group.ravel()[faces]
-    proper = (
-        (joined[:, 0] != joined[:, 1]) & (joined[:, 1] != joined[:, 2]) & (joined[:, 2] != joined[:, 0])
-    )
+    a, b, c = joined.T
+    proper = (a != b) & (b != c) & (c != a)
     return vertices[first], np.unique(_turned(joined[proper]), axis=0)
 
 
@@ -66,14 +65,16 @@ class _Collapse:
                 self._around[corner].add(index)
         self._quadrics = _quadrics(vertices, faces)
         self._stamp = [0] * len(self._points)
-        edges = np.unique(np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0)
+        sides = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+        edges = np.unique(np.sort(sides, axis=1), axis=0)
         self._heap = [(*self._cost(a, b), a, b, 0, 0) for a, b in edges.tolist()]
         heapify(self._heap)
 
     def run(self, target: int) -> None:
         while self._count > target and self._heap:
             _, point, a, b, stamp_a, stamp_b = heappop(self._heap)
-            if self._stamp[a] == stamp_a and self._stamp[b] == stamp_b and not self._flips(a, b, point):
+            fresh = self._stamp[a] == stamp_a and self._stamp[b] == stamp_b
+            if fresh and not self._flips(a, b, point):
                 self._join(a, b, point)
 
     def result(self) -> tuple[F64, I64]:
@@ -139,7 +140,8 @@ def _quadrics(vertices: F64, faces: I64) -> list[Quadric]:
         np.add.at(total, faces[:, corner], _outer(planes) * area)
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     owner = np.tile(np.arange(len(faces)), 3)
-    _, index, count = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True, return_counts=True)
+    undirected = np.sort(edges, axis=1)
+    _, index, count = np.unique(undirected, axis=0, return_inverse=True, return_counts=True)
     single = count[index.ravel()] == 1
     edges, owner = edges[single], owner[single]
     along = vertices[edges[:, 1]] - vertices[edges[:, 0]]
@@ -148,7 +150,8 @@ def _quadrics(vertices: F64, faces: I64) -> list[Quadric]:
     offset = -np.sum(upright * vertices[edges[:, 0]], axis=1, keepdims=True)
     weight = BOUNDARY_WEIGHT * np.sum(along**2, axis=1, keepdims=True)
     for corner in range(2):
-        np.add.at(total, edges[:, corner], _outer(np.concatenate([upright, offset], axis=1)) * weight)
+        planes = np.concatenate([upright, offset], axis=1)
+        np.add.at(total, edges[:, corner], _outer(planes) * weight)
     return [tuple(row) for row in total.tolist()]
 
 
@@ -160,7 +163,10 @@ def _outer(planes: F64) -> F64:
 def _error(q: Quadric, p: Point) -> float:
     x, y, z = p
     return (
-        q[0] * x * x + q[4] * y * y + q[7] * z * z + q[9]
+        q[0] * x * x
+        + q[4] * y * y
+        + q[7] * z * z
+        + q[9]
         + 2.0 * (q[1] * x * y + q[2] * x * z + q[3] * x + q[5] * y * z + q[6] * y + q[8] * z)
     )
 

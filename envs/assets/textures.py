@@ -8,6 +8,8 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from aegis.core.seeds import stream
+
 U8 = npt.NDArray[np.uint8]
 F64 = npt.NDArray[np.float64]
 Rgb = tuple[float, float, float]
@@ -49,7 +51,7 @@ def noise(size: int, cells: tuple[int, int], seed: int) -> F64:
         cells: Number of random cells down and across; one octave.
         seed: Which random cells.
     """
-    grid = np.random.Generator(np.random.Philox(seed)).random(cells)
+    grid = stream(seed, "noise").random(cells)
     out = grid
     for axis, count in enumerate(cells):
         at = (np.arange(size) + 0.5) * count / size
@@ -57,7 +59,8 @@ def noise(size: int, cells: tuple[int, int], seed: int) -> F64:
         t = at - low
         t = t * t * (3.0 - 2.0 * t)
         t = t[:, None] if axis == 0 else t[None, :]
-        out = np.take(out, low % count, axis) * (1.0 - t) + np.take(out, (low + 1) % count, axis) * t
+        near, far = np.take(out, low % count, axis), np.take(out, (low + 1) % count, axis)
+        out = near * (1.0 - t) + far * t
     return out
 
 
@@ -88,18 +91,18 @@ def wood(size: int, dark: Rgb, light: Rgb, seed: int, grain: int = 24) -> U8:
 def plaster(size: int, dark: Rgb, light: Rgb, seed: int) -> U8:
     """Faintly mottled plaster. Shape (size, size, 3)."""
     octaves = [(4, 0.4), (12, 0.3), (size // 2, 0.3)]
-    level = sum(
-        (weight * noise(size, (cells, cells), seed + k) for k, (cells, weight) in enumerate(octaves)),
-        np.zeros((size, size)),
-    )
+    level = np.zeros((size, size))
+    for index, (cells, weight) in enumerate(octaves):
+        level += weight * noise(size, (cells, cells), seed + index)
     return shade(level, dark, light)
 
 
 def tiles(size: int, count: int, joint: Rgb, dark: Rgb, light: Rgb, seed: int) -> U8:
     """Square floor tiles with joints, each tile of its own tone. Shape (size, size, 3)."""
-    tone = np.random.Generator(np.random.Philox(seed)).random((count, count))
+    tone = stream(seed, "tiles").random((count, count))
     index = np.arange(size) * count // size
-    image = shade(0.6 * tone[np.ix_(index, index)] + 0.4 * noise(size, (16, 16), seed + 1), dark, light)
+    level = 0.6 * tone[np.ix_(index, index)] + 0.4 * noise(size, (16, 16), seed + 1)
+    image = shade(level, dark, light)
     edge = (np.arange(size) * count % size) < count
     image[edge, :] = image[:, edge] = np.round(np.array(joint) * 255.0).astype(np.uint8)
     return image
@@ -117,7 +120,7 @@ def cookie_lid(size: int = 96) -> U8:
     image = np.empty((size, size, 3), np.uint8)
     image[:] = (190, 24, 28)
     image[(y > 0.30) & (y < 0.94) & (x > 0.06) & (x < 0.94)] = (246, 226, 170)
-    draw = np.random.Generator(np.random.Philox(5))
+    draw = stream(5, "chips")
     for row in range(3):
         for column in range(3):
             cx, cy = 0.23 + 0.27 * column, 0.41 + 0.21 * row

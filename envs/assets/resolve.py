@@ -1,0 +1,171 @@
+"""Which LIBERO assets to use: the builtin pack, official ones where they are, or a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from aegis.core.errors import AssetError
+
+PACK = Path(__file__).parent / "pack"
+VARIABLE = "AEGIS_LIBERO_ASSETS"
+HUB_REPOSITORY = "lerobot/libero-assets"
+SCENE = "scenes/libero_tabletop_base_style.xml"
+# What the tasks of LIBERO-Spatial load; LIBERO swaps the scene's floor and wall for these two.
+MODELS = (
+    "articulated_objects/flat_stove.xml",
+    "articulated_objects/wooden_cabinet.xml",
+    "stable_hope_objects/cookies/cookies.xml",
+    "stable_scanned_objects/akita_black_bowl/akita_black_bowl.xml",
+    "stable_scanned_objects/glazed_rim_porcelain_ramekin/glazed_rim_porcelain_ramekin.xml",
+    "stable_scanned_objects/plate/plate.xml",
+    SCENE,
+)
+SWAPPED = {"texplane", "tex-wall"}
+SURFACES = ("textures/light-gray-floor-tile.png", "textures/light-gray-plaster.png")
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """A complete set of assets for LIBERO-Spatial.
+
+    Attributes:
+        name: ``builtin``, ``official`` (found or downloaded) or ``folder`` (named by the user).
+        path: The folder; LIBERO's ``get_assets_path`` must return it.
+        digest: Of the names and sizes of the files in use and the text of the models.
+    """
+
+    name: str
+    path: Path
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.name} assets in {self.path} ({self.digest})"
+
+
+def resolve_assets(choice: str) -> Assets:
+    """Finds and checks the assets that the user asked for.
+
+    Args:
+        choice: ``builtin``, ``auto`` (official assets where they are, else builtin), ``hub``
+            (downloaded with huggingface_hub) or the path of a folder.
+
+    Raises:
+        AssetError: The folder is missing or incomplete, or the hub cannot be used.
+    """
+    if choice == "builtin":
+        return _checked("builtin", PACK)
+    if choice == "auto":
+        return _found()
+    if choice == "hub":
+        return _checked("official", _download(_cache()))
+    path = Path(choice).expanduser()
+    if not path.is_dir():
+        raise AssetError(
+            f"No folder '{choice}' for the LIBERO assets. Allowed: builtin, auto, hub, or the path "
+            "of a folder with the official layout (articulated_objects/, scenes/, ...)."
+        )
+    return _checked("folder", path.resolve())
+
+
+def missing_files(path: Path) -> list[str]:
+    """The files that LIBERO-Spatial loads and that ``path`` does not hold, relative to it."""
+    return [name for name in _used_files(path) if not (path / name).is_file()]
+
+
+def _checked(name: str, path: Path) -> Assets:
+    missing = missing_files(path)
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise AssetError(
+            f"The LIBERO assets in '{path}' lack {', '.join(missing[:5])}{more}. "
+            "Complete the folder, or use assets=builtin."
+        )
+    return Assets(name, path, _digest(path))
+
+
+def _found() -> Assets:
+    named = os.environ.get(VARIABLE)
+    if named:
+        if not Path(named).is_dir():
+            raise AssetError(
+                f"{VARIABLE} names '{named}', which is no folder; correct or unset it."
+            )
+        return _checked("official", Path(named).resolve())
+    for path in _usual_places():
+        if path.is_dir() and path.resolve() != PACK.resolve() and not missing_files(path):
+            return _checked("official", path.resolve())
+    return _checked("builtin", PACK)
+
+
+def _usual_places() -> Iterator[Path]:
+    # The package is only located: importing it asks questions on the terminal.
+    spec = find_spec("libero")
+    for root in spec.submodule_search_locations or () if spec else ():
+        yield Path(root) / "libero" / "assets"
+    folder = Path(os.environ.get("LIBERO_CONFIG_PATH", "~/.libero")).expanduser()
+    config = folder / "config.yaml"
+    if config.is_file():
+        for line in config.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "assets":
+                yield Path(value.strip().strip("'\"")).expanduser()
+    yield _cache()
+
+
+def _cache() -> Path:
+    return Path("~/.cache/libero/assets").expanduser()
+
+
+def _download(path: Path) -> Path:
+    if path.is_dir() and not missing_files(path):
+        return path
+    if find_spec("huggingface_hub") is None:
+        raise AssetError(
+            "assets=hub needs huggingface_hub, which is not installed. Install it with "
+            "'pip install huggingface_hub', or use assets=builtin."
+        )
+    hub = import_module("huggingface_hub")
+    try:
+        hub.snapshot_download(repo_id=HUB_REPOSITORY, repo_type="dataset", local_dir=str(path))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise AssetError(
+            f"The LIBERO assets ({HUB_REPOSITORY}) could not be downloaded: {error}. Check the "
+            "network, or use assets=builtin."
+        ) from error
+    return path
+
+
+def _used_files(path: Path) -> list[str]:
+    names = set(MODELS) | set(SURFACES)
+    for model in MODELS:
+        if not (path / model).is_file():
+            continue
+        for item in _parse(path / model).iter():
+            file = item.get("file")
+            if file and not (model == SCENE and item.get("name") in SWAPPED):
+                names.add(os.path.normpath((Path(model).parent / file).as_posix()))
+    return sorted(names)
+
+
+def _parse(path: Path) -> ET.Element:
+    try:
+        return ET.parse(path).getroot()
+    except ET.ParseError as error:
+        raise AssetError(
+            f"'{path}' is no XML: {error}. Restore it, or use assets=builtin."
+        ) from error
+
+
+def _digest(path: Path) -> str:
+    digest = sha256()
+    for name in _used_files(path):
+        content = (path / name).read_bytes() if name.endswith(".xml") else b""
+        digest.update(f"{name} {(path / name).stat().st_size}\n".encode() + content)
+    return digest.hexdigest()[:16]
