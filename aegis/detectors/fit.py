@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from aegis.core.errors import CalibrationError
 from aegis.core.seeds import stream
+from aegis.core.types import F32, F64
 from aegis.detectors.head import Head
 from aegis.detectors.probe import Probe
 from aegis.detectors.rollouts import Bools, Rollouts
@@ -76,7 +77,8 @@ def fit_probe(
     """
     check_sets(train, calibration)
     choice = choose(train, kind, windows, root)
-    head = _fit(train.early(choice.window), kind, choice.strength, root)
+    rows = train.early(choice.window)
+    head = train_rows(rows, rows.features, kind, choice.strength, root)
     risk = head.risk(calibration.features)
     eligible = calibration.k >= guard * calibration.horizon
     good = calibration.outcomes()
@@ -149,7 +151,8 @@ def choose(train: Rollouts, kind: str, windows: Sequence[float], root: int) -> C
             for left_out in folds:
                 rest = train.where(~np.isin(train.start, left_out) & _before(train, window))
                 here = np.isin(early.start, left_out)
-                logits[here] = _fit(rest, kind, strength, root).logit(early.features[here])
+                head = train_rows(rest, rest.features, kind, strength, root)
+                logits[here] = head.logit(early.features[here])
             value = auroc(early.per_episode(logits, "mean"), ~early.outcomes())
             if best is None or value > best.auroc + 1e-3:  # Ties go to the smaller and simpler.
                 best = Choice(window, strength, value)
@@ -176,16 +179,26 @@ def _folds(train: Rollouts, root: int) -> list[list[str]]:
     ]
 
 
-def _fit(rows: Rollouts, kind: str, strength: float, root: int) -> Head:
+def train_rows(rows: Rollouts, features: F32 | F64, kind: str, strength: float, root: int) -> Head:
+    """Trains a head on rows, each episode with the same total weight.
+
+    Args:
+        rows: Give the labels and the episodes.
+        features: What to read; the rows' activations or something else. Shape (n, f).
+        kind: ``"logistic"`` or ``"mlp"``.
+        strength: Regularisation.
+        root: Root seed.
+
+    Raises:
+        CalibrationError: If all rows are of one class.
+    """
     failure = ~rows.success
     if failure.all() or not failure.any():
-        raise CalibrationError(
-            "A cross-validation fold holds one class only. Collect more episodes."
-        )
+        raise CalibrationError("The rows to fit on are of one class only. Collect more episodes.")
     _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
     weight = (1.0 / count)[inverse]
     weight *= len(weight) / weight.sum()
-    return train_head(kind, rows.features, failure, weight, strength, _seed(root, "head"))
+    return train_head(kind, features, failure, weight, strength, _seed(root, "head"))
 
 
 def _before(rows: Rollouts, window: float) -> Bools:

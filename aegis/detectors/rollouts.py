@@ -65,12 +65,9 @@ class Rollouts:
         """Number of episodes."""
         return len(self._first()[0])
 
-    def one_per_episode(self, name: str) -> NDArray[np.generic]:
-        """Returns task, start or success of each episode, in order of episode number."""
-        if name not in ("task", "start", "success", "episode"):
-            raise UnknownNameError("column", name, ("task", "start", "success"), "Rollouts")
-        column: NDArray[np.generic] = getattr(self, name)[self._first()[0]]
-        return column
+    def tasks(self) -> I64:
+        """Returns the task of each episode, in order of episode number."""
+        return self.task[self._first()[0]]
 
     def outcomes(self) -> Bools:
         """Returns the success of each episode, in order of episode number."""
@@ -124,7 +121,8 @@ class Rollouts:
         mask = np.ones(len(values), bool) if mask is None else mask
         if how == "max":
             out = np.full(self.episodes, -np.inf)
-            np.maximum.at(out, inverse[mask], values[mask])
+            with np.errstate(invalid="ignore"):  # NaN is meant to spread.
+                np.maximum.at(out, inverse[mask], values[mask])
             return out
         total = np.bincount(inverse[mask], values[mask], self.episodes)
         count = np.bincount(inverse[mask], minlength=self.episodes)

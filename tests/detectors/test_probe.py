@@ -1,0 +1,154 @@
+"""Probes: risk, files, damage, and the detector around them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from aegis.core.errors import CheckpointError, ShapeError, UnknownNameError
+from aegis.core.protocols import PolicySpec
+from aegis.core.types import Proposal
+from aegis.detectors.activation import ActivationProbe
+from aegis.detectors.head import Head
+from aegis.detectors.probe import Probe
+from tests.fakes import KEY, toy_observation
+
+NAN, INF = float("nan"), float("inf")
+
+
+def probe(kind: str = "logistic", f: int = 3) -> Probe:
+    rng = np.random.default_rng(0)
+    widths = [f, 1] if kind == "logistic" else [f, 5, 1]
+    pairs = list(pairwise(widths))
+    head = Head(
+        mean=rng.standard_normal(f),
+        scale=np.abs(rng.standard_normal(f)) + 0.1,
+        weights=tuple(rng.standard_normal(pair) for pair in pairs),
+        biases=tuple(rng.standard_normal(pair[1]) for pair in pairs),
+    )
+    facts = {"alpha": 0.1, "window": 0.3, "guard": 0.2, "horizon": 220, "policy_digest": "d0"}
+    return Probe("trunk", kind, head, 0.7, 0.4, n_train=9, n_calibration=9, **facts)  # type: ignore[arg-type]
+
+
+def chunk(**features: object) -> Proposal:
+    taps = {name: np.array(value, np.float32) for name, value in features.items()}
+    return Proposal("weak", 0, np.zeros((4, 3), np.float32), taps)
+
+
+FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "mlp"])
+@given(row=st.lists(FLOATS, min_size=3, max_size=3))
+@example(row=[NAN, 0.0, 0.0])
+@example(row=[INF, 0.0, 0.0])
+@example(row=[-INF, INF, 0.0])
+@example(row=[3e38, 3e38, 3e38])
+def test_risk_is_a_probability_or_unknown(kind: str, row: list[float]) -> None:
+    (risk,) = probe(kind).risk(np.array([row]))
+    assert np.isnan(risk) if not np.isfinite(row).all() else 0 <= risk <= 1
+
+
+@given(st.floats(-50, 50), st.floats(0, 50))
+def test_risk_rises_along_the_weights_of_a_logistic_probe(at: float, lift: float) -> None:
+    p = probe()
+    way = p.head.weights[0][:, 0] * p.head.scale
+    low, high = p.risk(np.stack([at * way, (at + lift) * way]))
+    assert low <= high
+
+
+@pytest.mark.parametrize("kind", ["logistic", "mlp"])
+def test_a_probe_comes_back_as_it_was_saved(kind: str, tmp_path: Path) -> None:
+    saved = replace(probe(kind), metrics={"cv_auroc": 0.75})
+    saved.save(tmp_path / "p.safetensors")
+    loaded = Probe.load(tmp_path / "p.safetensors")
+    x = np.random.default_rng(1).standard_normal((20, 3))
+    np.testing.assert_array_equal(loaded.risk(x), saved.risk(x))
+    for name in ("layer", "kind", "threshold", "release", "policy_digest", "metrics", "horizon"):
+        assert getattr(loaded, name) == getattr(saved, name)
+    assert [p.name for p in tmp_path.iterdir()] == ["p.safetensors"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
+def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    probe().save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(CheckpointError, match="is damaged"):
+        Probe.load(path)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    with pytest.raises(CheckpointError, match="No probe at"):
+        Probe.load(path)
+    save_file({"x": np.zeros(3)}, path)
+    with pytest.raises(CheckpointError, match="is not a probe"):
+        Probe.load(path)
+    save_file({"mean": np.zeros(3)}, path, {"format": "aegis-probe-1", "probe": "{}"})
+    with pytest.raises(CheckpointError, match="lacks a part"):
+        Probe.load(path)
+
+
+def test_parts_that_do_not_fit_are_refused() -> None:
+    p = probe()
+    with pytest.raises(CheckpointError, match="do not chain"):
+        replace(p.head, mean=np.zeros(4), scale=np.ones(4))
+    with pytest.raises(CheckpointError, match="NaN or infinity"):
+        replace(p.head, mean=np.array([0.0, NAN, 0.0]))
+    with pytest.raises(CheckpointError, match="must not exceed threshold"):
+        replace(p, release=0.8)
+    with pytest.raises(CheckpointError, match="must not exceed threshold"):
+        replace(p, threshold=NAN)
+    with pytest.raises(UnknownNameError, match="Allowed: logistic, mlp"):
+        replace(p, kind="forest")
+    with pytest.raises(ShapeError, match=r"\(n, 3\)"):
+        p.risk(np.zeros((1, 4)))
+
+
+# --- The detector -------------------------------------------------------------------------
+
+
+def score(proposal: Proposal | None) -> float:
+    detector = ActivationProbe(probe())
+    return detector.update(detector.start(KEY), proposal, toy_observation())[1].value
+
+
+def test_it_scores_the_tapped_layer() -> None:
+    x = [0.1, 0.2, 0.3]
+    assert score(chunk(trunk=x, other=[0])) == probe().risk(np.array([x], np.float32))[0]
+
+
+@pytest.mark.parametrize(
+    "proposal", [None, chunk(), chunk(trunk=[NAN, 0, 0]), chunk(trunk=[0, INF, 0])]
+)
+def test_what_is_missing_is_unknown(proposal: Proposal | None) -> None:
+    assert np.isnan(score(proposal))
+
+
+def test_an_unknown_layer_names_those_that_were_tapped() -> None:
+    with pytest.raises(UnknownNameError, match=r"Unknown layer 'trunk'.*Allowed: head, stem"):
+        score(chunk(head=[0], stem=[0]))
+
+
+def test_it_refuses_another_policy_before_the_first_episode(tmp_path: Path) -> None:
+    path = tmp_path / "p.safetensors"
+    probe().save(path)
+    with pytest.raises(CheckpointError, match="fitted to policy d0, but this is d1"):
+        ActivationProbe.load(path, "d1")
+    detector = ActivationProbe.load(path, "d0")
+    detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"trunk": 3}))
+    with pytest.raises(CheckpointError):
+        detector.check(PolicySpec("weak", "d1", {}, 8, 4, {"trunk": 3}))
+    with pytest.raises(UnknownNameError, match="Allowed: stem"):
+        detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"stem": 3}))
+    with pytest.raises(ShapeError, match="has 5 features"):
+        detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"trunk": 5}))
