@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from policies.nano_vla.model import NanoNet
 from policies.nano_vla.tokenizer import Tokenizer
 
 FORMAT = "nano_vla/1"
-Json: TypeAlias = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +48,9 @@ def save_checkpoint(
     provenance: Mapping[str, Json],
 ) -> None:
     """Writes a checkpoint; an interruption leaves the old file, never half a new one."""
-    header = {
+    header: dict[str, Json] = {
         "format": FORMAT,
-        "config": config.to_json(),
+        "config": config.to_json(),  # type: ignore[dict-item]
         "vocabulary": list(tokenizer.words),
         "provenance": dict(provenance),
     }
@@ -91,7 +90,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     part = path.with_name(path.name + ".part")
     solid = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     save_file(solid, part, metadata={"nano_vla": json.dumps(header, sort_keys=True)})
-    os.replace(part, path)
+    part.chmod(0o644)  # safetensors makes files that only their owner can read.
+    part.replace(path)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Json]]:

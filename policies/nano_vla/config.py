@@ -91,9 +91,7 @@ class NanoConfig:
 
 SIZES: Mapping[str, NanoConfig] = {
     "weak": NanoConfig(),
-    "strong": NanoConfig(
-        stem=(64, 96), keypoints=32, width=128, blocks=3, hidden=320, layers=3
-    ),
+    "strong": NanoConfig(stem=(64, 96), keypoints=32, width=128, blocks=3, hidden=320, layers=3),
 }
 
 
@@ -164,6 +162,8 @@ class TrainConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be in [0, 1]. Got: {getattr(self, name)}.")
         if self.holdout_every < 2 or self.shift < 0 or self.proprio_noise < 0:
-            raise ConfigError("holdout_every must be at least 2; shift, proprio_noise not negative.")
+            raise ConfigError(
+                "holdout_every must be at least 2; shift, proprio_noise not negative."
+            )
         if self.demos_per_task is not None and self.demos_per_task < 1:
             raise ConfigError(f"demos_per_task must be positive. Got: {self.demos_per_task}.")

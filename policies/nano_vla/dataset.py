@@ -124,9 +124,10 @@ def _choose(folder: Path, demos_per_task: int | None) -> list[tuple[Path, int, i
 
 def _check(path: Path, demo: np.lib.npyio.NpzFile, config: NanoConfig) -> None:
     n, side = len(demo["tick"]), config.image
-    wanted = {name: ((n, side, side, 3), np.uint8) for name in CAMERAS}
-    wanted["proprio"] = ((n, PROPRIO), np.float32)  # type: ignore[assignment]
-    wanted["actions"] = ((len(demo["actions"]), config.action), np.float32)  # type: ignore[assignment]
+    wanted: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {}
+    wanted |= dict.fromkeys(CAMERAS, ((n, side, side, 3), np.uint8))
+    wanted["proprio"] = ((n, PROPRIO), np.float32)
+    wanted["actions"] = ((len(demo["actions"]), config.action), np.float32)
     for name, (shape, dtype) in wanted.items():
         array = demo[name]
         if array.shape != shape or array.dtype != dtype:

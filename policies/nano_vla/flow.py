@@ -24,7 +24,8 @@ class HeadLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shapes (..., width)."""
-        return x + self.shrink(fn.relu(self.grow(self.norm(x))))
+        out: Tensor = x + self.shrink(fn.relu(self.grow(self.norm(x))))
+        return out
 
 
 class FlowHead(nn.Module):
@@ -62,7 +63,7 @@ class FlowHead(nn.Module):
         angle = time * self.frequencies
         x = condition + self.noisy(noisy) + self.time(torch.cat([angle.sin(), angle.cos()], -1))
         for layer in self.layers:
-            x = layer(fn.relu(x)) if layer is self.layers[0] else layer(x)
+            x = layer(x)
         clean: Tensor = self.out(self.norm(x))
         return clean
 

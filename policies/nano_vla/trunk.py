@@ -33,7 +33,8 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         mixed = fn.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + self.merge(mixed.transpose(1, 2).reshape(b, n, width))
-        return x + self.shrink(fn.relu(self.grow(self.norm2(x))))
+        out: Tensor = x + self.shrink(fn.relu(self.grow(self.norm2(x))))
+        return out
 
 
 class TextEncoder(nn.Module):
@@ -86,8 +87,7 @@ class Trunk(nn.Module):
     ) -> Tensor:
         """Returns the condition of the action head. Shape (b, hidden)."""
         points = [
-            layer(point)[:, None]
-            for layer, point in zip(self.keypoints, keypoints, strict=True)
+            layer(point)[:, None] for layer, point in zip(self.keypoints, keypoints, strict=True)
         ]
         readout = self.readout.expand(len(text), -1, -1)
         tokens = [readout, self.body(body)[:, None], self.text(text)[:, None], *points, *patches]

@@ -1,0 +1,173 @@
+"""The seam for batched policies: checks, padding, noise and pooling, so that a policy only infers.
+
+LeRobot and remote policies sit here as `policies/nano_vla` does. A policy of one's own is short::
+
+    class Mine(BatchAdapter):
+        def __init__(self) -> None:
+            taps = {"last": 64}
+            super().__init__(PolicySpec("mine", "v1", {"wrist": (64, 64)}, 10, 5, taps), 8, 8, 7)
+
+        def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
+            actions, hidden = my_network(np.stack([r.obs.images["wrist"] for r in rows]), noise)
+            return Inference(actions, {"last": hidden})
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from aegis.core.errors import ConfigError, NonFiniteError, ShapeError
+from aegis.core.protocols import PolicySpec, Query
+from aegis.core.seeds import episode_stream
+from aegis.core.types import F32, Observation, Proposal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inference:
+    """What a policy computes for a batch of b rows.
+
+    Attributes:
+        actions: Shape (b, h, a).
+        features: Tapped layer to pooled activation, shape (b, f).
+        samples: More draws, shape (b, n, h, a), or None.
+    """
+
+    actions: F32
+    features: Mapping[str, F32] = field(default_factory=lambda: MappingProxyType({}))
+    samples: F32 | None = None
+
+
+class BatchAdapter(ABC):
+    """A policy that always infers on batches of one size.
+
+    A short batch is filled up with copies of its last row and a long one is split, because
+    matrix kernels round differently for different sizes: with one size, a row's result does not
+    depend on how many companions it has.
+
+    Args:
+        spec: What the policy needs and gives.
+        batch: Rows per inference.
+        proprio: Entries of proprioception.
+        action: Dimensions of an action.
+        samples: Extra draws per proposal.
+
+    Raises:
+        ConfigError: If batch is not positive or samples is negative.
+    """
+
+    def __init__(
+        self, spec: PolicySpec, batch: int, proprio: int, action: int, samples: int = 0
+    ) -> None:
+        if batch < 1 or samples < 0:
+            raise ConfigError(
+                f"batch must be at least 1 and samples at least 0. Got: {batch} and {samples}."
+            )
+        self._spec = spec
+        self._batch = batch
+        self._proprio = proprio
+        self._action = action
+        self._samples = samples
+
+    @property
+    def spec(self) -> PolicySpec:
+        """What the policy needs and gives."""
+        return self._spec
+
+    @abstractmethod
+    def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
+        """Computes chunks for exactly ``batch`` rows.
+
+        Args:
+            rows: Validated queries.
+            noise: Standard normal; draw 0 is for the actions, the others for the samples.
+                Shape (b, 1 + n, h, a).
+        """
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
+        """Returns one proposal per query, in order.
+
+        Raises:
+            ShapeError: If an observation is not what the spec says.
+            NonFiniteError: If proprioception holds NaN or infinity.
+        """
+        for query in queries:
+            self.check(query.obs)
+        proposals: list[Proposal] = []
+        for begin in range(0, len(queries), self._batch):
+            proposals += self._propose_part(list(queries[begin : begin + self._batch]))
+        return proposals
+
+    def close(self) -> None:  # noqa: B027
+        """Frees nothing; override it if there is something to free."""
+
+    def check(self, obs: Observation) -> None:
+        """Refuses an observation that the policy cannot look at.
+
+        Raises:
+            ShapeError: If a picture is missing or of another size or type, or proprioception is
+                of another size.
+            NonFiniteError: If proprioception holds NaN or infinity.
+        """
+        name = self._spec.name
+        for camera, (height, width) in self._spec.cameras.items():
+            picture = obs.images.get(camera)
+            if picture is None:
+                seen = ", ".join(obs.images) or "none"
+                raise ShapeError(f"{name} needs a picture '{camera}'. Got: {seen}.")
+            if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
+                raise ShapeError(
+                    f"Picture '{camera}' for {name} must be uint8 of shape ({height}, {width}, 3). "
+                    f"Got: {picture.dtype} of shape {picture.shape}. Set the size of the camera."
+                )
+        if obs.proprio.shape != (self._proprio,):
+            raise ShapeError(
+                f"proprio for {name} must be of shape ({self._proprio},). Got: {obs.proprio.shape}."
+            )
+        if not np.isfinite(obs.proprio).all():
+            raise NonFiniteError(f"proprio for {name} must be finite. Got: {obs.proprio}.")
+
+    def noise(self, query: Query) -> F32:
+        """Returns the noise of a query. Shape (1 + n, h, a).
+
+        The address names neither the policy nor the arm, so that arms are paired; the actions
+        do not change when samples are asked for.
+        """
+        shape = (self._spec.horizon, self._action)
+        path = ("policy", "noise", query.k, query.salt)
+        first = episode_stream(query.key, *path).standard_normal((1, *shape), np.float32)
+        if not self._samples:
+            return first
+        rest = episode_stream(query.key, *path, "samples")
+        return np.concatenate([first, rest.standard_normal((self._samples, *shape), np.float32)])
+
+    def _propose_part(self, queries: list[Query]) -> list[Proposal]:
+        rows = queries + [queries[-1]] * (self._batch - len(queries))
+        done = self.infer(rows, np.stack([self.noise(query) for query in rows]))
+        self._check_inference(done)
+        return [
+            Proposal(
+                policy=self._spec.name,
+                k0=query.k,
+                actions=done.actions[i].copy(),
+                features={name: values[i].copy() for name, values in done.features.items()},
+                samples=None if done.samples is None else done.samples[i].copy(),
+            )
+            for i, query in enumerate(queries)
+        ]
+
+    def _check_inference(self, done: Inference) -> None:
+        b, chunk = self._batch, (self._spec.horizon, self._action)
+        got = {"actions": done.actions.shape}
+        want: dict[str, tuple[int, ...]] = {"actions": (b, *chunk)}
+        if self._samples:
+            got["samples"] = () if done.samples is None else done.samples.shape
+            want["samples"] = (b, self._samples, *chunk)
+        got |= {name: values.shape for name, values in done.features.items()}
+        want |= {name: (b, width) for name, width in self._spec.taps.items()}
+        if got != want:
+            raise ShapeError(f"{self._spec.name} must infer {want}. Got: {got}.")

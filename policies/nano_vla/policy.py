@@ -1,0 +1,123 @@
+"""The Nano-VLA as a policy: a frozen checkpoint behind the batched seam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aegis.core.errors import MachineError, UnknownNameError
+from aegis.core.protocols import PolicySpec, Query
+from aegis.core.seeds import episode_stream
+from aegis.core.types import F32
+from policies.adapter import BatchAdapter, Inference
+from policies.nano_vla.batches import to_tensor
+from policies.nano_vla.checkpoint import load_checkpoint
+from policies.nano_vla.config import CAMERAS, PROPRIO
+from policies.nano_vla.paraphrase import HELD_OUT, paraphrase
+from policies.nano_vla.taps import Taps
+
+PARAPHRASES = ("none", "held_out")
+
+
+class NanoVLA(BatchAdapter):
+    """Proposes chunks for up to ``batch`` episodes per pass.
+
+    Args:
+        name: Stamped on the proposals.
+        checkpoint: File written by ``policies.nano_vla.train``.
+        device: ``cpu`` or ``cuda``.
+        batch: Rows per pass; see :class:`BatchAdapter`.
+        taps: Layers to report, see :func:`policies.nano_vla.taps.layers`.
+        samples: Extra draws per proposal.
+        paraphrase: ``none`` reads the instruction as it is; ``held_out`` says it in words that
+            training never used, drawn once per episode.
+        threads: Threads of torch in this process. Small matrices gain nothing from more than
+            one, and beside simulators a second one spins and slows both several times.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be used.
+        UnknownNameError: If a layer or a way to paraphrase does not exist.
+        MachineError: If the device does not exist.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        checkpoint: str,
+        device: str = "cpu",
+        batch: int = 8,
+        taps: Sequence[str] = ("head.hidden",),
+        samples: int = 0,
+        paraphrase: str = "none",
+        threads: int = 1,
+    ) -> None:
+        if paraphrase not in PARAPHRASES:
+            raise UnknownNameError("paraphrase", paraphrase, PARAPHRASES, f"policy '{name}'")
+        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+            raise MachineError(f"Device '{device}' is not on this machine. Use device=cpu.")
+        torch.set_num_threads(threads)
+        loaded = load_checkpoint(Path(checkpoint), device)
+        self._net = loaded.net.requires_grad_(False)
+        self._tokenizer = loaded.tokenizer
+        self._device = device
+        self._paraphrase = paraphrase
+        self._taps = Taps(self._net, taps)
+        config = self._net.config
+        side = (config.image, config.image)
+        spec = PolicySpec(
+            name=name,
+            # The kernels differ between devices and batch sizes, and the words change the actions.
+            digest=f"{loaded.digest}:{device}:{batch}:{paraphrase}",
+            cameras=dict.fromkeys(CAMERAS, side),
+            horizon=config.horizon,
+            execute=config.execute,
+            taps=self._taps.widths,
+        )
+        super().__init__(spec, batch, PROPRIO, config.action, samples)
+
+    @torch.inference_mode()
+    def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
+        """Computes chunks for exactly ``batch`` rows; see :class:`BatchAdapter`."""
+        draws = torch.from_numpy(noise).to(self._device)
+        with self._taps as taps:
+            condition = self._condition(rows)
+            actions = self._net.act(condition, draws[:, 0])
+        features = taps.pooled()
+        samples = None
+        if noise.shape[1] > 1:
+            many = condition.repeat_interleave(noise.shape[1] - 1, dim=0)
+            drawn = self._net.act(many, draws[:, 1:].flatten(0, 1))
+            samples = _commands(drawn).reshape(len(rows), -1, *noise.shape[2:])
+        return Inference(_commands(actions), features, samples)
+
+    def words(self, query: Query) -> str:
+        """Returns the instruction as the policy reads it."""
+        if self._paraphrase == "none":
+            return query.obs.instruction
+        return paraphrase(
+            query.obs.instruction, HELD_OUT, episode_stream(query.key, "policy", "paraphrase")
+        )
+
+    def _condition(self, rows: Sequence[Query]) -> Tensor:
+        images = {
+            camera: to_tensor(np.stack([row.obs.images[camera] for row in rows])).to(self._device)
+            for camera in CAMERAS
+        }
+        proprio = torch.from_numpy(np.stack([row.obs.proprio for row in rows]).astype(np.float32))
+        texts = [self.words(row) for row in rows]
+        tokens = torch.from_numpy(self._tokenizer.encode(texts, self._net.config.words))
+        with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
+            return self._net.condition(images, proprio.to(self._device), tokens.to(self._device))
+
+
+def _commands(actions: Tensor) -> F32:
+    """Limits deltas to [-1, 1] and makes the gripper open (-1) or close (1); NaN stays NaN."""
+    deltas = actions[..., :-1].clamp(-1.0, 1.0)
+    grip = actions[..., -1:]
+    binary = torch.where(grip >= 0, 1.0, -1.0) + (grip - grip)
+    out: F32 = torch.cat([deltas, binary], dim=-1).cpu().numpy()
+    return out
