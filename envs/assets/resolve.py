@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from aegis.core.errors import AssetError
+from envs.assets.robot import ROBOT
 
 PACK = Path(__file__).parent / "pack"
 VARIABLE = "AEGIS_LIBERO_ASSETS"
@@ -38,7 +39,7 @@ class Assets:
     Attributes:
         name: ``builtin``, ``official`` (found or downloaded) or ``folder`` (named by the user).
         path: The folder; LIBERO's ``get_assets_path`` must return it.
-        digest: Of the names and sizes of the files in use and the text of the models.
+        digest: Of all files in use, with the light robot meshes that every scene gets.
     """
 
     name: str
@@ -165,7 +166,9 @@ def _parse(path: Path) -> ET.Element:
 
 def _digest(path: Path) -> str:
     digest = sha256()
-    for name in _used_files(path):
-        content = (path / name).read_bytes() if name.endswith(".xml") else b""
-        digest.update(f"{name} {(path / name).stat().st_size}\n".encode() + content)
+    used = [(name, path / name) for name in _used_files(path)]
+    used += [(f"robot/{file.name}", file) for file in sorted(ROBOT.iterdir())]
+    for name, file in used:
+        digest.update(f"{name} {file.stat().st_size}\n".encode())
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
