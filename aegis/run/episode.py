@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aegis.core.protocols import Outcome, PolicySpec, World
+from aegis.core.protocols import Outcome, World
 from aegis.core.types import (
     Act,
     Command,
@@ -25,21 +25,7 @@ from aegis.core.types import (
 from aegis.run.arm import Arm
 from aegis.run.rows import Episode, EpisodeRow, FeatureRow, StepRow
 from aegis.run.session import Session
-from aegis.run.wire import Standing
-
-
-@dataclass(frozen=True, slots=True)
-class Eyes:
-    """What a policy looks at: cameras, name to (height, width), and whether it sees the truth."""
-
-    cameras: Mapping[str, tuple[int, int]]
-    privileged: bool
-
-    @classmethod
-    def of(cls, spec: PolicySpec) -> Eyes:
-        """Takes from a spec what workers need, in types that pickle."""
-        cameras = {name: (int(size[0]), int(size[1])) for name, size in spec.cameras.items()}
-        return cls(cameras, spec.privileged)
+from aegis.run.wire import Eyes, Standing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Policy
@@ -42,6 +42,8 @@ class Plan:
             raise ConfigError(f"A plan needs distinct units. Got: {len(self.units)}, some twice.")
         if len({(key.root, key.suite) for key in self.units}) != 1:
             raise ConfigError("All units of a plan must have the same root seed and suite.")
+        if len({arm.controller.horizon for arm in self.arms}) != 1:
+            raise ConfigError("All arms of a plan must have the same horizon.")
 
     def check(self, policies: Mapping[PolicyId, Policy]) -> None:
         """Checks that all policies are there.
@@ -57,7 +59,22 @@ class Plan:
 
 def identity(plan: Plan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
     """Returns what the results depend on, by name; written to the manifest."""
-    key = plan.units[0]
-    facts = {f"policy.{name}": policy.spec.digest for name, policy in sorted(policies.items())}
-    arms = ",".join(sorted(arm.name for arm in plan.arms))
-    return {"root": str(key.root), "suite": key.suite, "arms": arms, **facts, **plan.identity}
+    key, first = plan.units[0], plan.arms[0]
+    return {
+        "root": str(key.root),
+        "suite": key.suite,
+        "horizon": str(first.controller.horizon),
+        **{f"policy.{name}": policy.spec.digest for name, policy in sorted(policies.items())},
+        **{f"arm.{arm.name}": _describe(arm) for arm in plan.arms},
+        **plan.identity,
+    }
+
+
+def _describe(arm: Arm) -> str:
+    """Returns gate, switch, drivers and logging of an arm in words; detectors have digests."""
+    control = arm.controller
+    parts: tuple[object, ...] = (control.gate, control.switch)
+    # Only a dataclass says what it is; another object's words hold its address in memory.
+    said = [repr(part) if is_dataclass(part) else type(part).__name__ for part in parts]
+    drivers = [arm.driver(policy) for policy in (control.weak, control.strong)]
+    return f"{', '.join(said)}, {drivers}, first {control.first}, features {arm.log_features}"

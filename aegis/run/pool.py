@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import cast
 
-from aegis.run.wire import FromWorker, ToWorker
-from aegis.run.worker import Recipe, limits, main
+from aegis.core.protocols import World
+from aegis.run.wire import FromWorker, Setup, ToWorker
+from aegis.run.worker import limits, main
 
 
 @dataclass(slots=True, eq=False)
@@ -22,31 +22,44 @@ class _Member:
 
 
 class Pool:
-    """A fixed number of workers; use as a context.
+    """Workers that live from the first run that needs them until the context ends.
 
     Args:
-        recipe: What every worker must know.
-        size: Number of workers.
+        world: Builds a world; must pickle.
+        size: Largest number of workers.
     """
 
-    def __init__(self, recipe: Recipe, size: int) -> None:
-        self._recipe = recipe
-        self.size = size
+    def __init__(self, world: Callable[[], World], size: int) -> None:
+        self._world = world
+        self._size = size
+        self._setup: Setup | None = None
         # Spawned, not forked: a forked copy of threads, locks and GL contexts does not work.
         self._context = multiprocessing.get_context("spawn")
         self._members: list[_Member] = []
 
     def __enter__(self) -> Pool:
-        try:
-            for _ in range(self.size):
-                self._members.append(self._start())
-        except BaseException:
-            self.close()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def size(self) -> int:
+        """Number of workers."""
+        return len(self._members)
+
+    def prepare(self, setup: Setup, jobs: int) -> None:
+        """Tells all workers what the next run is about; starts those that are missing.
+
+        Args:
+            setup: What it is about.
+            jobs: Episodes to come; no more workers than that are started.
+        """
+        self._setup = setup
+        for worker in range(self.size):
+            self.send(worker, setup)
+        while self.size < min(self._size, jobs):
+            self._members.append(self._start())
 
     def send(self, worker: int, message: ToWorker) -> None:
         """Sends a message; if the worker is dead, ``hear`` will say so."""
@@ -72,10 +85,6 @@ class Pool:
                 self._members[worker] = self._start()
         return heard
 
-    def pids(self) -> list[int]:
-        """Returns the process numbers of the workers."""
-        return [cast(int, member.process.pid) for member in self._members]
-
     def close(self) -> None:
         """Ends all workers: they go when their connection closes, else they are killed."""
         for member in self._members:
@@ -89,10 +98,12 @@ class Pool:
 
     def _start(self) -> _Member:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=main, args=(theirs, self._recipe), daemon=True)
+        process = self._context.Process(target=main, args=(theirs, self._world), daemon=True)
         with environment(limits(1)):
             process.start()
         theirs.close()
+        if self._setup is not None:
+            ours.send(self._setup)
         return _Member(process, ours)
 
     def _end(self, member: _Member) -> None:

@@ -21,13 +21,11 @@ from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.run import pairing
 from aegis.run.batch import Request, answer
-from aegis.run.episode import Eyes
 from aegis.run.plan import Plan, identity
 from aegis.run.pool import Pool
 from aegis.run.sink import Progress, Sink
 from aegis.run.store import RunTables, Store
-from aegis.run.wire import Answers, Asked, Done, FromWorker, Play, revive
-from aegis.run.worker import Recipe
+from aegis.run.wire import Answers, Asked, Done, Eyes, FromWorker, Play, Setup, revive
 
 
 def run(
@@ -38,6 +36,7 @@ def run(
     sink: Sink,
     workers: int,
     slots: int,
+    pool: Pool | None = None,
 ) -> RunTables:
     """Runs a plan, or what is left of it.
 
@@ -50,6 +49,7 @@ def run(
         sink: Who is told.
         workers: Simulator processes.
         slots: Episodes that each of them keeps in flight.
+        pool: Workers to use instead of own ones; for several runs in a row in the same world.
 
     Raises:
         ConfigError: If the folder holds another experiment, or workers or slots are below 1.
@@ -63,7 +63,11 @@ def run(
     plan.check(policies)
     store = Store(out)
     store.open(identity(plan, policies), plan.notes, plan.config)
-    return _Run(plan, policies, world, store, sink, workers, slots).play()
+    play = _Run(plan, policies, store, sink, slots)
+    if pool is not None:
+        return play.play(pool)
+    with Pool(world, workers) as own:
+        return play.play(own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +81,31 @@ class _Run:
         self,
         plan: Plan,
         policies: Mapping[PolicyId, Policy],
-        world: Callable[[], World],
         store: Store,
         sink: Sink,
-        workers: int,
         slots: int,
     ) -> None:
         self._plan, self._policies, self._store, self._sink = plan, policies, store, sink
-        self._workers, self._slots = workers, slots
+        self._slots = slots
         eyes = {name: Eyes.of(policy.spec) for name, policy in policies.items()}
-        self._recipe = Recipe(world, plan.arms, eyes, plan.truth, store.root)
+        self._setup = Setup(plan.arms, eyes, plan.truth, store.root)
         self._jobs = [_Job(key, arm) for key in plan.units for arm in range(len(plan.arms))]
         self._queue: deque[int] = deque()
-        self._playing: list[set[int]] = [set() for _ in range(workers)]
+        self._playing: list[set[int]] = []
         self._asked: dict[int, tuple[int, Asked]] = {}
         self._left = Counter(job.key for job in self._jobs)
         self._done: set[int] = set()
         self._crashes: Counter[int] = Counter()
         self._stopping = False
 
-    def play(self) -> RunTables:
+    def play(self, pool: Pool) -> RunTables:
         """Plays what is left, then merges."""
         try:
             self._resume()
             if self._queue:
                 began = time.perf_counter()
                 with _ctrl_c(self._stop):
-                    self._loop()
+                    self._loop(pool)
                 self._store.note(event="run", wall=time.perf_counter() - began)
             tables = self._store.merge(self._named(number) for number in self._done)
         finally:
@@ -127,16 +129,17 @@ class _Run:
                 self._sink.finished(row)
                 self._complete(number)
 
-    def _loop(self) -> None:
-        with Pool(self._recipe, min(self._workers, len(self._queue))) as pool:
-            while self._queue or any(self._playing):
-                self._deal(pool)
-                if not any(self._playing):
-                    return
-                for worker, message in pool.hear(0.0 if self._starved() else 1.0):
-                    self._handle(worker, message)
-                if self._starved():
-                    self._answer(pool)
+    def _loop(self, pool: Pool) -> None:
+        pool.prepare(self._setup, len(self._queue))
+        self._playing = [set() for _ in range(pool.size)]
+        while self._queue or any(self._playing):
+            self._deal(pool)
+            if not any(self._playing):
+                return
+            for worker, message in pool.hear(0.0 if self._starved() else 1.0):
+                self._handle(worker, message)
+            if self._starved():
+                self._answer(pool)
 
     def _deal(self, pool: Pool) -> None:
         """Hands out episodes, one to each worker in turn until all slots are taken."""

@@ -4,11 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from aegis.core.errors import AegisError, EpisodeError
+from aegis.core.protocols import PolicySpec
 from aegis.core.types import F32, F64, U8, EpisodeKey, Nanos, Observation, PolicyId, Proposal
+from aegis.run.arm import Arm
 from aegis.run.rows import EpisodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What a policy looks at: cameras, name to (height, width), and whether it sees the truth."""
+
+    cameras: Mapping[str, tuple[int, int]]
+    privileged: bool
+
+    @classmethod
+    def of(cls, spec: PolicySpec) -> Eyes:
+        """Takes from a spec what workers need, in types that pickle."""
+        cameras = {name: (int(size[0]), int(size[1])) for name, size in spec.cameras.items()}
+        return cls(cameras, spec.privileged)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """To a worker, before the first episode of a run.
+
+    Attributes:
+        arms: The arms, by number.
+        eyes: What each policy looks at.
+        truth: Names of simulator truth to write down.
+        out: The run folder.
+    """
+
+    arms: tuple[Arm, ...]
+    eyes: Mapping[PolicyId, Eyes]
+    truth: tuple[str, ...]
+    out: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +100,7 @@ class Failed:
     trace: str
 
 
-ToWorker: TypeAlias = Play | Answers
+ToWorker: TypeAlias = Setup | Play | Answers
 FromWorker: TypeAlias = Asked | Done | Failed
 
 

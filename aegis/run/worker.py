@@ -27,35 +27,17 @@ from aegis.run.wire import (
     Failed,
     FromWorker,
     Play,
+    Setup,
     ToWorker,
     pack_observation,
     unpack_proposals,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that a worker must know; pickled once per process.
-
-    Attributes:
-        world: Builds a world.
-        arms: The arms, by number.
-        eyes: What each policy looks at.
-        truth: Names of simulator truth to write down.
-        out: The run folder.
-    """
-
-    world: Callable[[], World]
-    arms: tuple[Arm, ...]
-    eyes: Mapping[PolicyId, episodes.Eyes]
-    truth: tuple[str, ...]
-    out: Path
-
-
-def main(connection: Connection[FromWorker, ToWorker], recipe: Recipe) -> None:
+def main(connection: Connection[FromWorker, ToWorker], world: Callable[[], World]) -> None:
     """Serves until the other end closes. Ctrl-C is the main process's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker = _Worker(connection, recipe)
+    worker = _Worker(connection, world)
     try:
         worker.serve()
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -73,10 +55,12 @@ class _Slot:
 
 
 class _Worker:
-    def __init__(self, connection: Connection[FromWorker, ToWorker], recipe: Recipe) -> None:
+    def __init__(
+        self, connection: Connection[FromWorker, ToWorker], world: Callable[[], World]
+    ) -> None:
         self._connection = connection
-        self._recipe = recipe
-        self._store = Store(recipe.out)
+        self._world = world
+        self._setup = Setup((), {}, (), Path())
         self._slots: dict[int, _Slot] = {}
         self._spare: list[World] = []
         self._ready: deque[tuple[int, Mapping[PolicyId, Proposal] | None]] = deque()
@@ -103,16 +87,19 @@ class _Worker:
         if isinstance(message, Answers):
             self._ready.extend((job, unpack_proposals(packed)) for job, packed in message.items)
             return
+        if isinstance(message, Setup):
+            self._setup = message
+            return
         try:
             self._open(message)
         except Exception as error:
             self._fail(message.job, error)
 
     def _open(self, message: Play) -> None:
-        recipe = self._recipe
-        world = self._spare.pop() if self._spare else recipe.world()
-        arm = recipe.arms[message.arm]
-        play = episodes.play(world, arm, message.key, recipe.eyes, recipe.truth)
+        setup = self._setup
+        world = self._spare.pop() if self._spare else self._world()
+        arm = setup.arms[message.arm]
+        play = episodes.play(world, arm, message.key, setup.eyes, setup.truth)
         self._slots[message.job] = _Slot(world, play, arm)
         self._ready.append((message.job, None))
 
@@ -125,7 +112,7 @@ class _Worker:
             self._finish(job, slot, end.value)
             return
         slot.busy += time.perf_counter() - began
-        eyes = self._recipe.eyes
+        eyes = self._setup.eyes
         views = {
             policy: pack_observation(obs, eyes[policy].privileged)
             for policy, obs in pause.views.items()
@@ -133,7 +120,7 @@ class _Worker:
         self._connection.send(Asked(job, views, pause.standing))
 
     def _finish(self, job: int, slot: _Slot, episode: Episode) -> None:
-        self._store.write(episode)
+        Store(self._setup.out).write(episode)
         del self._slots[job]
         self._spare.append(slot.world)
         self._connection.send(Done(job, episode.row, slot.busy))
