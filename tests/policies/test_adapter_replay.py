@@ -1,0 +1,75 @@
+"""The batched seam with a user's policy on it, and the replay policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aegis.core.errors import NonFiniteError, ShapeError, TraceError
+from aegis.core.protocols import Policy, PolicySpec, Query
+from aegis.core.types import F32
+from policies.adapter import BatchAdapter, Inference
+from policies.replay import ReplayPolicy, load_trace, save_trace
+from tests.policies.nano_vla_fixtures import query
+
+
+class Mine(BatchAdapter):
+    def __init__(self, width: int = 3, samples: int = 0) -> None:
+        spec = PolicySpec("mine", "v1", {"wrist": (32, 32)}, 4, 2, {"last": 3})
+        super().__init__(spec, batch=4, proprio=8, action=7, samples=samples)
+        self.width = width
+
+    def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
+        hidden = np.stack([row.obs.proprio[: self.width] for row in rows])
+        return Inference(noise[:, 0], {"last": hidden}, noise[:, 1:])
+
+
+def test_a_policy_of_ones_own_is_a_policy() -> None:
+    policy = Mine(samples=2)
+    assert isinstance(policy, Policy)
+    proposals = policy.propose([query(i, k=i) for i in range(6)])
+    assert [p.k0 for p in proposals] == list(range(6))
+    assert np.array_equal(proposals[5].features["last"], query(5).obs.proprio[:3])
+    assert proposals[0].samples is not None
+    assert proposals[0].samples.shape == (2, 4, 7)
+    policy.close()
+
+
+def test_what_a_policy_infers_is_checked() -> None:
+    with pytest.raises(ShapeError, match=r"mine must infer .*'last': \(4, 3\)"):
+        Mine(width=2).propose([query(0)])
+
+
+def test_replay_repeats_what_was_done(tmp_path: Path) -> None:
+    path = tmp_path / "trace.npz"
+    done = np.arange(84, dtype=np.float32).reshape(12, 7)
+    save_trace(path, {query(1).key: done})
+    policy = ReplayPolicy("replay", str(path), horizon=4, execute=4)
+    assert isinstance(policy, Policy)
+    first, last = policy.propose([query(1, k=4), query(1, k=10)])
+    assert np.array_equal(first.actions, done[4:8])
+    assert np.array_equal(last.actions, done[[10, 11, 11, 11]])
+    policy.close()
+    with pytest.raises(TraceError, match=r"libero_spatial/2/wide/2@7 is not in"):
+        policy.propose([query(2)])
+
+
+def test_bad_traces_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trace.npz"
+    with pytest.raises(TraceError, match="not a recorded trace"):
+        load_trace(path)
+    path.write_bytes(b"PK\x03\x04")
+    with pytest.raises(TraceError, match="not a recorded trace"):
+        load_trace(path)
+    save_trace(path, {})
+    with pytest.raises(TraceError, match="no episodes"):
+        load_trace(path)
+    save_trace(path, {query(1).key: np.zeros(3, np.float32)})
+    with pytest.raises(ShapeError, match=r"must be of shape \(t, a\)"):
+        load_trace(path)
+    save_trace(path, {query(1).key: np.full((2, 7), np.inf, np.float32)})
+    with pytest.raises(NonFiniteError, match="NaN or infinity"):
+        load_trace(path)

@@ -1,0 +1,159 @@
+"""The Nano-VLA as a policy: companions, noise, taps and bad input."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aegis.core.errors import (
+    ConfigError,
+    MachineError,
+    NonFiniteError,
+    ShapeError,
+    UnknownNameError,
+)
+from aegis.core.protocols import Policy, Query
+from aegis.core.types import Observation, Proposal
+from policies.nano_vla.config import SIZES
+from policies.nano_vla.paraphrase import HELD_OUT
+from policies.nano_vla.policy import NanoVLA
+from tests.policies.nano_vla_fixtures import observation, query, save_tiny
+
+TAPS = ("text", "trunk.0", "trunk.last", "trunk.condition", "head.0", "head.hidden")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_tiny(tmp_path_factory.mktemp("nano") / "tiny.safetensors")
+
+
+def same(a: Proposal, b: Proposal) -> bool:
+    features = all(np.array_equal(a.features[name], b.features[name]) for name in a.features)
+    return np.array_equal(a.actions, b.actions) and features and a.k0 == b.k0
+
+
+def test_it_is_a_policy(checkpoint: str) -> None:
+    policy = NanoVLA("weak", checkpoint)
+    assert isinstance(policy, Policy)
+    (proposal,) = policy.propose([query(1, k=5)])
+    assert proposal.policy == "weak"
+    assert proposal.k0 == 5
+    assert proposal.actions.shape == (10, 7)
+    assert proposal.actions.dtype == np.float32
+    assert np.abs(proposal.actions).max() <= 1
+    assert set(np.unique(proposal.actions[:, 6])) <= {-1.0, 1.0}
+    assert policy.propose([]) == []
+
+
+@pytest.mark.parametrize("size", ["tiny", "weak", "strong"])
+def test_a_row_does_not_depend_on_its_companions(size: str, tmp_path: Path) -> None:
+    config = {} if size == "tiny" else {"config": SIZES[size]}
+    side = 32 if size == "tiny" else 64
+    policy = NanoVLA("p", save_tiny(tmp_path / "m.safetensors", **config), batch=8, taps=TAPS)
+    queries = [query(i, k=5 * i, side=side) for i in range(19)]
+    alone = [policy.propose([q])[0] for q in queries]
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        order = rng.permutation(len(queries))[: int(rng.integers(1, len(queries) + 1))]
+        together = policy.propose([queries[i] for i in order])
+        for i, proposal in zip(order, together, strict=True):
+            assert same(proposal, alone[i])
+
+
+def test_noise_is_addressed_by_episode_tick_and_salt(checkpoint: str) -> None:
+    weak, other = NanoVLA("weak", checkpoint), NanoVLA("strong", checkpoint)
+    base = query(3, k=10)
+    assert np.array_equal(weak.noise(base), other.noise(base))
+    far = dataclasses.replace(base.key, index=4)
+    for changed in ({"k": 11}, {"salt": 1}, {"key": far}):
+        moved = dataclasses.replace(base, **changed)  # type: ignore[arg-type]
+        assert not np.array_equal(weak.noise(base), weak.noise(moved))
+    fresh = dataclasses.replace(base, salt=1)
+    first, second = weak.propose([base, fresh])
+    assert not np.array_equal(first.actions, second.actions)
+
+
+def test_samples_do_not_change_the_actions(checkpoint: str) -> None:
+    plain = NanoVLA("p", checkpoint).propose([query(2)])[0]
+    drawn = NanoVLA("p", checkpoint, samples=4).propose([query(2), query(5)])[0]
+    assert np.array_equal(plain.actions, drawn.actions)
+    assert plain.samples is None
+    assert drawn.samples is not None
+    assert drawn.samples.shape == (4, 10, 7)
+    assert not np.array_equal(drawn.samples[0], drawn.samples[1])
+
+
+def test_taps_have_the_declared_widths(checkpoint: str) -> None:
+    policy = NanoVLA("p", checkpoint, taps=TAPS)
+    (proposal,) = policy.propose([query(1)])
+    widths = {name: len(values) for name, values in proposal.features.items()}
+    assert widths == dict(policy.spec.taps)
+    assert widths == dict(zip(TAPS, (16, 16, 16, 32, 32, 32), strict=True))
+    assert not np.array_equal(proposal.features["trunk.0"], proposal.features["trunk.last"])
+
+
+def test_tapping_does_not_change_the_actions(checkpoint: str) -> None:
+    without = NanoVLA("p", checkpoint, taps=()).propose([query(1)])[0]
+    tapped = NanoVLA("p", checkpoint, taps=TAPS).propose([query(1)])[0]
+    assert np.array_equal(without.actions, tapped.actions)
+
+
+def test_held_out_words_are_drawn_once_per_episode(checkpoint: str) -> None:
+    policy = NanoVLA("p", checkpoint, paraphrase="held_out")
+    said = {policy.words(query(1, k=k)) for k in range(5)}
+    assert len(said) == 1
+    assert said <= set(HELD_OUT.sentences("on the stove"))
+    assert policy.spec.digest != NanoVLA("p", checkpoint).spec.digest
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"taps": ("trunk.lst",)}, UnknownNameError, "Did you mean 'trunk.last'"),
+        ({"paraphrase": "heldout"}, UnknownNameError, "Did you mean 'held_out'"),
+        ({"device": "tpu"}, MachineError, "Use device=cpu"),
+        ({"batch": 0}, ConfigError, "batch must be at least 1"),
+    ],
+)
+def test_bad_settings(
+    checkpoint: str, settings: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        NanoVLA("p", checkpoint, **settings)  # type: ignore[arg-type]
+
+
+def _with(obs: Observation, **changes: object) -> Observation:
+    return dataclasses.replace(obs, **changes)  # type: ignore[arg-type]
+
+
+BAD: dict[str, tuple[Callable[[Observation], Observation], type[Exception], str]] = {
+    "no wrist": (
+        lambda o: _with(o, images={"agentview": o.images["agentview"]}),
+        ShapeError,
+        "needs a picture 'wrist'. Got: agentview",
+    ),
+    "size": (lambda o: observation(0, side=48), ShapeError, r"must be uint8 of shape \(32, 32, 3"),
+    "type": (
+        lambda o: _with(o, images={n: p.astype(np.float32) for n, p in o.images.items()}),
+        ShapeError,
+        "Got: float32",
+    ),
+    "proprio": (lambda o: _with(o, proprio=np.zeros(7, np.float32)), ShapeError, r"\(8,\)"),
+    "nan": (
+        lambda o: _with(o, proprio=np.full(8, np.nan, np.float32)),
+        NonFiniteError,
+        "must be finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_observations(checkpoint: str, case: str) -> None:
+    change, error, message = BAD[case]
+    good = query(0)
+    with pytest.raises(error, match=message):
+        NanoVLA("p", checkpoint).propose([Query(good.key, 0, change(good.obs))])
