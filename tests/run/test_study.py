@@ -113,15 +113,15 @@ def test_a_gate_that_never_fires_cannot_be_matched() -> None:
 
 def machine() -> Machine:
     world = partial(ToyWorld, horizon=HORIZON, p_hard=0.8)
-    return Machine(toy_policies(), world, NullSink(), 2, 4)
+    return Machine(toy_policies(), world, NullSink(), 1, 4)
 
 
 def study_plan() -> tuple[object, Matching]:
     arms = tuple(arm for arm in toy_arms() if arm.name != "random")
     coin = controller(RandomGate(rate=0.2, holds=(1,)))
-    plan = replace(toy_plan(24), arms=(*arms, Arm("random", coin)))
-    calibration = units(7, "toy", (0, 1), "wide", Split.CALIBRATION, 12)
-    return plan, Matching(calibration, tolerance=0.02, tries=5)
+    plan = replace(toy_plan(16), arms=(*arms, Arm("random", coin)))
+    calibration = units(7, "toy", (0, 1), "wide", Split.CALIBRATION, 8)
+    return plan, Matching(calibration, tolerance=0.02, tries=3)
 
 
 def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
 
 def test_calibration_and_test_must_be_apart(tmp_path: Path) -> None:
     plan, matching = study_plan()
-    with pytest.raises(ConfigError, match="12 units are in both calibration and test"):
+    with pytest.raises(ConfigError, match="8 units are in both calibration and test"):
         run_study(replace(plan, units=matching.units), matching, machine(), tmp_path)
     arms = tuple(
         replace(arm, controller=controller(ConformalGate(1.0))) if arm.name == "blind" else arm
