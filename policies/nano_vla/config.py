@@ -138,7 +138,7 @@ class TrainConfig:
     seed: int = 0
     demos_per_task: int | None = None
     holdout_every: int = 40
-    lr: float = 1e-3
+    lr: float = 2e-3
     warmup: int = 100
     decay: float = 0.02
     ema: float = 0.998

@@ -120,6 +120,6 @@ def _spread(name: str, tensor: Tensor) -> float:
         return 1.0
     if name.endswith(("film.weight", "shrink.weight", "merge.weight", "out.weight")):
         return 0.3 / math.sqrt(tensor[0].numel())
-    if "keys" in name:
-        return 4 / math.sqrt(tensor[0].numel())
+    if "keys" in name:  # A keypoint that attends everywhere sees nothing: start peaked.
+        return 4.0 / math.sqrt(tensor[0].numel())
     return math.sqrt((2.0 if tensor.ndim == 4 else 1.0) / tensor[0].numel())

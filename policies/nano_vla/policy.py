@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from torch import Tensor
 
 from aegis.core.errors import MachineError, UnknownNameError
 from aegis.core.protocols import PolicySpec, Query
-from aegis.core.seeds import episode_stream
-from aegis.core.types import F32
+from aegis.core.seeds import episode_stream, stream
+from aegis.core.types import F32, EpisodeKey, Observation, Proposal
 from policies.adapter import BatchAdapter, Inference
 from policies.nano_vla.batches import to_tensor
 from policies.nano_vla.checkpoint import load_checkpoint
@@ -21,6 +22,7 @@ from policies.nano_vla.paraphrase import HELD_OUT, paraphrase
 from policies.nano_vla.taps import Taps
 
 PARAPHRASES = ("none", "held_out")
+_EXAMPLE = "pick up the black bowl on the stove and place it on the plate"
 
 
 class NanoVLA(BatchAdapter):
@@ -30,7 +32,7 @@ class NanoVLA(BatchAdapter):
         name: Stamped on the proposals.
         checkpoint: File written by ``policies.nano_vla.train``.
         device: ``cpu`` or ``cuda``.
-        batch: Rows per pass; see :class:`BatchAdapter`.
+        batch: Rows per pass; 1 where this machine rounds by position in a batch.
         taps: Layers to report, see :func:`policies.nano_vla.taps.layers`.
         samples: Extra draws per proposal.
         paraphrase: ``none`` reads the instruction as it is; ``held_out`` says it in words that
@@ -70,14 +72,14 @@ class NanoVLA(BatchAdapter):
         side = (config.image, config.image)
         spec = PolicySpec(
             name=name,
-            # The kernels differ between devices and batch sizes, and the words change the actions.
-            digest=f"{loaded.digest}:{device}:{batch}:{paraphrase}",
+            digest=f"{loaded.digest}:{device}:{paraphrase}",
             cameras=dict.fromkeys(CAMERAS, side),
             horizon=config.horizon,
             execute=config.execute,
             taps=self._taps.widths,
         )
         super().__init__(spec, batch, PROPRIO, config.action, samples)
+        self._limit_batch()
 
     @torch.inference_mode()
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
@@ -102,6 +104,32 @@ class NanoVLA(BatchAdapter):
             query.obs.instruction, HELD_OUT, episode_stream(query.key, "policy", "paraphrase")
         )
 
+    def _limit_batch(self) -> None:
+        """Falls back to single rows where the kernels round by position in the batch.
+
+        Matrix libraries may treat the last rows of a block differently (MKL does on processors
+        without AVX-512), and then a row would depend on its place. A test batch tells.
+        """
+        queries = [self._example(i) for i in range(self._batch)]
+        straight = self.propose(queries)
+        for turn in {1, self._batch // 2}:
+            turned = self.propose(queries[turn:] + queries[:turn])
+            again = turned[-turn:] + turned[:-turn] if turn else turned
+            if not all(_same(a, b) for a, b in zip(straight, again, strict=True)):
+                self._batch = 1
+        # Batch sizes round differently, so the size belongs to what the actions depend on.
+        self._spec = replace(self._spec, digest=f"{self._spec.digest}:{self._batch}")
+
+    def _example(self, number: int) -> Query:
+        rng = stream(0, "example", number)
+        images = {
+            camera: rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+            for camera, shape in self._spec.cameras.items()
+        }
+        proprio = rng.standard_normal(PROPRIO, np.float32)
+        key = EpisodeKey(0, "example", 0, "example", number)
+        return Query(key, 0, Observation(0, proprio, images, _EXAMPLE))
+
     def _condition(self, rows: Sequence[Query]) -> Tensor:
         images = {
             camera: to_tensor(np.stack([row.obs.images[camera] for row in rows])).to(self._device)
@@ -112,6 +140,12 @@ class NanoVLA(BatchAdapter):
         tokens = torch.from_numpy(self._tokenizer.encode(texts, self._net.config.words))
         with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
             return self._net.condition(images, proprio.to(self._device), tokens.to(self._device))
+
+
+def _same(a: Proposal, b: Proposal) -> bool:
+    return a.actions.tobytes() == b.actions.tobytes() and all(
+        a.features[name].tobytes() == b.features[name].tobytes() for name in a.features
+    )
 
 
 def _commands(actions: Tensor) -> F32:
