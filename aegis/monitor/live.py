@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -62,21 +64,25 @@ class PanelSink:
         self, console: Console, title: str, clock: Callable[[], float], reference: str = "weak"
     ) -> None:
         self.board = Board(reference)
+        self._reference = reference
         self._console = console
         self._title = title
         self._clock = clock
         self._meter = Meter(clock)
-        self._live = Live(console=console, auto_refresh=False, get_renderable=self.panel)
+        self._live = self._screen()
         self._lock = threading.Lock()
         self._due = clock()
         self._over = threading.Event()
 
     def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
-        """Shows the panel."""
+        """Shows the panel; a sink may be opened again once it was closed."""
+        self.board = Board(self._reference)
         self.board.open(total, done, arms)
-        self._meter = Meter(self._clock)
+        self._meter, self._due = Meter(self._clock), self._clock()
+        self._live, self._over = self._screen(), threading.Event()
         self._live.start(refresh=True)
-        threading.Thread(target=self._idle, name="aegis-monitor", daemon=True).start()
+        over = self._over
+        threading.Thread(target=self._idle, args=(over,), name="monitor", daemon=True).start()
 
     def progress(self, progress: Progress) -> None:
         """Notes the state of an episode in flight."""
@@ -114,8 +120,11 @@ class PanelSink:
         cost = self._clock() - now
         self._due = now + max(PERIOD, cost / SHARE)
 
-    def _idle(self) -> None:
-        while not self._over.wait(IDLE):
+    def _screen(self) -> Live:
+        return Live(console=self._console, auto_refresh=False, get_renderable=self.panel)
+
+    def _idle(self, over: threading.Event) -> None:
+        while not over.wait(IDLE):
             with self._lock:
                 self._draw()
 
@@ -133,12 +142,14 @@ class LineSink:
         self, console: Console, clock: Callable[[], float], reference: str = "weak"
     ) -> None:
         self.board = Board(reference)
+        self._reference = reference
         self._console = console
         self._clock = clock
         self._meter = Meter(clock)
 
     def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
         """Says what is ahead."""
+        self.board = Board(self._reference)
         self.board.open(total, done, arms)
         self._meter = Meter(self._clock)
         before = f", {done} finished before" if done else ""
@@ -177,6 +188,16 @@ class LineSink:
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def picture(sink: PanelSink, path: Path, width: int = 120) -> None:
+    """Writes the panel as SVG."""
+    console = Console(
+        record=True, width=width, height=40, force_terminal=True, file=io.StringIO(), no_color=False
+    )
+    console.print(sink.panel())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    console.save_svg(str(path), title="aegis")
 
 
 def percent_of(part: int, whole: int) -> str:

@@ -1,0 +1,117 @@
+"""Arms: turns the parts of a configuration into ways of driving."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from aegis.app.build import build
+from aegis.app.lab import Lab
+from aegis.app.settings import Settings
+from aegis.app.targets import Node
+from aegis.core.controller import Controller
+from aegis.core.errors import ConfigError
+from aegis.core.protocols import Detector, Gate, Switch
+from aegis.run.arm import Arm
+
+CALIBRATED = "calibrated"
+
+
+def arms_of(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
+    """Builds the arms of a study, in the order of the configuration."""
+    return tuple(build_arm(lab, name, settings.level(name)) for name in settings.names())
+
+
+def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = False) -> Arm:
+    """Builds one arm.
+
+    Args:
+        lab: World, policies and detectors.
+        name: Name of the arm.
+        settings: Its part of the configuration.
+        log_features: Whether activations are written down.
+
+    Raises:
+        ConfigError: If the parts cannot work together.
+    """
+    detectors = lab.detectors if settings.flag("detect") else ()
+    gate = _calibrated(settings.node("gate"), f"arms.{name}.gate", lab.detectors)
+    switch = _calibrated(settings.node("switch"), f"arms.{name}.switch", lab.detectors)
+    controller = Controller(
+        embodiment=lab.embodiment,
+        weak=settings.text("weak"),
+        strong=settings.text("strong"),
+        execute={part: policy.spec.execute for part, policy in lab.policies.items()},
+        horizon=lab.horizon,
+        detectors=detectors,
+        gate=cast("Gate[Any]", build(lab.composed, f"arms.{name}.gate", gate)),
+        switch=cast("Switch[Any]", build(lab.composed, f"arms.{name}.switch", switch)),
+        patience=lab.settings.integer("patience", 0),
+        first=settings.text("first"),
+    )
+    threshold = gate.get("threshold")
+    return Arm(
+        name=name,
+        controller=controller,
+        salt=_salt(settings.node("salt"), name),
+        log_features=log_features,
+        threshold=float(threshold) if isinstance(threshold, int | float) else math.nan,
+    )
+
+
+def fingerprint(arms: Sequence[Arm]) -> dict[str, str]:
+    """Returns a hash per arm of everything that its decisions depend on, except policies."""
+    return {
+        f"arm.{arm.name}": hashlib.blake2b(_describe(arm).encode(), digest_size=8).hexdigest()
+        for arm in arms
+    }
+
+
+def _describe(arm: Arm) -> str:
+    control = arm.controller
+    heads = [_weights(detector) for detector in control.detectors]
+    parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
+    return repr((parts, control.gate, control.switch, heads, sorted(arm.salt.items())))
+
+
+def _weights(detector: Detector[Any]) -> str:
+    """Describes a detector by its own digest, else by its probe's weights, else by its text."""
+    digest = getattr(detector, "digest", None)
+    if isinstance(digest, str):
+        return digest
+    head = getattr(getattr(detector, "probe", None), "head", None)
+    if head is None:
+        return repr(detector)
+    sha = hashlib.blake2b(digest_size=8)
+    for array in (head.mean, head.scale, *head.weights, *head.biases):
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> Node:
+    """Replaces ``calibrated`` by the number that the first detector was calibrated to."""
+    done: dict[str, object] = {}
+    for name, value in node.items():
+        done[str(name)] = value
+        if value == CALIBRATED:
+            done[str(name)] = _number(str(name), where, detectors)
+    return done
+
+
+def _number(name: str, where: str, detectors: Sequence[Detector[Any]]) -> float:
+    detector = detectors[0] if detectors else None
+    value = getattr(getattr(detector, "probe", detector), name, None)
+    if not isinstance(value, int | float):
+        raise ConfigError(
+            f"'{where}.{name}' is 'calibrated', but the detector has no {name}. Give a number, or "
+            "a detector that was calibrated (`aegis fit`)."
+        )
+    return float(value)
+
+
+def _salt(node: Mapping[str, object], name: str) -> dict[str, int]:
+    if not all(isinstance(value, int) for value in node.values()):
+        raise ConfigError(f"'arms.{name}.salt' maps policies to integers. Got: {dict(node)}.")
+    return cast("dict[str, int]", dict(node))

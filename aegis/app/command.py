@@ -1,0 +1,134 @@
+"""What a command of the command line is, and the table of them all."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from aegis.app.screen import Json, Screen
+from aegis.core.errors import ConfigError, UnknownNameError
+
+# One module per command, in aegis/app/commands/<name>.py, with a constant COMMAND.
+SUMMARIES: Mapping[str, str] = {
+    "demo": "watch the weak policy fail, the probe see it, and the strong policy help",
+    "doctor": "what this machine has, what it lacks, and how to mend that",
+    "assets": "which LIBERO assets are in use",
+    "collect": "roll a policy and log its activations and outcomes",
+    "train": "collect demonstrations and train a policy from them",
+    "fit": "fit a probe on collected episodes and calibrate its threshold",
+    "run": "gated episodes",
+    "study": "paired arms on the same units, and what the gate was worth",
+    "monitor": "attach to a running or finished run",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command.
+
+    Attributes:
+        name: As typed.
+        details: What it does, for ``--help``.
+        examples: Command lines and what they do.
+        configured: Whether it composes ``configs/<name>.yaml`` and takes overrides.
+        options: Adds options of its own to the parser.
+        run: Does it; returns what machines read.
+    """
+
+    name: str
+    details: str
+    examples: tuple[tuple[str, str], ...]
+    configured: bool
+    options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Screen], Mapping[str, Json]]
+
+
+def load(name: str) -> Command:
+    """Imports a command.
+
+    Raises:
+        UnknownNameError: If there is none of this name.
+    """
+    if name not in SUMMARIES:
+        raise UnknownNameError("command", name, SUMMARIES, "aegis")
+    module = importlib.import_module(f"aegis.app.commands.{name}")
+    command = module.COMMAND
+    assert isinstance(command, Command)
+    return command
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises instead of exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what argparse would print."""
+        raise ConfigError(f"{self.prog}: {message}. Try {self.prog} --help.")
+
+    def option_names(self) -> Iterator[str]:
+        """Yields the long options."""
+        for action in self._actions:
+            yield from (option for option in action.option_strings if option.startswith("--"))
+
+
+def parser_for(command: Command) -> Parser:
+    """Returns the parser of a command."""
+    parser = Parser(
+        prog=f"aegis {command.name}",
+        description=textwrap.fill(textwrap.dedent(command.details).strip(), 88),
+        epilog=_epilog(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.options(parser)
+    if command.configured:
+        parser.add_argument(
+            "overrides", nargs="*", metavar="KEY=VALUE", help="settings to change; see below"
+        )
+        parser.add_argument("--config-dir", metavar="PATH", help="folder of configurations")
+        parser.add_argument(
+            "--show", action="store_true", help="print the resolved configuration and stop"
+        )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object on standard output, everything else on standard error",
+    )
+    return parser
+
+
+def parse(command: Command, arguments: Sequence[str]) -> argparse.Namespace:
+    """Reads the arguments of a command.
+
+    Raises:
+        UnknownNameError: If there is no such option.
+        ConfigError: If they cannot be read.
+    """
+    parser = parser_for(command)
+    options, rest = parser.parse_known_intermixed_args(arguments)
+    if rest:
+        given = rest[0].split("=")[0]
+        raise UnknownNameError("option", given, parser.option_names(), parser.prog)
+    return options
+
+
+def _epilog(command: Command) -> str:
+    lines = ["examples:"]
+    for line, meaning in command.examples:
+        lines += [f"  {line}", f"      {meaning}"]
+    if command.configured:
+        lines += [
+            "",
+            f"settings: any key of configs/{command.name}.yaml, for example seed=3; an option of a",
+            "group, for example env=libero_spatial; a key of a part, for example env.horizon=280.",
+            f"configs/README.md explains them; 'aegis {command.name} --show' prints them.",
+        ]
+    lines += [
+        "",
+        "exit codes: 0 done, 2 wrong input, 3 the machine lacks something, 4 the data cannot",
+        "support it, 5 a fault of ours, 130 stopped by Ctrl-C.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""`aegis run`: gated episodes of one arm."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from aegis.app.arms import build_arm
+from aegis.app.command import Command
+from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
+from aegis.app.lab import open_lab
+from aegis.app.screen import Json, Screen
+from aegis.app.settings import Settings
+from aegis.run.runner import run
+from aegis.stats.intervals import wilson
+
+
+def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = composed_for("run", options, screen)
+    if composed is None:
+        return {}
+    settings = Settings(composed.tree)
+    out = run_folder(settings.text("name"))
+    with open_lab(composed, ("weak", "strong")) as lab:
+        parts = {name: settings.value(name) for name in ("gate", "switch", "first")}
+        fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
+        arm = build_arm(lab, "aegis", Settings({**parts, **fixed}))
+        plan = plan_of(lab, lab.units(settings.integer("units", 1)), [arm])
+        tables = run(
+            plan,
+            lab.policies,
+            lab.world,
+            out,
+            sink_of(screen, f"run · {settings.text('name')}", out),
+            lab.workers,
+            settings.integer("slots", 1),
+        )
+    rows = tables.episodes
+    won = sum(row.success for row in rows)
+    interval = wilson(won, len(rows))
+    duty = sum(row.strong_steps for row in rows) / max(1, sum(row.steps for row in rows))
+    fires = sum(row.fires for row in rows) / len(rows)
+    screen.say(
+        f"{won}/{len(rows)} successes ({100 * won / len(rows):.1f} %, 95 % interval {interval}); "
+        f"strong policy on {100 * duty:.1f} % of steps; {fires:.2f} hand-overs per episode"
+    )
+    screen.say(f"results in {out}")
+    return {
+        "out": str(out),
+        "episodes": len(rows),
+        "successes": won,
+        "interval": [interval.low, interval.high],
+        "duty": duty,
+        "fires_per_episode": fires,
+    }
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    del parser  # None of its own.
+
+
+COMMAND = Command(
+    name="run",
+    details="""
+        Plays episodes in which the weak policy drives, the detector watches it, and the gate hands
+        over to the strong policy. Results go to runs/<name>; the same command resumes a run that
+        was stopped.
+    """,
+    examples=(
+        ("aegis run", "20 episodes with the published gate, live on the terminal"),
+        ("aegis run name=blind gate=blind gate.start_tick=80 units=50", "on a schedule"),
+        ("aegis run name=first strong=expert tasks=[3] seed=7", "the expert helps, on task 3"),
+        ("aegis run detector.path=runs/fit/probe.safetensors", "with a probe of your own"),
+    ),
+    configured=True,
+    options=_options,
+    run=_run,
+)

@@ -1,0 +1,70 @@
+"""Experiments: composes a configuration and runs its arms; shared by run, collect, study, demo."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aegis.app.arms import fingerprint
+from aegis.app.build import Composed, compose, config_dir
+from aegis.app.lab import Lab
+from aegis.app.screen import Screen
+from aegis.core.errors import ConfigError
+from aegis.core.types import EpisodeKey
+from aegis.run.arm import Arm
+from aegis.run.plan import Plan
+from aegis.run.sink import StatusFile, Tee
+
+RUNS = Path("runs")
+_PACKAGES = ("numpy", "mujoco", "torch", "robosuite", "hf-libero", "scikit-learn", "pyarrow")
+
+
+def composed_for(name: str, options: argparse.Namespace, screen: Screen) -> Composed | None:
+    """Composes a command's configuration; with ``--show``, prints it and returns None."""
+    composed = compose(name, options.overrides, config_dir(options.config_dir))
+    if options.show:
+        screen.say(composed.text.rstrip())
+        return None
+    return composed
+
+
+def run_folder(name: str) -> Path:
+    """Returns the folder of a run.
+
+    Raises:
+        ConfigError: If the name is not one.
+    """
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ConfigError(f"'name' must be a name, without '..' or a leading '/'. Got: '{name}'.")
+    return RUNS / name
+
+
+def plan_of(lab: Lab, units: tuple[EpisodeKey, ...], arms: Sequence[Arm]) -> Plan:
+    """Returns the plan of playing arms on units, with all that its results depend on."""
+    return Plan(
+        units=units,
+        arms=tuple(arms),
+        config=lab.composed.text,
+        identity={**lab.identity, **fingerprint(arms)},
+        notes=versions(),
+    )
+
+
+def sink_of(screen: Screen, title: str, out: Path) -> Tee:
+    """Returns who is told about a run: the screen, and ``status.json`` for `aegis monitor`."""
+    return Tee(screen.sink(title), StatusFile(out / "status.json", time.monotonic))
+
+
+def versions() -> Mapping[str, str]:
+    """Returns the versions of what results may depend on."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in ("aegis-escalation", *_PACKAGES):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "missing"
+    return found

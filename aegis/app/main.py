@@ -1,0 +1,101 @@
+"""The command line: `aegis <command> [options] [key=value ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from aegis.app.command import SUMMARIES, Command, load, parse
+from aegis.app.screen import Screen
+from aegis.core.errors import AegisError, UnknownNameError
+
+FAULT = 5
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: What was typed after ``aegis``; by default, that of this process.
+
+    Returns:
+        The exit code, see ``aegis.core.errors``.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    _headless()
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    screen = Screen(machine="--json" in arguments)
+    try:
+        return _run(arguments, screen)
+    except AegisError as error:
+        return _fail(screen, arguments[0], error, error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(screen, arguments[0], "Stopped by Ctrl-C.", INTERRUPTED)
+    except BrokenPipeError:
+        # Who read our output has gone (`aegis ... | head`); say nothing more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        text = f"{type(error).__name__}: {error}. This is a fault of ours; please report it."
+        return _fail(screen, arguments[0], text, FAULT)
+
+
+def _run(arguments: Sequence[str], screen: Screen) -> int:
+    if arguments[0].startswith("-"):
+        raise UnknownNameError("option", arguments[0], ["--help"], "aegis")
+    command = load(arguments[0])
+    options = _options(command, arguments[1:])
+    if options is None:
+        return 0
+    result = command.run(options, screen)
+    screen.result(result)
+    code = result.get("exit_code", 0)
+    return code if isinstance(code, int) else 0
+
+
+def _options(command: Command, arguments: Sequence[str]) -> argparse.Namespace | None:
+    try:
+        return parse(command, arguments)
+    except SystemExit:  # --help has been printed.
+        return None
+
+
+def _headless() -> None:
+    """Lets MuJoCo render without a display, unless the user has chosen otherwise."""
+    os.environ.setdefault("MUJOCO_GL", "egl")
+    os.environ.setdefault("PYOPENGL_PLATFORM", os.environ["MUJOCO_GL"])
+
+
+def _fail(screen: Screen, command: str, error: object, code: int) -> int:
+    kind = type(error).__name__ if isinstance(error, AegisError) else ""
+    screen.err.print(f"aegis {command}: {error}", markup=False, highlight=False, soft_wrap=True)
+    screen.result({"error": {"kind": kind, "message": str(error)}, "exit_code": code})
+    return code
+
+
+def _usage() -> str:
+    width = max(map(len, SUMMARIES))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in SUMMARIES.items()]
+    return "\n".join(
+        [
+            "usage: aegis <command> [options] [key=value ...]",
+            "",
+            "A weak policy drives, a probe on its activations sees failure coming, a gate hands",
+            "over to a stronger policy.",
+            "",
+            *lines,
+            "",
+            "'aegis <command> --help' explains a command, with examples.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

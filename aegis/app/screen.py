@@ -1,0 +1,120 @@
+"""Screen: where a command speaks. People read the terminal, machines read one JSON object."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from aegis.monitor.live import LineSink, sink_for
+from aegis.run.sink import Sink
+
+Json: TypeAlias = (
+    "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"  # recursive
+)
+LINE_EVERY = 10.0  # [s]; between progress lines where there is no terminal
+
+
+class Screen:
+    """Where a command speaks.
+
+    Args:
+        machine: Whether standard output is reserved for one JSON object; all else goes to
+            standard error.
+    """
+
+    def __init__(self, machine: bool) -> None:
+        self.machine = machine
+        self.err = Console(stderr=True)
+        self.out = self.err if machine else Console()
+
+    def say(self, text: str = "") -> None:
+        """Prints a line as it is."""
+        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Prints a line about what is going on, to standard error."""
+        self.err.print(text, markup=False, highlight=False, soft_wrap=True, style="dim")
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Prints a table; columns after the first are right-aligned if all they hold is numbers."""
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for i, column in enumerate(columns):
+            numeric = i > 0 and all(row[i][:1] in "-+0123456789" for row in rows if row[i])
+            table.add_column(column, justify="right" if numeric else "left")
+        for row in rows:
+            table.add_row(*row)
+        self.out.print(table)
+
+    def sink(self, title: str) -> Sink:
+        """Returns who shows a run: a panel on a terminal, lines elsewhere."""
+        if self.machine:
+            return LineSink(self.err, time.monotonic)
+        return sink_for(self.out, title, time.monotonic)
+
+    @contextmanager
+    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+        """Shows a progress bar on standard error; call it with what is done and a remark."""
+        if self.err.is_terminal:
+            with _progress(self.err) as progress:
+                task = progress.add_task(label, total=total, note="")
+
+                def show(done: int, note: str = "") -> None:
+                    progress.update(task, completed=done, note=note)
+
+                yield show
+            return
+        due = time.monotonic()
+
+        def tell(done: int, note: str = "") -> None:
+            nonlocal due
+            if time.monotonic() >= due or done == total:
+                due = time.monotonic() + LINE_EVERY
+                self.note(f"{label}: {done}{'' if total is None else f'/{total}'} {note}".rstrip())
+
+        yield tell
+
+    def result(self, value: Mapping[str, Json]) -> None:
+        """Prints the result for machines, if one reads."""
+        if self.machine:
+            sys.stdout.write(json.dumps(finite(value), indent=2) + "\n")
+            sys.stdout.flush()
+
+
+def finite(value: Json) -> Json:
+    """Replaces NaN and infinity, which JSON does not have, by null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [finite(item) for item in value]
+    return value
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", style="dim"),
+        console=console,
+        refresh_per_second=4,
+    )
