@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from aegis.core.chunk import Due, usable_rows
 from aegis.core.errors import ConfigError, TraceError, UnknownNameError
 from aegis.core.protocols import Context, Detector, Gate, Switch
 from aegis.core.types import (
@@ -26,12 +27,10 @@ from aegis.core.types import (
     Level,
     Mode,
     PolicyId,
-    Proposal,
     Score,
     Stop,
     Tick,
     Verdict,
-    freeze,
 )
 
 _BETWEEN = Verdict(Level.STAY, "between chunks")
@@ -230,37 +229,6 @@ class Controller:
             scores.append(score if proposal is not None else Score(detector.name, float("nan")))
         return tuple(minds), tuple(scores)
 
-    def _rows(self, state: ControllerState, tick: Tick, policy: PolicyId) -> tuple[F32 | None, str]:
-        """Returns the rows to execute from this tick on, shape (n, a), or None and why not."""
-        proposal = tick.proposals.get(policy)
-        n = self.execute[policy]
-        trouble = self._trouble(proposal, policy, state.until, tick.k, n)
-        if trouble or proposal is None:
-            return None, trouble
-        skip = tick.k - proposal.k0
-        rows = proposal.actions[skip : skip + n].astype(np.float32, copy=False)
-        if not np.isfinite(rows).all():
-            return None, f"{policy}: non-finite action"
-        rows = np.minimum(np.maximum(rows, self.embodiment.low), self.embodiment.high)
-        freeze(rows)
-        return rows, ""
-
-    def _trouble(
-        self, proposal: Proposal | None, policy: PolicyId, due: int, k: int, n: int
-    ) -> str:
-        """Returns why a proposal cannot start a chunk of n rows at tick k, or nothing."""
-        if proposal is None:
-            return f"{policy}: no proposal"
-        if proposal.policy != policy:
-            return f"{policy}: proposal of '{proposal.policy}'"
-        if not due <= proposal.k0 <= k:
-            return f"{policy}: proposal for tick {proposal.k0}, due {due} to {k}"
-        shape = proposal.actions.shape
-        if len(shape) != 2 or shape[1] != len(self.embodiment.names):
-            return f"{policy}: actions of shape {shape}"
-        left = shape[0] - (k - proposal.k0)
-        return f"{policy}: {max(left, 0)} of {n} rows left" if left < n else ""
-
     def _close(
         self,
         state: ControllerState,
@@ -293,6 +261,10 @@ class Controller:
             boundary=boundary and not stopped,
         )
         return state, decision
+
+    def _rows(self, state: ControllerState, tick: Tick, policy: PolicyId) -> tuple[F32 | None, str]:
+        due = Due(policy, since=state.until, k=tick.k, n=self.execute[policy])
+        return usable_rows(tick.proposals.get(policy), due, self.embodiment)
 
     def _context(self, state: ControllerState, k: int, dwell: int) -> Context:
         return Context(
