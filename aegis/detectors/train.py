@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
 
 from aegis.core.errors import UnknownNameError
 from aegis.core.types import F32, F64
 from aegis.detectors.head import Head
 
-STRENGTHS = {"logistic": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "mlp": (1e-2, 1e-1, 1.0)}
+STRENGTHS = {"logistic": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "mlp": (1.0, 10.0, 100.0)}
 """Regularisation to choose from: C for the logistic head, L2 penalty for the MLP."""
 
-_HIDDEN = 32
+_HIDDEN, _BATCH = 16, 256
+_EPOCHS, _STEPS = 20, 500
+"""Training of the MLP ends after so many passes and gradient steps, whichever is more."""
 
 
 def train_head(
@@ -41,19 +44,38 @@ def train_head(
     Raises:
         UnknownNameError: If the kind does not exist.
     """
+    if kind not in STRENGTHS:
+        raise UnknownNameError("probe kind", kind, STRENGTHS, "train_head")
     x = np.asarray(features, np.float64)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 1e-8, scale, 1.0)  # A constant feature carries nothing.
     z = (x - mean) / scale
-    if kind == "logistic":
-        model = LogisticRegression(C=strength, max_iter=2000)
+    # One thread: the last bits of a sum must not depend on how many cores there are.
+    with threadpool_limits(1):
+        if kind == "logistic":
+            weights, biases = _logistic(z, failure, weight, strength)
+        else:
+            weights, biases = _mlp(z, failure, weight, strength, seed)
+    return Head(mean, scale, weights, biases)
+
+
+_Layers = tuple[tuple[F64, ...], tuple[F64, ...]]
+
+
+def _logistic(z: F64, failure: NDArray[np.bool_], weight: F64, strength: float) -> _Layers:
+    model = LogisticRegression(C=strength, max_iter=2000)
+    model.fit(z, failure, sample_weight=weight)
+    return (model.coef_.T.copy(),), (model.intercept_.copy(),)
+
+
+def _mlp(z: F64, failure: NDArray[np.bool_], weight: F64, strength: float, seed: int) -> _Layers:
+    batch = min(_BATCH, len(z))
+    epochs = max(_EPOCHS, _STEPS * batch // len(z))
+    model = MLPClassifier(
+        (_HIDDEN,), alpha=strength, batch_size=batch, max_iter=epochs, random_state=seed
+    )
+    with warnings.catch_warnings():
+        # A fixed number of passes is the stopping rule here.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(z, failure, sample_weight=weight)
-        return Head(mean, scale, (model.coef_.T.copy(),), (model.intercept_.copy(),))
-    if kind == "mlp":
-        mlp = MLPClassifier((_HIDDEN,), alpha=strength, max_iter=60, random_state=seed)
-        with warnings.catch_warnings():
-            # A fixed number of passes is the stopping rule here.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            mlp.fit(z, failure, sample_weight=weight)
-        return Head(mean, scale, tuple(mlp.coefs_), tuple(mlp.intercepts_))
-    raise UnknownNameError("probe kind", kind, STRENGTHS, "train_head")
+    return tuple(model.coefs_), tuple(model.intercepts_)
