@@ -22,6 +22,7 @@ class Truth:
         name, target = scene.goals[0]
         self._object, self._target = scene.movable(name), scene.movable(target)
         model = scene.model
+        self._start = np.zeros(3)
         self._site = model.site("gripper0_grip_site").id
         self._geoms = np.zeros(model.ngeom, dtype=bool)
         self._geoms[list(self._object.geoms)] = True
@@ -31,17 +32,22 @@ class Truth:
         )
         self._drawer_size = model.site_size[self._drawer] if self._drawer is not None else None
 
+    def begin(self, data: mujoco.MjData) -> None:
+        """Remembers where the object stands when an episode starts."""
+        self._start = data.xpos[self._object.body].copy()
+
     def read(self, data: mujoco.MjData) -> dict[str, F64]:
         """Returns simulator truth by name, from current kinematics.
 
         ``object_pos``, ``object_mat``, ``target_pos``: what to pick and where to put it [m], (3,),
-        (3, 3), (3,). ``ee_pos``, ``ee_mat``: grip site. ``fingers``: two positions [m] and two
+        (3, 3), (3,). ``object_start``: where the object stood at tick 0. ``ee_pos``, ``ee_mat``: grip site. ``fingers``: two positions [m] and two
         velocities [m/s]. ``touch``: whether each finger pad touches the object, (2,).
         ``drawer_axis``: horizontal unit vector along the drawer's width, (2,), NaN unless the object
         lies in a drawer.
         """
         return {
             "object_pos": data.xpos[self._object.body].copy(),
+            "object_start": self._start,
             "object_mat": data.xmat[self._object.body].reshape(3, 3).copy(),
             "target_pos": data.xpos[self._target.body].copy(),
             "ee_pos": data.site_xpos[self._site].copy(),

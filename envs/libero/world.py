@@ -110,6 +110,8 @@ class LiberoWorld:
             self._sims[key.task] = _Simulation(self.scene(key.task))
         self._sim = self._sims[key.task]
         self._sim.begin(key)
+        self._sim.refresh()
+        self._sim.truth.begin(self._sim.data)
         self._k = 0
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
