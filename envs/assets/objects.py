@@ -69,7 +69,8 @@ def bowl() -> Files:
         body.set("pos", "0 -0.1 0")
         mjcf.collision_box(body, (0.0, -0.0006, 0.0042), (0.0205, 0.0205, 0.0026))
         mjcf.collision_ring(body, 8, 0.0335, 0.0098, 59.7, (0.0007, 0.0150, 0.0119))
-        mjcf.collision_ring(body, 16, 0.0471, 0.0337, 14.7, (0.0013, 0.0100, 0.0188))
+        # Few and wide: a finger pad must lie flat on one face, or the bowl slips and swings.
+        mjcf.collision_ring(body, 12, 0.0471, 0.0337, 14.7, (0.0013, 0.0130, 0.0188))
 
     mass = (0.00559, (0.0023, 0.0005, 0.0227), (5.72e-6, 6.10e-6, 9.08e-6))
     return _pack(
