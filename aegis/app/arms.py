@@ -10,13 +10,11 @@ from typing import Any, cast
 from aegis.app.build import build
 from aegis.app.lab import Lab
 from aegis.app.settings import Settings
-from aegis.app.targets import Node
+from aegis.app.targets import CALIBRATED, Node
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Detector, Gate, Switch
 from aegis.run.arm import Arm
-
-CALIBRATED = "calibrated"
 
 
 def arms_of(lab: Lab, settings: Settings) -> tuple[Arm, ...]:

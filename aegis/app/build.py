@@ -18,6 +18,7 @@ from hydra.errors import HydraException, MissingConfigException
 from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from aegis.app.targets import Node, check_tree, factory, locate
 from aegis.core.errors import AegisError, ConfigError, UnknownNameError
@@ -138,8 +139,8 @@ def _call(name: str, overrides: Sequence[str], directory: Path) -> DictConfig:
         return hydra_compose(name, list(overrides))
     except MissingConfigException as error:
         raise _missing(error, directory) from error
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"configs/{name}.yaml: {_first_lines(error)}") from error
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"{directory / name}.yaml: {_first_lines(error)}") from error
 
 
 def _missing(error: MissingConfigException, directory: Path) -> AegisError:
@@ -198,7 +199,10 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
 
 def _parts(directory: Path, name: str) -> dict[str, str]:
     """Returns which group fills which part of a configuration, from its defaults list."""
-    root = OmegaConf.load(directory / f"{name}.yaml")
+    try:
+        root = OmegaConf.load(directory / f"{name}.yaml")
+    except YAMLError as error:
+        raise ConfigError(f"{directory / name}.yaml: {_first_lines(error)}") from error
     parts = {}
     for entry in cast(DictConfig, root).get("defaults", []):
         if isinstance(entry, DictConfig):

@@ -68,7 +68,7 @@ def _frames(
     size: int,
     tell: Callable[[int, str], None],
 ) -> Iterator[Frame]:
-    wanted = {name: (size, size) for name in cameras}
+    wanted = dict.fromkeys(cameras, (size, size))
     steps = Store(root).part(row.key, row.arm, _COLUMNS).to_pylist()
     world.begin(row.key)
     risk = math.nan

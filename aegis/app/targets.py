@@ -7,12 +7,23 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from types import ModuleType
+from types import ModuleType, NoneType, UnionType
+from typing import Union, get_args, get_origin, get_type_hints
 
 from aegis.core.errors import ConfigError, UnknownNameError
 
+CALIBRATED = "calibrated"
+"""Stands for a number that the probe was calibrated to, see aegis/app/arms.py."""
+
 ROOMS = ("aegis", "envs", "policies")
 Node = Mapping[str, object]
+_WORDS: dict[object, str] = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    NoneType: "null",
+}
 _SPECIAL = ("_partial_", "_args_", "_recursive_", "_convert_")
 
 
@@ -44,6 +55,7 @@ def check_tree(tree: Node, trusted: Sequence[str]) -> None:
         _check_allowed(where, node, trusted)
     for where, node in nodes:
         check_arguments(where, node, trusted)
+        check_types(where, node, trusted)
 
 
 def _check_allowed(where: str, node: Node, trusted: Sequence[str]) -> None:
@@ -145,6 +157,29 @@ def check_arguments(where: str, node: Node, trusted: Sequence[str] = (), given: 
         signature.bind(*([None] * given), **arguments)
     except TypeError as error:
         raise ConfigError(f"'{where}' does not fit {node['_target_']}: {error}.") from error
+
+
+def check_types(where: str, node: Node, trusted: Sequence[str] = ()) -> None:
+    """Checks numbers, flags and texts against the annotations of a target.
+
+    Raises:
+        ConfigError: If an argument is of another type.
+    """
+    target = locate(str(node["_target_"]), where, trusted)
+    # A class is annotated on its __init__, which dataclasses write themselves.
+    owner = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+    hints = get_type_hints(owner)
+    for name, value in node.items():
+        hint = hints.get(name)
+        allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        if not all(kind in _WORDS for kind in allowed) or type(value) in allowed:
+            continue
+        if value == CALIBRATED:
+            continue
+        if type(value) is int and float in allowed:
+            continue
+        words = " or ".join(_WORDS[kind] for kind in allowed)
+        raise ConfigError(f"'{where}.{name}' must be {words}. Got: {value!r}.")
 
 
 def factory(where: str, node: Node, trusted: Sequence[str] = ()) -> partial[object]:
