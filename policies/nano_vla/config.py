@@ -91,7 +91,7 @@ class NanoConfig:
 
 SIZES: Mapping[str, NanoConfig] = {
     "weak": NanoConfig(),
-    "strong": NanoConfig(stem=(64, 96), keypoints=32, width=128, blocks=3, hidden=320, layers=3),
+    "strong": NanoConfig(stem=(48, 96), keypoints=32, width=128, blocks=3, hidden=320, layers=3),
 }
 
 
