@@ -30,9 +30,26 @@ LIFT = 0.13
 """Height of the carried bowl above the target's origin, at least [m]."""
 CLEARANCE = 0.09
 """Height that a bowl is lifted above where it stood [m]."""
+RIM_GAP = (0.003, 0.020)
+"""Gap of the fingers when they hold a rim: smaller is empty, larger is not closed yet [m]."""
+SETTLED = 0.03
+"""Finger speed below which a grasp is complete [m/s]."""
+STILL = 0.08
+"""Speed of the hand below which the fingers may start to close [m/s]."""
+OPENED = 0.06
+"""Gap at which the fingers count as open [m]."""
+GAIN = 1.8
+"""Share of the position error that one action asks for, in units of its 5 cm range."""
+LEAD = 0.0
+"""How far ahead the hand's motion is extrapolated, which damps it [s]."""
+TURN = 1.8
+"""The same for the orientation error."""
+BASE = (-0.66, 0.0)
+"""Where the robot stands [m]."""
+LEAN, LEAN_FROM, LEAN_MOST = 3.0, 0.66, 0.45
+"""Lean of the hand per distance [rad/m], from a distance on [m], at most [rad]."""
 RELEASE = (0.020, 0.022)
 """Horizontal and vertical distance of bowl and target at which the fingers open [m]."""
-_UPRIGHT = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 
 
 class ScriptedExpert:
@@ -80,82 +97,110 @@ class ScriptedExpert:
 def _plan(truth: Mapping[str, F64]) -> tuple[F64, F64, float]:
     """Returns where the grip site should go [m], the finger axis, and the gripper command."""
     bowl, target, ee = truth["object_pos"], truth["target_pos"], truth["ee_pos"]
-    in_drawer = bool(np.isfinite(truth["drawer_axis"]).all())
-    side = _grasp_side(truth, in_drawer)
-    held = _held(truth)
+    side, rim = _grasp_side(truth)
+    grasp = bowl + np.array([*(rim * side), GRASP_HEIGHT])
     apart = float(np.hypot(*(bowl - target)[:2]))
     if apart < RELEASE[0] and bowl[2] - target[2] < RELEASE[1]:
         return ee + np.array([0.0, 0.0, HOVER]), side, OPEN
-    if held:
+    if _held(truth, bowl + np.array([*_held_offset(truth, rim), GRASP_HEIGHT])):
         return _carry(truth, apart), truth["ee_mat"][:2, 0], CLOSE
-    return _approach(truth, side, in_drawer)
+    return _approach(truth, side, grasp)
 
 
-def _grasp_side(truth: Mapping[str, F64], in_drawer: bool) -> F64:
-    """Returns the horizontal direction from the bowl's axis to the grasp point."""
-    if not in_drawer:
-        return np.array([0.0, 1.0])
+def _grasp_side(truth: Mapping[str, F64]) -> tuple[F64, float]:
+    """Returns the direction from the bowl's axis to the grasp point, and its distance [m]."""
     axis = truth["drawer_axis"]
-    return axis if axis[0] > 0 else -axis
+    if not np.isfinite(axis).all():
+        return np.array([0.0, 1.0]), RIM
+    return (axis if axis[0] < 0 else -axis), RIM_IN_DRAWER
 
 
-def _held(truth: Mapping[str, F64]) -> bool:
-    """Both pads touch the bowl and the fingers have come to rest."""
-    fingers = truth["fingers"]
-    closing = fingers[3] - fingers[2]  # closing speed of the gap [m/s]
-    return bool(truth["touch"].all() and closing < 0.02)
+def _held_offset(truth: Mapping[str, F64], rim: float) -> F64:
+    """Returns the horizontal offset of a rim grasp along the present finger axis [m]."""
+    axis = truth["ee_mat"][:2, 0]
+    axis = axis / max(float(np.hypot(axis[0], axis[1])), 1e-6)
+    outward = (truth["ee_pos"] - truth["object_pos"])[:2] @ axis
+    return np.asarray(rim * axis * (1.0 if outward >= 0 else -1.0))
+
+
+def _held(truth: Mapping[str, F64], grasp: F64) -> bool:
+    """The fingers rest on something as thick as a rim, where the rim should be.
+
+    Contact flags would be the obvious test, but they flicker while the bowl slips or swings.
+    """
+    gap, closing = _fingers(truth)
+    error = grasp - truth["ee_pos"]
+    near = np.hypot(error[0], error[1]) < 0.03 and abs(error[2]) < 0.03
+    return bool(RIM_GAP[0] < gap < RIM_GAP[1] and abs(closing) < SETTLED and near)
+
+
+def _fingers(truth: Mapping[str, F64]) -> tuple[float, float]:
+    """Returns the gap between the fingers [m] and how fast it closes [m/s]."""
+    left, right, left_speed, right_speed = truth["fingers"]
+    return float(left - right), float(right_speed - left_speed)
 
 
 def _carry(truth: Mapping[str, F64], apart: float) -> F64:
     """Returns the grip site's goal while the bowl is held: up, over, down."""
     bowl, target, ee = truth["object_pos"], truth["target_pos"], truth["ee_pos"]
-    travel = target[2] + max(LIFT, 0.0)
-    height = target[2] + 0.015 + np.clip(4.0 * (apart - 0.012), 0.0, travel - target[2])
+    travel = max(LIFT, truth["object_start"][2] - target[2] + CLEARANCE)
+    height = target[2] + 0.015 + np.clip(4.0 * (apart - 0.012), 0.0, travel)
     goal = ee.copy()
     goal[2] += height - bowl[2]
-    if bowl[2] > min(height, travel) - 0.02 or apart < 0.03:
+    if bowl[2] > height - 0.02:
         goal[:2] += (target - bowl)[:2]
     return goal
 
 
-def _approach(
-    truth: Mapping[str, F64], side: F64, in_drawer: bool
-) -> tuple[F64, F64, float]:
+def _approach(truth: Mapping[str, F64], side: F64, grasp: F64) -> tuple[F64, F64, float]:
     """Returns goal, finger axis and gripper command while the bowl is not held."""
-    bowl, ee, fingers = truth["object_pos"], truth["ee_pos"], truth["fingers"]
-    rim = RIM_IN_DRAWER if in_drawer else RIM
-    grasp = bowl + np.array([*(rim * side), GRASP_HEIGHT])
-    error = grasp - ee
+    error = grasp - truth["ee_pos"]
     away = float(np.hypot(error[0], error[1]))
-    gap, opening = fingers[0] - fingers[1], fingers[2] - fingers[3]
-    empty = gap < 0.006 or (gap < 0.06 and opening > 0.005)
-    if away < TOLERANCE and abs(error[2]) < TOLERANCE and not empty:
+    gap, closing = _fingers(truth)
+    empty = gap < RIM_GAP[0] or (gap < OPENED and closing < -0.02)
+    # Once the fingers move, small wobbles of the hand must not open them again.
+    tolerance = TOLERANCE if gap > OPENED else 2.0 * TOLERANCE
+    still = gap < OPENED or np.linalg.norm(truth["ee_vel"]) < STILL
+    if away < tolerance and abs(error[2]) < tolerance and still and not empty:
         return grasp, side, CLOSE
     goal = grasp.copy()
-    goal[2] += HOVER if gap < 0.06 else np.clip(4.0 * (away - 0.012), 0.0, HOVER)
-    if away > 0.05 and ee[2] < grasp[2] + 0.5 * HOVER:
-        goal[:2] = ee[:2]  # rise before moving sideways, so as not to sweep things away
-        goal[2] = grasp[2] + HOVER
+    goal[2] += HOVER if gap < OPENED else np.clip(4.0 * (away - 0.012), 0.0, HOVER)
+    if away > 0.05 and error[2] > -0.5 * HOVER:
+        # Rise before moving sideways, so as not to sweep things away.
+        goal = truth["ee_pos"] + np.array([0.0, 0.0, error[2] + HOVER])
     return goal, side, OPEN
 
 
 def _servo(truth: Mapping[str, F64], goal: F64, axis: F64, gripper: float) -> F64:
     """Turns a goal pose into one normalised delta action."""
     action = np.zeros(7)
-    action[:3] = np.clip(1.6 * (goal - truth["ee_pos"]) / 0.05, -1.0, 1.0)
-    action[3:6] = np.clip(1.2 * _rotation_to(truth["ee_mat"], axis) / 0.5, -1.0, 1.0)
+    error = goal - truth["ee_pos"] - LEAD * truth["ee_vel"]
+    action[:3] = np.clip(GAIN * error / 0.05, -1.0, 1.0)
+    action[3:6] = np.clip(
+        TURN * _rotation_to(truth["ee_mat"], axis, _pitch(goal, axis)) / 0.5, -1.0, 1.0
+    )
     action[6] = gripper
     return action
 
 
-def _rotation_to(current: F64, axis: F64) -> F64:
-    """Returns the axis-angle [rad] to a hand that points down with its fingers along an axis."""
+def _rotation_to(current: F64, axis: F64, pitch: float) -> F64:
+    """Returns the rotation vector [rad] to a hand that points down and outwards by a pitch."""
+    z = np.array([np.sin(pitch), 0.0, -np.cos(pitch)])
     x = np.array([axis[0], axis[1], 0.0])
+    x -= (x @ z) * z
+    x /= np.linalg.norm(x)
     if x @ current[:, 0] < 0:
         x = -x  # the fingers are alike: take the nearer of the two ways
-    x /= np.linalg.norm(x)
-    z = np.array([0.0, 0.0, -1.0])
     desired = np.stack((x, np.cross(z, x), z), axis=1)
-    return 0.5 * sum(  # type: ignore[return-value]
-        (np.cross(current[:, i], desired[:, i]) for i in range(3)), np.zeros(3)
-    )
+    return np.asarray(0.5 * np.cross(current, desired, axis=0).sum(axis=1))
+
+
+def _pitch(goal: F64, axis: F64) -> float:
+    """Returns how far the hand leans outwards [rad]: upright, the arm is too short far out.
+
+    Only about the finger axis: leaning across it would put one finger below the other.
+    """
+    if abs(axis[1]) < abs(axis[0]):
+        return 0.0
+    radius = float(np.hypot(goal[0] - BASE[0], goal[1] - BASE[1]))
+    return float(np.clip(LEAN * (radius - LEAN_FROM), 0.0, LEAN_MOST))

@@ -21,7 +21,7 @@ class Truth:
     def __init__(self, scene: Scene) -> None:
         name, target = scene.goals[0]
         self._object, self._target = scene.movable(name), scene.movable(target)
-        model = scene.model
+        self._model = model = scene.model
         self._start = np.zeros(3)
         self._site = model.site("gripper0_grip_site").id
         self._geoms = np.zeros(model.ngeom, dtype=bool)
@@ -40,7 +40,7 @@ class Truth:
         """Returns simulator truth by name, from current kinematics.
 
         ``object_pos``, ``object_mat``, ``target_pos``: what to pick and where to put it [m], (3,),
-        (3, 3), (3,). ``object_start``: where the object stood at tick 0. ``ee_pos``, ``ee_mat``: grip site. ``fingers``: two positions [m] and two
+        (3, 3), (3,). ``object_start``: where the object stood at tick 0. ``ee_pos``, ``ee_mat``, ``ee_vel``: grip site; velocity in [m/s]. ``fingers``: two positions [m] and two
         velocities [m/s]. ``touch``: whether each finger pad touches the object, (2,).
         ``drawer_axis``: horizontal unit vector along the drawer's width, (2,), NaN unless the object
         lies in a drawer.
@@ -52,10 +52,17 @@ class Truth:
             "target_pos": data.xpos[self._target.body].copy(),
             "ee_pos": data.site_xpos[self._site].copy(),
             "ee_mat": data.site_xmat[self._site].reshape(3, 3).copy(),
+            "ee_vel": self._velocity(data),
             "fingers": np.concatenate((data.qpos[7:9], data.qvel[7:9])),
             "touch": self._touch(data),
             "drawer_axis": self._drawer_axis(data),
         }
+
+    def _velocity(self, data: mujoco.MjData) -> F64:
+        velocity = np.zeros(6)  # rotation, then translation
+        kind = mujoco.mjtObj.mjOBJ_SITE
+        mujoco.mj_objectVelocity(self._model, data, kind, self._site, velocity, 0)
+        return velocity[3:]
 
     def _touch(self, data: mujoco.MjData) -> F64:
         touch = np.zeros(2)
