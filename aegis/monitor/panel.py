@@ -55,7 +55,7 @@ class Panel:
         width = max(MIN_WIDTH, min(MAX_WIDTH, options.max_width))
         inner = width - 4
         color = not console.no_color
-        room = max(1, min(MAX_FLIGHTS, (options.height or 40) - len(self._board.tallies) - 9))
+        room = max(1, min(MAX_FLIGHTS, options.max_height - len(self._board.tallies) - 9))
         yield from self._edge("╭", "╮", width, f" AEGIS · {self._title} ", self._clock())
         for line in self._flights(inner, color, room):
             yield from _framed(line, inner)

@@ -62,8 +62,8 @@ def glyph(risk: float, low: float, high: float) -> str:
         return UNKNOWN
     if not high > low:
         return BARS[0]
-    share = (risk - low) / (high - low)
-    return BARS[max(0, min(len(BARS) - 1, int(share * len(BARS))))]
+    share = max(0.0, min(1.0, (risk - low) / (high - low)))
+    return BARS[min(len(BARS) - 1, int(share * len(BARS)))]
 
 
 def _worse(a: float, b: float) -> float:

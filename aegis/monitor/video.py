@@ -70,31 +70,38 @@ def write_video(
         MachineError: If no encoder for MP4 is there, or the file cannot be written.
     """
     part = path.with_name(path.name + ".tmp")
-    history: list[Frame] = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(part), "w", format="mp4") as container:
-            stream = None
-            for frame in frames:
-                history.append(frame)
-                picture = draw(history, horizon, threshold, size)
-                if stream is None:
-                    stream = _stream(container, picture, fps)
-                video = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                for packet in stream.encode(video):
-                    container.mux(packet)
-            if stream is None:
-                raise ShapeError(f"A film needs at least one frame. Got none for {path}.")
-            for packet in stream.encode():
-                container.mux(packet)
-        part.replace(path)
+        try:
+            _encode(part, frames, horizon, threshold, fps, size)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise MachineError(
             f"Cannot write {path}: {error}. Free disk space or name another place."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
+
+
+def _encode(
+    path: Path, frames: Iterable[Frame], horizon: int, threshold: float, fps: int, size: int
+) -> None:
+    history: list[Frame] = []
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = None
+        for frame in frames:
+            history.append(frame)
+            picture = draw(history, horizon, threshold, size)
+            if stream is None:
+                stream = _stream(container, picture, fps)
+            video = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            for packet in stream.encode(video):
+                container.mux(packet)
+        if stream is None:
+            raise ShapeError("A film needs at least one frame. Got none.")
+        for packet in stream.encode():
+            container.mux(packet)
 
 
 def draw(history: list[Frame], horizon: int, threshold: float, size: int) -> U8:
