@@ -25,10 +25,10 @@ demo: $(STAMP) ## Weak policy, probe, gate, strong policy: live in the terminal,
 	@$(BIN)/aegis demo
 
 test: lint ## Lint, types, import contracts, and every test that is not slow
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets
-	@$(BIN)/python -m pytest -n $(JOBS) -m slow
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -1,0 +1,98 @@
+"""The doctor finds what is there, survives what crashes, and says how to mend the rest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+
+import pytest
+
+from aegis.app import doctor
+from aegis.app.doctor import EGL_PACKAGES, Finding, State, render
+from aegis.app.main import main
+
+
+class Run:
+    """A finished process."""
+
+    def __init__(self, code: int, stdout: str = "", stderr: str = "") -> None:
+        self.returncode, self.stdout, self.stderr = code, stdout, stderr
+
+
+@pytest.mark.parametrize(
+    ("run", "state", "found"),
+    [
+        (Run(0, '{"renderer": "llvmpipe", "bright": 255}\n'), State.OK, "llvmpipe"),
+        (Run(0, 'noise\n{"renderer": "x", "bright": 0}\n'), State.FAIL, "x: black picture"),
+        (Run(-11), State.FAIL, "crashed (signal 11)"),
+        (
+            Run(1, "", "Trace\nImportError: Cannot initialize EGL\n"),
+            State.FAIL,
+            "ImportError: Cannot initialize EGL",
+        ),
+        (Run(1), State.FAIL, "exit code 1"),
+    ],
+)
+def test_rendering_is_tried_in_another_process(
+    run: Run, state: State, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
+    finding = render("egl")
+    assert (finding.state, finding.found) == (state, found)
+    assert (EGL_PACKAGES in finding.mend) == (state is State.FAIL)
+
+
+def test_a_hung_driver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("python", 1)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert render("egl", timeout=1).found == "no picture after 1 s"
+
+
+def test_another_backend_is_mended_by_going_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: Run(1))
+    assert "unset MUJOCO_GL" in render("glfw").mend
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        if package == "bddl":
+            raise importlib.metadata.PackageNotFoundError(package)
+        return "1"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    finding = doctor._libero()
+    assert finding == Finding("LIBERO", State.FAIL, "missing: bddl", "make setup")
+
+
+def test_json_and_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def examine(extra: object) -> list[Finding]:
+        assert extra
+        return [
+            Finding("Python", State.OK, "3"),
+            Finding("assets", State.FAIL, "[none]", "get [some]"),
+            Finding("disk", State.WARN, "1 GB", "free some"),
+        ]
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    assert main(["doctor", "--json"]) == 3
+    text = capsys.readouterr()
+    answer = json.loads(text.out)
+    assert not answer["ok"]
+    assert [finding["state"] for finding in answer["findings"]] == ["ok", "fail", "warn"]
+    assert "-> get [some]" in text.err
+    assert "1 to mend: assets" in text.err
+
+
+def test_this_machine_is_described() -> None:
+    names = []
+    for look in (doctor._python, doctor._mujoco, doctor._libero, doctor._cores, doctor._disk):
+        finding = look()
+        names.append(finding.name)
+        assert finding.state is not State.FAIL
+        assert finding.found
+    assert names == ["Python", "MuJoCo", "LIBERO", "cores", "disk"]

@@ -1,0 +1,134 @@
+"""All of it, from collecting to a study, on the toy world: every command through the front door."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aegis.app.main import main
+from aegis.run.store import RunTables
+from tests.app.toy import write_configs
+
+
+def type_in(place: Path, *words: str, code: int = 0) -> dict[str, Any]:
+    """Types a command in a folder; returns its JSON, with what it said under ``said``."""
+    before, out, err = Path.cwd(), io.StringIO(), io.StringIO()
+    os.chdir(place)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            got = main([*words, "--json"])
+    finally:
+        os.chdir(before)
+    assert got == code, err.getvalue()
+    answer = json.loads(out.getvalue())
+    assert isinstance(answer, dict)
+    return answer | {"said": err.getvalue()}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which episodes have been collected and a probe has been fitted."""
+    place = tmp_path_factory.mktemp("whole")
+    write_configs(place / "configs")
+    collected, fitted = type_in(place, "collect"), type_in(place, "fit")
+    (place / "collected.json").write_text(json.dumps(collected))
+    (place / "fitted.json").write_text(json.dumps(fitted))
+    return place
+
+
+def test_collect(place: Path) -> None:
+    answer = json.loads((place / "collected.json").read_text())
+    assert answer["episodes"] == 120
+    assert 0 < answer["successes"] < 120
+    assert answer["layers"] == ["trunk"]
+    assert "120 episodes; arms: weak" in answer["said"]
+    status = json.loads((place / "runs/collect/status.json").read_text())
+    assert status["state"] == "finished"
+
+
+def test_fit(place: Path) -> None:
+    answer = json.loads((place / "fitted.json").read_text())
+    probe = answer["report"]["lines"][0]
+    assert probe["pooled"] > 0.6, "the toy policy's activations leak how hard the episode is"
+    assert [line["name"] for line in answer["report"]["lines"]][1:3] == ["time", "task"]
+    assert answer["report"]["cost_us"] > 0
+    assert (place / answer["out"]).is_file()
+    assert "AUROC" in answer["said"]
+
+
+@pytest.mark.parametrize(
+    ("override", "kind", "says", "code"),
+    [
+        ("layer=trnk", "UnknownNameError", "Unknown layer 'trnk'", 2),
+        ("arm=aegis", "UnknownNameError", "Unknown arm 'aegis'", 2),
+        ("train=runs/nothing", "TraceError", "missing or damaged", 2),
+        ("alpha=0.001", "CalibrationError", "alpha", 4),
+        ("kind=forest", "UnknownNameError", "Allowed: logistic, mlp", 2),
+        ("shares=[1,1]", "ConfigError", "three positive numbers", 2),
+    ],
+)
+def test_fit_says_what_is_wrong(
+    place: Path, override: str, kind: str, says: str, code: int
+) -> None:
+    answer = type_in(place, "fit", override, "out=runs/wrong.safetensors", code=code)
+    assert answer["error"]["kind"] == kind
+    assert says in answer["error"]["message"]
+    assert not (place / "runs/wrong.safetensors").exists()
+
+
+def test_run_resume_and_refuse(place: Path) -> None:
+    first = type_in(place, "run")
+    assert first["episodes"] == 8
+    run = place / "runs/run"
+    table = (run / "steps.parquet").read_bytes()
+    for part in sorted((run / "parts").iterdir())[::2]:
+        part.unlink()
+    again = type_in(place, "run")
+    assert again["successes"] == first["successes"]
+    assert (run / "steps.parquet").read_bytes() == table, "a resumed run is the same"
+    answer = type_in(place, "run", "gate.threshold=0.9", code=2)
+    assert "holds another experiment" in answer["error"]["message"]
+    assert "arm.aegis" in answer["error"]["message"]
+    (run / "status.json").unlink()
+    assert type_in(place, "monitor", "run")["state"] == "finished"
+
+
+def test_names_stay_in_runs(place: Path) -> None:
+    answer = type_in(place, "run", "name=../elsewhere", code=2)
+    assert "'name' must be a name" in answer["error"]["message"]
+
+
+def test_a_policy_must_know_its_part(place: Path) -> None:
+    answer = type_in(place, "run", "weak._target_=tests.fakes.ToyWorld", code=2)
+    assert "Unknown option 'name' in 'weak'" in answer["error"]["message"]
+
+
+def test_demo_films_a_recovered_episode(place: Path) -> None:
+    answer = type_in(place, "demo")
+    assert {arm["name"] for arm in answer["arms"]} == {"weak", "aegis"}
+    assert answer["film"] == "runs/demo/recovered.mp4"
+    assert (place / answer["film"]).stat().st_size > 1000
+    assert "film: runs/demo/recovered.mp4 (task" in answer["said"]
+    assert RunTables.load(place / "runs/demo").episodes
+
+
+def test_study_and_monitor(place: Path) -> None:
+    answer = type_in(place, "study")
+    assert [arm["name"] for arm in answer["arms"]] == ["weak", "strong", "blind", "random", "aegis"]
+    assert {c["against"] for c in answer["contrasts"]} == {"weak", "blind", "random"}
+    assert (place / "runs/study/study.json").is_file()
+    assert (place / "runs/study/calibration").is_dir()
+
+    seen = type_in(place, "monitor", "study", "--svg", "panel.svg")
+    assert seen["state"] == "finished"
+    assert seen["arms"]["aegis"]["episodes"] == 12
+    assert "60 episodes" in seen["said"]
+    assert (place / "panel.svg").read_text().startswith("<svg")
+    wrong = type_in(place, "monitor", "stuyd", code=2)
+    assert "Did you mean 'study'" in wrong["error"]["message"]

@@ -1,0 +1,100 @@
+"""A folder of configurations in which all commands run on the toy world, in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_COMMON = """
+env: {_target_: tests.fakes.ToyWorld, horizon: 60}
+start: {family: wide, split: SPLIT, offset: 0}
+weak: {_target_: tests.fakes.ToyPolicy, name: weak, weak: true}
+name: COMMAND
+seed: 0
+tasks: [0, 1, 2, 3]
+units: UNITS
+patience: 3
+workers: 2
+slots: 2
+trusted: [tests]
+"""
+_BOTH = """
+strong: {_target_: tests.fakes.ToyPolicy, name: strong, weak: false}
+detector:
+  _target_: aegis.detectors.activation.ActivationProbe.load
+  path: runs/fit/probe.safetensors
+  policy_digest: null
+  name: probe
+"""
+_GATE = """
+gate: {_target_: aegis.gates.conformal.ConformalGate, threshold: calibrated, guard_fraction: 0.2}
+switch: {_target_: aegis.gates.switch.HysteresisSwitch, release: calibrated, hold_chunks: 2}
+first: weak
+"""
+_ARM = """
+  NAME:
+    gate: GATE
+    switch: SWITCH
+    first: FIRST
+    weak: weak
+    strong: strong
+    detect: true
+    salt: {}
+"""
+_GATES = {
+    "weak": "{_target_: aegis.gates.constant.NeverGate}",
+    "strong": "{_target_: aegis.gates.constant.NeverGate}",
+    "blind": "{_target_: aegis.gates.schedule.ScheduleGate, start_tick: 20, holds: [3]}",
+    "random": "{_target_: aegis.gates.bernoulli.RandomGate, rate: 0.1, holds: [3]}",
+    "aegis": "{_target_: aegis.gates.conformal.ConformalGate, threshold: calibrated}",
+}
+_SWITCH = "{_target_: aegis.gates.switch.HysteresisSwitch, release: RELEASE, hold_chunks: 2}"
+_FIT = """
+name: fit
+seed: 0
+train: runs/collect
+calibration: null
+test: null
+shares: [0.5, 0.25, 0.25]
+arm: weak
+policy: weak
+layer: trunk
+kind: logistic
+alpha: 0.10
+guard: 0.20
+out: runs/${name}/probe.safetensors
+"""
+
+
+def write_configs(folder: Path) -> Path:
+    """Writes ``collect``, ``fit``, ``run``, ``study`` and ``demo`` for the toy world."""
+    folder.mkdir()
+    arms = "arms:" + "".join(_arm(name) for name in _GATES)
+    matching = "matching: {units: 12, tolerance: 0.1, tries: 3}\n"
+    film = "film: {size: 32, fps: 20}\n"
+    demo = "arms:" + _arm("weak") + _arm("aegis")
+    texts = {
+        "collect": _common("collect", "training", 120),
+        "fit": _FIT,
+        "run": _common("run", "test", 8) + _BOTH + _GATE,
+        "study": _common("study", "test", 12) + _BOTH + arms + matching,
+        "demo": _seeing(_common("demo", "test", 8)) + _BOTH + demo + film,
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
+
+
+def _common(command: str, split: str, units: int) -> str:
+    text = _COMMON.replace("COMMAND", command).replace("SPLIT", split)
+    return text.replace("UNITS", str(units))
+
+
+def _seeing(text: str) -> str:
+    return text.replace("weak: true}", "weak: true, cameras: {eye: [16, 16]}}")
+
+
+def _arm(name: str) -> str:
+    release = "calibrated" if name == "aegis" else "-.inf"
+    first = "strong" if name == "strong" else "weak"
+    text = _ARM.replace("NAME", name).replace("GATE", _GATES[name])
+    return text.replace("SWITCH", _SWITCH.replace("RELEASE", release)).replace("FIRST", first)
