@@ -155,7 +155,8 @@ def _plot(
 ) -> None:
     """Draws the caption, the risk so far, the threshold, and the steps that the strong drove."""
     frame = history[-1]
-    pen.text((_MARGIN, top + 7), frame.caption[: width // 8], font=_font(13), fill=_TEXT)
+    caption = _fit(pen, frame.caption, width - 110)
+    pen.text((_MARGIN, top + 7), caption, font=_font(13), fill=_TEXT)
     pen.text((width - 88, top + 7), f"{frame.k:>4} / {horizon}", font=_font(13), fill=_FAINT)
     box = _Box(
         _MARGIN, top + 30, width - _MARGIN, top + _STRIP - 10, horizon, *_scale(history, threshold)
@@ -171,6 +172,7 @@ def _plot(
         for x in range(box.left, box.right, 8):
             pen.line((x, y, x + 3, y), fill=_HOT)
         pen.text((box.right - 58, y - 14), "threshold", font=_font(11), fill=_HOT)
+    pen.text((box.left, box.top - 2), "risk", font=_font(11), fill=_FAINT)
     known = [past for past in history if math.isfinite(past.risk)]
     for a, b in pairwise(known):
         color = _HOT if b.risk >= threshold else _CALM
@@ -178,6 +180,13 @@ def _plot(
     if known:
         x, y = box.x(known[-1].k), box.y(known[-1].risk)
         pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=_TEXT)
+
+
+def _fit(pen: ImageDraw.ImageDraw, words: str, room: int) -> str:
+    """Cuts words that would be wider than the room [px]."""
+    while words and pen.textlength(words, font=_font(13)) > room:
+        words = words.rstrip(" …")[:-1] + " …"
+    return words
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from rich.text import Text
+
 from aegis.app import doctor
 from aegis.app.build import build, compose, config_dir
 from aegis.app.command import Command
@@ -47,10 +49,10 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
 
 def _show(finding: Finding, screen: Screen) -> None:
     mark, color = _MARKS[finding.state]
-    screen.out.print(f"{mark:>5} ", style=color, end="", highlight=False)
-    screen.out.print(f"{finding.name:<17} {finding.found}", markup=False, highlight=False)
+    line = Text.assemble((f"{mark:>5}  ", color), f"{finding.name:<16} {finding.found}")
+    screen.out.print(line, soft_wrap=True)
     if finding.mend:
-        screen.out.print(f"{'':>24}-> {finding.mend}", markup=False, highlight=False)
+        screen.say(f"{'':>24}-> {finding.mend}")
 
 
 def _assets(folder: Path) -> Finding:
