@@ -112,7 +112,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         info = {"success": outcome.success, "k": self._k}
         return self._observe(), float(outcome.success), outcome.success, truncated, info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """Returns the first camera's picture. Shape (h, w, 3)."""
         if self._observation is None:
             return None

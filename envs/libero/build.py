@@ -64,9 +64,7 @@ def _instantiate(suite: str, name: str, assets: Path) -> Any:
             return problem_class(
                 bddl,
                 robots=["Panda"],
-                controller_configs=robosuite.load_controller_config(
-                    default_controller="OSC_POSE"
-                ),
+                controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
                 has_renderer=False,
                 has_offscreen_renderer=False,
                 use_camera_obs=False,

@@ -14,8 +14,9 @@ ON_RADIUS = 0.03
 class Goal:
     """Checks a scene's goals on a simulation state.
 
-    ``On(a, b)`` is true when b's origin is not above a's, the two are within 3 cm horizontally, and
-    collision geoms of both touch. The cheap tests come first; contacts are scanned only near success.
+    ``On(a, b)`` is true when b's origin is not above a's, the two are within 3 cm horizontally,
+    and collision geoms of both touch. The cheap tests come first; contacts are scanned only near
+    success.
 
     Args:
         scene: The task.

@@ -42,7 +42,8 @@ def task_names(suite: str) -> list[str]:
         raise UnknownNameError("suite", suite, SUITES, "env.suite")
     path = package_root() / "benchmark" / "libero_suite_task_map.py"
     spec = importlib.util.spec_from_file_location("_libero_suite_task_map", path)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise MachineError(f"The installed hf-libero has no task list at {path}. Run `make setup`.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return list(module.libero_task_map[suite])

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from aegis.core.types import F64
+from envs.libero.compiled import njit
 
 KP = 150.0
 KD = 2.0 * math.sqrt(KP)
@@ -26,9 +26,9 @@ ROTATION_SCALE = 0.5
 _EPS = float(np.finfo(np.float64).eps) * 4.0
 
 
-@njit(cache=True)
+@njit
 def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> F64:
-    """Returns the rotation matrix of a quaternion, through float32 as robosuite does. Shape (3, 3)."""
+    """Returns a quaternion's rotation matrix (3, 3), through float32 as robosuite does."""
     q = np.array([w, x, y, z]).astype(np.float32)
     n = np.dot(q, q)
     if n < _EPS:
@@ -44,7 +44,7 @@ def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> F64:
     )
 
 
-@njit(cache=True)
+@njit
 def set_goal(action: F64, ee_pos: F64, ee_mat: F64, goal_pos: F64, goal_mat: F64) -> None:
     """Moves the goal in place from the current pose by a normalised delta action.
 
@@ -68,7 +68,7 @@ def set_goal(action: F64, ee_pos: F64, ee_mat: F64, goal_pos: F64, goal_mat: F64
     goal_pos[:] = ee_pos + delta[:3]
 
 
-@njit(cache=True)
+@njit
 def orientation_error(desired: F64, current: F64) -> F64:
     """Returns the axis-angle error between two orientations, to first order [rad]. Shape (3,)."""
     return 0.5 * (
@@ -78,7 +78,7 @@ def orientation_error(desired: F64, current: F64) -> F64:
     )
 
 
-@njit(cache=True)
+@njit
 def operational_torques(
     mass: F64,
     jac_pos: F64,
@@ -115,4 +115,5 @@ def operational_torques(
     wrench = np.concatenate((np.dot(lambda_pos, force), np.dot(lambda_ori, torque)))
     torques = np.dot(jac.T, wrench) + bias
     pull = NULLSPACE_KP * (posture - joint_pos) - NULLSPACE_KV * joint_vel
-    return torques + np.dot(nullspace.transpose(), np.dot(mass, pull))
+    total: F64 = torques + np.dot(nullspace.transpose(), np.dot(mass, pull))
+    return total

@@ -7,6 +7,7 @@ has seen the task before loads it in milliseconds and never imports LIBERO or ro
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -97,6 +98,16 @@ class Scene:
         return next(m for m in self.movables if m.name == name)
 
 
+@dataclass(frozen=True, slots=True)
+class SceneMeta:
+    """The part of a scene that is stored as JSON; see `Scene`."""
+
+    instruction: str
+    movables: tuple[Movable, ...]
+    fixtures: tuple[Fixture, ...]
+    goals: tuple[tuple[str, str], ...]
+
+
 def scene_names(suite: str, task: int) -> str:
     """Returns the LIBERO name of a task.
 
@@ -140,24 +151,12 @@ def _cache_stem(suite: str, name: str, assets_digest: str) -> Path:
 
 
 def _write(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) -> None:
-    import io
-
     buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, buffer)
     write_atomically(stem.with_suffix(".mjb"), buffer.tobytes())
     packed = io.BytesIO()
     np.savez_compressed(packed, official=official, meta=json.dumps(asdict(meta)))
     write_atomically(stem.with_suffix(".npz"), packed.getvalue())  # last: marks the pair complete
-
-
-@dataclass(frozen=True, slots=True)
-class SceneMeta:
-    """The part of a scene that is stored as JSON; see `Scene`."""
-
-    instruction: str
-    movables: tuple[Movable, ...]
-    fixtures: tuple[Fixture, ...]
-    goals: tuple[tuple[str, str], ...]
 
 
 def _read(stem: Path, suite: str, task: int) -> Scene:
@@ -168,10 +167,8 @@ def _read(stem: Path, suite: str, task: int) -> Scene:
     official.setflags(write=False)
     movables = tuple(Movable(**{**m, "geoms": tuple(m["geoms"])}) for m in meta["movables"])
     fixtures = tuple(
-        Fixture(
-            **{key: tuple(v) if isinstance(v, list) else v for key, v in fixture.items()}
-        )
-        for fixture in meta["fixtures"]
+        Fixture(**{**f, "x": tuple(f["x"]), "y": tuple(f["y"]), "yaw": tuple(f["yaw"])})
+        for f in meta["fixtures"]
     )
     goals = tuple((a, b) for a, b in meta["goals"])
     return Scene(

@@ -17,7 +17,7 @@ import numpy as np
 from aegis.core.errors import StartStateError, UnknownNameError
 from aegis.core.seeds import episode_stream
 from aegis.core.types import F64, EpisodeKey
-from envs.libero.scene import Fixture, Scene
+from envs.libero.scene import Fixture, Movable, Scene
 
 FAMILIES = ("official", "wide")
 JITTER = 0.04
@@ -103,9 +103,9 @@ def _wide(scene: Scene, rng: np.random.Generator) -> Start:
     return Start(qpos, qvel, position, rotation)
 
 
-def _supports_first(scene: Scene) -> list[object]:
+def _supports_first(scene: Scene) -> list[Movable]:
     done = {"table", *(f.name for f in scene.fixtures)}
-    ordered: list[object] = []
+    ordered: list[Movable] = []
     rest = list(scene.movables)
     while rest:
         ready = [m for m in rest if m.support in done]
@@ -123,9 +123,8 @@ def _state(scene: Scene, index: int) -> tuple[F64, F64]:
 
 def _fixture_pose(fixture: Fixture, u: F64) -> tuple[F64, F64]:
     """Maps three uniform numbers to a pose in LIBERO's region."""
-    x, y, yaw = (
-        low + (high - low) * t for (low, high), t in zip((fixture.x, fixture.y, fixture.yaw), u)
-    )
+    ranges = (fixture.x, fixture.y, fixture.yaw)
+    x, y, yaw = (low + (high - low) * t for (low, high), t in zip(ranges, u, strict=True))
     quat = np.array([np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])
     return np.array([x, y, fixture.z]), quat
 

@@ -7,14 +7,11 @@ updates every observable. Here the whole step is one compiled function that call
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import llvmlite.binding as llvm
 import mujoco
 import numpy as np
-from numba import njit, types
 
 from aegis.core.types import F64
+from envs.libero.compiled import c_function, njit
 from envs.libero.osc import KD, KP, operational_torques, orientation_error, set_goal
 
 SUBSTEPS = 25
@@ -24,20 +21,13 @@ GRIPPER_SPEED = 0.01
 ARM = 7
 """Arm joints; they are the first in qpos, qvel and ctrl. The two fingers follow."""
 
-_library = next(Path(mujoco.__file__).parent.glob("libmujoco.so*"))
-llvm.load_library_permanently(str(_library))
-
-# Symbols instead of ctypes pointers: numba can then cache the compiled step on disk.
-_mj_step1 = types.ExternalFunction("mj_step1", types.void(types.intp, types.intp))
-_mj_step2 = types.ExternalFunction("mj_step2", types.void(types.intp, types.intp))
-_mj_jac_site = types.ExternalFunction(
-    "mj_jacSite",
-    types.void(types.intp, types.intp, types.intp, types.intp, types.intc),
-)
-_mj_full_m = types.ExternalFunction("mj_fullM", types.void(types.intp, types.intp, types.intp))
+_mj_step1 = c_function("mj_step1", "address", "address")
+_mj_step2 = c_function("mj_step2", "address", "address")
+_mj_jac_site = c_function("mj_jacSite", "address", "address", "address", "address", "int")
+_mj_full_m = c_function("mj_fullM", "address", "address", "address")
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _control_step(
     m: int,
     d: int,

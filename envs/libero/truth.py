@@ -7,6 +7,7 @@ import numpy as np
 
 from aegis.core.types import F64
 from envs.libero.scene import Scene
+from envs.panda import Hand
 
 _PADS = ("gripper0_finger1_pad_collision", "gripper0_finger2_pad_collision")
 
@@ -21,16 +22,16 @@ class Truth:
     def __init__(self, scene: Scene) -> None:
         name, target = scene.goals[0]
         self._object, self._target = scene.movable(name), scene.movable(target)
-        self._model = model = scene.model
+        model = scene.model
+        self._hand = Hand(model)
         self._start = np.zeros(3)
-        self._site = model.site("gripper0_grip_site").id
         self._geoms = np.zeros(model.ngeom, dtype=bool)
         self._geoms[list(self._object.geoms)] = True
         self._pads = [model.geom(pad).id for pad in _PADS]
-        self._drawer = (
-            model.site(f"{self._object.support}_top_region").id if self._object.inside else None
-        )
-        self._drawer_size = model.site_size[self._drawer] if self._drawer is not None else None
+        self._drawer = None
+        if self._object.inside:
+            self._drawer = model.site(f"{self._object.support}_top_region").id
+            self._drawer_size = model.site_size[self._drawer]
 
     def begin(self, data: mujoco.MjData) -> None:
         """Remembers where the object stands when an episode starts."""
@@ -40,29 +41,20 @@ class Truth:
         """Returns simulator truth by name, from current kinematics.
 
         ``object_pos``, ``object_mat``, ``target_pos``: what to pick and where to put it [m], (3,),
-        (3, 3), (3,). ``object_start``: where the object stood at tick 0. ``ee_pos``, ``ee_mat``, ``ee_vel``: grip site; velocity in [m/s]. ``fingers``: two positions [m] and two
-        velocities [m/s]. ``touch``: whether each finger pad touches the object, (2,).
-        ``drawer_axis``: horizontal unit vector along the drawer's width, (2,), NaN unless the object
-        lies in a drawer.
+        (3, 3), (3,). ``object_start``: where the object stood at tick 0 [m], (3,). ``ee_pos``,
+        ``ee_mat``, ``ee_vel``, ``fingers``: the hand, see `envs.panda.Hand`. ``touch``: whether
+        each finger pad touches the object, (2,). ``drawer_axis``: horizontal unit vector along
+        the drawer's width, (2,), NaN unless the object lies in a drawer.
         """
         return {
             "object_pos": data.xpos[self._object.body].copy(),
             "object_start": self._start,
             "object_mat": data.xmat[self._object.body].reshape(3, 3).copy(),
             "target_pos": data.xpos[self._target.body].copy(),
-            "ee_pos": data.site_xpos[self._site].copy(),
-            "ee_mat": data.site_xmat[self._site].reshape(3, 3).copy(),
-            "ee_vel": self._velocity(data),
-            "fingers": np.concatenate((data.qpos[7:9], data.qvel[7:9])),
+            **self._hand.truth(data),
             "touch": self._touch(data),
             "drawer_axis": self._drawer_axis(data),
         }
-
-    def _velocity(self, data: mujoco.MjData) -> F64:
-        velocity = np.zeros(6)  # rotation, then translation
-        kind = mujoco.mjtObj.mjOBJ_SITE
-        mujoco.mj_objectVelocity(self._model, data, kind, self._site, velocity, 0)
-        return velocity[3:]
 
     def _touch(self, data: mujoco.MjData) -> F64:
         touch = np.zeros(2)
@@ -73,7 +65,7 @@ class Truth:
         return touch
 
     def _drawer_axis(self, data: mujoco.MjData) -> F64:
-        if self._drawer is None or self._drawer_size is None:
+        if self._drawer is None:
             return np.full(2, np.nan)
         frame = data.site_xmat[self._drawer].reshape(3, 3)
         local = frame.T @ (data.xpos[self._object.body] - data.site_xpos[self._drawer])

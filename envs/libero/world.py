@@ -9,43 +9,20 @@ from collections.abc import Mapping
 import mujoco
 import numpy as np
 
-from aegis.core.errors import ConfigError, NonFiniteError, ShapeError, StartStateError
+from aegis.core.errors import ConfigError, ShapeError, StartStateError
 from aegis.core.protocols import Outcome
-from aegis.core.types import (
-    F32,
-    F64,
-    ActionKind,
-    Command,
-    Embodiment,
-    EpisodeKey,
-    Observation,
-    Stop,
-)
+from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
 from envs.assets.resolve import resolve_assets
-from envs.libero.camera import render
+from envs.camera import render
 from envs.libero.goal import Goal
 from envs.libero.scene import Scene, load_scene
 from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
 from envs.libero.stepper import Stepper
 from envs.libero.truth import Truth
+from envs.panda import PERIOD_NS, STATE, Hand, checked_action, integration_state, panda, refresh
 
 SETTLE = 10
 """Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
-PERIOD_NS = 50_000_000
-_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
-
-
-def panda() -> Embodiment:
-    """Returns the arm that LIBERO uses: six pose deltas and a gripper, +1 closes."""
-    return Embodiment(
-        names=("x", "y", "z", "rx", "ry", "rz", "gripper"),
-        low=np.full(7, -1.0, np.float32),
-        high=np.full(7, 1.0, np.float32),
-        kind=ActionKind.DELTA,
-        dt=PERIOD_NS * 1e-9,
-        hold=np.array([0, 0, 0, 0, 0, 0, -1], np.float32),
-        sticky=(False,) * 6 + (True,),
-    )
 
 
 class LiberoWorld:
@@ -120,8 +97,8 @@ class LiberoWorld:
         sim.refresh()
         return Observation(
             stamp=self._k * PERIOD_NS,
-            proprio=sim.proprio(),
-            images=render(sim.scene, sim.model, sim.data, cameras) if cameras else {},
+            proprio=sim.hand.proprio(sim.data),
+            images=render(sim.scene.digest, sim.model, sim.data, cameras) if cameras else {},
             instruction=sim.scene.instruction,
             privileged=sim.truth.read(sim.data),
         )
@@ -133,11 +110,7 @@ class LiberoWorld:
             ShapeError: If the action is not of shape (7,).
             NonFiniteError: If the action holds NaN or infinity.
         """
-        action = np.asarray(command.action, dtype=np.float64)
-        if action.shape != (7,):
-            raise ShapeError(f"An action of the Panda has shape (7,). Got: {action.shape}.")
-        if not np.isfinite(action).all():
-            raise NonFiniteError(f"An action must be finite. Got: {action}.")
+        action = checked_action(command)
         sim = self._running()
         sim.step(action)
         self._k += 1
@@ -179,8 +152,7 @@ class _Simulation:
         self.stepper = Stepper(self.model, self.data)
         self.goal = Goal(scene)
         self.truth = Truth(scene)
-        self._hand = self.model.body("robot0_right_hand").id
-        self._site = self.model.site("gripper0_grip_site").id
+        self.hand = Hand(self.model)
         self._stale = False
 
     def begin(self, key: EpisodeKey) -> None:
@@ -218,39 +190,25 @@ class _Simulation:
         self._stale = True
 
     def refresh(self) -> None:
-        """Brings positions of bodies, sites and cameras up to date with qpos.
-
-        After a step they lag by one substep. The next step recomputes them anyway, so that
-        looking does not change the course of the simulation.
-        """
         if self._stale:
-            mujoco.mj_kinematics(self.model, self.data)
-            mujoco.mj_camlight(self.model, self.data)
+            refresh(self.model, self.data)
             self._stale = False
 
-    def proprio(self) -> F32:
-        """Returns position [m], axis-angle [rad] and fingers [m], as openpi reads them. Shape (8,)."""
-        axis_angle = _axis_angle(self.data.xquat[self._hand])
-        return np.concatenate(
-            (self.data.site_xpos[self._site], axis_angle, self.data.qpos[7:9])
-        ).astype(np.float32)
-
     def snapshot(self) -> F64:
-        state = np.empty(mujoco.mj_stateSize(self.model, _STATE))
-        mujoco.mj_getState(self.model, self.data, state, _STATE)
         bodies = [f.body for f in self.scene.fixtures]
         poses = (self.model.body_pos[bodies].ravel(), self.model.body_quat[bodies].ravel())
+        state = integration_state(self.model, self.data)
         return np.concatenate((state, self.stepper.state, *poses))
 
     def restore(self, snapshot: F64) -> None:
         bodies = [f.body for f in self.scene.fixtures]
-        sizes = (mujoco.mj_stateSize(self.model, _STATE), 21, 3 * len(bodies), 4 * len(bodies))
+        sizes = (mujoco.mj_stateSize(self.model, STATE), 21, 3 * len(bodies), 4 * len(bodies))
         if snapshot.shape != (sum(sizes),):
             raise ShapeError(
                 f"A snapshot of this scene has shape ({sum(sizes)},). Got: {snapshot.shape}."
             )
         state, controller, pos, quat = np.split(snapshot, np.cumsum(sizes)[:-1])
-        mujoco.mj_setState(self.model, self.data, state, _STATE)
+        mujoco.mj_setState(self.model, self.data, state, STATE)
         self.stepper.state = controller
         self.model.body_pos[bodies] = pos.reshape(-1, 3)
         self.model.body_quat[bodies] = quat.reshape(-1, 4)
@@ -258,12 +216,3 @@ class _Simulation:
 
     def digest(self) -> str:
         return hashlib.blake2b(self.snapshot().tobytes(), digest_size=8).hexdigest()
-
-
-def _axis_angle(quat: F64) -> F64:
-    """Returns the axis-angle of a quaternion (wxyz), in robosuite's convention: angle in [0, 2 pi)."""
-    w = min(max(float(quat[0]), -1.0), 1.0)
-    den = np.sqrt(1.0 - w * w)
-    if den < 1e-9:
-        return np.zeros(3)
-    return np.asarray(quat[1:] * 2.0 * np.arccos(w) / den, dtype=np.float64)

@@ -1,6 +1,6 @@
 """Renders a simulation off-screen: small framebuffers, no multisampling, reflections or shadows.
 
-Contexts are kept per process, by scene and picture size: uploading the meshes costs far more than
+Contexts are kept per process, by model and picture size: uploading the meshes costs far more than
 drawing them. Pictures are upright RGB (LIBERO's own are upside down).
 """
 
@@ -15,10 +15,9 @@ import numpy as np
 
 from aegis.core.errors import MachineError, UnknownNameError
 from aegis.core.types import U8
-from envs.libero.scene import Scene
 
 CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
-"""Our camera names to the model's."""
+"""Our camera names to those of LIBERO's and robosuite's models."""
 
 _OFF = (
     mujoco.mjtRndFlag.mjRND_SHADOW,
@@ -32,7 +31,7 @@ _contexts: dict[tuple[str, int, int], Canvas] = {}
 
 
 class Canvas:
-    """An off-screen framebuffer of one size with one scene's meshes in it."""
+    """An off-screen framebuffer of one size with one model's meshes in it."""
 
     def __init__(self, model: mujoco.MjModel, height: int, width: int) -> None:
         _make_current()
@@ -87,7 +86,7 @@ class Canvas:
 
 
 def render(
-    scene: Scene,
+    digest: str,
     model: mujoco.MjModel,
     data: mujoco.MjData,
     cameras: Mapping[str, tuple[int, int]],
@@ -95,8 +94,8 @@ def render(
     """Draws pictures of a state whose kinematics are current.
 
     Args:
-        scene: The task; its meshes are drawn.
-        model: The scene's model, possibly with other fixture poses.
+        digest: Hash of the model's meshes and textures; equal digests share a framebuffer.
+        model: The model.
         data: The state.
         cameras: Camera name to (height, width) [px].
 
@@ -107,16 +106,16 @@ def render(
     pictures = {}
     for name, (height, width) in cameras.items():
         if name not in CAMERAS:
-            raise UnknownNameError("camera", name, CAMERAS, "the LIBERO scene")
-        canvas = _canvas(scene, height, width)
-        pictures[name] = canvas.draw(model, data, scene.model.camera(CAMERAS[name]).id)
+            raise UnknownNameError("camera", name, CAMERAS, "the scene")
+        canvas = _canvas(digest, model, height, width)
+        pictures[name] = canvas.draw(model, data, model.camera(CAMERAS[name]).id)
     return pictures
 
 
-def _canvas(scene: Scene, height: int, width: int) -> Canvas:
-    key = (scene.digest, height, width)
+def _canvas(digest: str, model: mujoco.MjModel, height: int, width: int) -> Canvas:
+    key = (digest, height, width)
     if key not in _contexts:
-        _contexts[key] = Canvas(scene.model, height, width)
+        _contexts[key] = Canvas(model, height, width)
     return _contexts[key]
 
 

@@ -1,0 +1,109 @@
+"""The Panda arm as LIBERO and robosuite drive it: its limits, what it senses, what it accepts."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import NonFiniteError, ShapeError
+from aegis.core.types import F32, F64, ActionKind, Command, Embodiment
+
+PERIOD_NS = 50_000_000
+"""Control period, 20 Hz [ns]."""
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+"""What MuJoCo must be given back to go on bit for bit, warm start included."""
+FINGERS = slice(7, 9)
+"""The two finger joints in qpos and qvel; the seven arm joints come first."""
+
+
+def panda() -> Embodiment:
+    """Returns the arm's embodiment: six pose deltas and a gripper, +1 closes."""
+    return Embodiment(
+        names=("x", "y", "z", "rx", "ry", "rz", "gripper"),
+        low=np.full(7, -1.0, np.float32),
+        high=np.full(7, 1.0, np.float32),
+        kind=ActionKind.DELTA,
+        dt=PERIOD_NS * 1e-9,
+        hold=np.array([0, 0, 0, 0, 0, 0, -1], np.float32),
+        sticky=(False,) * 6 + (True,),
+    )
+
+
+def checked_action(command: Command) -> F64:
+    """Returns a command's action in double precision. Shape (7,).
+
+    Raises:
+        ShapeError: If the action is not of shape (7,).
+        NonFiniteError: If the action holds NaN or infinity.
+    """
+    action = np.asarray(command.action, dtype=np.float64)
+    if action.shape != (7,):
+        raise ShapeError(f"An action of the Panda has shape (7,). Got: {action.shape}.")
+    if not np.isfinite(action).all():
+        raise NonFiniteError(f"An action must be finite. Got: {action}.")
+    return action
+
+
+class Hand:
+    """Reads the hand off a simulation whose kinematics are current.
+
+    Args:
+        model: A model with robosuite's Panda as its first robot.
+    """
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self._model = model
+        self._body = model.body("robot0_right_hand").id
+        self._site = model.site("gripper0_grip_site").id
+
+    def proprio(self, data: mujoco.MjData) -> F32:
+        """Returns what openpi reads: position [m], axis-angle [rad], fingers [m]. Shape (8,)."""
+        turn = axis_angle(data.xquat[self._body])
+        return np.concatenate((data.site_xpos[self._site], turn, data.qpos[FINGERS])).astype(
+            np.float32
+        )
+
+    def truth(self, data: mujoco.MjData) -> dict[str, F64]:
+        """Returns the grip site and the fingers in double precision.
+
+        ``ee_pos`` [m] (3,), ``ee_mat`` (3, 3), ``ee_vel`` [m/s] (3,), ``fingers``: two positions
+        [m] and two velocities [m/s] (4,).
+        """
+        return {
+            "ee_pos": data.site_xpos[self._site].copy(),
+            "ee_mat": data.site_xmat[self._site].reshape(3, 3).copy(),
+            "ee_vel": self._velocity(data),
+            "fingers": np.concatenate((data.qpos[FINGERS], data.qvel[FINGERS])),
+        }
+
+    def _velocity(self, data: mujoco.MjData) -> F64:
+        velocity = np.zeros(6)  # rotation, then translation
+        kind = mujoco.mjtObj.mjOBJ_SITE
+        mujoco.mj_objectVelocity(self._model, data, kind, self._site, velocity, 0)
+        return velocity[3:]
+
+
+def axis_angle(quat: F64) -> F64:
+    """Returns the axis-angle of a quaternion (wxyz) as robosuite does, angle in [0, 2 pi)."""
+    w = min(max(float(quat[0]), -1.0), 1.0)
+    den = np.sqrt(1.0 - w * w)
+    if den < 1e-9:
+        return np.zeros(3)
+    return np.asarray(quat[1:] * 2.0 * np.arccos(w) / den, dtype=np.float64)
+
+
+def integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
+    """Returns MuJoCo's state, from which stepping goes on bit for bit."""
+    state = np.empty(mujoco.mj_stateSize(model, STATE))
+    mujoco.mj_getState(model, data, state, STATE)
+    return state
+
+
+def refresh(model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    """Brings positions of bodies, sites and cameras up to date with qpos.
+
+    After a step they lag by one substep. The next step recomputes them anyway, so that looking
+    does not change the course of the simulation.
+    """
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_camlight(model, data)
