@@ -44,6 +44,8 @@ class Canvas:
         model.vis.quality.offsamples = 0
         try:
             self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        except mujoco.FatalError as error:  # a context without OpenGL functions, as GLFW gives
+            raise _no_opengl(error) from error
         finally:
             (
                 model.vis.global_.offwidth,
@@ -125,13 +127,17 @@ def _make_current() -> None:
             context = mujoco.GLContext(16, 16)
             context.make_current()
         except Exception as error:  # the GL stacks raise everything from AttributeError to OSError
-            raise MachineError(
-                f"Off-screen OpenGL ({os.environ.get('MUJOCO_GL', 'default')}) did not start: "
-                f"{error}. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri, then set "
-                "MUJOCO_GL=egl. `aegis doctor` tells more."
-            ) from error
+            raise _no_opengl(error) from error
         _gl["context"] = context
         atexit.register(close)
+
+
+def _no_opengl(error: Exception) -> MachineError:
+    return MachineError(
+        f"Off-screen OpenGL ({os.environ.get('MUJOCO_GL', 'default')}) did not start: {error}. On "
+        "Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri, then set MUJOCO_GL=egl. "
+        "`aegis doctor` tells more."
+    )
 
 
 def close() -> None:

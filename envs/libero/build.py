@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 from aegis.core.errors import ConfigError
 from aegis.core.types import F64
 from envs.assets.robot import substitute_robot_meshes
+from envs.legacy import contained
 from envs.libero.library import import_envs, package_root
 from envs.libero.scene import Fixture, Movable, SceneMeta
 
@@ -57,23 +56,18 @@ def _instantiate(suite: str, name: str, assets: Path) -> Any:
 
     bddl = str(package_root() / "bddl_files" / suite / f"{name}.bddl")
     problem_class = envs.TASK_MAPPING[get_problem_info(bddl)["problem_name"]]
-    state = np.random.get_state()  # noqa: NPY002 - LIBERO draws from numpy's global generator
-    np.random.seed(0)  # noqa: NPY002
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            return problem_class(
-                bddl,
-                robots=["Panda"],
-                controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-                has_renderer=False,
-                has_offscreen_renderer=False,
-                use_camera_obs=False,
-                control_freq=20,
-                initialization_noise=None,
-                ignore_done=True,
-            )
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
+    with contained():
+        return problem_class(
+            bddl,
+            robots=["Panda"],
+            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
+            has_renderer=False,
+            has_offscreen_renderer=False,
+            use_camera_obs=False,
+            control_freq=20,
+            initialization_noise=None,
+            ignore_done=True,
+        )
 
 
 def _movables(problem: Any, model: mujoco.MjModel) -> tuple[Movable, ...]:

@@ -1,0 +1,208 @@
+"""One robosuite task as a world: the same arm, built, stepped and judged by robosuite itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import ConfigError, MachineError, StartStateError, UnknownNameError
+from aegis.core.protocols import Outcome
+from aegis.core.seeds import episode_stream
+from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
+from envs.camera import render
+from envs.legacy import contained
+from envs.panda import PERIOD_NS, Hand, checked_action, integration_state, panda, refresh
+
+SUITE = "robosuite"
+TASKS = {"Lift": "lift the red cube"}
+"""Supported tasks and their instructions."""
+JITTER = {"official": 0.03, "wide": 0.08}
+"""Start family to largest offset of the cube from the middle of the table on each axis [m].
+
+3 cm is robosuite's own range. The cube's rotation about the vertical is any.
+"""
+DROP = 0.01
+"""Height from which the cube settles [m]."""
+SETTLE = 10
+"""Control steps of doing nothing before tick 0."""
+
+
+class RobosuiteWorld:
+    """A single-arm task of robosuite 1.4 with the Panda under OSC_POSE at 20 Hz.
+
+    Args:
+        suite: ``"robosuite"``; part of every episode's address.
+        task: ``"Lift"``. It is task 0 of its suite.
+        horizon: Longest episode [control steps].
+
+    Raises:
+        UnknownNameError: If the suite or task is not supported.
+    """
+
+    def __init__(self, suite: str, task: str, horizon: int) -> None:
+        if suite != SUITE:
+            raise UnknownNameError("suite", suite, [SUITE], "env.suite")
+        if task not in TASKS:
+            raise UnknownNameError("task", task, TASKS, "env.task")
+        if horizon < 1:
+            raise ConfigError(f"env.horizon must be at least 1 control step. Got: {horizon}.")
+        self._task, self._horizon = task, horizon
+        self._embodiment = panda()
+        self._sim: _Simulation | None = None
+        self._begun = False
+        self._k = 0
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The Panda."""
+        return self._embodiment
+
+    @property
+    def horizon(self) -> int:
+        """Longest episode [control steps]."""
+        return self._horizon
+
+    def begin(self, key: EpisodeKey) -> None:
+        """Puts arm and cube into the episode's start state and lets them settle.
+
+        Raises:
+            ConfigError: If the episode is of another suite.
+            UnknownNameError: If the task or start family does not exist.
+            StartStateError: If the index is negative.
+        """
+        if key.suite != SUITE:
+            raise ConfigError(f"The episode is of suite '{key.suite}', the environment of {SUITE}.")
+        if key.task != 0:
+            raise UnknownNameError("task", key.task, [0], f"suite {SUITE}")
+        if key.start not in JITTER:
+            raise UnknownNameError("start family", key.start, JITTER, f"suite {SUITE}")
+        if key.index < 0:
+            raise StartStateError(f"Start states go from 0 up. Got: {key.index}.")
+        if self._sim is None:
+            self._sim = _Simulation(self._task)
+        rng = episode_stream(key, "start")
+        offset = rng.uniform(-JITTER[key.start], JITTER[key.start], size=2)
+        self._sim.begin(offset, rng.uniform(-np.pi, np.pi))
+        self._begun = True
+        self._k = 0
+
+    def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
+        """Senses the current state; see `aegis.core.protocols.World`."""
+        sim = self._running()
+        name = f"{SUITE}/{self._task}"
+        return Observation(
+            stamp=self._k * PERIOD_NS,
+            proprio=sim.hand.proprio(sim.data),
+            images=render(name, sim.model, sim.data, cameras) if cameras else {},
+            instruction=TASKS[self._task],
+            privileged=sim.truth(),
+        )
+
+    def apply(self, command: Command) -> Outcome:
+        """Executes a command for 50 ms.
+
+        Raises:
+            ShapeError: If the action is not of shape (7,).
+            NonFiniteError: If the action holds NaN or infinity.
+        """
+        action = checked_action(command)
+        success = self._running().step(action)
+        self._k += 1
+        stopped = isinstance(command, Stop)
+        return Outcome(success=success, done=success or stopped or self._k >= self._horizon)
+
+    def digest(self) -> str:
+        """Returns a hash of physics and controller state."""
+        state = self._running().state()
+        return hashlib.blake2b(state.tobytes(), digest_size=8).hexdigest()
+
+    def close(self) -> None:
+        """Frees the simulation."""
+        if self._sim is not None:
+            self._sim.close()
+        self._sim, self._begun = None, False
+
+    def _running(self) -> _Simulation:
+        if self._sim is None or not self._begun:
+            raise StartStateError("No episode has begun: call begin(key) first.")
+        return self._sim
+
+
+class _Simulation:
+    """robosuite's environment and the views into it."""
+
+    def __init__(self, task: str) -> None:
+        self._env = _make(task)
+        self.model: mujoco.MjModel = self._env.sim.model._model
+        self.data: mujoco.MjData = self._env.sim.data._data
+        self.hand = Hand(self.model)
+        self._cube = self.model.body(self._env.cube.root_body).id
+        self._start = np.zeros(3)
+
+    def begin(self, offset: F64, yaw: float) -> None:
+        with contained():
+            self._env.reset()
+        x, y, table = self._env.table_offset
+        height = table - self._env.cube.bottom_offset[2] + DROP
+        pose = [x + offset[0], y + offset[1], height, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        self._env.sim.data.set_joint_qpos(self._env.cube.joints[0], np.array(pose))
+        mujoco.mj_forward(self.model, self.data)
+        still = np.array([0, 0, 0, 0, 0, 0, -1.0])
+        for _ in range(SETTLE):
+            self.step(still)
+        self._start = self.data.xpos[self._cube].copy()
+
+    def step(self, action: F64) -> bool:
+        self._env.step(action)
+        refresh(self.model, self.data)
+        return bool(self._env._check_success())
+
+    def truth(self) -> dict[str, F64]:
+        return {
+            "object_pos": self.data.xpos[self._cube].copy(),
+            "object_start": self._start,
+            "object_mat": self.data.xmat[self._cube].reshape(3, 3).copy(),
+            **self.hand.truth(self.data),
+        }
+
+    def state(self) -> F64:
+        robot = self._env.robots[0]
+        controller = robot.controller
+        return np.concatenate(
+            (
+                integration_state(self.model, self.data),
+                controller.goal_pos,
+                np.ravel(controller.goal_ori),
+                controller.initial_joint,
+                robot.gripper.current_action,
+            )
+        )
+
+    def close(self) -> None:
+        self._env.close()
+
+
+def _make(task: str) -> Any:
+    """Builds robosuite's environment. Its cube has a size drawn at building: the same each time."""
+    try:
+        with contained():
+            import robosuite
+
+            return robosuite.make(
+                task,
+                robots="Panda",
+                controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
+                has_renderer=False,
+                has_offscreen_renderer=False,
+                use_camera_obs=False,
+                control_freq=20,
+                initialization_noise=None,
+                ignore_done=True,
+                hard_reset=False,
+            )
+    except ImportError as error:
+        raise MachineError(f"robosuite cannot be imported: {error}. Run `make setup`.") from error
