@@ -9,12 +9,13 @@ from collections.abc import Mapping
 import mujoco
 import numpy as np
 
-from aegis.core.errors import ConfigError, ShapeError, StartStateError
+from aegis.core.errors import ConfigError, ShapeError, StartStateError, UnknownNameError
 from aegis.core.protocols import Outcome
 from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
 from envs.assets.resolve import resolve_assets
 from envs.camera import render
 from envs.libero.goal import Goal
+from envs.libero.library import SUITES
 from envs.libero.scene import Scene, load_scene
 from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
 from envs.libero.stepper import Stepper
@@ -23,6 +24,8 @@ from envs.panda import PERIOD_NS, STATE, Hand, checked_action, integration_state
 
 SETTLE = 10
 """Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
+LAGGING = {"ee_vel": 3, "touch": 2}
+"""Truth that is read from the last substep, which MuJoCo's state does not hold, and its sizes."""
 
 
 class LiberoWorld:
@@ -40,6 +43,8 @@ class LiberoWorld:
     """
 
     def __init__(self, suite: str, assets: str, horizon: int) -> None:
+        if suite not in SUITES:
+            raise UnknownNameError("suite", suite, SUITES, "env.suite")
         if horizon < 1:
             raise ConfigError(f"env.horizon must be at least 1 control step. Got: {horizon}.")
         self._suite, self._horizon = suite, horizon
@@ -100,7 +105,7 @@ class LiberoWorld:
             proprio=sim.hand.proprio(sim.data),
             images=render(sim.scene.digest, sim.model, sim.data, cameras) if cameras else {},
             instruction=sim.scene.instruction,
-            privileged=sim.truth.read(sim.data),
+            privileged=sim.privileged(),
         )
 
     def apply(self, command: Command) -> Outcome:
@@ -123,11 +128,15 @@ class LiberoWorld:
         return self._running().digest()
 
     def snapshot(self) -> F64:
-        """Returns physics, controller and fixture state; `restore` goes on from it bit for bit."""
+        """Returns all that `restore` needs to go on bit for bit, with the same observation."""
         return self._running().snapshot()
 
     def restore(self, snapshot: F64, k: int) -> None:
-        """Continues the current episode from a snapshot taken at tick ``k``."""
+        """Continues the current episode from a snapshot taken at tick ``k``.
+
+        Raises:
+            ShapeError: If the snapshot is of another scene.
+        """
         self._running().restore(snapshot)
         self._k = k
 
@@ -154,6 +163,7 @@ class _Simulation:
         self.truth = Truth(scene)
         self.hand = Hand(self.model)
         self._stale = False
+        self._lagging: dict[str, F64] = {}
 
     def begin(self, key: EpisodeKey) -> None:
         for attempt in range(ATTEMPTS):
@@ -178,6 +188,7 @@ class _Simulation:
         self.data.qpos[:] = start.qpos
         self.data.qvel[:] = start.qvel
         mujoco.mj_forward(self.model, self.data)
+        self._lagging = {}
         self.stepper.reset()
 
     def _settle(self) -> None:
@@ -188,13 +199,22 @@ class _Simulation:
     def step(self, action: F64) -> None:
         self.stepper.step(action)
         self._stale = True
+        self._lagging = {}
 
     def refresh(self) -> None:
         if self._stale:
             refresh(self.model, self.data)
             self._stale = False
 
+    def privileged(self) -> dict[str, F64]:
+        return {**self.truth.read(self.data), **self._lagging}
+
     def snapshot(self) -> F64:
+        self.refresh()
+        truth = self.privileged()
+        return np.concatenate((self.state(), *(truth[name] for name in LAGGING)))
+
+    def state(self) -> F64:
         bodies = [f.body for f in self.scene.fixtures]
         poses = (self.model.body_pos[bodies].ravel(), self.model.body_quat[bodies].ravel())
         state = integration_state(self.model, self.data)
@@ -202,17 +222,19 @@ class _Simulation:
 
     def restore(self, snapshot: F64) -> None:
         bodies = [f.body for f in self.scene.fixtures]
-        sizes = (mujoco.mj_stateSize(self.model, STATE), 21, 3 * len(bodies), 4 * len(bodies))
+        n = len(bodies)
+        sizes = (mujoco.mj_stateSize(self.model, STATE), 21, 3 * n, 4 * n, *LAGGING.values())
         if snapshot.shape != (sum(sizes),):
             raise ShapeError(
                 f"A snapshot of this scene has shape ({sum(sizes)},). Got: {snapshot.shape}."
             )
-        state, controller, pos, quat = np.split(snapshot, np.cumsum(sizes)[:-1])
+        state, controller, pos, quat, *lagging = np.split(snapshot, np.cumsum(sizes)[:-1])
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self.stepper.state = controller
         self.model.body_pos[bodies] = pos.reshape(-1, 3)
         self.model.body_quat[bodies] = quat.reshape(-1, 4)
         self._stale = True
+        self._lagging = {name: x.copy() for name, x in zip(LAGGING, lagging, strict=True)}
 
     def digest(self) -> str:
-        return hashlib.blake2b(self.snapshot().tobytes(), digest_size=8).hexdigest()
+        return hashlib.blake2b(self.state().tobytes(), digest_size=8).hexdigest()

@@ -1,0 +1,26 @@
+"""LIBERO's own environments to compare ours with, built once per process; they take seconds."""
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from envs.assets.resolve import VARIABLE, resolve_assets
+from tests.envs.reference import Reference
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[[int, str], Reference]:
+    return lru_cache(maxsize=2)(Reference)
+
+
+@pytest.fixture(params=["builtin", pytest.param("official", marks=pytest.mark.slow)])
+def assets(request: pytest.FixtureRequest) -> str:
+    if request.param == "builtin":
+        return "builtin"
+    folder = os.environ.get(VARIABLE)
+    if folder is None or not Path(folder).is_dir():
+        pytest.skip(f"no official assets: {VARIABLE} names no folder")
+    return str(resolve_assets(folder).path)

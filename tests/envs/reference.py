@@ -1,0 +1,87 @@
+"""LIBERO as its authors wrote it, stepped by robosuite, and our simulation in the same state."""
+
+import copy
+
+import mujoco
+import numpy as np
+import pytest
+
+from aegis.core.types import EpisodeKey, Observation
+from envs.assets.resolve import resolve_assets
+from envs.libero.build import _instantiate
+from envs.libero.goal import Goal
+from envs.libero.library import task_names
+from envs.libero.scene import load_scene
+from envs.libero.starts import draw_start
+from envs.libero.stepper import Stepper
+from envs.libero.truth import Truth
+from envs.panda import STATE, Hand, integration_state, refresh
+
+SUITE = "libero_spatial"
+FEW = (0, 4)
+TASKS = [t if t in FEW else pytest.param(t, marks=pytest.mark.slow) for t in range(10)]
+"""For parametrisation: two tasks by default (4 is in the drawer), all of them in the slow run."""
+
+
+class Reference:
+    """A task in LIBERO (``problem``) and in our scene (``model``, ``data``, ``stepper``)."""
+
+    def __init__(self, task: int, assets: str) -> None:
+        found = resolve_assets(assets)
+        self.scene = load_scene(SUITE, task, found.path, found.digest)
+        self.problem = _instantiate(SUITE, task_names(SUITE)[task], found.path)
+        self.theirs_model = self.problem.sim.model._model
+        self.theirs = self.problem.sim.data._data
+        self.model = copy.copy(self.scene.model)
+        self.data = mujoco.MjData(self.model)
+        self.stepper = Stepper(self.model, self.data)
+        self.goal = Goal(self.scene)
+        self.truth = Truth(self.scene)
+        self.hand = Hand(self.model)
+
+    def begin(self, index: int) -> None:
+        """Puts both into an official start, three steps on: both controllers have then run."""
+        start = draw_start(self.scene, EpisodeKey(0, SUITE, self.scene.task, "official", index), 0)
+        for model, data in ((self.theirs_model, self.theirs), (self.model, self.data)):
+            for body, pose in start.body_pos.items():
+                model.body_pos[body] = pose
+                model.body_quat[body] = start.body_quat[body]
+            mujoco.mj_resetData(model, data)
+            data.qpos[:], data.qvel[:] = start.qpos, start.qvel
+            mujoco.mj_forward(model, data)
+        still = np.array([0, 0, 0, 0, 0, 0, -1.0])
+        for _ in range(3):
+            self.problem.step(still)
+        controller, gripper = self.problem.robots[0].controller, self.problem.robots[0].gripper
+        mujoco.mj_setState(
+            self.model, self.data, integration_state(self.theirs_model, self.theirs), STATE
+        )
+        self.stepper.state = np.concatenate(
+            (
+                controller.goal_pos,
+                np.ravel(controller.goal_ori),
+                controller.initial_joint,
+                gripper.current_action,
+            )
+        )
+        refresh(self.model, self.data)
+        self.truth.begin(self.data)
+
+    def observe(self) -> Observation:
+        refresh(self.model, self.data)
+        return Observation(0, self.hand.proprio(self.data), {}, "", self.truth.read(self.data))
+
+    def step(self, action: np.ndarray) -> bool:
+        """Steps both; returns whether their physical states are equal bit for bit."""
+        self.problem.step(action)
+        self.stepper.step(action.copy())
+        return np.array_equal(
+            integration_state(self.theirs_model, self.theirs),
+            integration_state(self.model, self.data),
+        )
+
+    def show(self) -> None:
+        """Gives LIBERO our state to look at."""
+        state = integration_state(self.model, self.data)
+        mujoco.mj_setState(self.theirs_model, self.theirs, state, STATE)
+        mujoco.mj_forward(self.theirs_model, self.theirs)

@@ -1,0 +1,275 @@
+"""LIBERO as a world: reproducible from the key, undisturbed by looking, forkable, strict."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aegis.core.errors import (
+    ConfigError,
+    NonFiniteError,
+    ShapeError,
+    StartStateError,
+    UnknownNameError,
+)
+from aegis.core.protocols import World
+from aegis.core.types import Act, EpisodeKey, Observation, Stop
+from envs.libero.scene import Scene
+from envs.libero.starts import (
+    FIXTURE_JITTER,
+    JITTER,
+    REACH,
+    STACKED_JITTER,
+    TABLE,
+    draw_start,
+)
+from envs.libero.world import LiberoWorld
+
+SUITE = "libero_spatial"
+BOTH = {"agentview": (32, 48), "wrist": (32, 32)}
+HOLD = np.array([0, 0, 0, 0, 0, 0, -1], np.float32)
+
+
+def key(task: int = 0, start: str = "wide", index: int = 1, suite: str = SUITE) -> EpisodeKey:
+    return EpisodeKey(7, suite, task, start, index)
+
+
+def new_world(horizon: int = 220) -> LiberoWorld:
+    return LiberoWorld(SUITE, "builtin", horizon)
+
+
+@pytest.fixture(scope="module")
+def world() -> LiberoWorld:
+    return new_world()
+
+
+@lru_cache
+def scene(task: int) -> Scene:
+    return new_world().scene(task)
+
+
+def actions(seed: int, count: int) -> np.ndarray:
+    """Downwards and sideways, so that something is touched."""
+    drawn = np.random.default_rng(seed).uniform(-1, 1, (count, 7)).astype(np.float32)
+    drawn[:, 2] -= 0.5
+    return drawn.clip(-1, 1)
+
+
+def play(world: LiberoWorld, course: np.ndarray, look: bool = False) -> list[str]:
+    digests = []
+    for action in course:
+        if look:
+            world.observe(BOTH)
+        world.apply(Act(action.copy()))
+        digests.append(world.digest())
+    return digests
+
+
+def assert_same(a: Observation, b: Observation) -> None:
+    assert a.stamp == b.stamp
+    np.testing.assert_array_equal(a.proprio, b.proprio)
+    assert a.images.keys() == b.images.keys()
+    for name in a.images:
+        np.testing.assert_array_equal(a.images[name], b.images[name])
+    for name in a.privileged:
+        np.testing.assert_array_equal(a.privileged[name], b.privileged[name])
+
+
+# ---------------------------------------------------------------- what is seen
+
+
+def test_is_a_world(world: LiberoWorld) -> None:
+    assert isinstance(world, World)
+    assert world.embodiment.dt == pytest.approx(0.05)
+
+
+def test_observation(world: LiberoWorld) -> None:
+    world.begin(key())
+    obs = world.observe(BOTH)
+    assert obs.proprio.shape == (8,)
+    assert obs.proprio.dtype == np.float32
+    assert {name: picture.shape for name, picture in obs.images.items()} == {
+        "agentview": (32, 48, 3),
+        "wrist": (32, 32, 3),
+    }
+    assert all(picture.std() > 5 for picture in obs.images.values())
+    assert obs.instruction.startswith("pick up the black bowl")
+    np.testing.assert_allclose(obs.proprio[:3], obs.privileged["ee_pos"], atol=1e-6)
+    assert not world.observe({}).images
+
+
+def test_pictures_are_upright(world: LiberoWorld) -> None:
+    """The agent view looks at the robot across the table: the arm is above, the table below."""
+    world.begin(key())
+    picture = world.observe({"agentview": (64, 64)}).images["agentview"].astype(float)
+    # The arm hangs down the middle of the upper half; nothing of it reaches the lowest rows.
+    columns = picture.mean(axis=2)
+    assert columns[:24, 24:40].std() > 2 * columns[-8:].std()
+
+
+# ---------------------------------------------------------------- the same again
+
+
+@pytest.mark.parametrize("start", ["wide", "official"])
+@pytest.mark.parametrize("task", [0, 4])
+def test_an_episode_follows_from_its_key(world: LiberoWorld, task: int, start: str) -> None:
+    fresh = new_world()
+    world.begin(key(task, start, index=9))  # the past of a world must not matter
+    play(world, actions(1, 5))
+    world.begin(key(task, start))
+    fresh.begin(key(task, start))
+    assert_same(world.observe(BOTH), fresh.observe(BOTH))
+    course = actions(2, 25)
+    assert play(world, course) == play(fresh, course)
+    assert_same(world.observe(BOTH), fresh.observe(BOTH))
+    fresh.close()
+
+
+def test_looking_does_not_change_the_course(world: LiberoWorld) -> None:
+    course = actions(3, 25)
+    world.begin(key())
+    blind = play(world, course)
+    world.begin(key())
+    assert play(world, course, look=True) == blind
+
+
+def test_a_snapshot_goes_on_bit_for_bit(world: LiberoWorld) -> None:
+    course = actions(4, 30)
+    world.begin(key(4))
+    play(world, course[:12])
+    snapshot, seen = world.snapshot(), world.observe(BOTH)
+    rest = play(world, course[12:])
+
+    world.restore(snapshot, k=12)
+    assert_same(world.observe(BOTH), seen)
+    assert play(world, course[12:]) == rest
+
+    fresh = new_world()
+    fresh.begin(key(4))
+    fresh.restore(snapshot, k=12)
+    assert_same(fresh.observe(BOTH), seen)
+    assert play(fresh, course[12:]) == rest
+    fresh.close()
+
+
+def test_a_snapshot_of_another_shape_is_refused(world: LiberoWorld) -> None:
+    world.begin(key())
+    with pytest.raises(ShapeError, match="snapshot"):
+        world.restore(world.snapshot()[:-1], k=0)
+
+
+# ---------------------------------------------------------------- start states
+
+
+def test_other_indexes_and_roots_start_elsewhere(world: LiberoWorld) -> None:
+    keys = [key(index=i) for i in (0, 1, 10**6)] + [EpisodeKey(8, SUITE, 0, "wide", 0)]
+    digests = set()
+    for one in keys:
+        world.begin(one)
+        digests.add(world.digest())
+    assert len(digests) == len(keys)
+
+
+@settings(max_examples=60, deadline=None)
+@given(task=st.sampled_from([0, 4]), index=st.integers(0, 10**9), attempt=st.integers(0, 3))
+def test_jitter_keeps_its_limits(task: int, index: int, attempt: int) -> None:
+    here = scene(task)
+    start = draw_start(here, key(task, index=index), attempt)
+    nq = here.model.nq
+    moved = start.qpos - here.official[:, 1 : 1 + nq]  # from each of the official states
+    limits = np.zeros(nq)
+    for movable in here.movables:
+        carried_by = {m.name for m in here.movables} | {"table"}
+        base = JITTER if movable.support in carried_by else FIXTURE_JITTER
+        extra = 0.0 if movable.support == "table" else STACKED_JITTER
+        limits[movable.qpos : movable.qpos + 2] = base + extra
+    assert (np.abs(moved) <= limits + 1e-12).all(axis=1).any()
+    for fixture in here.fixtures:
+        middle = (np.mean(fixture.x), np.mean(fixture.y))
+        assert np.abs(start.body_pos[fixture.body][:2] - middle).max() <= FIXTURE_JITTER + 1e-12
+
+
+@pytest.mark.parametrize("task", [0, 4])
+def test_wide_starts_are_fair(world: LiberoWorld, task: int) -> None:
+    for index in range(4):
+        world.begin(key(task, index=index))
+        truth = world.observe({}).privileged
+        for name in ("object_pos", "target_pos"):
+            assert TABLE[0] < truth[name][0] < TABLE[1]
+            assert TABLE[2] < truth[name][1] < TABLE[3]
+            assert REACH[0] < np.hypot(truth[name][0] + 0.66, truth[name][1]) < REACH[1]
+        assert truth["object_mat"][2, 2] > 0.97
+        assert not world.apply(Act(HOLD.copy())).success
+
+
+# ---------------------------------------------------------------- the end
+
+
+def test_the_horizon_ends_an_episode() -> None:
+    short = new_world(horizon=3)
+    short.begin(key())
+    outcomes = [short.apply(Act(HOLD.copy())) for _ in range(3)]
+    assert [o.done for o in outcomes] == [False, False, True]
+    assert not outcomes[-1].success
+
+
+def test_stop_ends_an_episode(world: LiberoWorld) -> None:
+    world.begin(key())
+    assert world.apply(Stop(HOLD.copy(), "enough")).done
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        (key(task=10), UnknownNameError, "task '10'"),
+        (key(task=-1), UnknownNameError, "task '-1'"),
+        (key(start="oficial"), UnknownNameError, "Did you mean 'official'"),
+        (key(start="official", index=50), StartStateError, "0 to 49"),
+        (key(index=-1), StartStateError, "-1"),
+        (key(suite="libero_object"), ConfigError, "libero_object"),
+    ],
+)
+def test_wrong_keys_are_refused(
+    world: LiberoWorld, wrong: EpisodeKey, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        world.begin(wrong)
+
+
+def test_unknown_suite() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'libero_spatial'"):
+        LiberoWorld("libero_spacial", "builtin", 220)
+
+
+def test_unknown_camera(world: LiberoWorld) -> None:
+    world.begin(key())
+    with pytest.raises(UnknownNameError, match="Did you mean 'agentview'"):
+        world.observe({"agent_view": (32, 32)})
+
+
+def test_horizon_must_be_positive() -> None:
+    with pytest.raises(ConfigError, match="horizon"):
+        new_world(horizon=0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_actions_that_are_no_numbers_are_refused(world: LiberoWorld, bad: float) -> None:
+    world.begin(key())
+    before = world.digest()
+    action = HOLD.copy()
+    action[3] = bad
+    with pytest.raises(NonFiniteError):
+        world.apply(Act(action))
+    with pytest.raises(ShapeError):
+        world.apply(Act(HOLD[:6].copy()))
+    assert world.digest() == before
+
+
+def test_nothing_happens_before_begin() -> None:
+    with pytest.raises(StartStateError, match="begin"):
+        new_world().observe({})
