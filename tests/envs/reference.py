@@ -1,6 +1,7 @@
 """LIBERO as its authors wrote it, stepped by robosuite, and our simulation in the same state."""
 
 import copy
+import gc
 
 import mujoco
 import numpy as np
@@ -27,6 +28,7 @@ class Reference:
     """A task in LIBERO (``problem``) and in our scene (``model``, ``data``, ``stepper``)."""
 
     def __init__(self, task: int, assets: str) -> None:
+        gc.collect()  # robosuite's objects refer to each other, and their models are large
         found = resolve_assets(assets)
         self.scene = load_scene(SUITE, task, found.path, found.digest)
         self.problem = _instantiate(SUITE, task_names(SUITE)[task], found.path)

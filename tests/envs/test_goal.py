@@ -10,10 +10,14 @@ from policies.expert import ScriptedExpert
 from tests.envs.reference import TASKS, Reference
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_agrees_along_an_episode(reference: Callable[[int, str], Reference], task: int) -> None:
+@pytest.fixture(scope="module", params=TASKS)  # of the module: each task is built once
+def both(reference: Callable[[int, str], Reference], request: pytest.FixtureRequest) -> Reference:
+    return reference(request.param, "builtin")
+
+
+def test_agrees_along_an_episode(both: Reference) -> None:
     """LIBERO's own state is set to ours at each tick, so that both look at the same contacts."""
-    both, expert = reference(task, "builtin"), ScriptedExpert("expert")
+    expert = ScriptedExpert("expert")
     both.begin(index=5)
     reached = []
     for _ in range(200):
@@ -28,13 +32,11 @@ def test_agrees_along_an_episode(reference: Callable[[int, str], Reference], tas
     assert sum(reached) > 5
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_agrees_near_success(reference: Callable[[int, str], Reference], task: int) -> None:
+def test_agrees_near_success(both: Reference) -> None:
     """The object is put around the target: beside, above, in it, at the edge of the 3 cm."""
-    both = reference(task, "builtin")
     both.begin(index=0)
     both.show()
-    rng = np.random.default_rng(task)
+    rng = np.random.default_rng(both.scene.task)
     a, b = (both.scene.movable(name) for name in both.scene.goals[0])
     target = both.theirs.xpos[b.body].copy()
     answers = []
