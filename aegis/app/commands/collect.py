@@ -43,14 +43,16 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     n = len(tables.episodes)
     interval = wilson(won, n)
     screen.say(f"{won}/{n} successes, {n - won} failures (95 % interval of success {interval})")
-    screen.say(f"activations of {', '.join(taps) or 'no layer'} in {out}; next: aegis fit")
     per_task = _per_task([(row.task, row.success) for row in tables.episodes])
+    for task, (of_task, tried) in per_task.items():
+        screen.say(f"  task {task}: {of_task}/{tried} {wilson(of_task, tried)}")
+    screen.say(f"activations of {', '.join(taps) or 'no layer'} in {out}; next: aegis fit")
     return {
         "out": str(out),
         "episodes": n,
         "successes": won,
         "interval": [interval.low, interval.high],
-        "per_task": per_task,
+        "per_task": {str(task): list(counts) for task, counts in per_task.items()},
         "layers": taps,
     }
 
@@ -72,14 +74,14 @@ def _alone(lab: Lab) -> Arm:
     return Arm("weak", controller, log_features=True)
 
 
-def _per_task(outcomes: list[tuple[int, bool]]) -> dict[str, Json]:
-    tasks = sorted({task for task, _ in outcomes})
+def _per_task(outcomes: list[tuple[int, bool]]) -> dict[int, tuple[int, int]]:
+    """Returns successes and episodes of each task."""
     return {
-        str(task): [
+        task: (
             sum(won for other, won in outcomes if other == task),
             sum(other == task for other, _ in outcomes),
-        ]
-        for task in tasks
+        )
+        for task in sorted({task for task, _ in outcomes})
     }
 
 
