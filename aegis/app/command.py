@@ -16,6 +16,7 @@ from aegis.core.errors import ConfigError, UnknownNameError
 SUMMARIES: Mapping[str, str] = {
     "demo": "watch the weak policy fail, the probe see it, and the strong policy help",
     "doctor": "what this machine has, what it lacks, and how to mend that",
+    "check": "whether worlds, policies, detectors, gates and switches keep their promises",
     "assets": "which LIBERO assets are in use",
     "collect": "roll a policy and log its activations and outcomes",
     "train": "collect demonstrations and train a policy from them",
@@ -34,9 +35,10 @@ class Command:
         name: As typed.
         details: What it does, for ``--help``.
         examples: Command lines and what they do.
-        configured: Whether it composes ``configs/<name>.yaml`` and takes overrides.
+        configured: Whether it composes a configuration and takes overrides.
         options: Adds options of its own to the parser.
         run: Does it; returns what machines read.
+        root: Whose configuration it composes; empty for ``configs/<name>.yaml``.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Command:
     configured: bool
     options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Screen], Mapping[str, Json]]
+    root: str = ""
 
 
 def load(name: str) -> Command:
@@ -122,8 +125,9 @@ def _epilog(command: Command) -> str:
     if command.configured:
         lines += [
             "",
-            f"settings: any key of configs/{command.name}.yaml, for example seed=3; an option of a",
-            "group, for example env=libero_spatial; a key of a part, for example env.horizon=280.",
+            f"settings: any key of configs/{command.root or command.name}.yaml, say seed=3;",
+            "an option of a group, for example env=libero_spatial; a key of a part, for example",
+            "env.horizon=280.",
             f"configs/README.md explains them; 'aegis {command.name} --show' prints them.",
         ]
     lines += [

@@ -67,6 +67,11 @@ class Attachment:
             self._progress(entry)
         return str(status.get("state", "finished"))
 
+    def age(self, now: float) -> float:
+        """Returns the time since the run last said how it stands [s], given the time of day."""
+        path = self._root / "status.json"
+        return now - path.stat().st_mtime if path.exists() else 0.0
+
     def _status(self) -> Mapping[str, object]:
         path = self._root / "status.json"
         try:

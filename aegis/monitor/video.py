@@ -184,9 +184,11 @@ def _plot(
 
 def _fit(pen: ImageDraw.ImageDraw, words: str, room: int) -> str:
     """Cuts words that would be wider than the room [px]."""
-    while words and pen.textlength(words, font=_font(13)) > room:
-        words = words.rstrip(" …")[:-1] + " …"
-    return words
+    if pen.textlength(words, font=_font(13)) <= room:
+        return words
+    while words and pen.textlength(words + " …", font=_font(13)) > room:
+        words = words[:-1].rstrip()
+    return words + " …" if words else ""
 
 
 @dataclass(frozen=True, slots=True)

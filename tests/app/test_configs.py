@@ -44,7 +44,8 @@ def test_every_key_is_explained_where_it_stands(path: str) -> None:
 
 
 def test_every_configured_command_has_a_root() -> None:
-    configured = {name for name in SUMMARIES if load(name).configured}
+    commands = [load(name) for name in SUMMARIES]
+    configured = {command.root or command.name for command in commands if command.configured}
     assert configured == set(ROOTS)
 
 

@@ -99,6 +99,17 @@ def test_run_resume_and_refuse(place: Path) -> None:
     assert type_in(place, "monitor", "run")["state"] == "finished"
 
 
+def test_train_collects_then_trains_and_does_neither_twice(place: Path) -> None:
+    only = type_in(place, "train", "--demos-only")
+    assert only["demonstrations"] == 6
+    assert "checkpoint" not in only
+    before = {path: path.stat().st_mtime_ns for path in (place / "runs/demos").glob("*.npz")}
+    answer = type_in(place, "train")
+    assert (place / answer["checkpoint"]).read_text() == "6"
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert "training: 3/3 loss 0.3333" in answer["said"]
+
+
 def test_names_stay_in_runs(place: Path) -> None:
     answer = type_in(place, "run", "name=../elsewhere", code=2)
     assert "'name' must be a name" in answer["error"]["message"]

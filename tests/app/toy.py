@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 _COMMON = """
@@ -65,6 +67,53 @@ out: runs/${name}/probe.safetensors
 """
 
 
+_TRAIN = """
+expert: {_target_: tests.fakes.ToyPolicy, name: expert, weak: false}
+demos:
+  out: runs/demos
+  units: 6
+  every: 2
+  cameras: {eye: 16}
+  rho: 0.9
+  noise: [0.1, 0.1, 0.0]
+model:
+  _target_: tests.app.toy.count_demonstrations
+  demonstrations: ${demos.out}
+  out: runs/${name}/policy.txt
+  training: {_target_: tests.app.toy.Steps, steps: 3}
+"""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Settings of a training."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a trainer reports."""
+
+    step: int
+    loss: float
+
+
+def count_demonstrations(
+    demonstrations: str,
+    out: str,
+    training: Steps,
+    progress: Callable[[Report], None] | None = None,
+) -> Path:
+    """Learns how many demonstrations there are."""
+    for step in range(training.steps):
+        if progress is not None:
+            progress(Report(step + 1, 1 / (step + 1)))
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    Path(out).write_text(str(len(list(Path(demonstrations).glob("*.npz")))))
+    return Path(out)
+
+
 def write_configs(folder: Path) -> Path:
     """Writes ``collect``, ``fit``, ``run``, ``study`` and ``demo`` for the toy world."""
     folder.mkdir()
@@ -75,6 +124,7 @@ def write_configs(folder: Path) -> Path:
     texts = {
         "collect": _common("collect", "training", 120),
         "fit": _FIT,
+        "train": _common("train", "training", 1) + _TRAIN,
         "run": _common("run", "test", 8) + _BOTH + _GATE,
         "study": _common("study", "test", 12) + _BOTH + arms + matching,
         "demo": _seeing(_common("demo", "test", 8)) + _BOTH + demo + film,

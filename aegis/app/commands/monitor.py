@@ -15,6 +15,7 @@ from aegis.monitor.live import PanelSink, picture
 from aegis.run.store import RunTables
 
 POLL = 0.5  # [s]
+SILENT = 120.0  # [s]; a run that says nothing for so long is taken for dead
 
 
 def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
@@ -23,11 +24,17 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     attachment = Attachment(root, sink)
     state = attachment.poll()
     try:
-        while state == "running" and not options.once:
+        while state == "running" and not options.once and attachment.age(time.time()) < SILENT:
             time.sleep(POLL)
             state = attachment.poll()
     finally:
         sink.closed()
+    if state == "running" and attachment.age(time.time()) >= SILENT:
+        state = "silent"
+        screen.note(
+            f"no sign of life for {attachment.age(time.time()):.0f} s: was the run killed? The "
+            "command that started it goes on where it stopped."
+        )
     if options.svg is not None:
         if not isinstance(sink, PanelSink):
             sink = PanelSink(screen.err, root.name, time.monotonic)
