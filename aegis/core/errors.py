@@ -38,6 +38,21 @@ class ConfigError(AegisError):
     """Raised when a configuration cannot be what the user meant."""
 
 
+class PluginError(AegisError):
+    """Raised when a world, policy, detector, gate or switch breaks a promise of its protocol.
+
+    Args:
+        where: The protocol's member and the class, for example ``"World.observe of MyWorld"``.
+        promise: What is promised.
+        given: What came instead.
+        allowed: What may come.
+        mend: What to do.
+    """
+
+    def __init__(self, where: str, promise: str, given: object, allowed: str, mend: str) -> None:
+        super().__init__(f"{where}: {promise}. Got: {given}. Allowed: {allowed}. {mend}.")
+
+
 class EmbodimentError(AegisError):
     """Raised when an embodiment is inconsistent."""
 

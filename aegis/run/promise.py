@@ -1,0 +1,125 @@
+"""Promise: what the checks of plug-ins share: how one is broken, and whether values are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+
+import numpy as np
+
+from aegis.core.errors import AegisError, PluginError
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One promise of one plug-in.
+
+    Attributes:
+        where: The protocol's member and the class, for example ``"World.observe of MyWorld"``.
+        says: What is promised.
+        mend: What to do if it is broken.
+    """
+
+    where: str
+    says: str
+    mend: str
+
+    def kept(self, true: object, given: object, allowed: str) -> None:
+        """Goes on if it is true.
+
+        Raises:
+            PluginError: If it is not.
+        """
+        if not true:
+            raise PluginError(self.where, self.says, given, allowed, self.mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plug-in under its name in messages.
+
+    Attributes:
+        protocol: Which protocol of ``aegis/core/protocols.py`` it is to keep.
+        name: Name of its class.
+    """
+
+    protocol: str
+    name: str
+
+    def promise(self, member: str, says: str, mend: str) -> Promise:
+        """Returns a promise that one of its members makes."""
+        return Promise(f"{self.protocol}.{member} of {self.name}", says, mend)
+
+    @contextmanager
+    def calling(self, member: str) -> Iterator[None]:
+        """Names who raised what; errors that AEGIS raises on purpose speak for themselves.
+
+        Raises:
+            PluginError: If anything else is raised.
+        """
+        try:
+            yield
+        except AegisError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{self.protocol}.{member} of {self.name}",
+                "raises nothing in an ordinary call",
+                f"{type(error).__name__}: {error}",
+                "an answer, or an error of aegis.core.errors",
+                "Mend the line in the traceback above; values that it was given are read-only",
+            ) from error
+
+
+def plugin(protocol: str, given: object, members: Sequence[str]) -> Plugin:
+    """Returns a plug-in under its name.
+
+    Raises:
+        PluginError: If it lacks a member.
+    """
+    one = Plugin(protocol, type(given).__name__)
+    for member in members:
+        promise = one.promise(member, "it has this member", "Add it")
+        promise.kept(hasattr(given, member), "none", "see aegis/core/protocols.py")
+    return one
+
+
+def bits(value: object, depth: int = 8) -> object:
+    """Returns what a value is made of, bit by bit, so that ``==`` compares it; NaN equals NaN.
+
+    Objects that it cannot look into, or that lie deeper than ``depth``, count as equal if they
+    are of one class.
+    """
+    kind, deeper = type(value).__name__, depth - 1
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, float):
+        return value.hex()
+    if value is None or isinstance(value, str | bytes | int):
+        return kind, value
+    if isinstance(value, Enum):
+        return kind, value.name
+    if depth == 0:
+        return kind
+    if isinstance(value, Mapping):
+        names = sorted(value, key=repr)
+        return [(bits(name, deeper), bits(value[name], deeper)) for name in names]
+    if isinstance(value, set | frozenset):
+        return [bits(item, deeper) for item in sorted(value, key=repr)]
+    if isinstance(value, Sequence):
+        return kind, [bits(item, deeper) for item in value]
+    if is_dataclass(value):
+        return kind, [(f.name, bits(getattr(value, f.name), deeper)) for f in fields(value)]
+    return kind, bits(getattr(value, "__dict__", None), deeper)
+
+
+def is_number(value: object) -> bool:
+    """Tells whether something is a real number, NaN and infinity included."""
+    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+
+
+def is_count(value: object, least: int) -> bool:
+    """Tells whether something is a Python integer of at least ``least``."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
