@@ -146,6 +146,8 @@ class _Simulation:
     def begin(self, offset: F64, yaw: float) -> None:
         with contained():
             self._env.reset()
+        gripper = self._env.robots[0].gripper  # Its ramp survives robosuite's reset.
+        gripper.current_action = np.zeros_like(gripper.current_action)
         x, y, table = self._env.table_offset
         height = table - self._env.cube.bottom_offset[2] + DROP
         pose = [x + offset[0], y + offset[1], height, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]

@@ -56,6 +56,7 @@ def test_a_scripted_lift_succeeds_the_same_way_each_time(world: RobosuiteWorld) 
     first, outcome = episode(world, key(0), look=False)
     assert outcome.success
     assert episode(world, key(1), look=False)[0][0] != first[0]
+    assert episode(world, key(0), look=False)[0] == first
     fresh = RobosuiteWorld("robosuite", "Lift", 60)
     assert episode(fresh, key(0), look=True)[0] == first
     fresh.close()
