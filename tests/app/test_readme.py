@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,13 +21,10 @@ def blocks() -> dict[str, str]:
     return dict(_BLOCK.findall(README.read_text()))
 
 
-def test_files_of_ones_own_run_behind_the_controller(tmp_path: Path) -> None:
-    for path, text in blocks().items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_text(text)
+def aegis(command: str, place: Path) -> dict[str, Any]:
     run = subprocess.run(
-        [sys.executable, "-m", "aegis.app.main", "run", "--config-dir", "configs", "--json"],
-        cwd=tmp_path,
+        [sys.executable, "-m", "aegis.app.main", command, "--config-dir", "configs", "--json"],
+        cwd=place,
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,
         text=True,
@@ -34,6 +32,16 @@ def test_files_of_ones_own_run_behind_the_controller(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     answer = json.loads(run.stdout)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_files_of_ones_own_run_behind_the_controller(tmp_path: Path) -> None:
+    for path, text in blocks().items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert set(aegis("check", tmp_path)["checked"].values()) >= {"Hover", "Stuck", "Reach"}
+    answer = aegis("run", tmp_path)
     assert answer["episodes"] == 4
     assert answer["fires_per_episode"] >= 1, "an arm that hovers is stuck, so the gate hands over"
 
