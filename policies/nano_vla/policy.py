@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aegis.core.errors import MachineError, UnknownNameError
+from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.seeds import episode_stream, stream
 from aegis.core.types import F32, EpisodeKey, Observation, Proposal
@@ -37,6 +37,8 @@ class NanoVLA(BatchAdapter):
         samples: Extra draws per proposal.
         paraphrase: ``none`` reads the instruction as it is; ``held_out`` says it in words that
             training never used, drawn once per episode.
+        temperature: Scale of the noise that actions are drawn from, in [0, 1]. 1 samples what was
+            learnt; less stays nearer to its middle, which steadies a precise policy.
         threads: Threads of torch in this process. Small matrices gain nothing from more than
             one, and beside simulators a second one spins and slows both several times.
 
@@ -55,24 +57,27 @@ class NanoVLA(BatchAdapter):
         taps: Sequence[str] = ("head.hidden",),
         samples: int = 0,
         paraphrase: str = "none",
+        temperature: float = 1.0,
         threads: int = 1,
     ) -> None:
         if paraphrase not in PARAPHRASES:
             raise UnknownNameError("paraphrase", paraphrase, PARAPHRASES, f"policy '{name}'")
         if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
             raise MachineError(f"Device '{device}' is not on this machine. Use device=cpu.")
+        if not 0 <= temperature <= 1:
+            raise ConfigError(f"'{name}.temperature' must be in [0, 1]. Got: {temperature}.")
         torch.set_num_threads(threads)
         loaded = load_checkpoint(Path(checkpoint), device)
         self._net = loaded.net.requires_grad_(False)
         self._tokenizer = loaded.tokenizer
         self._device = device
-        self._paraphrase = paraphrase
+        self._paraphrase, self._temperature = paraphrase, temperature
         self._taps = Taps(self._net, taps)
         config = self._net.config
         side = (config.image, config.image)
         spec = PolicySpec(
             name=name,
-            digest=f"{loaded.digest}:{device}:{paraphrase}",
+            digest=f"{loaded.digest}:{device}:{paraphrase}" + _unless_one(temperature),
             cameras=dict.fromkeys(CAMERAS, side),
             horizon=config.horizon,
             execute=config.execute,
@@ -84,7 +89,7 @@ class NanoVLA(BatchAdapter):
     @torch.inference_mode()
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         """Computes chunks for exactly ``batch`` rows; see :class:`BatchAdapter`."""
-        draws = torch.from_numpy(noise).to(self._device)
+        draws = torch.from_numpy(noise * np.float32(self._temperature)).to(self._device)
         with self._taps as taps:
             condition = self._condition(rows)
             actions = self._net.act(condition, draws[:, 0])
@@ -140,6 +145,11 @@ class NanoVLA(BatchAdapter):
         tokens = torch.from_numpy(self._tokenizer.encode(texts, self._net.config.words))
         with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
             return self._net.condition(images, proprio.to(self._device), tokens.to(self._device))
+
+
+def _unless_one(temperature: float) -> str:
+    """Marks a temperature in the digest; 1 is what was learnt and needs no mark."""
+    return "" if temperature == 1 else f":temperature {temperature}"
 
 
 def _same(a: Proposal, b: Proposal) -> bool:
