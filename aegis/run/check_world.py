@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aegis.core.protocols import Outcome, World
 from aegis.core.seeds import episode_stream
@@ -176,7 +178,8 @@ def _check_observation(
         good = picture.dtype == np.uint8 and picture.shape == shape
         promise.kept(good, f"'{name}' {_form(picture)}", f"uint8 of shape {shape}")
     promise = one.promise("observe", "arrays are read-only", "Leave them as Observation made them")
-    for array in (got, *obs.images.values(), *obs.privileged.values()):
+    arrays: list[NDArray[Any]] = [got, *obs.images.values(), *obs.privileged.values()]
+    for array in arrays:
         promise.kept(not array.flags.writeable, "a writeable one", "writeable=False")
 
 

@@ -53,6 +53,32 @@ class ActionNoise:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Lead:
+    """Another policy that drives first, so that the expert must recover from where it went.
+
+    Its own ticks are not kept: a chunk of labels along its path would be nobody's plan.
+
+    Attributes:
+        policy: Who leads.
+        first: Earliest tick at which the expert takes over [control steps].
+        last: Latest such tick; an episode's is drawn uniformly from its address.
+    """
+
+    policy: Policy
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first <= self.last:
+            raise ConfigError(f"A lead needs 0 <= first <= last. Got: {self.first}, {self.last}.")
+
+    def ticks(self, key: EpisodeKey) -> int:
+        """Returns for how many control steps it leads in an episode."""
+        rng = episode_stream(key, "demo", "lead")
+        return int(rng.integers(self.first, self.last, endpoint=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Demo:
     """What is kept of one episode.
 
@@ -101,20 +127,25 @@ def demonstrate(
     noise: ActionNoise,
     cameras: Mapping[str, tuple[int, int]],
     every: int,
-) -> Demo:
+    lead: Lead | None = None,
+) -> Demo | None:
     """Plays one demonstration.
 
     Args:
         world: Where.
         expert: Who; asked on the observation at which its last chunk ran out.
         key: Start state and noise.
-        noise: Shakes the hand.
+        noise: Shakes the expert's hand.
         cameras: Pictures to keep, name to (height, width).
         every: Keeps an observation every so many control steps.
+        lead: Who drives first; None for nobody.
+
+    Returns:
+        The demonstration, or None if the episode ended before the expert had its turn.
 
     Raises:
         ConfigError: If the noise has another number of dimensions than the robot.
-        NonFiniteError: If the expert wants NaN or infinity.
+        NonFiniteError: If a policy wants NaN or infinity.
     """
     robot = world.embodiment
     if len(noise.largest) != len(robot.names):
@@ -124,12 +155,17 @@ def demonstrate(
         )
     shake = noise.draw(key, world.horizon)
     world.begin(key)
+    led = _led(world, lead, key)
+    if led is None:
+        return None
+    done = list(led)
+    wanted = list(led)  # whoever led got what it wanted
+    begun = k = len(led)
     kept: list[Observation] = []
-    wanted, done = [], []
-    chunk, start = np.empty((0, len(robot.names)), np.float32), 0
-    outcome, k = Outcome(success=False, done=False), 0
+    chunk, start = np.empty((0, len(robot.names)), np.float32), k
+    outcome = Outcome(success=False, done=False)
     while k < world.horizon and not (outcome.success or outcome.done):
-        keep = k % every == 0
+        keep = (k - begun) % every == 0
         obs = world.observe({**(cameras if keep else {}), **expert.spec.cameras})
         if keep:
             kept.append(obs)
@@ -145,7 +181,7 @@ def demonstrate(
         key=key,
         success=outcome.success,
         instruction=kept[0].instruction,
-        tick=tuple(range(0, k, every)),
+        tick=tuple(range(begun, k, every)),
         images={name: np.stack([obs.images[name] for obs in kept]) for name in cameras},
         proprio=np.stack([obs.proprio for obs in kept]).astype(np.float32),
         actions=np.stack(wanted),
@@ -153,10 +189,25 @@ def demonstrate(
     )
 
 
-def _ask(expert: Policy, query: Query) -> F32:
-    chunk = expert.propose([query])[0].actions[: expert.spec.execute]
+def _led(world: World, lead: Lead | None, key: EpisodeKey) -> list[F32] | None:
+    """Lets the lead drive; returns its actions, or None if the episode ended under it."""
+    actions: list[F32] = []
+    if lead is None:
+        return actions
+    robot, ticks = world.embodiment, min(lead.ticks(key), world.horizon - 1)
+    while len(actions) < ticks:
+        obs = world.observe(lead.policy.spec.cameras)
+        for row in _ask(lead.policy, Query(key, len(actions), obs))[: ticks - len(actions)]:
+            actions.append(np.clip(row, robot.low, robot.high))
+            if world.apply(Act(actions[-1].copy())).done:
+                return None
+    return actions
+
+
+def _ask(policy: Policy, query: Query) -> F32:
+    chunk = policy.propose([query])[0].actions[: policy.spec.execute]
     if not np.isfinite(chunk).all():
         raise NonFiniteError(
-            f"Expert '{expert.spec.name}' wants NaN or infinity at tick {query.k} of {query.key}."
+            f"Policy '{policy.spec.name}' wants NaN or infinity at tick {query.k} of {query.key}."
         )
     return chunk

@@ -17,7 +17,7 @@ from aegis.core.errors import InterruptedRunError, MachineError, StartStateError
 from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey
 from aegis.run import manifest
-from aegis.run.demo import ActionNoise, demonstrate
+from aegis.run.demo import ActionNoise, Lead, demonstrate
 from aegis.run.files import write_atomic
 from aegis.run.pool import environment
 from aegis.run.wire import Failed, revive
@@ -36,6 +36,8 @@ class Recipe:
         noise: Shakes the hand.
         cameras: Pictures to keep, name to (height, width).
         every: Keeps an observation every so many control steps.
+        lead: Builds a policy that drives before the expert takes over; None for nobody.
+        lead_ticks: Earliest and latest tick at which the expert takes over [control steps].
     """
 
     world: Callable[[], World]
@@ -43,6 +45,12 @@ class Recipe:
     noise: ActionNoise
     cameras: Mapping[str, tuple[int, int]]
     every: int = 2
+    lead: Callable[[], Policy] | None = None
+    lead_ticks: tuple[int, int] = (0, 0)
+
+    def build_lead(self) -> Lead | None:
+        """Builds who leads."""
+        return Lead(self.lead(), *self.lead_ticks) if self.lead is not None else None
 
 
 def collect_demos(
@@ -122,7 +130,10 @@ class _Teller:
 def _facts(recipe: Recipe, units: Sequence[EpisodeKey]) -> dict[str, str]:
     pictures = ",".join(f"{name}:{h}x{w}" for name, (h, w) in sorted(recipe.cameras.items()))
     first = units[0]
+    lead = recipe.build_lead()
+    led = {"lead": f"{lead.policy.spec.digest} {lead.first}-{lead.last}"} if lead else {}
     return {
+        **led,
         "root": str(first.root),
         "suite": first.suite,
         "start": first.start,
@@ -169,23 +180,23 @@ def _result(future: Future[bool | Failed], key: EpisodeKey) -> bool:
     return result
 
 
-_here: tuple[Recipe, World, Policy, Path] | None = None
+_here: tuple[Recipe, World, Policy, Lead | None, Path] | None = None
 """What a worker process keeps from one demonstration to the next."""
 
 
 def _begin(recipe: Recipe, out: Path) -> None:
     global _here
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _here = (recipe, recipe.world(), recipe.expert(), out)
+    _here = (recipe, recipe.world(), recipe.expert(), recipe.build_lead(), out)
 
 
 def _one(key: EpisodeKey) -> bool | Failed:
     assert _here is not None, "the pool runs _begin first"
-    recipe, world, expert, out = _here
+    recipe, world, expert, lead, out = _here
     try:
-        demo = demonstrate(world, expert, key, recipe.noise, recipe.cameras, recipe.every)
+        demo = demonstrate(world, expert, key, recipe.noise, recipe.cameras, recipe.every, lead)
         path = demo_path(out, key)
-        if demo.success:
+        if demo is not None and demo.success:
             write_atomic(path, demo.npz())
         else:
             write_atomic(path.with_suffix(".failed"), b"")
@@ -196,7 +207,7 @@ def _one(key: EpisodeKey) -> bool | Failed:
     except Exception as error:
         trace = "".join(traceback.format_exception(error))
         return Failed(0, type(error), str(error), trace)
-    return demo.success
+    return demo is not None and demo.success
 
 
 def _seal(out: Path, units: Sequence[EpisodeKey]) -> None:

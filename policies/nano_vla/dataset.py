@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,14 +60,15 @@ def chunk_labels(actions: F32, ticks: NDArray[np.int64], horizon: int) -> F32:
 
 
 def load_dataset(
-    folder: Path, config: NanoConfig, demos_per_task: int | None, holdout_every: int
+    folders: Sequence[Path], config: NanoConfig, demos_per_task: int | None, holdout_every: int
 ) -> Dataset:
     """Reads successful demonstrations into memory.
 
     Args:
-        folder: One ``.npz`` per episode, as ``aegis train`` collects them.
+        folders: In each one ``.npz`` per episode, as ``aegis train`` collects them.
         config: Gives picture size and chunk length.
-        demos_per_task: Lowest-numbered demonstrations of each task to use; None uses all.
+        demos_per_task: Lowest-numbered demonstrations of each task and folder to use; None uses
+            all.
         holdout_every: Every so many-th demonstration of a task is marked as held out.
 
     Raises:
@@ -74,7 +76,7 @@ def load_dataset(
         ShapeError: If arrays are not of the documented shape and type.
         NonFiniteError: If an action or a state is NaN or infinite.
     """
-    chosen = _choose(folder, demos_per_task)
+    chosen = [row for folder in folders for row in _choose(folder, demos_per_task)]
     total = sum(rows for _, _, rows in chosen)
     side = config.image
     images = {name: np.empty((total, side, side, 3), dtype=np.uint8) for name in CAMERAS}

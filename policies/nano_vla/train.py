@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -16,20 +16,22 @@ from policies.nano_vla.trainer import Progress, Trainer
 
 
 def train_policy(
-    demonstrations: str,
+    demonstrations: str | Sequence[str],
     out: str,
     model: NanoConfig,
     training: TrainConfig,
     progress: Callable[[Progress], None] | None = None,
+    initial: str | None = None,
 ) -> Path:
     """Trains a policy, or goes on with an interrupted training of the same settings.
 
     Args:
-        demonstrations: Folder of ``.npz`` episodes.
+        demonstrations: Folder of ``.npz`` episodes, or several.
         out: Checkpoint to write. Beside it lie ``.state`` (to resume) and ``.log.jsonl``.
         model: Architecture.
         training: Everything else.
         progress: Called every ``log_every`` steps.
+        initial: Checkpoint of the same architecture to start from; None starts from scratch.
 
     Returns:
         The path of the checkpoint, which holds the averaged weights.
@@ -39,10 +41,13 @@ def train_policy(
         CheckpointError: If the state to resume from belongs to other settings.
     """
     torch.set_num_threads(training.threads)
+    folders = [demonstrations] if isinstance(demonstrations, str) else list(demonstrations)
     data = load_dataset(
-        Path(demonstrations), model, training.demos_per_task, training.holdout_every
+        [Path(folder) for folder in folders], model, training.demos_per_task, training.holdout_every
     )
-    trainer = Trainer(Path(out), model, training, data)
+    trainer = Trainer(
+        Path(out), model, training, data, Path(initial) if initial is not None else None
+    )
     trainer.resume()
     trainer.run(progress)
     return Path(out)
@@ -51,9 +56,10 @@ def train_policy(
 def main(argv: list[str] | None = None) -> int:
     """Trains from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("demonstrations", help="folder of .npz demonstrations")
+    parser.add_argument("demonstrations", nargs="+", help="folders of .npz demonstrations")
     parser.add_argument("out", help="checkpoint to write, for example weak.safetensors")
     parser.add_argument("--size", choices=sorted(SIZES), default="weak", help="architecture")
+    parser.add_argument("--initial", help="checkpoint to start from; default: from scratch")
     for field in dataclasses.fields(TrainConfig):
         kind = {"int": int, "float": float, "int | None": int}[str(field.type)]
         required = field.default is dataclasses.MISSING
@@ -65,8 +71,9 @@ def main(argv: list[str] | None = None) -> int:
             help="required" if required else f"default {field.default}",
         )
     given = vars(parser.parse_args(argv))
-    demonstrations, out, name = given.pop("demonstrations"), given.pop("out"), given.pop("size")
-    train_policy(demonstrations, out, size(name), TrainConfig(**given), _print)
+    where, out, initial = given.pop("demonstrations"), given.pop("out"), given.pop("initial")
+    model = size(given.pop("size"))
+    train_policy(where, out, model, TrainConfig(**given), _print, initial)
     return 0
 
 

@@ -18,7 +18,13 @@ from torch import Tensor
 from aegis.core.errors import CheckpointError
 from aegis.core.seeds import stream
 from policies.nano_vla.batches import Batch, Batches, to_tensor
-from policies.nano_vla.checkpoint import Json, read_tensors, save_checkpoint, write_tensors
+from policies.nano_vla.checkpoint import (
+    Json,
+    load_checkpoint,
+    read_tensors,
+    save_checkpoint,
+    write_tensors,
+)
 from policies.nano_vla.config import NanoConfig, TrainConfig
 from policies.nano_vla.dataset import Dataset
 from policies.nano_vla.model import NanoNet, body_features, initialise
@@ -47,7 +53,14 @@ class Progress:
 class Trainer:
     """The optimiser loop with everything that it must remember between two steps."""
 
-    def __init__(self, out: Path, model: NanoConfig, training: TrainConfig, data: Dataset) -> None:
+    def __init__(
+        self,
+        out: Path,
+        model: NanoConfig,
+        training: TrainConfig,
+        data: Dataset,
+        initial: Path | None = None,
+    ) -> None:
         self._out = out
         self._state = out.with_suffix(".state")
         self._training = training
@@ -58,6 +71,7 @@ class Trainer:
         self._net = NanoNet(model, self._tokenizer.size)
         initialise(self._net, training.seed)
         _fit_statistics(self._net, data)
+        self._ancestor = _inherit(self._net, initial) if initial is not None else None
         self._net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._weights = dict(self._net.named_parameters())
         self._mean = {name: weight.detach().clone() for name, weight in self._weights.items()}
@@ -181,6 +195,7 @@ class Trainer:
             "frames": len(data.proprio),
             "data_sha256": fingerprint,
             "instructions": list(data.instructions),
+            **({} if self._ancestor is None else {"initial_sha256": self._ancestor}),
         }
 
     def _save_state(self) -> None:
@@ -226,6 +241,22 @@ def _fit_statistics(net: NanoNet, data: Dataset) -> None:
     actions = torch.from_numpy(data.chunks[train]).flatten(0, 1)
     net.action_mean.copy_(actions.mean(0))
     net.action_scale.copy_(actions.std(0).clamp_min(0.1))
+
+
+def _inherit(net: NanoNet, initial: Path) -> str:
+    """Takes weights and statistics from a checkpoint; returns its digest.
+
+    Raises:
+        CheckpointError: If it is of another architecture.
+    """
+    loaded = load_checkpoint(initial, "cpu")
+    if loaded.net.config != net.config:
+        raise CheckpointError(
+            f"{initial} is of another architecture than the one to train: {loaded.net.config}, not "
+            f"{net.config}. Choose the same model size, or start from scratch (initial: null)."
+        )
+    net.load_state_dict(loaded.net.state_dict())
+    return loaded.digest
 
 
 def _like(weight: Tensor, values: Tensor) -> Tensor:

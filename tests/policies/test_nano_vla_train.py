@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from aegis.core.errors import CheckpointError, NonFiniteError, ShapeError, TraceError
 from policies.nano_vla.checkpoint import load_checkpoint
@@ -80,14 +81,26 @@ def test_chunks_end_standing_still_with_the_gripper_as_it_was() -> None:
 
 
 def test_failures_are_left_out_and_demos_can_be_limited(demos: Path) -> None:
-    everything = load_dataset(demos, TINY, None, 3)
+    everything = load_dataset([demos], TINY, None, 3)
     assert everything.episodes == 6
     assert everything.held_out.sum() == 10
-    few = load_dataset(demos, TINY, 1, 3)
+    few = load_dataset([demos], TINY, 1, 3)
     assert few.episodes == 2
     assert len(few.instructions) == 2
     trainer = Trainer(demos / "x", TINY, QUICK, few)
     assert np.isnan(trainer.error())
+
+
+def test_second_stage_starts_from_the_first(demos: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    train_policy(str(demos), str(first), TINY, QUICK)
+    idle = dataclasses.replace(QUICK, steps=1, lr=1e-12, decay=0.0, ema=0.0)
+    train_policy([str(demos), str(demos)], str(second), TINY, idle, initial=str(first))
+    old, new = (load_checkpoint(path, "cpu").net.state_dict() for path in (first, second))
+    assert all(torch.allclose(old[name], new[name], atol=1e-6) for name in old)
+    other = dataclasses.replace(TINY, hidden=2 * TINY.hidden)
+    with pytest.raises(CheckpointError, match="another architecture"):
+        train_policy(str(demos), str(tmp_path / "x.safetensors"), other, QUICK, initial=str(first))
 
 
 def _rewrite(path: Path, **changes: object) -> None:
@@ -100,13 +113,13 @@ def test_bad_demonstrations_are_refused(demos: Path, tmp_path: Path) -> None:
     path = demos / "0_0.npz"
     _rewrite(path, actions=np.full((9, 7), np.nan, np.float32))
     with pytest.raises(NonFiniteError, match=r"actions in .*0_0.npz"):
-        load_dataset(demos, TINY, None, 3)
+        load_dataset([demos], TINY, None, 3)
     _rewrite(path, wrist=np.zeros((5, 64, 64, 3), np.uint8))
     with pytest.raises(ShapeError, match=r"wrist in .* must be uint8 of shape \(5, 32, 32, 3\)"):
-        load_dataset(demos, TINY, None, 3)
+        load_dataset([demos], TINY, None, 3)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(TraceError, match="not a demonstration"):
-        load_dataset(demos, TINY, None, 3)
+        load_dataset([demos], TINY, None, 3)
     (tmp_path / "empty").mkdir()
     with pytest.raises(TraceError, match="No successful demonstrations"):
-        load_dataset(tmp_path / "empty", TINY, None, 3)
+        load_dataset([tmp_path / "empty"], TINY, None, 3)

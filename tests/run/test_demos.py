@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import ConfigError, EpisodeError
-from aegis.run.demo import ActionNoise, demonstrate
+from aegis.run.demo import ActionNoise, Lead, demonstrate
 from aegis.run.demos import Recipe, collect_demos
 from aegis.run.unit import Split, units
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
@@ -46,12 +46,31 @@ def test_labels_are_what_the_expert_wanted() -> None:
     made = recipe()
     demo = demonstrate(ToyWorld(), made.expert(), toy_key(0), NOISE, made.cameras, 2)
     t = len(demo.actions)
+    assert demo is not None
     assert demo.success
     assert demo.tick == tuple(range(0, t, 2))
     assert demo.images["agentview"].shape == (len(demo.tick), 8, 8, 3)
     shake = NOISE.draw(toy_key(0), 60)[:t]
     assert np.array_equal(demo.executed, np.clip(demo.actions + shake, -1, 1))
     assert not np.array_equal(demo.executed, demo.actions)
+
+
+def test_the_expert_recovers_from_where_a_lead_went() -> None:
+    made = recipe()
+    weak = ToyPolicy("lead", weak=True)
+    lead = Lead(weak, 7, 12)
+    demo = demonstrate(ToyWorld(), made.expert(), toy_key(1), NOISE, made.cameras, 2, lead)
+    assert demo is not None
+    ticks = lead.ticks(toy_key(1))
+    assert 7 <= ticks <= 12
+    assert demo.tick[0] == ticks, "only what the expert did is kept"
+    assert np.array_equal(demo.executed[:ticks], demo.actions[:ticks])
+    assert len(demo.actions) > ticks
+    assert {lead.ticks(toy_key(i)) for i in range(40)} == set(range(7, 13))
+    late = Lead(ToyPolicy("lead", weak=False), 59, 59)
+    assert demonstrate(ToyWorld(), made.expert(), toy_key(1), NOISE, {}, 2, late) is None
+    with pytest.raises(ConfigError, match="0 <= first <= last"):
+        Lead(weak, 5, 4)
 
 
 def test_same_bytes_from_any_number_of_processes_and_after_a_cut(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from aegis.app.build import Composed, build_later, call
 from aegis.app.command import Command
@@ -49,6 +49,7 @@ def _collect(composed: Composed, settings: Settings, folder: Path, screen: Scree
         noise=ActionNoise(demos.number("rho", 0.0, 1.0), demos.numbers("noise")),
         cameras=_cameras(demos.node("cameras")),
         every=demos.integer("every", 1),
+        **_lead(composed, settings, demos),
     )
     count = demos.integer("units", 1)
     units = choose_units(settings, start, suite_of(composed), count, None, None)
@@ -65,6 +66,15 @@ def _collect(composed: Composed, settings: Settings, folder: Path, screen: Scree
             versions(),
             lambda done, total, kept: tell(done, f"{kept} successes"),
         )
+
+
+def _lead(composed: Composed, settings: Settings, demos: Settings) -> dict[str, Any]:
+    """Reads who drives before the expert takes over, if anybody."""
+    if demos.value("lead_ticks") is None:
+        return {}
+    first, last = demos.integers("lead_ticks")
+    lead = build_later(composed, "lead", {**settings.node("lead"), "name": "lead"})
+    return {"lead": cast("Callable[[], Policy]", lead), "lead_ticks": (first, last)}
 
 
 def _reporter(tell: Callable[[int, str], None]) -> Callable[[object], None]:
@@ -105,6 +115,11 @@ COMMAND = Command(
         ("aegis train model=strong name=strong", "the strong policy, from the same demonstrations"),
         ("aegis train --demos-only demos.units=50 demos.out=runs/few", "demonstrations only"),
         ("aegis train model.training.steps=200 name=quick", "a short training"),
+        (
+            "aegis train --demos-only demos.lead_ticks=[20,120] demos.out=runs/recoveries "
+            "demos.units=800 start.offset=200 env.horizon=300",
+            "the weak policy drives first, the expert recovers",
+        ),
     ),
     configured=True,
     options=_options,
