@@ -133,6 +133,9 @@ class PolicySpec:
         execute: Rows that are executed before it is asked again [control steps].
         taps: Layers whose activations it reports, name to width.
         privileged: Whether it reads simulator truth; such a policy cannot drive a robot.
+        rounding: How it is computed here (device, batch size). It moves the last bits of actions
+            only: results of one run must not mix two of them, but a probe may be fitted under
+            one and used under another.
     """
 
     name: PolicyId
@@ -142,6 +145,7 @@ class PolicySpec:
     execute: int
     taps: Mapping[str, int]
     privileged: bool = False
+    rounding: str = ""
 
 
 @runtime_checkable

@@ -65,6 +65,7 @@ def identity(plan: Plan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
         "suite": key.suite,
         "horizon": str(first.controller.horizon),
         **{f"policy.{name}": policy.spec.digest for name, policy in sorted(policies.items())},
+        **{f"rounding.{name}": p.spec.rounding for name, p in sorted(policies.items())},
         **{f"taps.{name}": ",".join(sorted(p.spec.taps)) for name, p in sorted(policies.items())},
         **{f"arm.{arm.name}": _describe(arm) for arm in plan.arms},
         **plan.identity,

@@ -77,7 +77,7 @@ class NanoVLA(BatchAdapter):
         side = (config.image, config.image)
         spec = PolicySpec(
             name=name,
-            digest=f"{loaded.digest}:{device}:{paraphrase}" + _unless_one(temperature),
+            digest=f"{loaded.digest}:{paraphrase}:{temperature}",
             cameras=dict.fromkeys(CAMERAS, side),
             horizon=config.horizon,
             execute=config.execute,
@@ -122,8 +122,7 @@ class NanoVLA(BatchAdapter):
             again = turned[-turn:] + turned[:-turn] if turn else turned
             if not all(_same(a, b) for a, b in zip(straight, again, strict=True)):
                 self._batch = 1
-        # Batch sizes round differently, so the size belongs to what the actions depend on.
-        self._spec = replace(self._spec, digest=f"{self._spec.digest}:{self._batch}")
+        self._spec = replace(self._spec, rounding=f"{self._device}, batch {self._batch}")
 
     def _example(self, number: int) -> Query:
         rng = stream(0, "example", number)
@@ -145,11 +144,6 @@ class NanoVLA(BatchAdapter):
         tokens = torch.from_numpy(self._tokenizer.encode(texts, self._net.config.words))
         with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
             return self._net.condition(images, proprio.to(self._device), tokens.to(self._device))
-
-
-def _unless_one(temperature: float) -> str:
-    """Marks a temperature in the digest; 1 is what was learnt and needs no mark."""
-    return "" if temperature == 1 else f":temperature {temperature}"
 
 
 def _same(a: Proposal, b: Proposal) -> bool:

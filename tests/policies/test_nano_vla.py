@@ -102,6 +102,18 @@ def test_tapping_does_not_change_the_actions(checkpoint: str) -> None:
     assert np.array_equal(without.actions, tapped.actions)
 
 
+def test_temperature_scales_the_noise(checkpoint: str) -> None:
+    cold, warm = NanoVLA("p", checkpoint, temperature=0.0), NanoVLA("p", checkpoint)
+    same = [cold.propose([dataclasses.replace(query(1), salt=salt)])[0].actions for salt in (0, 1)]
+    other = [warm.propose([dataclasses.replace(query(1), salt=salt)])[0].actions for salt in (0, 1)]
+    assert np.array_equal(*same)
+    assert not np.array_equal(*other)
+    assert cold.spec.digest != warm.spec.digest
+    assert cold.spec.rounding == warm.spec.rounding
+    with pytest.raises(ConfigError, match=r"'p.temperature' must be in \[0, 1\]. Got: 1.5"):
+        NanoVLA("p", checkpoint, temperature=1.5)
+
+
 def test_held_out_words_are_drawn_once_per_episode(checkpoint: str) -> None:
     policy = NanoVLA("p", checkpoint, paraphrase="held_out")
     said = {policy.words(query(1, k=k)) for k in range(5)}

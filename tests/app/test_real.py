@@ -1,0 +1,75 @@
+"""The real thing, small: shipped policies and probe in MuJoCo, through the front door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegis.detectors.probe import Probe
+from aegis.run.store import RunTables
+from policies.nano_vla.policy import NanoVLA
+from tests.app.test_whole import type_in
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CHECKPOINTS = REPOSITORY / "policies/nano_vla/checkpoints"
+TABLES = ("episodes", "steps", "features")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder from which the shipped configurations find the shipped checkpoints."""
+    place = tmp_path_factory.mktemp("real")
+    for name in ("configs", "policies"):
+        (place / name).symlink_to(REPOSITORY / name)
+    return place
+
+
+def play(place: Path, name: str, *words: str) -> RunTables:
+    common = ("env.assets=builtin", "tasks=[3,7]", f"name={name}", *words)
+    type_in(place, "demo", "units=2", "film.size=64", *common)
+    return RunTables.load(place / "runs" / name)
+
+
+@pytest.fixture(scope="module")
+def played(place: Path) -> RunTables:
+    return play(place, "one", "workers=1", "slots=1")
+
+
+def test_arms_are_equal_until_the_first_hand_over(played: RunTables) -> None:
+    rows = {(row.task, row.arm): row for row in played.episodes}
+    assert len(rows) == 4
+    for task in (3, 7):
+        weak, aegis = rows[task, "weak"], rows[task, "aegis"]
+        assert weak.strong_steps == 0
+        if aegis.handover_k is None:
+            assert (weak.final, weak.steps) == (aegis.final, aegis.steps)
+        else:
+            assert aegis.handover_k >= 44, "the guard: a fifth of the horizon"
+            assert weak.steps > aegis.handover_k
+
+
+def test_tables_do_not_depend_on_workers_and_slots(place: Path, played: RunTables) -> None:
+    play(place, "two", "workers=2", "slots=2")
+    for table in TABLES:
+        one, two = (place / "runs" / name / f"{table}.parquet" for name in ("one", "two"))
+        assert one.exists() == two.exists()
+        assert not one.exists() or one.read_bytes() == two.read_bytes(), table
+
+
+def test_the_strong_policy_solves_what_it_is_given(place: Path) -> None:
+    answer = type_in(
+        place, "collect", "weak=nano_strong", "env.assets=builtin", "tasks=[2,8]", "units=2",
+        "start.split=test", "name=strong",
+    )  # fmt: skip
+    assert answer["episodes"] == 2
+    assert answer["successes"] >= 1
+
+
+def test_checkpoints_are_small_and_belong_together() -> None:
+    files = list(CHECKPOINTS.glob("*.safetensors"))
+    assert sum(file.stat().st_size for file in files) < 25e6
+    probe = Probe.load(CHECKPOINTS / "probe.safetensors")
+    weak = NanoVLA("weak", str(CHECKPOINTS / "weak.safetensors"), taps=[probe.layer])
+    assert probe.policy_digest == weak.spec.digest
+    assert 0 < probe.release < probe.threshold < 1
