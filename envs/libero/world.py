@@ -16,7 +16,8 @@ from envs.assets.resolve import resolve_assets
 from envs.camera import render
 from envs.libero.goal import Goal
 from envs.libero.library import SUITES
-from envs.libero.scene import Scene, load_scene
+from envs.libero.load import load_scene
+from envs.libero.scene import Scene
 from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
 from envs.libero.stepper import Stepper
 from envs.libero.truth import Truth

@@ -21,7 +21,7 @@ from envs.assets.robot import ROBOT, substitute_robot_meshes
 from envs.assets.simplify import simplify, weld
 from envs.libero.build import _instantiate
 from envs.libero.library import task_names
-from envs.libero.scene import load_scene
+from envs.libero.load import load_scene
 
 SUITE = "libero_spatial"
 OBJECT_DOFS = {"nq": 48, "nv": 43}  # 9 robot and 4 fixture joints, 5 free objects

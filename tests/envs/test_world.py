@@ -1,6 +1,7 @@
 """LIBERO as a world: reproducible from the key, undisturbed by looking, forkable, strict."""
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from aegis.core.errors import (
 )
 from aegis.core.protocols import World
 from aegis.core.types import Act, EpisodeKey, Observation, Stop
+from envs.assets.resolve import resolve_assets
+from envs.libero.load import load_scene
 from envs.libero.scene import Scene
 from envs.libero.starts import (
     FIXTURE_JITTER,
@@ -273,3 +276,15 @@ def test_actions_that_are_no_numbers_are_refused(world: LiberoWorld, bad: float)
 def test_nothing_happens_before_begin() -> None:
     with pytest.raises(StartStateError, match="begin"):
         new_world().observe({})
+
+
+def test_a_damaged_cache_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEGIS_CACHE", str(tmp_path))
+    pack = resolve_assets("builtin")
+    arguments = (SUITE, 3, pack.path, pack.digest)
+    whole = load_scene.__wrapped__(*arguments)
+    (model,) = tmp_path.glob("scenes/*.mjb")
+    model.write_bytes(model.read_bytes()[:1000])
+    again = load_scene.__wrapped__(*arguments)
+    assert again.digest == whole.digest
+    assert again.model.nq == whole.model.nq

@@ -1,0 +1,105 @@
+"""Loads scenes: built once from hf-libero's own classes and BDDL files, then kept on disk.
+
+A worker that has seen a task before loads it in milliseconds and never imports LIBERO or robosuite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import MachineError, UnknownNameError
+from aegis.core.types import F64
+from envs.libero.cache import cache_dir, write_atomically
+from envs.libero.library import package_root, task_names
+from envs.libero.scene import Fixture, Movable, Scene, SceneMeta
+
+FORMAT = 3
+"""Version of the cached files; raise it when their content changes."""
+
+
+def task_name(suite: str, task: int) -> str:
+    """Returns the LIBERO name of a task.
+
+    Raises:
+        UnknownNameError: If the suite has no such task.
+    """
+    names = task_names(suite)
+    if not 0 <= task < len(names):
+        raise UnknownNameError("task", task, range(len(names)), f"suite {suite}")
+    return names[task]
+
+
+@lru_cache(maxsize=16)
+def load_scene(suite: str, task: int, assets: Path, assets_digest: str) -> Scene:
+    """Loads a task, building and caching it on first use.
+
+    Args:
+        suite: Task suite.
+        task: Task number in the suite.
+        assets: Folder in the layout of LIBERO's assets.
+        assets_digest: Hash of that folder's content.
+
+    Raises:
+        UnknownNameError: If there is no such suite or task.
+        MachineError: If the cache cannot be written.
+    """
+    name = task_name(suite, task)
+    stem = _cache_stem(suite, name, assets_digest)
+    if stem.with_suffix(".npz").exists():
+        # What another version or a full disk left behind is built again.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            return _read(stem, suite, task)
+    from envs.libero.build import build_scene  # LIBERO is imported only on a cache miss
+
+    built = build_scene(suite, name, assets)
+    try:
+        _write(stem, built.model, built.meta, built.official)
+    except OSError as error:
+        raise MachineError(
+            f"Cannot keep the compiled scene in {stem.parent}: {error}. Free some space, or name "
+            "another folder: AEGIS_CACHE=/some/folder."
+        ) from error
+    return _read(stem, suite, task)
+
+
+def _cache_stem(suite: str, name: str, assets_digest: str) -> Path:
+    bddl = package_root() / "bddl_files" / suite / f"{name}.bddl"
+    parts = [str(FORMAT), mujoco.__version__, suite, name, assets_digest, bddl.read_text()]
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:20]
+    return cache_dir() / "scenes" / f"{suite}-{digest}"
+
+
+def _write(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) -> None:
+    buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, buffer)
+    write_atomically(stem.with_suffix(".mjb"), buffer.tobytes())
+    packed = io.BytesIO()
+    np.savez_compressed(packed, official=official, meta=json.dumps(asdict(meta)))
+    write_atomically(stem.with_suffix(".npz"), packed.getvalue())  # last: marks the pair complete
+
+
+def _read(stem: Path, suite: str, task: int) -> Scene:
+    model = mujoco.MjModel.from_binary_path(str(stem.with_suffix(".mjb")))
+    with np.load(stem.with_suffix(".npz"), allow_pickle=False) as packed:
+        official = np.array(packed["official"])
+        meta = json.loads(str(packed["meta"]))
+    official.setflags(write=False)
+    movables = tuple(Movable(**{**m, "geoms": tuple(m["geoms"])}) for m in meta["movables"])
+    fixtures = tuple(
+        Fixture(**{**f, "x": tuple(f["x"]), "y": tuple(f["y"]), "yaw": tuple(f["yaw"])})
+        for f in meta["fixtures"]
+    )
+    goals = tuple((a, b) for a, b in meta["goals"])
+    return Scene(
+        suite, task, meta["instruction"], model, movables, fixtures, goals, official, stem.name
+    )
