@@ -19,7 +19,7 @@ from aegis.core.types import EpisodeKey
 from aegis.run import manifest
 from aegis.run.demo import ActionNoise, Lead, demonstrate
 from aegis.run.files import write_atomic
-from aegis.run.pool import environment
+from aegis.run.pool import deaf, environment
 from aegis.run.wire import Failed, revive
 from aegis.run.worker import limits
 
@@ -153,7 +153,7 @@ def _finished(out: Path, key: EpisodeKey) -> bool:
 def _collect(
     recipe: Recipe, left: Sequence[EpisodeKey], out: Path, workers: int, tell: _Teller
 ) -> None:
-    with environment(limits(1)):
+    with environment(limits(1)), deaf():
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (recipe, out))
         futures = {pool.submit(_one, key): key for key in left}
     try:

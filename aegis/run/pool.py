@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -99,7 +101,7 @@ class Pool:
     def _start(self) -> _Member:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=main, args=(theirs, self._world), daemon=True)
-        with environment(limits(1)):
+        with environment(limits(1)), deaf():
             process.start()
         theirs.close()
         if self._setup is not None:
@@ -112,6 +114,19 @@ class Pool:
         if member.process.is_alive():
             member.process.kill()
             member.process.join()
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
+    """Ignores Ctrl-C while processes start: they inherit that, and leave it to the main process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
