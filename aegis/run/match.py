@@ -80,10 +80,10 @@ def match_schedule(
     tolerance: float,
     tries: int,
 ) -> Match[ScheduleGate]:
-    """Finds first tick and period of a blind schedule.
+    """Finds the tick at which a blind schedule hands over, once per episode.
 
-    Both are the same whole number of chunks, found by a bracketed secant; then the two mixtures
-    of the neighbours are tried, since a chunk is a coarse step.
+    Duty falls with that tick, from a whole stay in every episode to nothing at the horizon, so a
+    bracketed secant over whole chunks finds the best one.
 
     Args:
         budget: What to match.
@@ -94,32 +94,20 @@ def match_schedule(
         tolerance: Difference in duty that is good enough.
         tries: Runs that may be spent.
     """
-    found: dict[tuple[int, int], float] = {}
-
-    def measure(start: int, period: int) -> float:
-        if (start, period) not in found:
-            found[start, period] = evaluate(_schedule(budget, base, start * chunk, period * chunk))
-        return found[start, period]
-
-    low, high = 0, -(-horizon // chunk)
-    # A renewal process of waits and holds has duty hold / (hold + wait).
-    hold = sum(budget.holds) / len(budget.holds)
-    guess = round(hold * (1 - budget.duty) / max(budget.duty, 1e-6))
-    while high - low > 1 and len(found) < max(tries - 2, 1):
-        at = min(max(guess, low + 1), high - 1)
-        got = measure(at, at)
+    found: dict[int, float] = {}
+    # Until measured: a first chunk that starts at once spends most, one at the horizon nothing.
+    low, high = (0, 1.0), (-(-horizon // chunk), 0.0)
+    while high[0] - low[0] > 1 and len(found) < tries:
+        at = round(low[0] + (high[0] - low[0]) * _share(low[1], high[1], budget.duty))
+        at = min(max(at, low[0] + 1), high[0] - 1)
+        got = found[at] = evaluate(_schedule(budget, base, at * chunk))
         if abs(got - budget.duty) <= tolerance:
             break
-        low, high = (at, high) if got > budget.duty else (low, at)
-        guess = round(hold * (1 - budget.duty) / max(budget.duty, 1e-6) + at - _wait(hold, got))
-    if not found or abs(found[_best(found, budget.duty)] - budget.duty) > tolerance:
-        for pair in ((low, high), (high, low)):
-            if len(found) < tries:
-                measure(*pair)
-    start, period = _best(found, budget.duty)
-    gate = _schedule(budget, base, start * chunk, period * chunk)
-    tried = tuple((f"start {s * chunk}, period {p * chunk}", got) for (s, p), got in found.items())
-    return Match(gate, found[start, period], budget.duty, tried)
+        low, high = ((at, got), high) if got > budget.duty else (low, (at, got))
+    start = _best(found, budget.duty)
+    gate = _schedule(budget, base, start * chunk)
+    tried = tuple((f"start {at * chunk}", got) for at, got in found.items())
+    return Match(gate, found[start], budget.duty, tried)
 
 
 def match_random(
@@ -155,8 +143,14 @@ def _secant(low: tuple[float, float], high: tuple[float, float], target: float) 
     """Returns where the chord crosses the target, kept off the ends; doubles without a top."""
     if high[1] != high[1]:
         return min(1.0, max(2 * low[0], 0.01))
-    share = (target - low[1]) / max(high[1] - low[1], 1e-9)
-    return low[0] + (high[0] - low[0]) * min(max(share, 0.1), 0.9)
+    return low[0] + (high[0] - low[0]) * _share(low[1], high[1], target)
+
+
+def _share(low: float, high: float, target: float) -> float:
+    """Returns how far from low to high the target lies, kept off the ends."""
+    span = high - low
+    share = (target - low) / span if abs(span) > 1e-9 else 0.5
+    return min(max(share, 0.1), 0.9)
 
 
 def _wait(hold: float, duty: float) -> float:
@@ -170,11 +164,11 @@ def _best(found: dict[_K, float], target: float) -> _K:
     return min(found, key=lambda setting: abs(found[setting] - target))
 
 
-def _schedule(budget: Budget, base: ScheduleGate, start: int, period: int) -> ScheduleGate:
+def _schedule(budget: Budget, base: ScheduleGate, start: int) -> ScheduleGate:
     return ScheduleGate(
         start_tick=start,
         holds=budget.holds,
-        period=period,
+        period=None,
         order=base.order,
         fires_fraction=base.fires_fraction,
     )

@@ -88,16 +88,19 @@ def test_arms_must_share_units() -> None:
 
 
 def test_matching_finds_known_answers() -> None:
-    """On a renewal process, duty is hold / (hold + wait)."""
+    """Duty of one hand-over falls with its tick; duty of chance rises with its rate."""
     budget = Budget(0.38, (3, 4, 5))
 
     def schedule(gate: ScheduleGate) -> float:
-        wait = (gate.start_tick + gate.period) / 2 / 10
-        return 4 / (4 + 1.3 * wait)
+        assert gate.period is None
+        return 0.7 * (1 - gate.start_tick / 220) ** 2
 
     base = ScheduleGate(start_tick=0, holds=(1,))
-    blind = match_schedule(budget, base, 10, 220, schedule, 0.01, 8)
+    blind = match_schedule(budget, base, 5, 220, schedule, 0.01, 8)
     assert blind.duty == pytest.approx(0.38, abs=0.01)
+    coarse = match_schedule(budget, base, 60, 220, schedule, 0.001, 8)
+    assert coarse.gate.start_tick == 60
+    assert len(coarse.tried) <= 3
     assert blind.gate.holds == (3, 4, 5)
     assert len(blind.tried) <= 8
     coin = match_random(budget, RandomGate(0.5, (1,)), lambda gate: 0.6 * gate.rate**0.5, 0.005, 12)

@@ -43,6 +43,7 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
             alpha=settings.number("alpha", 0.0, 1.0),
             guard=settings.number("guard", 0.0, 1.0),
             root=seed,
+            release_quantile=settings.number("release", 0.0, 1.0),
         )
     with screen.err.status("judging, with bootstrap intervals by episode"):
         report = judge_probe(probe, train, test, root=seed)
