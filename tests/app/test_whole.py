@@ -110,6 +110,13 @@ def test_train_collects_then_trains_and_does_neither_twice(place: Path) -> None:
     assert "training: 3/3 loss 0.3333" in answer["said"]
 
 
+def test_train_lets_another_policy_lead(place: Path) -> None:
+    led = ("demos.lead_ticks=[3,6]", "demos.out=runs/led", "name=led")
+    assert type_in(place, "train", "--demos-only", *led)["demonstrations"] > 0
+    text = (place / "runs/led/manifest.json").read_text()
+    assert "3-6" in json.loads(text)["identity"]["lead"]
+
+
 def test_names_stay_in_runs(place: Path) -> None:
     answer = type_in(place, "run", "name=../elsewhere", code=2)
     assert "'name' must be a name" in answer["error"]["message"]

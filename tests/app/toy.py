@@ -63,12 +63,14 @@ layer: trunk
 kind: logistic
 alpha: 0.10
 guard: 0.20
+release: 0.5
 out: runs/${name}/probe.safetensors
 """
 
 
 _TRAIN = """
 expert: {_target_: tests.fakes.ToyPolicy, name: expert, weak: false}
+lead: {_target_: tests.fakes.ToyPolicy, name: lead, weak: true}
 demos:
   out: runs/demos
   units: 6
@@ -76,6 +78,7 @@ demos:
   cameras: {eye: 16}
   rho: 0.9
   noise: [0.1, 0.1, 0.0]
+  lead_ticks: null
 model:
   _target_: tests.app.toy.count_demonstrations
   demonstrations: ${demos.out}
