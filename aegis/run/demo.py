@@ -16,7 +16,7 @@ import numpy as np
 from aegis.core.errors import ConfigError, NonFiniteError
 from aegis.core.protocols import Outcome, Policy, Query, World
 from aegis.core.seeds import episode_stream
-from aegis.core.types import F32, U8, Act, EpisodeKey, Observation
+from aegis.core.types import F32, U8, Act, Embodiment, EpisodeKey, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,7 @@ def demonstrate(
         NonFiniteError: If a policy wants NaN or infinity.
     """
     robot = world.embodiment
-    if len(noise.largest) != len(robot.names):
-        raise ConfigError(
-            f"Noise for {len(robot.names)} action dimensions is needed ({', '.join(robot.names)}). "
-            f"Got: {len(noise.largest)}."
-        )
+    _check(noise, robot)
     shake = noise.draw(key, world.horizon)
     world.begin(key)
     led = _led(world, lead, key)
@@ -187,6 +183,14 @@ def demonstrate(
         actions=np.stack(wanted),
         executed=np.stack(done),
     )
+
+
+def _check(noise: ActionNoise, robot: Embodiment) -> None:
+    if len(noise.largest) != len(robot.names):
+        raise ConfigError(
+            f"Noise for {len(robot.names)} action dimensions is needed ({', '.join(robot.names)}). "
+            f"Got: {len(noise.largest)}."
+        )
 
 
 def _led(world: World, lead: Lead | None, key: EpisodeKey) -> list[F32] | None:
