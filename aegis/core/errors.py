@@ -97,6 +97,10 @@ class TraceError(AegisError):
     """Raised when a recorded trace or run directory is damaged or of another version."""
 
 
+class SnapshotError(AegisError):
+    """Raised when a snapshot is damaged, or belongs to another model, episode or version."""
+
+
 class StartStateError(AegisError):
     """Raised when no admissible start state exists for an episode key."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 from aegis.core.types import (
+    F64,
     Command,
     Embodiment,
     EpisodeKey,
@@ -20,6 +21,7 @@ from aegis.core.types import (
     Proposal,
     Score,
     Verdict,
+    freeze,
 )
 
 S = TypeVar("S")
@@ -136,6 +138,9 @@ class PolicySpec:
         rounding: How it is computed here (device, batch size). It moves the last bits of actions
             only: results of one run must not mix two of them, but a probe may be fitted under
             one and used under another.
+        batch_invariant: Whether a row comes out the same, bit for bit, whatever its companions
+            and its place in the batch. Where it does not, arms are not paired, and a run refuses
+            the policy unless told otherwise. A policy that can measure it should.
     """
 
     name: PolicyId
@@ -146,6 +151,7 @@ class PolicySpec:
     taps: Mapping[str, int]
     privileged: bool = False
     rounding: str = ""
+    batch_invariant: bool = True
 
 
 @runtime_checkable
@@ -210,4 +216,44 @@ class World(Protocol):
 
     def close(self) -> None:
         """Frees renderers and connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorldState:
+    """A world at one tick, from which it goes on bit for bit as if it had never stopped.
+
+    Attributes:
+        model: What the values belong to: scene, engine version, way of stepping. Another world
+            refuses them.
+        key: The episode.
+        k: Tick.
+        values: All that the world remembers. Shape (n,).
+    """
+
+    model: str
+    key: EpisodeKey
+    k: int
+    values: F64
+
+    def __post_init__(self) -> None:
+        freeze(self.values)
+
+
+@runtime_checkable
+class ForkableWorld(World, Protocol):
+    """A simulator that can be left and taken up again, here or in another process."""
+
+    def snapshot(self) -> WorldState:
+        """Returns the state after ``begin`` or ``apply``; looking at the world changes nothing."""
+        ...
+
+    def restore(self, state: WorldState) -> None:
+        """Takes up an episode, in a fresh world or one that was elsewhere; ``begin`` is not needed.
+
+        Observations, outcomes and digests from here on are those of the world that was left.
+
+        Raises:
+            SnapshotError: If the state belongs to another model or is damaged.
+        """
         ...
