@@ -17,6 +17,9 @@ class Truth:
 
     Args:
         scene: The task.
+
+    Attributes:
+        start: Where the object stood at tick 0 [m]. Shape (3,).
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -24,7 +27,7 @@ class Truth:
         self._object, self._target = scene.movable(name), scene.movable(target)
         model = scene.model
         self._hand = Hand(model)
-        self._start = np.zeros(3)
+        self.start = np.zeros(3)
         self._geoms = np.zeros(model.ngeom, dtype=bool)
         self._geoms[list(self._object.geoms)] = True
         self._pads = [model.geom(pad).id for pad in _PADS]
@@ -35,7 +38,7 @@ class Truth:
 
     def begin(self, data: mujoco.MjData) -> None:
         """Remembers where the object stands when an episode starts."""
-        self._start = data.xpos[self._object.body].copy()
+        self.start = data.xpos[self._object.body].copy()
 
     def read(self, data: mujoco.MjData) -> dict[str, F64]:
         """Returns simulator truth by name, from current kinematics.
@@ -48,7 +51,7 @@ class Truth:
         """
         return {
             "object_pos": data.xpos[self._object.body].copy(),
-            "object_start": self._start,
+            "object_start": self.start,
             "object_mat": data.xmat[self._object.body].reshape(3, 3).copy(),
             "target_pos": data.xpos[self._target.body].copy(),
             **self._hand.truth(data),

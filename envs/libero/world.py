@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Mapping
 
 import mujoco
-import numpy as np
 
-from aegis.core.errors import ConfigError, ShapeError, StartStateError, UnknownNameError
-from aegis.core.protocols import Outcome
-from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
+from aegis.core.errors import ConfigError, SnapshotError, StartStateError, UnknownNameError
+from aegis.core.protocols import Outcome, WorldState
+from aegis.core.types import Command, Embodiment, EpisodeKey, Observation, Stop
 from envs.assets.resolve import resolve_assets
 from envs.camera import render
-from envs.libero.goal import Goal
 from envs.libero.library import SUITES
 from envs.libero.load import load_scene
 from envs.libero.scene import Scene
-from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
-from envs.libero.stepper import Stepper
-from envs.libero.truth import Truth
-from envs.panda import PERIOD_NS, STATE, Hand, checked_action, integration_state, panda, refresh
+from envs.libero.simulation import Simulation
+from envs.panda import PERIOD_NS, checked_action, panda
 
-SETTLE = 10
-"""Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
-LAGGING = {"ee_vel": 3, "touch": 2}
-"""Truth that is read from the last substep, which MuJoCo's state does not hold, and its sizes."""
+SNAPSHOT = 1
+"""Version of what a snapshot holds; raise it when that changes."""
 
 
 class LiberoWorld:
@@ -51,8 +44,8 @@ class LiberoWorld:
         self._suite, self._horizon = suite, horizon
         self._assets = resolve_assets(assets)
         self._embodiment = panda()
-        self._sims: dict[int, _Simulation] = {}
-        self._sim: _Simulation | None = None
+        self._sim: Simulation | None = None
+        self._key: EpisodeKey | None = None
         self._k = 0
 
     @property
@@ -89,13 +82,10 @@ class LiberoWorld:
             raise ConfigError(
                 f"The episode is of suite '{key.suite}', the environment of '{self._suite}'."
             )
-        if key.task not in self._sims:
-            self._sims[key.task] = _Simulation(self.scene(key.task))
-        self._sim = self._sims[key.task]
-        self._sim.begin(key)
-        self._sim.refresh()
-        self._sim.truth.begin(self._sim.data)
-        self._k = 0
+        sim = self._simulation(key.task)
+        self._sim = None  # should it fail, there is no episode
+        sim.begin(key)
+        self._sim, self._key, self._k = sim, key, 0
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         """Senses the current state; see `aegis.core.protocols.World`."""
@@ -117,125 +107,64 @@ class LiberoWorld:
             NonFiniteError: If the action holds NaN or infinity.
         """
         action = checked_action(command)
-        sim = self._running()
-        sim.step(action)
+        success = self._running().step(action)
         self._k += 1
-        success = sim.goal.reached(sim.data)
         stopped = isinstance(command, Stop)
         return Outcome(success=success, done=success or stopped or self._k >= self._horizon)
 
     def digest(self) -> str:
         """Returns a hash of physics and controller state."""
-        return self._running().digest()
+        state = self._running().state()
+        return hashlib.blake2b(state.tobytes(), digest_size=8).hexdigest()
 
-    def snapshot(self) -> F64:
-        """Returns all that `restore` needs to go on bit for bit, with the same observation."""
-        return self._running().snapshot()
-
-    def restore(self, snapshot: F64, k: int) -> None:
-        """Continues the current episode from a snapshot taken at tick ``k``.
+    def snapshot(self) -> WorldState:
+        """Returns all that `restore` needs to go on bit for bit, with the same observation.
 
         Raises:
-            ShapeError: If the snapshot is of another scene.
+            StartStateError: If no episode has begun.
         """
-        self._running().restore(snapshot)
-        self._k = k
+        sim = self._running()
+        assert self._key is not None
+        return WorldState(self._model(sim.scene), self._key, self._k, sim.snapshot())
+
+    def restore(self, state: WorldState) -> None:
+        """Takes up an episode, in a fresh world or one that was elsewhere.
+
+        Raises:
+            SnapshotError: If the state belongs to another model or is damaged.
+        """
+        try:
+            if state.key.suite != self._suite or state.k < 0:
+                raise SnapshotError(f"No tick {state.k} of suite '{state.key.suite}' exists here.")
+            sim = self._simulation(state.key.task)
+        except UnknownNameError as error:
+            raise SnapshotError(f"The snapshot's episode does not exist here: {error}") from error
+        if state.model != (here := self._model(sim.scene)):
+            raise SnapshotError(
+                f"A snapshot of '{state.model}' was given to a world that takes those of '{here}' "
+                "(scene and assets, MuJoCo, stepping). Use the assets, the MuJoCo version and the "
+                "stepping that it was taken with, or play the episode from its start."
+            )
+        self._sim = None
+        sim.restore(state.values)
+        self._sim, self._key, self._k = sim, state.key, state.k
 
     def close(self) -> None:
-        """Frees the simulations; framebuffers are shared and freed at exit."""
-        self._sims.clear()
-        self._sim = None
+        """Frees the simulation; scenes and framebuffers are shared and freed at exit."""
+        self._sim, self._key = None, None
 
-    def _running(self) -> _Simulation:
+    def _simulation(self, task: int) -> Simulation:
+        """Returns the simulation to use for a task: the present one where it is of that task."""
+        if self._sim is not None and self._sim.scene.task == task:
+            return self._sim
+        return Simulation(self.scene(task))
+
+    def _model(self, scene: Scene) -> str:
+        """Returns what snapshots of a scene belong to."""
+        engine = f"mujoco-{mujoco.__version__}"
+        return f"{scene.suite}/{scene.task} {scene.digest} {engine} exact v{SNAPSHOT}"
+
+    def _running(self) -> Simulation:
         if self._sim is None:
             raise StartStateError("No episode has begun: call begin(key) first.")
         return self._sim
-
-
-class _Simulation:
-    """One task's model, state and controller."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.model = copy.copy(scene.model)  # fixture poses live in the model
-        self.data = mujoco.MjData(self.model)
-        self.stepper = Stepper(self.model, self.data)
-        self.goal = Goal(scene)
-        self.truth = Truth(scene)
-        self.hand = Hand(self.model)
-        self._stale = False
-        self._lagging: dict[str, F64] = {}
-
-    def begin(self, key: EpisodeKey) -> None:
-        for attempt in range(ATTEMPTS):
-            start = draw_start(self.scene, key, attempt)
-            self._place(start)
-            if key.start == "official":
-                self._settle()
-                return
-            if collides(self.model, self.data):
-                continue
-            self._settle()
-            self.refresh()
-            if admissible(self.scene, self.data, start) and not self.goal.reached(self.data):
-                return
-        raise StartStateError(f"No admissible start state in {ATTEMPTS} draws for {key}.")
-
-    def _place(self, start: Start) -> None:
-        mujoco.mj_resetData(self.model, self.data)
-        for body, pose in start.body_pos.items():
-            self.model.body_pos[body] = pose
-            self.model.body_quat[body] = start.body_quat[body]
-        self.data.qpos[:] = start.qpos
-        self.data.qvel[:] = start.qvel
-        mujoco.mj_forward(self.model, self.data)
-        self._lagging = {}
-        self.stepper.reset()
-
-    def _settle(self) -> None:
-        still = np.array([0, 0, 0, 0, 0, 0, -1.0])
-        for _ in range(SETTLE):
-            self.step(still)
-
-    def step(self, action: F64) -> None:
-        self.stepper.step(action)
-        self._stale = True
-        self._lagging = {}
-
-    def refresh(self) -> None:
-        if self._stale:
-            refresh(self.model, self.data)
-            self._stale = False
-
-    def privileged(self) -> dict[str, F64]:
-        return {**self.truth.read(self.data), **self._lagging}
-
-    def snapshot(self) -> F64:
-        self.refresh()
-        truth = self.privileged()
-        return np.concatenate((self.state(), *(truth[name] for name in LAGGING)))
-
-    def state(self) -> F64:
-        bodies = [f.body for f in self.scene.fixtures]
-        poses = (self.model.body_pos[bodies].ravel(), self.model.body_quat[bodies].ravel())
-        state = integration_state(self.model, self.data)
-        return np.concatenate((state, self.stepper.state, *poses))
-
-    def restore(self, snapshot: F64) -> None:
-        bodies = [f.body for f in self.scene.fixtures]
-        n = len(bodies)
-        sizes = (mujoco.mj_stateSize(self.model, STATE), 21, 3 * n, 4 * n, *LAGGING.values())
-        if snapshot.shape != (sum(sizes),):
-            raise ShapeError(
-                f"A snapshot of this scene has shape ({sum(sizes)},). Got: {snapshot.shape}."
-            )
-        state, controller, pos, quat, *lagging = np.split(snapshot, np.cumsum(sizes)[:-1])
-        mujoco.mj_setState(self.model, self.data, state, STATE)
-        self.stepper.state = controller
-        self.model.body_pos[bodies] = pos.reshape(-1, 3)
-        self.model.body_quat[bodies] = quat.reshape(-1, 4)
-        self._stale = True
-        self._lagging = {name: x.copy() for name, x in zip(LAGGING, lagging, strict=True)}
-
-    def digest(self) -> str:
-        return hashlib.blake2b(self.state().tobytes(), digest_size=8).hexdigest()

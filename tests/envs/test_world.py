@@ -1,6 +1,10 @@
 """LIBERO as a world: reproducible from the key, undisturbed by looking, forkable, strict."""
 
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +16,11 @@ from aegis.core.errors import (
     ConfigError,
     NonFiniteError,
     ShapeError,
+    SnapshotError,
     StartStateError,
     UnknownNameError,
 )
-from aegis.core.protocols import World
+from aegis.core.protocols import ForkableWorld, WorldState
 from aegis.core.types import Act, EpisodeKey, Observation, Stop
 from envs.assets.resolve import resolve_assets
 from envs.libero.load import load_scene
@@ -84,7 +89,7 @@ def assert_same(a: Observation, b: Observation) -> None:
 
 
 def test_is_a_world(world: LiberoWorld) -> None:
-    assert isinstance(world, World)
+    assert isinstance(world, ForkableWorld)
     assert world.embodiment.dt == pytest.approx(0.05)
 
 
@@ -138,29 +143,82 @@ def test_looking_does_not_change_the_course(world: LiberoWorld) -> None:
     assert play(world, course, look=True) == blind
 
 
-def test_a_snapshot_goes_on_bit_for_bit(world: LiberoWorld) -> None:
+@pytest.mark.parametrize("task", [0, 4])
+@pytest.mark.parametrize("at", [0, 12])
+def test_a_snapshot_goes_on_bit_for_bit(world: LiberoWorld, task: int, at: int) -> None:
+    """Where it was taken, in a world that was elsewhere, and in one where nothing has begun."""
     course = actions(4, 30)
+    world.begin(key(task))
+    play(world, course[:at])
+    snapshot = world.snapshot()
+    seen, rest = world.observe(BOTH), play(world, course[at:])
+    last = world.observe({})
+    elsewhere = new_world()
+    elsewhere.begin(key(1))
+    play(elsewhere, course[:3])
+    for other in (world, elsewhere, new_world()):
+        other.restore(snapshot)
+        assert_same(other.observe(BOTH), seen)
+        assert play(other, course[at:]) == rest
+        assert_same(other.observe({}), last)
+
+
+def test_worlds_of_one_task_do_not_disturb_each_other(world: LiberoWorld) -> None:
+    """They share a model, and fixtures stand elsewhere in each of them."""
+    course = actions(5, 10)
+    one, two = key(3, index=1), key(3, index=2)
+    alone = []
+    for each in (one, two):
+        world.begin(each)
+        alone.append(play(world, course))
+    other = new_world()
+    world.begin(one)
+    other.begin(two)
+    mixed: tuple[list[str], list[str]] = ([], [])
+    for action in course:
+        for digests, its in zip(mixed, (world, other), strict=True):
+            its.observe({})
+            digests += play(its, action[None])
+    assert list(mixed) == alone
+
+
+def test_a_snapshot_goes_on_in_another_process(world: LiberoWorld) -> None:
+    course = actions(6, 12)
     world.begin(key(4))
-    play(world, course[:12])
-    snapshot, seen = world.snapshot(), world.observe(BOTH)
-    rest = play(world, course[12:])
-
-    world.restore(snapshot, k=12)
-    assert_same(world.observe(BOTH), seen)
-    assert play(world, course[12:]) == rest
-
-    fresh = new_world()
-    fresh.begin(key(4))
-    fresh.restore(snapshot, k=12)
-    assert_same(fresh.observe(BOTH), seen)
-    assert play(fresh, course[12:]) == rest
-    fresh.close()
+    play(world, course[:6])
+    snapshot = world.snapshot()
+    rest = play(world, course[6:])
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert pool.submit(go_on, snapshot, course[6:]).result() == rest
 
 
-def test_a_snapshot_of_another_shape_is_refused(world: LiberoWorld) -> None:
+def go_on(snapshot: WorldState, course: np.ndarray) -> list[str]:
+    world = new_world()
+    world.restore(snapshot)
+    return play(world, course)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda s: replace(s, values=s.values[:-1].copy()), "damaged"),
+        (
+            lambda s: replace(s, values=np.where(np.arange(len(s.values)) == 9, np.nan, s.values)),
+            "1 of",
+        ),
+        (lambda s: replace(s, model=s.model.replace("mujoco-", "mujoco-9")), "mujoco-9"),
+        (lambda s: replace(s, key=key(1)), "libero_spatial/0"),
+        (lambda s: replace(s, key=key(10)), "task '10'"),
+        (lambda s: replace(s, key=key(suite="libero_object")), "libero_object"),
+        (lambda s: replace(s, k=-1), "-1"),
+    ],
+)
+def test_wrong_snapshots_are_refused(
+    world: LiberoWorld, damage: Callable[[WorldState], WorldState], says: str
+) -> None:
     world.begin(key())
-    with pytest.raises(ShapeError, match="snapshot"):
-        world.restore(world.snapshot()[:-1], k=0)
+    with pytest.raises(SnapshotError, match=says):
+        world.restore(damage(world.snapshot()))
 
 
 # ---------------------------------------------------------------- start states

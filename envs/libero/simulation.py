@@ -1,0 +1,149 @@
+"""One task's physics, controller and fixture poses: what `envs.libero.world` begins and steps.
+
+The compiled model is shared by all simulations of a task in a process, and it holds the fixture
+poses: each simulation writes its own into it before it uses it. Simulations of one process must
+therefore not be stepped from two threads at once; workers are processes.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import SnapshotError, StartStateError
+from aegis.core.types import F64, EpisodeKey
+from envs.libero.goal import Goal
+from envs.libero.scene import Scene
+from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
+from envs.libero.stepper import Stepper
+from envs.libero.truth import Truth
+from envs.panda import STATE, Hand, integration_state, refresh
+
+SETTLE = 10
+"""Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
+LAGGING = {"ee_vel": 3, "touch": 2}
+"""Truth that is read from the last substep, which MuJoCo's state does not hold, and its sizes."""
+
+
+class Simulation:
+    """A task in some state.
+
+    Args:
+        scene: The task.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.model = scene.model
+        self.data = mujoco.MjData(self.model)
+        self.stepper = Stepper(self.model, self.data)
+        self.goal = Goal(scene)
+        self.truth = Truth(scene)
+        self.hand = Hand(self.model)
+        self._bodies = np.array([f.body for f in scene.fixtures], dtype=np.intp)
+        self._pos = self.model.body_pos[self._bodies]
+        self._quat = self.model.body_quat[self._bodies]
+        self._stale = False
+        self._lagging: dict[str, F64] = {}
+
+    def begin(self, key: EpisodeKey) -> None:
+        """Puts the task into the episode's start state and lets it settle.
+
+        Raises:
+            UnknownNameError: If the start family does not exist.
+            StartStateError: If no draw is admissible, or the index is out of range.
+        """
+        self._settle_into(key)
+        self.refresh()
+        self.truth.begin(self.data)
+
+    def step(self, action: F64) -> bool:
+        """Executes an action for one control period; returns whether the goal is reached."""
+        self._furnish()
+        self.stepper.step(action)
+        self._stale = True
+        self._lagging = {}
+        return self.goal.reached(self.data)
+
+    def refresh(self) -> None:
+        """Brings the kinematics up to date with the state; see `envs.panda.refresh`."""
+        if self._stale:
+            self._furnish()
+            refresh(self.model, self.data)
+            self._stale = False
+
+    def privileged(self) -> dict[str, F64]:
+        """Returns simulator truth by name, from current kinematics."""
+        return {**self.truth.read(self.data), **self._lagging}
+
+    def state(self) -> F64:
+        """Returns all that decides how the simulation goes on. Shape (s,)."""
+        physics = integration_state(self.model, self.data)
+        return np.concatenate((physics, self.stepper.state, self._pos.ravel(), self._quat.ravel()))
+
+    def snapshot(self) -> F64:
+        """Returns the state and what observations need besides. Shape (n,)."""
+        self.refresh()
+        truth = self.privileged()
+        lagging = (truth[name] for name in LAGGING)
+        return np.concatenate((self.state(), self.truth.start, *lagging))
+
+    def restore(self, values: F64) -> None:
+        """Goes on from a snapshot of the same scene.
+
+        Raises:
+            SnapshotError: If it is of another length or holds what is no number.
+        """
+        n = len(self._bodies)
+        physics = mujoco.mj_stateSize(self.model, STATE)
+        sizes = (physics, len(self.stepper.state), 3 * n, 4 * n, 3, *LAGGING.values())
+        if values.shape != (sum(sizes),) or not np.isfinite(values).all():
+            raise SnapshotError(
+                f"A snapshot of {self.scene.suite}/{self.scene.task} holds finite numbers in shape "
+                f"({sum(sizes)},). Got: shape {values.shape}, "
+                f"{np.count_nonzero(~np.isfinite(values))} of them not finite. "
+                "It is damaged: play the episode from its start instead."
+            )
+        state, controller, pos, quat, start, *lagging = np.split(values, np.cumsum(sizes)[:-1])
+        self._pos, self._quat = pos.reshape(-1, 3).copy(), quat.reshape(-1, 4).copy()
+        mujoco.mj_setState(self.model, self.data, state, STATE)
+        self.stepper.state = controller
+        self.truth.start = start.copy()
+        self._lagging = {name: x.copy() for name, x in zip(LAGGING, lagging, strict=True)}
+        self._stale = True
+
+    def _furnish(self) -> None:
+        """Puts this simulation's fixtures into the shared model."""
+        self.model.body_pos[self._bodies] = self._pos
+        self.model.body_quat[self._bodies] = self._quat
+
+    def _settle_into(self, key: EpisodeKey) -> None:
+        for attempt in range(ATTEMPTS):
+            start = draw_start(self.scene, key, attempt)
+            self._place(start)
+            if key.start == "official":
+                self._settle()
+                return
+            if collides(self.model, self.data):
+                continue
+            self._settle()
+            self.refresh()
+            if admissible(self.scene, self.data, start) and not self.goal.reached(self.data):
+                return
+        raise StartStateError(f"No admissible start state in {ATTEMPTS} draws for {key}.")
+
+    def _place(self, start: Start) -> None:
+        mujoco.mj_resetData(self.model, self.data)
+        self._pos = np.array([start.body_pos[body] for body in self._bodies]).reshape(-1, 3)
+        self._quat = np.array([start.body_quat[body] for body in self._bodies]).reshape(-1, 4)
+        self._furnish()
+        self.data.qpos[:] = start.qpos
+        self.data.qvel[:] = start.qvel
+        mujoco.mj_forward(self.model, self.data)
+        self._stale, self._lagging = False, {}
+        self.stepper.reset()
+
+    def _settle(self) -> None:
+        still = np.array([0, 0, 0, 0, 0, 0, -1.0])
+        for _ in range(SETTLE):
+            self.step(still)
