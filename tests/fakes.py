@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aegis.core.errors import NonFiniteError, ShapeError
-from aegis.core.protocols import Outcome, PolicySpec, Query
+from aegis.core.errors import NonFiniteError, ShapeError, SnapshotError
+from aegis.core.protocols import Outcome, PolicySpec, Query, WorldState
 from aegis.core.seeds import episode_stream
 from aegis.core.types import (
     F32,
@@ -180,6 +180,20 @@ class ToyWorld:
     def digest(self) -> str:
         state = np.concatenate([self._at, self._goal, [self._hard, self._k]])
         return hashlib.blake2b(state.tobytes(), digest_size=16).hexdigest()
+
+    def snapshot(self) -> WorldState:
+        assert self._key is not None, "snapshot before begin"
+        assert not self._done, "snapshot after the end"
+        values = np.concatenate([self._at, self._goal, [self._hard]])
+        return WorldState(f"toy-{self._noise}", self._key, self._k, values)
+
+    def restore(self, state: WorldState) -> None:
+        assert not self.closed, "restored after close"
+        if state.model != f"toy-{self._noise}" or state.values.shape != (5,):
+            raise SnapshotError(f"Not a state of this world: {state.model}.")
+        self._key, self._k, self._done = state.key, state.k, False
+        self._at, self._goal = state.values[:2].copy(), state.values[2:4].copy()
+        self._hard = float(state.values[4])
 
     def close(self) -> None:
         self.closed = True

@@ -45,12 +45,16 @@ def run_folder(name: str) -> Path:
 
 def plan_of(lab: Lab, units: tuple[EpisodeKey, ...], arms: Sequence[Arm]) -> Plan:
     """Returns the plan of playing arms on units, with all that its results depend on."""
+    settings, paired = lab.settings, len(arms) > 1
     return Plan(
         units=units,
         arms=tuple(arms),
         config=lab.composed.text,
         identity={**lab.identity, **fingerprint(arms)},
         notes=versions(),
+        sharing=settings.flag("sharing") if paired else False,
+        audit=settings.number("audit", 0.0, 1.0) if paired else 0.0,
+        batch_dependent=settings.flag("batch_dependent"),
     )
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.types import PolicyId
+
+Source: TypeAlias = tuple[PolicyId, int]
+"""What a proposal comes from: a policy and the salt of its noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,11 @@ class Arm:
                 f"An arm's name is made of letters, digits, '_' and '.'. Got: '{self.name}'."
             )
 
+    def source(self, policy: PolicyId) -> Source:
+        """Returns what answers this arm's queries of a policy."""
+        return policy, self.salt.get(policy, 0)
+
     def driver(self, policy: PolicyId) -> tuple[PolicyId, int, int]:
         """Returns what a policy's actions depend on; equal drivers must act alike in all arms."""
         execute = self.controller.execute.get(policy, 0)
-        return policy, self.salt.get(policy, 0), execute
+        return *self.source(policy), execute

@@ -1,4 +1,4 @@
-"""Batch: answers the queries of all episodes in flight, one batch per policy."""
+"""Batch: answers the questions of all branches in flight, one batch per policy."""
 
 from __future__ import annotations
 
@@ -7,52 +7,51 @@ from dataclasses import dataclass
 
 from aegis.core.errors import ShapeError
 from aegis.core.protocols import Policy, Query
-from aegis.core.types import EpisodeKey, PolicyId
-from aegis.run.wire import Asked, PackedProposal, pack_proposal, unpack_observation
+from aegis.core.types import PolicyId
+from aegis.run.arm import Source
+from aegis.run.gallery import Gallery
+from aegis.run.wire import PackedProposal, Question, pack_proposal, unpack_observation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """What one episode asks for.
+    """A question, and the room in which its pictures lie."""
 
-    Attributes:
-        key: The episode.
-        salt: Policy to noise salt; 0 where missing.
-        ask: The worker's message.
-    """
+    question: Question
+    room: Gallery
 
-    key: EpisodeKey
-    salt: Mapping[PolicyId, int]
-    ask: Asked
-
-    def query(self, policy: PolicyId) -> Query:
-        """Returns the query for one of the policies that are asked."""
-        obs = unpack_observation(self.ask.views[policy])
-        return Query(self.key, self.ask.standing.k, obs, self.salt.get(policy, 0))
+    def query(self, source: Source) -> Query:
+        """Returns the query for one of the sources that are asked."""
+        obs = unpack_observation(self.question.views[source], self.room)
+        return Query(self.question.key, self.question.standings[0].k, obs, source[1])
 
 
-def answer(
-    requests: Sequence[Request], policies: Mapping[PolicyId, Policy]
-) -> dict[int, dict[PolicyId, PackedProposal]]:
+Replies = list[dict[Source, PackedProposal]]
+
+
+def answer(requests: Sequence[Request], policies: Mapping[PolicyId, Policy]) -> Replies:
     """Queries each policy once for all requests.
 
     Returns:
-        Job to policy to proposal.
+        Source to proposal, for each request.
 
     Raises:
         ShapeError: If a policy does not answer each query.
     """
-    replies: dict[int, dict[PolicyId, PackedProposal]] = {
-        request.ask.job: {} for request in requests
-    }
-    for name in sorted({name for request in requests for name in request.ask.views}):
-        asking = [request for request in requests if name in request.ask.views]
-        proposals = policies[name].propose([request.query(name) for request in asking])
+    replies: Replies = [{} for _ in requests]
+    for name in sorted({policy for r in requests for policy, _ in r.question.views}):
+        asking = [
+            (i, request.query(source), source)
+            for i, request in enumerate(requests)
+            for source in request.question.views
+            if source[0] == name
+        ]
+        proposals = policies[name].propose([query for _, query, _ in asking])
         if len(proposals) != len(asking):
             raise ShapeError(
                 f"Policy '{name}' gave {len(proposals)} proposals for {len(asking)} queries. "
                 "It must give one per query, in order."
             )
-        for request, proposal in zip(asking, proposals, strict=True):
-            replies[request.ask.job][name] = pack_proposal(proposal)
+        for (i, _, source), proposal in zip(asking, proposals, strict=True):
+            replies[i][source] = pack_proposal(proposal)
     return replies

@@ -1,78 +1,180 @@
-"""Episode: plays one episode of one arm, as a generator that pauses while it needs proposals."""
+"""Episode: plays a unit for all arms that act alike, and forks it where they part.
+
+Arms that start alike are one simulation until the first tick at which their commands differ. Each
+arm has a controller and a journal of its own from tick 0 on, so that its rows are those of an
+episode played alone. Until arms part they pay for one world, one look and one inference.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-
-from aegis.core.protocols import Outcome, World
-from aegis.core.types import (
-    Act,
-    Command,
-    Decision,
-    EpisodeKey,
-    Hold,
-    Observation,
-    PolicyId,
-    Proposal,
-    Stop,
-    Tick,
-)
-from aegis.run.arm import Arm
-from aegis.run.rows import Episode, EpisodeRow, FeatureRow, StepRow
+from aegis.core.protocols import ForkableWorld, Outcome, World, WorldState
+from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Stop, Tick
+from aegis.run.arm import Arm, Source
+from aegis.run.glance import Glance, merged
+from aegis.run.journal import Journal, Scene, Standing
+from aegis.run.rows import Episode
 from aegis.run.session import Session
-from aegis.run.wire import Eyes, Standing
+from aegis.run.wire import Eyes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rider:
+    """An arm on a branch: its controller's memory and its rows."""
+
+    arm: Arm
+    session: Session
+    journal: Journal
+
+    @classmethod
+    def begin(cls, arm: Arm, key: EpisodeKey) -> Rider:
+        """Returns the arm at the start of a unit."""
+        return cls(arm, Session(arm.controller, key), Journal(arm, key))
+
+    @property
+    def asked(self) -> dict[PolicyId, Source]:
+        """Policies that this arm queries on the next observation, and what answers them."""
+        return {policy: self.arm.source(policy) for policy in self.session.ask}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """Arms of a unit that have acted alike so far.
+
+    Attributes:
+        key: The unit.
+        riders: The arms.
+        k: Tick at which the branch goes on.
+        state: The world there; None to begin the episode.
+        commands: What each arm decided there and the world has not seen yet; empty to decide.
+    """
+
+    key: EpisodeKey
+    riders: tuple[Rider, ...]
+    k: int = 0
+    state: WorldState | None = None
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pause:
-    """The episode waits for a proposal from each of these policies."""
+    """The branch waits for a proposal from each of these sources."""
 
-    views: Mapping[PolicyId, Observation]
-    standing: Standing
-
-
-Play = Generator[Pause, Mapping[PolicyId, Proposal], Episode]
+    views: Mapping[Source, Observation]
+    standings: tuple[Standing, ...]
 
 
-def play(
-    world: World, arm: Arm, key: EpisodeKey, eyes: Mapping[PolicyId, Eyes], truth: Sequence[str]
-) -> Play:
-    """Plays an episode.
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """A finished branch: one episode per arm, and the control steps that were simulated."""
+
+    episodes: tuple[Episode, ...]
+    ticks: int
+
+
+Play = Generator[Pause | Branch, Mapping[Source, Proposal] | None, Played]
+
+
+def roots(arms: Sequence[Arm], key: EpisodeKey, *, shared: bool) -> tuple[Branch, ...]:
+    """Returns where a unit starts: one branch for all arms, or one for each."""
+    riders = [Rider.begin(arm, key) for arm in arms]
+    groups = [riders] if shared else [[rider] for rider in riders]
+    return tuple(Branch(key, tuple(group)) for group in groups)
+
+
+def play(world: World, branch: Branch, eyes: Mapping[PolicyId, Eyes], truth: Sequence[str]) -> Play:
+    """Plays a branch to its end.
 
     Args:
-        world: Where; its cameras are used only at ticks at which somebody looks.
-        arm: Who drives.
-        key: Start state and noise.
+        world: Where; its cameras are used only at ticks at which somebody looks. With more than
+            one rider it must be a ``ForkableWorld``.
+        branch: Who, and from where on.
         eyes: What each policy looks at.
         truth: Names of simulator truth to write down.
 
     Yields:
-        A pause whenever proposals are needed; send them in, policy to proposal.
+        A pause whenever proposals are needed; send them in by source. A branch whenever arms
+        part; somebody must play it, at any time and in any world of the same kind.
 
     Returns:
-        All rows of the episode.
+        One episode per arm that stayed to the end.
     """
-    log, stop = _Log(arm, key, truth), "horizon"
-    world.begin(key)
-    session = Session(arm.controller, key)
-    horizon = min(arm.controller.horizon, world.horizon)
-    for k in range(horizon):
-        asked = session.ask
-        obs, views = _look(world, asked, eyes)
-        digest = world.digest()
-        proposals = (yield Pause(views, log.standing(k))) if asked else {}
-        decision = session.feed(Tick(k, obs.stamp, obs, proposals))
-        outcome = world.apply(decision.command)
-        log.step(decision, obs, asked, proposals, digest)
-        stop = _ending(decision.command, outcome, last=k + 1 == horizon)
-        if stop:
+    group = _Group(branch.riders, branch.commands)
+    if branch.state is None:
+        world.begin(branch.key)
+    else:
+        _forkable(world).restore(branch.state)
+    horizon = min(branch.riders[0].arm.controller.horizon, world.horizon)
+    for k in range(branch.k, horizon):
+        if not group.commands:
+            sight = _Sight(world, group.riders, eyes, truth)
+            pause = Pause(sight.views, tuple(r.journal.standing(k) for r in group.riders))
+            proposals = (yield pause) if sight.views else None
+            group, *parted = _decide(group.riders, sight, k, proposals or {})
+            if parted:
+                state = _forkable(world).snapshot()
+                for other in parted:
+                    yield Branch(branch.key, other.riders, k, state, other.commands)
+        outcome = world.apply(group.commands[0])
+        stops = [_ending(command, outcome, last=k + 1 == horizon) for command in group.commands]
+        group = _Group(group.riders, ())
+        if stops[0]:
             break
-    return log.finish(stop, world.digest())
+    final = world.digest()
+    done = [r.journal.finish(stop, final) for r, stop in zip(group.riders, stops, strict=True)]
+    return Played(tuple(done), k + 1 - branch.k)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Riders that do the same."""
+
+    riders: tuple[Rider, ...]
+    commands: tuple[Command, ...]
+
+
+class _Sight:
+    """What all riders of a branch see at a tick."""
+
+    def __init__(
+        self,
+        world: World,
+        riders: Sequence[Rider],
+        eyes: Mapping[PolicyId, Eyes],
+        truth: Sequence[str],
+    ) -> None:
+        self._asked = [rider.asked for rider in riders]
+        self._cameras = [merged(eyes[p].cameras for p in asked) for asked in self._asked]
+        sources = {source: eyes[p].cameras for asked in self._asked for p, source in asked.items()}
+        glance = Glance(world, sources.values())
+        self.views = {source: glance.view(cameras) for source, cameras in sources.items()}
+        self._glance = glance
+        bare = glance.view({})
+        known = tuple((name, bare.privileged[name].ravel().tolist()) for name in truth)
+        self.scene = Scene(bare, known, world.digest())
+
+    def tick(self, rider: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
+        """Returns what one rider is fed: what it asked for and nothing else."""
+        obs = self._glance.view(self._cameras[rider])
+        mine = {policy: proposals[source] for policy, source in self._asked[rider].items()}
+        return Tick(k, obs.stamp, obs, mine)
+
+
+def _decide(
+    riders: Sequence[Rider], sight: _Sight, k: int, proposals: Mapping[Source, Proposal]
+) -> list[_Group]:
+    """Feeds all riders and groups them by what they do, the largest group first."""
+    groups: dict[tuple[type[Command], bytes], list[tuple[Rider, Command]]] = {}
+    for i, rider in enumerate(riders):
+        tick, asked = sight.tick(i, k, proposals), rider.session.ask
+        decision = rider.session.feed(tick)
+        rider.journal.step(decision, sight.scene, asked, tick.proposals)
+        command = decision.command
+        groups.setdefault((type(command), command.action.tobytes()), []).append((rider, command))
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    return [_Group(tuple(r for r, _ in pairs), tuple(c for _, c in pairs)) for pairs in ordered]
 
 
 def _ending(command: Command, outcome: Outcome, *, last: bool) -> str:
@@ -86,137 +188,6 @@ def _ending(command: Command, outcome: Outcome, *, last: bool) -> str:
     return "world" if outcome.done else ""
 
 
-def _look(
-    world: World, asked: Sequence[PolicyId], eyes: Mapping[PolicyId, Eyes]
-) -> tuple[Observation, dict[PolicyId, Observation]]:
-    """Senses once per distinct set of picture sizes; usually once."""
-    merged: dict[str, tuple[int, int]] = {}
-    apart: list[PolicyId] = []
-    for policy in asked:
-        wanted = eyes[policy].cameras
-        if any(merged.get(name, size) != size for name, size in wanted.items()):
-            apart.append(policy)
-        else:
-            merged.update(wanted)
-    obs = world.observe(merged)
-    views = {
-        policy: world.observe(eyes[policy].cameras) if policy in apart else obs for policy in asked
-    }
-    return obs, views
-
-
-@dataclass(slots=True, eq=False)
-class _Log:
-    """Collects the rows of an episode while it is played."""
-
-    arm: Arm
-    key: EpisodeKey
-    truth: Sequence[str]
-    steps: list[StepRow] = field(default_factory=list)
-    features: list[FeatureRow] = field(default_factory=list)
-    asks: Counter[PolicyId] = field(default_factory=Counter)
-    holds: list[int] = field(default_factory=list)
-    strong_steps: int = 0
-    risk: float = float("nan")
-    instruction: str = ""
-    trace: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
-
-    def standing(self, k: int) -> Standing:
-        last = self.steps[-1] if self.steps else None
-        active = last.next if last else self.arm.controller.first
-        return Standing(k, active, self.risk, last.fires if last else 0, self.strong_steps)
-
-    def step(
-        self,
-        decision: Decision,
-        obs: Observation,
-        asked: Sequence[PolicyId],
-        proposals: Mapping[PolicyId, Proposal],
-        digest: str,
-    ) -> None:
-        row = self._row(decision, obs, asked, digest)
-        self._count_hold(row)
-        self.steps.append(row)
-        self.asks.update(asked)
-        self.instruction = obs.instruction
-        if row.risk is not None:
-            self.risk = row.risk
-        self.trace.update(f"{digest}|{row.active}|{row.command}|".encode())
-        self.trace.update(np.ascontiguousarray(row.action, dtype=np.float32).tobytes())
-        if self.arm.log_features:
-            self.features += [
-                FeatureRow(row.k, policy, layer, vector)
-                for policy, proposal in sorted(proposals.items())
-                for layer, vector in sorted(proposal.features.items())
-            ]
-
-    def _row(
-        self, decision: Decision, obs: Observation, asked: Sequence[PolicyId], digest: str
-    ) -> StepRow:
-        scores = tuple((score.detector, score.value) for score in decision.scores)
-        return StepRow(
-            k=decision.k,
-            active=decision.mode.active,
-            since_k=decision.mode.since_k,
-            next=decision.next_mode.active,
-            boundary=decision.boundary,
-            dwell=self._dwell(decision),
-            command=_kind(decision.command),
-            action=decision.command.action,
-            command_reason="" if isinstance(decision.command, Act) else decision.command.reason,
-            risk=scores[0][1] if scores else None,
-            scores=scores,
-            level=decision.verdict.level.name,
-            reason=decision.verdict.reason,
-            hold=decision.verdict.hold,
-            fires=decision.fires,
-            asked=tuple(asked),
-            proprio=obs.proprio,
-            truth=tuple((name, obs.privileged[name].ravel().tolist()) for name in self.truth),
-            digest=digest,
-        )
-
-    def _dwell(self, decision: Decision) -> int:
-        last = self.steps[-1] if self.steps else None
-        same = last is not None and last.active == decision.mode.active
-        return (last.dwell if last is not None and same else 0) + int(decision.boundary)
-
-    def _count_hold(self, row: StepRow) -> None:
-        if row.active != self.arm.controller.strong:
-            return
-        self.strong_steps += 1
-        if not self.steps or self.steps[-1].active != row.active:
-            self.holds.append(0)
-        self.holds[-1] += int(row.boundary)
-
-    def finish(self, stop: str, final: str) -> Episode:
-        steps, first = self.steps, self.arm.controller.first
-        self.trace.update(final.encode())
-        row = EpisodeRow(
-            root=self.key.root,
-            suite=self.key.suite,
-            task=self.key.task,
-            start=self.key.start,
-            index=self.key.index,
-            arm=self.arm.name,
-            instruction=self.instruction,
-            success=stop == "success",
-            stop=stop,
-            steps=len(steps),
-            strong_steps=self.strong_steps,
-            weak_steps=len(steps) - self.strong_steps,
-            fires=steps[-1].fires if steps else 0,
-            first_fire_k=next((step.k for step in steps if step.fires > 0), None),
-            handover_k=next((step.k for step in steps if step.active != first), None),
-            holds=tuple(self.holds),
-            asks=tuple(sorted(self.asks.items())),
-            digest=self.trace.hexdigest(),
-            final=final,
-        )
-        return Episode(row, tuple(steps), tuple(self.features))
-
-
-def _kind(command: Command) -> str:
-    if isinstance(command, Act):
-        return "act"
-    return "hold" if isinstance(command, Hold) else "stop"
+def _forkable(world: World) -> ForkableWorld:
+    assert isinstance(world, ForkableWorld), "arms share worlds that can be forked only"
+    return world

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 
-from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.core.errors import ConfigError, PairingError, UnknownNameError
 from aegis.core.protocols import Policy
+from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.run.arm import Arm
 
@@ -24,6 +25,11 @@ class Plan:
         notes: Versions and such; written down only.
         truth: Names of simulator truth to write down.
         retries: How often the work of a crashed worker is tried again.
+        sharing: Whether arms of a unit are one simulation until they part; results are equal.
+        audit: Share of units of which every arm is played again from the start, alone, and
+            compared; the first unit always is, unless it is 0.
+        batch_dependent: Whether policies are let in whose results depend on the batch. Arms are
+            then not paired: their difference may be rounding.
     """
 
     units: tuple[EpisodeKey, ...]
@@ -33,6 +39,9 @@ class Plan:
     notes: Mapping[str, str] = field(default_factory=dict)
     truth: tuple[str, ...] = ()
     retries: int = 2
+    sharing: bool = True
+    audit: float = 0.02
+    batch_dependent: bool = False
 
     def __post_init__(self) -> None:
         names = [arm.name for arm in self.arms]
@@ -45,16 +54,33 @@ class Plan:
         if len({arm.controller.horizon for arm in self.arms}) != 1:
             raise ConfigError("All arms of a plan must have the same horizon.")
 
+        if not 0 <= self.audit <= 1:
+            raise ConfigError(f"audit is a share of units, from 0 to 1. Got: {self.audit}.")
+
+    def audited(self, key: EpisodeKey) -> bool:
+        """Says whether a unit is among those whose shared simulation is checked."""
+        if not self.sharing or self.audit == 0 or len(self.arms) == 1:
+            return False
+        return key == self.units[0] or episode_stream(key, "audit").random() < self.audit
+
     def check(self, policies: Mapping[PolicyId, Policy]) -> None:
-        """Checks that all policies are there.
+        """Checks that all policies are there and can be paired.
 
         Raises:
             UnknownNameError: If an arm uses another one.
+            PairingError: If a policy's results depend on the batch.
         """
         for arm in self.arms:
-            for policy in (arm.controller.weak, arm.controller.strong):
-                if policy not in policies:
-                    raise UnknownNameError("policy", policy, policies, f"arm '{arm.name}'")
+            for part in (arm.controller.weak, arm.controller.strong):
+                if part not in policies:
+                    raise UnknownNameError("policy", part, policies, f"arm '{arm.name}'")
+        for name, policy in policies.items():
+            if not policy.spec.batch_invariant and not self.batch_dependent:
+                raise PairingError(
+                    f"Policy '{name}' ({policy.spec.rounding or 'no rounding given'}) gives a row "
+                    "other bits in another batch, so that arms would differ by chance. Use a mode "
+                    "that does not (float32, batch=1), or say batch_dependent=true."
+                )
 
 
 def identity(plan: Plan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from aegis.core.protocols import World
+from aegis.run.gallery import Gallery
 from aegis.run.wire import FromWorker, Setup, ToWorker
 from aegis.run.worker import limits, main
 
@@ -21,6 +22,7 @@ from aegis.run.worker import limits, main
 class _Member:
     process: BaseProcess
     connection: Connection[ToWorker, FromWorker]
+    room: Gallery
 
 
 class Pool:
@@ -55,8 +57,10 @@ class Pool:
 
         Args:
             setup: What it is about.
-            jobs: Episodes to come; no more workers than that are started.
+            jobs: Units to come; no more workers than that are started.
         """
+        if self._members and setup.room > min(member.room.size for member in self._members):
+            self.close()
         self._setup = setup
         for worker in range(self.size):
             self.send(worker, setup)
@@ -67,6 +71,10 @@ class Pool:
         """Sends a message; if the worker is dead, ``hear`` will say so."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._members[worker].connection.send(message)
+
+    def room(self, worker: int) -> Gallery:
+        """Returns the room in which a worker's pictures lie."""
+        return self._members[worker].room
 
     def hear(self, timeout: float) -> list[tuple[int, FromWorker | None]]:
         """Returns all that arrived; None stands for the death of a worker, which is replaced.
@@ -100,13 +108,15 @@ class Pool:
 
     def _start(self) -> _Member:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=main, args=(theirs, self._world), daemon=True)
+        # Anonymous shared memory: whatever kills the processes, nothing of it stays behind.
+        room = self._context.RawArray("B", max(1, self._setup.room if self._setup else 0))
+        process = self._context.Process(target=main, args=(theirs, self._world, room), daemon=True)
         with environment(limits(1)), deaf():
             process.start()
         theirs.close()
         if self._setup is not None:
             ours.send(self._setup)
-        return _Member(process, ours)
+        return _Member(process, ours, Gallery(room))
 
     def _end(self, member: _Member) -> None:
         member.connection.close()

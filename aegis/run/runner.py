@@ -10,22 +10,37 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from aegis.core.errors import ConfigError, InterruptedRunError, MachineError
+from aegis.core.errors import ConfigError, InterruptedRunError, MachineError, PairingError
 from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.run import pairing
+from aegis.run.arm import Source
 from aegis.run.batch import Request, answer
 from aegis.run.plan import Plan, identity
 from aegis.run.pool import Pool
+from aegis.run.rows import EpisodeRow
 from aegis.run.sink import Progress, Sink
 from aegis.run.store import RunTables, Store
-from aegis.run.wire import Answers, Asked, Done, Eyes, FromWorker, Play, Setup, revive
+from aegis.run.wire import (
+    Answers,
+    Asked,
+    Closed,
+    Done,
+    Eyes,
+    FromWorker,
+    PackedProposal,
+    Play,
+    Question,
+    Rest,
+    Setup,
+    revive,
+)
 
 
 def run(
@@ -48,13 +63,14 @@ def run(
         out: Run folder; one that exists is resumed.
         sink: Who is told.
         workers: Simulator processes.
-        slots: Episodes that each of them keeps in flight.
+        slots: Branches (see ``aegis.run.episode``) that each of them keeps in flight.
         pool: Workers to use instead of own ones; for several runs in a row in the same world.
 
     Raises:
         ConfigError: If the folder holds another experiment, or workers or slots are below 1.
         InterruptedRunError: After Ctrl-C, with all finished episodes on disk.
-        PairingError: If arms differ before their first hand-over.
+        PairingError: If arms differ before their first hand-over, if an audited arm ends
+            otherwise than in the shared simulation, or if a policy depends on its batch.
         MachineError: If workers die again and again, or the disk is full.
         EpisodeError: If a world raises; AEGIS's own errors come through as they are.
     """
@@ -72,8 +88,11 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
+    """A unit, and the arms that are to be played; an audit plays them again, each alone."""
+
     key: EpisodeKey
-    arm: int
+    arms: tuple[int, ...]
+    audit: bool = False
 
 
 class _Run:
@@ -88,61 +107,76 @@ class _Run:
         self._plan, self._policies, self._store, self._sink = plan, policies, store, sink
         self._slots = slots
         eyes = {name: Eyes.of(policy.spec) for name, policy in policies.items()}
-        self._setup = Setup(plan.arms, eyes, plan.truth, store.root)
-        self._jobs = [_Job(key, arm) for key in plan.units for arm in range(len(plan.arms))]
+        self._setup = Setup(plan.arms, eyes, plan.truth, store.root, slots, plan.sharing)
+        self._jobs: list[_Job] = []
         self._queue: deque[int] = deque()
         self._playing: list[set[int]] = []
-        self._asked: dict[int, tuple[int, Asked]] = {}
-        self._left = Counter(job.key for job in self._jobs)
-        self._done: set[int] = set()
+        self._asked: list[tuple[int, Question]] = []
+        self._rows: dict[EpisodeKey, dict[str, EpisodeRow]] = {key: {} for key in plan.units}
         self._crashes: Counter[int] = Counter()
-        self._stopping = False
+        self._ticks = 0
+        self._stopping = self._resting = False
 
     def play(self, pool: Pool) -> RunTables:
         """Plays what is left, then merges."""
+        total = len(self._plan.units) * len(self._plan.arms)
         try:
-            self._resume()
+            self._resume(total)
             if self._queue:
                 began = time.perf_counter()
                 with _ctrl_c(self._stop):
                     self._loop(pool)
-                self._store.note(event="run", wall=time.perf_counter() - began)
-            tables = self._store.merge(self._named(number) for number in self._done)
+                wall = time.perf_counter() - began
+                self._store.note(event="run", wall=wall, ticks=self._ticks)
+            done = [(key, arm) for key, rows in self._rows.items() for arm in rows]
+            tables = self._store.merge(done)
         finally:
             self._sink.closed()
-        if len(self._done) < len(self._jobs):
+        if len(done) < total:
             raise InterruptedRunError(
-                f"Stopped: {len(self._done)} of {len(self._jobs)} episodes are finished and stay "
+                f"Stopped: {len(done)} of {total} episodes are finished and stay "
                 f"in {self._store.root}. Run the same command again to go on."
             )
         return tables
 
-    def _resume(self) -> None:
+    def _resume(self, total: int) -> None:
+        """Reads what earlier runs left, and lists what is still to be played."""
         names = [arm.name for arm in self._plan.arms]
-        rows = {number: self._store.read(*self._named(number)) for number in range(len(self._jobs))}
-        before = [row for row in rows.values() if row is not None]
-        self._sink.opened(len(self._jobs), len(before), names)
-        for number, row in rows.items():
-            if row is None:
-                self._queue.append(number)
+        found = {(key, name): self._store.read(key, name) for key in self._rows for name in names}
+        before = [row for row in found.values() if row is not None]
+        self._sink.opened(total, len(before), names)
+        for row in before:
+            self._rows[row.key][row.arm] = row
+            self._sink.finished(row)
+        for key, rows in self._rows.items():
+            left = tuple(i for i, name in enumerate(names) if name not in rows)
+            if left:
+                self._add(_Job(key, left))
             else:
-                self._sink.finished(row)
-                self._complete(number)
+                self._check(key)
+
+    def _add(self, job: _Job) -> None:
+        self._queue.append(len(self._jobs))
+        self._jobs.append(job)
 
     def _loop(self, pool: Pool) -> None:
         pool.prepare(self._setup, len(self._queue))
         self._playing = [set() for _ in range(pool.size)]
         while self._queue or any(self._playing):
+            if self._stopping and not self._resting:
+                self._resting = True
+                for worker in range(pool.size):
+                    pool.send(worker, Rest())
             self._deal(pool)
             if not any(self._playing):
                 return
-            for worker, message in pool.hear(0.0 if self._starved() else 1.0):
+            for worker, message in pool.hear(0.0 if self._asked else 1.0):
                 self._handle(worker, message)
-            if self._starved():
+            if self._asked:
                 self._answer(pool)
 
     def _deal(self, pool: Pool) -> None:
-        """Hands out episodes, one to each worker in turn until all slots are taken."""
+        """Hands out units, one to each worker in turn until all slots are taken."""
         for _ in range(self._slots):
             for worker in range(pool.size):
                 if self._stopping or not self._queue:
@@ -151,96 +185,112 @@ class _Run:
                     number = self._queue.popleft()
                     job = self._jobs[number]
                     self._playing[worker].add(number)
-                    pool.send(worker, Play(number, job.arm, job.key))
-
-    def _starved(self) -> bool:
-        """Says whether some worker can do nothing but wait for answers.
-
-        Until then its core has work, and waiting makes the batch larger.
-        """
-        return any(jobs and all(job in self._asked for job in jobs) for jobs in self._playing)
+                    pool.send(worker, Play(number, job.key, job.arms, job.audit))
 
     def _handle(self, worker: int, message: FromWorker | None) -> None:
         if message is None:
             self._requeue(worker)
         elif isinstance(message, Asked):
-            self._asked[message.job] = (worker, message)
-            self._report(message)
+            self._asked += [(worker, question) for question in message.questions]
+            self._report(message.questions)
         elif isinstance(message, Done):
-            self._playing[worker].discard(message.job)
-            self._store.note(event="episode", part=self._label(message.job), wall=message.wall)
-            self._sink.finished(message.row)
-            self._complete(message.job)
+            self._finish(self._jobs[message.job], message.row)
+        elif isinstance(message, Closed):
+            self._close(worker, message)
         else:
-            raise revive(message, self._label(message.job))
+            raise revive(message, str(self._jobs[message.job].key))
 
     def _answer(self, pool: Pool) -> None:
         """Answers all that was asked, one batch per policy, one message per worker."""
-        asked, self._asked = self._asked, {}
-        replies = answer([self._request(ask) for _, ask in asked.values()], self._policies)
-        for worker in sorted({worker for worker, _ in asked.values()}):
-            mine = tuple(
-                (job, replies[job]) for job, (owner, _) in asked.items() if owner == worker
+        asked, self._asked = self._asked, []
+        requests = [Request(question, pool.room(worker)) for worker, question in asked]
+        replies = answer(requests, self._policies)
+        items: dict[int, list[tuple[int, dict[Source, PackedProposal]]]] = {}
+        for (worker, question), reply in zip(asked, replies, strict=True):
+            items.setdefault(worker, []).append((question.ticket, reply))
+        for worker, mine in items.items():
+            pool.send(worker, Answers(tuple(mine)))
+
+    def _report(self, questions: Sequence[Question]) -> None:
+        arms = {arm.name: arm for arm in self._plan.arms}
+        for question in questions:
+            if self._jobs[question.job].audit:
+                continue
+            instruction = next(iter(question.views.values())).instruction
+            for standing in question.standings:
+                arm = arms[standing.arm]
+                self._sink.progress(
+                    Progress(
+                        key=question.key,
+                        arm=arm.name,
+                        k=standing.k,
+                        horizon=arm.controller.horizon,
+                        active=standing.active,
+                        risk=standing.risk,
+                        threshold=arm.threshold,
+                        fires=standing.fires,
+                        strong_steps=standing.strong_steps,
+                        instruction=instruction,
+                    )
+                )
+
+    def _finish(self, job: _Job, row: EpisodeRow) -> None:
+        """Takes an episode; that of an audit must be the one that is known."""
+        if not job.audit:
+            self._rows[row.key][row.arm] = row
+            self._sink.finished(row)
+        elif row != self._rows[row.key][row.arm]:
+            raise PairingError(
+                f"{row.key}, arm {row.arm}: played from the start it does not end as it did in the "
+                "simulation that arms shared. A policy keeps something between queries, or the "
+                "world's snapshot forgets something. sharing=false plays every arm alone."
             )
-            pool.send(worker, Answers(mine))
 
-    def _request(self, ask: Asked) -> Request:
-        job = self._jobs[ask.job]
-        return Request(job.key, self._plan.arms[job.arm].salt, ask)
+    def _close(self, worker: int, message: Closed) -> None:
+        job = self._jobs[message.job]
+        self._playing[worker].discard(message.job)
+        self._ticks += message.ticks
+        what = "audit" if job.audit else "unit"
+        self._store.note(event=what, unit=str(job.key), ticks=message.ticks, busy=message.busy)
+        if not job.audit:
+            self._settle(job.key)
 
-    def _report(self, ask: Asked) -> None:
-        job, standing = self._jobs[ask.job], ask.standing
-        arm = self._plan.arms[job.arm]
-        self._sink.progress(
-            Progress(
-                key=job.key,
-                arm=arm.name,
-                k=standing.k,
-                horizon=arm.controller.horizon,
-                active=standing.active,
-                risk=standing.risk,
-                threshold=arm.threshold,
-                fires=standing.fires,
-                strong_steps=standing.strong_steps,
-                instruction=next(iter(ask.views.values())).instruction,
-            )
-        )
+    def _settle(self, key: EpisodeKey) -> None:
+        """Checks a unit of which all arms are there, and has it audited if the lot fell on it."""
+        if len(self._rows[key]) == len(self._plan.arms):
+            self._check(key)
+            if self._plan.audited(key):
+                self._add(_Job(key, tuple(range(len(self._plan.arms))), audit=True))
 
-    def _complete(self, number: int) -> None:
-        """Counts an episode; once all arms of its unit are there, checks their pairing."""
-        key = self._jobs[number].key
-        self._done.add(number)
-        self._left[key] -= 1
-        if not self._left[key]:
-            trails = [pairing.trail(self._store, key, arm) for arm in self._plan.arms]
-            pairing.check(key, trails)
+    def _check(self, key: EpisodeKey) -> None:
+        trails = [pairing.trail(self._store, key, arm) for arm in self._plan.arms]
+        pairing.check(key, trails)
 
     def _requeue(self, worker: int) -> None:
-        """Puts the episodes of a dead worker back to the front."""
+        """Puts the units of a dead worker back to the front, without the arms that are done."""
         lost, self._playing[worker] = sorted(self._playing[worker]), set()
+        self._asked = [(owner, question) for owner, question in self._asked if owner != worker]
         for number in reversed(lost):
-            self._asked.pop(number, None)
+            job = self._jobs[number]
+            done = () if job.audit else self._rows[job.key]
+            left = tuple(i for i in job.arms if self._plan.arms[i].name not in done)
+            self._jobs[number] = replace(job, arms=left)
             self._crashes[number] += 1
-            self._queue.appendleft(number)
-        self._store.note(event="crash", parts=[self._label(number) for number in lost])
+            if left:
+                self._queue.appendleft(number)
+            else:  # it died after the last episode and before it could say so
+                self._settle(job.key)
+        self._store.note(event="crash", units=[str(self._jobs[number].key) for number in lost])
         worst = max(lost, key=lambda number: self._crashes[number], default=None)
         if worst is not None and self._crashes[worst] > self._plan.retries:
             raise MachineError(
                 f"A simulator process died {self._crashes[worst]} times while it played "
-                f"{self._label(worst)}. Is the memory full (try fewer workers or slots), or is the "
-                "graphics library broken (try `aegis doctor`)? Finished episodes are safe."
+                f"{self._jobs[worst].key}. Is the memory full (try fewer workers or slots), or is "
+                "the graphics library broken (try `aegis doctor`)? Finished episodes are safe."
             )
 
     def _stop(self) -> None:
         self._stopping = True
-
-    def _named(self, number: int) -> tuple[EpisodeKey, str]:
-        job = self._jobs[number]
-        return job.key, self._plan.arms[job.arm].name
-
-    def _label(self, number: int) -> str:
-        key, arm = self._named(number)
-        return f"{key}, arm {arm}"
 
 
 @contextmanager

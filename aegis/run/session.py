@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegis.core.controller import Controller
+from aegis.core.controller import Controller, ControllerState
 from aegis.core.types import Decision, EpisodeKey, PolicyId, Tick
 
 
@@ -18,6 +18,26 @@ class Session:
     def __init__(self, controller: Controller, key: EpisodeKey) -> None:
         self._controller = controller
         self._state, self.ask = controller.begin(key)
+
+    @classmethod
+    def resume(
+        cls, controller: Controller, state: ControllerState, ask: tuple[PolicyId, ...]
+    ) -> Session:
+        """Goes on from a state that another session was left in.
+
+        Args:
+            controller: Equal to the one that led there, or one to try from here on.
+            state: What ``state`` was.
+            ask: What ``ask`` was.
+        """
+        session = cls(controller, state.key)
+        session._state, session.ask = state, ask
+        return session
+
+    @property
+    def state(self) -> ControllerState:
+        """All that is remembered; immutable, so it may be kept and resumed any number of times."""
+        return self._state
 
     def feed(self, tick: Tick) -> Decision:
         """Returns the decision for a tick and remembers what it led to.

@@ -9,8 +9,10 @@ from typing import TypeAlias
 
 from aegis.core.errors import AegisError, EpisodeError
 from aegis.core.protocols import PolicySpec
-from aegis.core.types import F32, F64, U8, EpisodeKey, Nanos, Observation, PolicyId, Proposal
-from aegis.run.arm import Arm
+from aegis.core.types import F32, F64, EpisodeKey, Nanos, Observation, PolicyId, Proposal
+from aegis.run.arm import Arm, Source
+from aegis.run.gallery import Gallery, Spot
+from aegis.run.journal import Standing
 from aegis.run.rows import EpisodeRow
 
 
@@ -30,64 +32,111 @@ class Eyes:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """To a worker, before the first episode of a run.
+    """To a worker, before the first unit of a run.
 
     Attributes:
         arms: The arms, by number.
         eyes: What each policy looks at.
         truth: Names of simulator truth to write down.
         out: The run folder.
+        slots: Branches that the worker keeps in flight.
+        sharing: Whether arms share what they have in common.
     """
 
     arms: tuple[Arm, ...]
     eyes: Mapping[PolicyId, Eyes]
     truth: tuple[str, ...]
     out: Path
+    slots: int
+    sharing: bool
+
+    @property
+    def room(self) -> int:
+        """Bytes that the pictures of all slots may take."""
+        sizes = {(name, size) for eye in self.eyes.values() for name, size in eye.cameras.items()}
+        return self.slots * sum(3 * height * width for _, (height, width) in sizes)
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """To a worker: play an episode."""
+    """To a worker: play a unit.
+
+    Attributes:
+        job: Its number.
+        key: The unit.
+        arms: Which arms, by number.
+        audit: Play every arm from the start, alone, and write nothing: the rows that come back
+            are compared with those of the shared simulation.
+    """
 
     job: int
-    arm: int
     key: EpisodeKey
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """To a worker: proposals for its jobs."""
-
-    items: tuple[tuple[int, dict[PolicyId, PackedProposal]], ...]
+    arms: tuple[int, ...]
+    audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How an episode is going; travels with its queries."""
+class Rest:
+    """To a worker: finish what is in flight, begin nothing more."""
 
-    k: int
-    active: PolicyId
-    risk: float
-    fires: int
-    strong_steps: int
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What one branch asks for.
+
+    Attributes:
+        ticket: Number of the branch, for the answer.
+        job: The job that it belongs to.
+        key: The unit.
+        views: Observation for each source.
+        standings: How the arms on the branch are going.
+    """
+
+    ticket: int
+    job: int
+    key: EpisodeKey
+    views: dict[Source, PackedObservation]
+    standings: tuple[Standing, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """From a worker: a job needs proposals; the observation for each policy."""
+    """From a worker that can do nothing more: the questions of all its branches.
 
-    job: int
-    views: dict[PolicyId, PackedObservation]
-    standing: Standing
+    Their pictures stay in the shared room until the answers have been sent.
+    """
+
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """To a worker: proposals by ticket; one message for all its questions."""
+
+    items: tuple[tuple[int, dict[Source, PackedProposal]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """From a worker: a job is finished and on disk."""
+    """From a worker: an episode is finished and on disk."""
 
     job: int
     row: EpisodeRow
-    wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """From a worker: a job is finished.
+
+    Attributes:
+        job: Its number.
+        ticks: Control steps that were simulated.
+        busy: Time spent on it, waiting not included [s].
+    """
+
+    job: int
+    ticks: int
+    busy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +149,17 @@ class Failed:
     trace: str
 
 
-ToWorker: TypeAlias = Setup | Play | Answers
-FromWorker: TypeAlias = Asked | Done | Failed
+ToWorker: TypeAlias = Setup | Play | Answers | Rest
+FromWorker: TypeAlias = Asked | Done | Closed | Failed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedObservation:
-    """An observation in types that pickle (a mapping proxy does not)."""
+    """An observation in types that pickle; its pictures lie in the shared room."""
 
     stamp: Nanos
     proprio: F32
-    images: dict[str, U8]
+    images: dict[str, Spot]
     instruction: str
     privileged: dict[str, F64]
 
@@ -126,17 +175,17 @@ class PackedProposal:
     latency: Nanos
 
 
-def pack_observation(obs: Observation, privileged: bool) -> PackedObservation:
+def pack_observation(obs: Observation, privileged: bool, room: Gallery) -> PackedObservation:
     """Packs an observation; simulator truth travels to the policies that may see it only."""
     truth = dict(obs.privileged) if privileged else {}
-    return PackedObservation(obs.stamp, obs.proprio, dict(obs.images), obs.instruction, truth)
+    images = {name: room.put(picture) for name, picture in obs.images.items()}
+    return PackedObservation(obs.stamp, obs.proprio, images, obs.instruction, truth)
 
 
-def unpack_observation(packed: PackedObservation) -> Observation:
-    """Unpacks an observation."""
-    return Observation(
-        packed.stamp, packed.proprio, packed.images, packed.instruction, packed.privileged
-    )
+def unpack_observation(packed: PackedObservation, room: Gallery) -> Observation:
+    """Unpacks an observation; its pictures are valid until the answers have been sent."""
+    images = {name: room.look(spot) for name, spot in packed.images.items()}
+    return Observation(packed.stamp, packed.proprio, images, packed.instruction, packed.privileged)
 
 
 def pack_proposal(proposal: Proposal) -> PackedProposal:
@@ -150,11 +199,13 @@ def pack_proposal(proposal: Proposal) -> PackedProposal:
     )
 
 
-def unpack_proposals(packed: Mapping[PolicyId, PackedProposal]) -> dict[PolicyId, Proposal]:
+def unpack_proposals(packed: Mapping[Source, PackedProposal]) -> dict[Source, Proposal]:
     """Unpacks proposals, stamped with the name under which they were asked for."""
     return {
-        policy: Proposal(policy, item.k0, item.actions, item.features, item.samples, item.latency)
-        for policy, item in packed.items()
+        (policy, salt): Proposal(
+            policy, item.k0, item.actions, item.features, item.samples, item.latency
+        )
+        for (policy, salt), item in packed.items()
     }
 
 

@@ -17,6 +17,7 @@ units: UNITS
 patience: 3
 workers: 2
 slots: 2
+batch_dependent: false
 trusted: [tests]
 """
 _BOTH = """
@@ -27,6 +28,7 @@ detector:
   policy_digest: null
   name: probe
 """
+_SHARED = "sharing: true\naudit: 0.02\n"
 _GATE = """
 gate: {_target_: aegis.gates.conformal.ConformalGate, threshold: calibrated, guard_fraction: 0.2}
 switch: {_target_: aegis.gates.switch.HysteresisSwitch, release: calibrated, hold_chunks: 2}
@@ -129,8 +131,8 @@ def write_configs(folder: Path) -> Path:
         "fit": _FIT,
         "train": _common("train", "training", 1) + _TRAIN,
         "run": _common("run", "test", 8) + _BOTH + _GATE,
-        "study": _common("study", "test", 12) + _BOTH + arms + matching,
-        "demo": _seeing(_common("demo", "test", 8)) + _BOTH + demo + film,
+        "study": _common("study", "test", 12) + _SHARED + _BOTH + arms + matching,
+        "demo": _seeing(_common("demo", "test", 8)) + _SHARED + _BOTH + demo + film,
     }
     for name, text in texts.items():
         (folder / f"{name}.yaml").write_text(text)

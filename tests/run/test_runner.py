@@ -154,15 +154,15 @@ def test_full_disk_keeps_what_is_done(golden: dict[str, bytes], tmp_path: Path) 
     with pytest.raises(MachineError, match="The disk is full"):
         toy_run(tmp_path, world=partial(FullDiskWorld, 3, horizon=60), slots=1)
     parts = list((tmp_path / "parts").iterdir())
-    assert len(parts) == 3, "three are whole, and no scratch file is left"
+    assert len(parts) == 15, "three units are whole, and no scratch file is left"
     toy_run(tmp_path)
     assert tables(tmp_path) == golden
 
 
-def test_a_shared_generator_is_found(tmp_path: Path) -> None:
+def test_a_shared_generator_is_found_without_sharing_too(tmp_path: Path) -> None:
     policies = toy_policies() | {"weak": SharedDraws("weak", weak=True)}
     with pytest.raises(PairingError, match=r"Arms '\w+' and '\w+' of unit toy/"):
-        toy_run(tmp_path, policies=policies)
+        toy_run(tmp_path, toy_plan(sharing=False), policies=policies)
 
 
 def test_errors_of_a_world_come_through_with_key_and_traceback(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Gallery: pictures in memory that a worker and the main process share, so that none is copied.
+
+The room is handed out from the front and taken back as a whole, when all questions of the worker
+have been answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aegis.core.errors import MachineError
+from aegis.core.types import U8
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a picture lies: first byte and shape."""
+
+    offset: int
+    shape: tuple[int, ...]
+
+
+class Gallery:
+    """A shared room for pictures.
+
+    Args:
+        buffer: Shared bytes, as ``multiprocessing.RawArray`` gives them.
+    """
+
+    def __init__(self, buffer: Any) -> None:
+        self._bytes: U8 = np.frombuffer(buffer, np.uint8)
+        self._hung: dict[int, tuple[U8, Spot]] = {}
+        self._used = 0
+
+    @property
+    def size(self) -> int:
+        """Room in all [bytes]."""
+        return len(self._bytes)
+
+    def put(self, picture: U8) -> Spot:
+        """Copies a picture into the room; the same array twice takes one place.
+
+        Raises:
+            MachineError: If the room is full; that is a fault of ours.
+        """
+        if id(picture) in self._hung:
+            return self._hung[id(picture)][1]
+        start, end = self._used, self._used + picture.size
+        if end > self.size:
+            raise MachineError(
+                f"The shared room for pictures holds {self.size} bytes; {end} are needed. A policy "
+                "changed the cameras in its spec after the run began."
+            )
+        self._bytes[start:end] = picture.ravel()
+        spot = Spot(start, picture.shape)
+        # The array is kept, so that its id is not given to another one before ``clear``.
+        self._hung[id(picture)], self._used = (picture, spot), end
+        return spot
+
+    def look(self, spot: Spot) -> U8:
+        """Returns a picture; valid until the room is cleared."""
+        size = int(np.prod(spot.shape))
+        return self._bytes[spot.offset : spot.offset + size].reshape(spot.shape)
+
+    def clear(self) -> None:
+        """Takes back all room."""
+        self._hung.clear()
+        self._used = 0

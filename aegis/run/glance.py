@@ -1,0 +1,56 @@
+"""Glance: senses a world once for all who look at it, each picture rendered once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from aegis.core.protocols import World
+from aegis.core.types import U8, Observation
+
+Cameras = Mapping[str, tuple[int, int]]
+"""Camera name to (height, width) [px]."""
+
+
+class Glance:
+    """What the world looks like at one tick.
+
+    Args:
+        world: Where.
+        wanted: Pictures that somebody will ask for.
+    """
+
+    def __init__(self, world: World, wanted: Iterable[Cameras]) -> None:
+        self._pictures: dict[tuple[str, tuple[int, int]], U8] = {}
+        pending = {(name, size): None for cameras in wanted for name, size in cameras.items()}
+        self._obs = self._look(world, pending)
+        while pending:  # a world draws a camera at one size at a time
+            self._look(world, pending)
+
+    def view(self, cameras: Cameras) -> Observation:
+        """Returns the observation with just these pictures, however many others looked."""
+        found = self._pictures
+        if not found:
+            return self._obs
+        images = {
+            name: found[name, size] for name, size in cameras.items() if (name, size) in found
+        }
+        return replace(self._obs, images=images)
+
+    def _look(self, world: World, pending: dict[tuple[str, tuple[int, int]], None]) -> Observation:
+        now = dict(reversed(pending))  # the first one's size wins
+        obs = world.observe(now)
+        for name, size in now.items():
+            del pending[name, size]
+            if name in obs.images:  # what a world leaves out, the policy will miss by name
+                self._pictures[name, size] = obs.images[name]
+        return obs
+
+
+def merged(wanted: Iterable[Cameras]) -> dict[str, tuple[int, int]]:
+    """Returns the cameras of several lookers; where sizes differ, the first one's."""
+    cameras: dict[str, tuple[int, int]] = {}
+    for each in wanted:
+        for name, size in each.items():
+            cameras.setdefault(name, size)
+    return cameras
