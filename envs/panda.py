@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
 
-from aegis.core.errors import NonFiniteError, ShapeError
+from aegis.core.errors import NonFiniteError, ShapeError, SnapshotError
 from aegis.core.types import F32, F64, ActionKind, Command, Embodiment
 
 PERIOD_NS = 50_000_000
@@ -97,6 +99,27 @@ def integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
     state = np.empty(mujoco.mj_stateSize(model, STATE))
     mujoco.mj_getState(model, data, state, STATE)
     return state
+
+
+def snapshot_parts(name: str, values: F64, sizes: Sequence[int]) -> list[F64]:
+    """Splits a snapshot's values into copies of its parts.
+
+    Args:
+        name: What it should be a snapshot of.
+        values: Its values. Shape (sum(sizes),).
+        sizes: Length of each part.
+
+    Raises:
+        SnapshotError: If the values are of another length, or not all are finite.
+    """
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    if values.shape != (sum(sizes),) or bad:
+        raise SnapshotError(
+            f"A snapshot of {name} holds finite numbers in shape ({sum(sizes)},). Got: shape "
+            f"{values.shape}, {bad} of them not finite. It is damaged: play the episode from its "
+            "start instead."
+        )
+    return [part.copy() for part in np.split(values, np.cumsum(sizes)[:-1])]
 
 
 def refresh(model: mujoco.MjModel, data: mujoco.MjData) -> None:

@@ -9,13 +9,28 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from aegis.core.errors import ConfigError, MachineError, StartStateError, UnknownNameError
-from aegis.core.protocols import Outcome
+from aegis.core.errors import (
+    ConfigError,
+    MachineError,
+    SnapshotError,
+    StartStateError,
+    UnknownNameError,
+)
+from aegis.core.protocols import Outcome, WorldState
 from aegis.core.seeds import episode_stream
 from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
 from envs.camera import render
 from envs.legacy import contained
-from envs.panda import PERIOD_NS, Hand, checked_action, integration_state, panda, refresh
+from envs.panda import (
+    PERIOD_NS,
+    STATE,
+    Hand,
+    checked_action,
+    integration_state,
+    panda,
+    refresh,
+    snapshot_parts,
+)
 
 SUITE = "robosuite"
 TASKS = {"Lift": "lift the red cube"}
@@ -53,7 +68,7 @@ class RobosuiteWorld:
         self._task, self._horizon = task, horizon
         self._embodiment = panda()
         self._sim: _Simulation | None = None
-        self._begun = False
+        self._key: EpisodeKey | None = None
         self._k = 0
 
     @property
@@ -82,13 +97,11 @@ class RobosuiteWorld:
             raise UnknownNameError("start family", key.start, JITTER, f"suite {SUITE}")
         if key.index < 0:
             raise StartStateError(f"Start states go from 0 up. Got: {key.index}.")
-        if self._sim is None:
-            self._sim = _Simulation(self._task)
+        sim, self._key = self._simulation(), None
         rng = episode_stream(key, "start")
         offset = rng.uniform(-JITTER[key.start], JITTER[key.start], size=2)
-        self._sim.begin(offset, rng.uniform(-np.pi, np.pi))
-        self._begun = True
-        self._k = 0
+        sim.begin(offset, rng.uniform(-np.pi, np.pi))
+        self._key, self._k = key, 0
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         """Senses the current state; see `aegis.core.protocols.World`."""
@@ -120,14 +133,46 @@ class RobosuiteWorld:
         state = self._running().state()
         return hashlib.blake2b(state.tobytes(), digest_size=8).hexdigest()
 
+    def snapshot(self) -> WorldState:
+        """Returns all that `restore` needs to go on bit for bit, with the same observation.
+
+        Raises:
+            StartStateError: If no episode has begun.
+        """
+        sim = self._running()
+        assert self._key is not None
+        return WorldState(sim.name, self._key, self._k, sim.snapshot())
+
+    def restore(self, state: WorldState) -> None:
+        """Takes up an episode, in a fresh world or one that was elsewhere.
+
+        Raises:
+            SnapshotError: If the state belongs to another model or is damaged.
+        """
+        sim = self._simulation()
+        if state.model != sim.name or state.k < 0:
+            raise SnapshotError(
+                f"A snapshot of '{state.model}' at tick {state.k} was given to a world that takes "
+                f"those of '{sim.name}' (task, MuJoCo), ticks from 0. Use the task and the MuJoCo "
+                "version that it was taken with, or play the episode from its start."
+            )
+        self._key = None
+        sim.restore(state.values)
+        self._key, self._k = state.key, state.k
+
     def close(self) -> None:
         """Frees the simulation."""
         if self._sim is not None:
             self._sim.close()
-        self._sim, self._begun = None, False
+        self._sim, self._key = None, None
+
+    def _simulation(self) -> _Simulation:
+        if self._sim is None:
+            self._sim = _Simulation(self._task)
+        return self._sim
 
     def _running(self) -> _Simulation:
-        if self._sim is None or not self._begun:
+        if self._sim is None or self._key is None:
             raise StartStateError("No episode has begun: call begin(key) first.")
         return self._sim
 
@@ -142,6 +187,11 @@ class _Simulation:
         self.hand = Hand(self.model)
         self._cube = self.model.body(self._env.cube.root_body).id
         self._start = np.zeros(3)
+        self._lagging: dict[str, F64] = {}
+        buffer = np.empty(mujoco.mj_sizeModel(self.model), np.uint8)
+        mujoco.mj_saveModel(self.model, None, buffer)
+        digest = hashlib.blake2b(buffer.tobytes(), digest_size=8).hexdigest()
+        self.name = f"{SUITE}/{task} {digest} mujoco-{mujoco.__version__} v1"
 
     def begin(self, offset: F64, yaw: float) -> None:
         with contained():
@@ -159,6 +209,7 @@ class _Simulation:
         self._start = self.data.xpos[self._cube].copy()
 
     def step(self, action: F64) -> bool:
+        self._lagging = {}
         self._env.step(action)
         refresh(self.model, self.data)
         return bool(self._env._check_success())
@@ -169,7 +220,25 @@ class _Simulation:
             "object_start": self._start,
             "object_mat": self.data.xmat[self._cube].reshape(3, 3).copy(),
             **self.hand.truth(self.data),
+            **self._lagging,
         }
+
+    def snapshot(self) -> F64:
+        return np.concatenate((self.state(), self._start, self.truth()["ee_vel"]))
+
+    def restore(self, values: F64) -> None:
+        sizes = (mujoco.mj_stateSize(self.model, STATE), 3, 9, 7, 2, 3, 3)
+        parts = snapshot_parts(self.name, values, sizes)
+        state, goal_pos, goal_mat, posture, fingers, self._start, velocity = parts
+        with contained():
+            self._env.reset()  # forgets what the controller has kept of the former course
+        mujoco.mj_setState(self.model, self.data, state, STATE)
+        robot = self._env.robots[0]
+        robot.controller.goal_pos, robot.controller.goal_ori = goal_pos, goal_mat.reshape(3, 3)
+        robot.controller.initial_joint, robot.gripper.current_action = posture, fingers
+        robot.controller.new_update = True  # or the first substep uses what reset has computed
+        refresh(self.model, self.data)
+        self._lagging = {"ee_vel": velocity}
 
     def state(self) -> F64:
         robot = self._env.robots[0]

@@ -10,14 +10,14 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from aegis.core.errors import SnapshotError, StartStateError
+from aegis.core.errors import StartStateError
 from aegis.core.types import F64, EpisodeKey
 from envs.libero.goal import Goal
 from envs.libero.scene import Scene
 from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
 from envs.libero.stepper import Stepper
 from envs.libero.truth import Truth
-from envs.panda import STATE, Hand, integration_state, refresh
+from envs.panda import STATE, Hand, integration_state, refresh, snapshot_parts
 
 SETTLE = 10
 """Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
@@ -97,19 +97,12 @@ class Simulation:
         n = len(self._bodies)
         physics = mujoco.mj_stateSize(self.model, STATE)
         sizes = (physics, len(self.stepper.state), 3 * n, 4 * n, 3, *LAGGING.values())
-        if values.shape != (sum(sizes),) or not np.isfinite(values).all():
-            raise SnapshotError(
-                f"A snapshot of {self.scene.suite}/{self.scene.task} holds finite numbers in shape "
-                f"({sum(sizes)},). Got: shape {values.shape}, "
-                f"{np.count_nonzero(~np.isfinite(values))} of them not finite. "
-                "It is damaged: play the episode from its start instead."
-            )
-        state, controller, pos, quat, start, *lagging = np.split(values, np.cumsum(sizes)[:-1])
-        self._pos, self._quat = pos.reshape(-1, 3).copy(), quat.reshape(-1, 4).copy()
+        parts = snapshot_parts(f"{self.scene.suite}/{self.scene.task}", values, sizes)
+        state, controller, pos, quat, self.truth.start, *lagging = parts
+        self._pos, self._quat = pos.reshape(-1, 3), quat.reshape(-1, 4)
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self.stepper.state = controller
-        self.truth.start = start.copy()
-        self._lagging = {name: x.copy() for name, x in zip(LAGGING, lagging, strict=True)}
+        self._lagging = dict(zip(LAGGING, lagging, strict=True))
         self._stale = True
 
     def _furnish(self) -> None:

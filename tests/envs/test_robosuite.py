@@ -1,12 +1,19 @@
 """robosuite's Lift behind the same seam as LIBERO."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from aegis.core.errors import ConfigError, NonFiniteError, StartStateError, UnknownNameError
-from aegis.core.protocols import Outcome, World
+from aegis.core.errors import (
+    ConfigError,
+    NonFiniteError,
+    SnapshotError,
+    StartStateError,
+    UnknownNameError,
+)
+from aegis.core.protocols import ForkableWorld, Outcome
 from aegis.core.types import F64, Act, EpisodeKey
 from envs.robosuite import JITTER, RobosuiteWorld
 
@@ -52,7 +59,7 @@ def world() -> Iterator[RobosuiteWorld]:
 
 def test_a_scripted_lift_succeeds_the_same_way_each_time(world: RobosuiteWorld) -> None:
     """From another world, with another past, and whether or not somebody looks."""
-    assert isinstance(world, World)
+    assert isinstance(world, ForkableWorld)
     first, outcome = episode(world, key(0), look=False)
     assert outcome.success
     assert episode(world, key(1), look=False)[0][0] != first[0]
@@ -60,6 +67,47 @@ def test_a_scripted_lift_succeeds_the_same_way_each_time(world: RobosuiteWorld) 
     fresh = RobosuiteWorld("robosuite", "Lift", 60)
     assert episode(fresh, key(0), look=True)[0] == first
     fresh.close()
+
+
+def test_a_snapshot_goes_on_bit_for_bit(world: RobosuiteWorld) -> None:
+    """Taken as the cube is grasped; where it was taken, from elsewhere, and in a fresh world."""
+    drawn = np.random.default_rng(0).uniform(-1, 1, (10, 7)).astype(np.float32)
+
+    def play(world: RobosuiteWorld) -> list[str]:
+        digests = []
+        for action in drawn:
+            world.apply(Act(action.copy()))
+            digests.append(world.digest())
+        return digests
+
+    world.begin(key(3))
+    for _ in range(35):
+        world.apply(Act(lift(world.observe({}).privileged)))
+    snapshot, seen = world.snapshot(), world.observe({}).privileged
+    rest, last = play(world), world.observe({}).privileged
+    world.begin(key(4))
+    world.apply(Act(drawn[0].copy()))
+    fresh = RobosuiteWorld("robosuite", "Lift", 60)
+    for other in (world, fresh):
+        other.restore(snapshot)
+        for name, value in other.observe({}).privileged.items():
+            np.testing.assert_array_equal(value, seen[name])
+        assert play(other) == rest
+        for name, value in other.observe({}).privileged.items():
+            np.testing.assert_array_equal(value, last[name])
+    fresh.close()
+
+
+def test_wrong_snapshots_are_refused(world: RobosuiteWorld) -> None:
+    world.begin(key())
+    good = world.snapshot()
+    for wrong, says in (
+        (replace(good, values=good.values[1:].copy()), "damaged"),
+        (replace(good, values=good.values * np.nan), "not finite"),
+        (replace(good, model="robosuite/Stack"), "robosuite/Stack"),
+    ):
+        with pytest.raises(SnapshotError, match=says):
+            world.restore(wrong)
 
 
 @pytest.mark.parametrize("start", ["official", "wide"])
