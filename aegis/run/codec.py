@@ -1,0 +1,100 @@
+"""Codec: immutable values to JSON and arrays, and back, bit for bit and without pickle.
+
+What a controller remembers is made of numbers, texts, arrays, tuples, mappings, enums and
+dataclasses, those of plug-ins included. Reading builds only dataclasses and enums of modules that
+are imported already, so a file can name code but bring none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegis.core.errors import SnapshotError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def encode(value: object, arrays: Arrays) -> object:
+    """Returns a value as JSON; its arrays are added to ``arrays``.
+
+    Raises:
+        SnapshotError: If it holds something else.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Enum):
+        return {"enum": _name(type(value)), "is": value.name}
+    if isinstance(value, np.ndarray | np.generic):
+        return {"array": _keep(value, arrays), "scalar": isinstance(value, np.generic)}
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if isinstance(value, tuple | list):
+        return {type(value).__name__: [encode(item, arrays) for item in value]}
+    if isinstance(value, Mapping):
+        return {"map": [[encode(k, arrays), encode(v, arrays)] for k, v in value.items()]}
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: encode(getattr(value, f.name), arrays) for f in fields(value) if f.init}
+        return {"class": _name(type(value)), "with": parts}
+    raise SnapshotError(
+        f"A {type(value).__module__}.{type(value).__qualname__} cannot be kept in a file. What a "
+        "detector, gate or switch remembers must be made of numbers, texts, arrays, tuples, "
+        "mappings, enums and dataclasses."
+    )
+
+
+def decode(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Returns the value that ``encode`` was given.
+
+    Raises:
+        SnapshotError: If it names a class that is not here.
+    """
+    if not isinstance(node, dict):
+        return node
+    if "float" in node:
+        return float.fromhex(node["float"])
+    if "array" in node:
+        array = arrays[node["array"]]
+        return array[()] if node["scalar"] else np.array(array)
+    if "tuple" in node:
+        return tuple(decode(item, arrays) for item in node["tuple"])
+    if "list" in node:
+        return [decode(item, arrays) for item in node["list"]]
+    if "map" in node:
+        return {decode(k, arrays): decode(v, arrays) for k, v in node["map"]}
+    if "enum" in node:
+        return _find(node["enum"], lambda c: issubclass(c, Enum))[node["is"]]
+    kind = _find(node["class"], is_dataclass)
+    return kind(**{name: decode(part, arrays) for name, part in node["with"].items()})
+
+
+def _keep(value: NDArray[Any] | np.generic, arrays: Arrays) -> str:
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise SnapshotError(f"An array of Python objects ({array.dtype}) cannot be kept in a file.")
+    name = f"array{len(arrays)}"
+    arrays[name] = array
+    return name
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _find(name: str, allowed: Any) -> Any:
+    module, _, qualname = name.partition(":")
+    kind = vars(sys.modules.get(module) or object).get(qualname)
+    if not isinstance(kind, type) or not allowed(kind):
+        raise SnapshotError(
+            f"The snapshot holds a '{name}', which is not here. Build the controller with the "
+            "detectors, gate and switch that it was taken with first."
+        )
+    return kind
