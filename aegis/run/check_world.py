@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aegis.core.protocols import Outcome, World
+from aegis.core.protocols import ForkableWorld, Outcome, World
 from aegis.core.seeds import episode_stream
 from aegis.core.types import Act, Embodiment, EpisodeKey, Hold, Observation
+from aegis.run.check_fork import check_fork
 from aegis.run.promise import Plugin, bits, is_count, plugin
 
 MEMBERS = ("embodiment", "horizon", "begin", "observe", "apply", "digest", "close")
@@ -30,7 +32,7 @@ def check_world(
     """Checks a simulator. Not for robots: it sends random commands, and a robot cannot repeat.
 
     Args:
-        make: Builds a world; called three times.
+        make: Builds a world; called a few times.
         key: An episode that it has.
         cameras: Cameras to try, name to (height, width); by default none.
 
@@ -48,6 +50,7 @@ def check_world(
         _check_path(one, path, two.go(key, look=False), two.go(key, look=True))
         _check_others(one, key, path[0])
         _check_end(one, key)
+        _check_forks(make, one.world, key, seen)
 
 
 def course(robot: Embodiment, key: EpisodeKey, steps: int) -> list[Act]:
@@ -232,6 +235,25 @@ def _check_end(bench: _Bench, key: EpisodeKey) -> None:
         "apply", "it is done at the horizon", "Count commands since begin"
     )
     promise.kept(done, f"done=False after {horizon} commands", f"done=True at command {horizon}")
+
+
+def _check_forks(
+    make: Callable[[], World],
+    world: World,
+    key: EpisodeKey,
+    cameras: Mapping[str, tuple[int, int]],
+) -> None:
+    """Checks snapshots, if the world has them and an episode is long enough to be left."""
+    fresh = make()
+    try:
+        if isinstance(world, ForkableWorld) and isinstance(fresh, ForkableWorld):
+            commands = course(world.embodiment, key, min(STEPS, world.horizon))
+            world.begin(key)
+            lasting = list(takewhile(lambda command: not world.apply(command).done, commands))
+            if len(lasting) > 1:
+                check_fork(world, fresh, key, lasting, cameras)
+    finally:
+        fresh.close()
 
 
 def _parting(one: list[str], two: list[str]) -> int:

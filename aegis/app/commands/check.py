@@ -46,7 +46,7 @@ def _checks(lab: Lab) -> Iterator[tuple[str, str, str]]:
         name: size for policy in lab.policies.values() for name, size in policy.spec.cameras.items()
     }
     check_world(lab.world, keys[0], cameras)
-    kept = "repeatable; looking changes nothing; ends at the horizon"
+    kept = "repeatable; looking changes nothing; ends at the horizon; goes on from its snapshots"
     yield "world", Settings(lab.composed.tree).level("env").text("_target_").split(".")[-1], kept
     width = len(lab.embodiment.names)
     for part, policy in lab.policies.items():
