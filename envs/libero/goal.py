@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.libero.scene import Scene
+
+Mask: TypeAlias = NDArray[np.bool_]
 
 ON_RADIUS = 0.03
 """Largest horizontal distance between object and target [m] (LIBERO's ``check_ontop``)."""
@@ -30,17 +35,38 @@ class Goal:
             mask_a[list(a.geoms)] = True
             mask_b[list(b.geoms)] = True
             self._pairs.append((a.body, b.body, mask_a, mask_b))
+        self._model = scene.model
+        self._scratch: mujoco.MjData | None = None
 
     def reached(self, data: mujoco.MjData) -> bool:
         """Returns whether all goals hold in the kinematics that ``data`` carries."""
-        for body, target, mask, target_mask in self._pairs:
-            p, q = data.xpos[body], data.xpos[target]
-            if p[2] < q[2] or np.hypot(p[0] - q[0], p[1] - q[1]) >= ON_RADIUS:
-                return False
-            geom = data.contact.geom
-            if geom.shape[0] == 0:
-                return False
-            one, two = geom[:, 0], geom[:, 1]
-            if not ((mask[one] & target_mask[two]) | (mask[two] & target_mask[one])).any():
-                return False
-        return True
+        return all(self._on(data, *pair) for pair in self._pairs)
+
+    def _on(
+        self, data: mujoco.MjData, body: int, target: int, mask: Mask, target_mask: Mask
+    ) -> bool:
+        p, q = data.xpos[body], data.xpos[target]
+        if p[2] < q[2] or np.hypot(p[0] - q[0], p[1] - q[1]) >= ON_RADIUS:
+            return False
+        if _touch(data, mask, target_mask):
+            return True
+        trees = self._model.body_treeid[[body, target]]
+        # What sleeps has no contacts.
+        return bool((data.tree_asleep[trees] >= 0).any()) and _touch(
+            self._awake(data), mask, target_mask
+        )
+
+    def _awake(self, data: mujoco.MjData) -> mujoco.MjData:
+        """Returns the same positions with the contacts of those who sleep."""
+        if self._scratch is None:
+            self._scratch = mujoco.MjData(self._model)
+        self._scratch.qpos[:] = data.qpos
+        mujoco.mj_kinematics(self._model, self._scratch)
+        mujoco.mj_collision(self._model, self._scratch)
+        return self._scratch
+
+
+def _touch(data: mujoco.MjData, mask: Mask, target_mask: Mask) -> bool:
+    geom = data.contact.geom
+    one, two = geom[:, 0], geom[:, 1]
+    return bool(((mask[one] & target_mask[two]) | (mask[two] & target_mask[one])).any())

@@ -90,6 +90,7 @@ def _write(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) ->
 
 def _read(stem: Path, suite: str, task: int) -> Scene:
     model = mujoco.MjModel.from_binary_path(str(stem.with_suffix(".mjb")))
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR  # nobody reads the robot's sensors
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as packed:
         official = np.array(packed["official"])
         meta = json.loads(str(packed["meta"]))

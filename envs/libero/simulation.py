@@ -30,19 +30,21 @@ class Simulation:
 
     Args:
         scene: The task.
+        stepper: How it is stepped, from the start state on: `Stepper` or `QuickStepper`.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, stepper: type[Stepper]) -> None:
         self.scene = scene
         self.model = scene.model
         self.data = mujoco.MjData(self.model)
-        self.stepper = Stepper(self.model, self.data)
+        self.stepper = stepper(self.model, self.data)
         self.goal = Goal(scene)
         self.truth = Truth(scene)
         self.hand = Hand(self.model)
         self._bodies = np.array([f.body for f in scene.fixtures], dtype=np.intp)
         self._pos = self.model.body_pos[self._bodies]
         self._quat = self.model.body_quat[self._bodies]
+        self._flags = 0
         self._stale = False
         self._lagging: dict[str, F64] = {}
 
@@ -53,9 +55,11 @@ class Simulation:
             UnknownNameError: If the start family does not exist.
             StartStateError: If no draw is admissible, or the index is out of range.
         """
+        self._flags = 0  # all ways of stepping begin alike: nobody sleeps yet
         self._settle_into(key)
         self.refresh()
         self.truth.begin(self.data)
+        self._flags = self.stepper.flags
 
     def step(self, action: F64) -> bool:
         """Executes an action for one control period; returns whether the goal is reached."""
@@ -100,13 +104,16 @@ class Simulation:
         parts = snapshot_parts(f"{self.scene.suite}/{self.scene.task}", values, sizes)
         state, controller, pos, quat, self.truth.start, *lagging = parts
         self._pos, self._quat = pos.reshape(-1, 3), quat.reshape(-1, 4)
+        self._flags = self.stepper.flags
+        self._furnish()
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self.stepper.state = controller
         self._lagging = dict(zip(LAGGING, lagging, strict=True))
         self._stale = True
 
     def _furnish(self) -> None:
-        """Puts this simulation's fixtures into the shared model."""
+        """Puts this simulation's fixtures and flags into the shared model."""
+        self.model.opt.enableflags = self._flags
         self.model.body_pos[self._bodies] = self._pos
         self.model.body_quat[self._bodies] = self._quat
 
@@ -137,6 +144,5 @@ class Simulation:
         self.stepper.reset()
 
     def _settle(self) -> None:
-        still = np.array([0, 0, 0, 0, 0, 0, -1.0])
-        for _ in range(SETTLE):
-            self.step(still)
+        self.stepper.settle(SETTLE)
+        self._stale = True

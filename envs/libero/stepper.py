@@ -28,6 +28,17 @@ _mj_full_m = c_function("mj_fullM", "address", "address", "address")
 
 
 @njit
+def move_fingers(command: float, fingers: F64, ctrl: F64, limits: F64) -> None:
+    """Advances the finger filter by one substep and writes its command, as robosuite does."""
+    for f in range(2):
+        step = GRIPPER_SPEED * np.sign(command)
+        moved = fingers[f] - step if f == 0 else fingers[f] + step
+        fingers[f] = min(max(moved, -1.0), 1.0)
+        low, high = limits[ARM + f, 0], limits[ARM + f, 1]
+        ctrl[ARM + f] = 0.5 * (high + low) + 0.5 * (high - low) * fingers[f]
+
+
+@njit
 def _control_step(
     m: int,
     d: int,
@@ -80,12 +91,7 @@ def _control_step(
         )
         for j in range(ARM):
             ctrl[j] = min(max(torques[j], limits[j, 0]), limits[j, 1])
-        for f in range(2):
-            step = GRIPPER_SPEED * np.sign(action[6])
-            moved = fingers[f] - step if f == 0 else fingers[f] + step
-            fingers[f] = min(max(moved, -1.0), 1.0)
-            low, high = limits[ARM + f, 0], limits[ARM + f, 1]
-            ctrl[ARM + f] = 0.5 * (high + low) + 0.5 * (high - low) * fingers[f]
+        move_fingers(action[6], fingers, ctrl, limits)
         _mj_step2(m, d)
 
 
@@ -95,7 +101,12 @@ class Stepper:
     Args:
         model: A LIBERO scene whose first nine joints and actuators are the Panda's.
         data: Its state, stepped in place.
+
+    Attributes:
+        flags: MuJoCo's enable flags, which the model must have in all that is done with the state.
     """
+
+    flags = 0
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         self._model, self._data = model, data
@@ -115,6 +126,12 @@ class Stepper:
         self._goal_mat[:] = self._data.site_xmat[self._site].reshape(3, 3)
         self._posture[:] = self._data.qpos[:ARM]
         self._fingers[:] = 0.0
+
+    def settle(self, steps: int) -> None:
+        """Holds still, as robosuite would, for a number of control steps; nobody sleeps."""
+        still = np.array([0, 0, 0, 0, 0, 0, -1.0])
+        for _ in range(steps):
+            Stepper.step(self, still)
 
     def step(self, action: F64) -> None:
         """Advances the simulation by one control period, 50 ms.
@@ -144,13 +161,22 @@ class Stepper:
 
     @property
     def state(self) -> F64:
-        """The controller's state: goal position and orientation, posture, fingers. Shape (21,)."""
+        """The controller's state: goal position and orientation, posture, fingers. Shape (21,).
+
+        Set it after MuJoCo's.
+        """
+        return self._controller()
+
+    @state.setter
+    def state(self, value: F64) -> None:
+        self._control(value)
+
+    def _controller(self) -> F64:
         return np.concatenate(
             (self._goal_pos, self._goal_mat.ravel(), self._posture, self._fingers)
         )
 
-    @state.setter
-    def state(self, value: F64) -> None:
+    def _control(self, value: F64) -> None:
         self._goal_pos[:] = value[:3]
         self._goal_mat[:] = value[3:12].reshape(3, 3)
         self._posture[:] = value[12:19]

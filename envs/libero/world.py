@@ -14,10 +14,13 @@ from envs.assets.resolve import resolve_assets
 from envs.camera import render
 from envs.libero.library import SUITES
 from envs.libero.load import load_scene
+from envs.libero.quick import QuickStepper
 from envs.libero.scene import Scene
 from envs.libero.simulation import Simulation
+from envs.libero.stepper import Stepper
 from envs.panda import PERIOD_NS, checked_action, panda
 
+STEPPERS = {"exact": Stepper, "fast": QuickStepper}
 SNAPSHOT = 1
 """Version of what a snapshot holds; raise it when that changes."""
 
@@ -30,18 +33,21 @@ class LiberoWorld:
         assets: ``"builtin"``, ``"auto"``, ``"hub"`` or a folder; see docs/assets.md.
         horizon: Longest episode [control steps]. LIBERO-Spatial is run at 220 (OpenVLA) or 280
             (LeRobot).
+        stepping: ``"exact"`` is robosuite's, bit for bit; in ``"fast"`` resting bodies sleep.
 
     Raises:
-        UnknownNameError: If the suite is not supported.
+        UnknownNameError: If the suite or the stepping is not supported.
         AssetError: If the assets are missing or incomplete.
     """
 
-    def __init__(self, suite: str, assets: str, horizon: int) -> None:
+    def __init__(self, suite: str, assets: str, horizon: int, stepping: str = "exact") -> None:
         if suite not in SUITES:
             raise UnknownNameError("suite", suite, SUITES, "env.suite")
+        if stepping not in STEPPERS:
+            raise UnknownNameError("stepping", stepping, STEPPERS, "env.stepping")
         if horizon < 1:
             raise ConfigError(f"env.horizon must be at least 1 control step. Got: {horizon}.")
-        self._suite, self._horizon = suite, horizon
+        self._suite, self._horizon, self._stepping = suite, horizon, stepping
         self._assets = resolve_assets(assets)
         self._embodiment = panda()
         self._sim: Simulation | None = None
@@ -157,12 +163,12 @@ class LiberoWorld:
         """Returns the simulation to use for a task: the present one where it is of that task."""
         if self._sim is not None and self._sim.scene.task == task:
             return self._sim
-        return Simulation(self.scene(task))
+        return Simulation(self.scene(task), STEPPERS[self._stepping])
 
     def _model(self, scene: Scene) -> str:
         """Returns what snapshots of a scene belong to."""
         engine = f"mujoco-{mujoco.__version__}"
-        return f"{scene.suite}/{scene.task} {scene.digest} {engine} exact v{SNAPSHOT}"
+        return f"{scene.suite}/{scene.task} {scene.digest} {engine} {self._stepping} v{SNAPSHOT}"
 
     def _running(self) -> Simulation:
         if self._sim is None:

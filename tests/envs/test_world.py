@@ -34,6 +34,7 @@ from envs.libero.starts import (
     draw_start,
 )
 from envs.libero.world import LiberoWorld
+from policies.expert import ScriptedExpert
 
 SUITE = "libero_spatial"
 BOTH = {"agentview": (32, 48), "wrist": (32, 32)}
@@ -44,8 +45,8 @@ def key(task: int = 0, start: str = "wide", index: int = 1, suite: str = SUITE) 
     return EpisodeKey(7, suite, task, start, index)
 
 
-def new_world(horizon: int = 220) -> LiberoWorld:
-    return LiberoWorld(SUITE, "builtin", horizon)
+def new_world(horizon: int = 220, stepping: str = "exact") -> LiberoWorld:
+    return LiberoWorld(SUITE, "builtin", horizon, stepping)
 
 
 @pytest.fixture(scope="module")
@@ -143,35 +144,44 @@ def test_looking_does_not_change_the_course(world: LiberoWorld) -> None:
     assert play(world, course, look=True) == blind
 
 
+@pytest.mark.parametrize("stepping", ["exact", "fast"])
 @pytest.mark.parametrize("task", [0, 4])
-@pytest.mark.parametrize("at", [0, 12])
-def test_a_snapshot_goes_on_bit_for_bit(world: LiberoWorld, task: int, at: int) -> None:
-    """Where it was taken, in a world that was elsewhere, and in one where nothing has begun."""
-    course = actions(4, 30)
+def test_a_snapshot_goes_on_bit_for_bit(task: int, stepping: str) -> None:
+    """Where it was taken, in a world that was elsewhere, and in one where nothing has begun.
+
+    The expert plays until the object is in its hand, then all is thrown about.
+    """
+    world, elsewhere = new_world(stepping=stepping), new_world(stepping=stepping)
+    expert, wild = ScriptedExpert("expert"), actions(4, 130)
     world.begin(key(task))
-    play(world, course[:at])
-    snapshot = world.snapshot()
-    seen, rest = world.observe(BOTH), play(world, course[at:])
-    last = world.observe({})
-    elsewhere = new_world()
+    course, snapshots, seen = [], {}, {}
+    for k in range(130):
+        if k in (0, 12, 70, 100):
+            snapshots[k] = world.snapshot()
+            seen[k] = world.observe(BOTH)
+        action = wild[k] if k >= 90 else expert.act(world.observe({})).astype(np.float32)
+        course.append((action, world.apply(Act(action.copy())), world.digest()))
+    assert world.observe({}).privileged["object_pos"][2] > 0.5  # it is still a scene
     elsewhere.begin(key(1))
-    play(elsewhere, course[:3])
-    for other in (world, elsewhere, new_world()):
-        other.restore(snapshot)
-        assert_same(other.observe(BOTH), seen)
-        assert play(other, course[at:]) == rest
-        assert_same(other.observe({}), last)
+    play(elsewhere, wild[:3])
+    for k, snapshot in snapshots.items():
+        for other in (world, elsewhere, new_world(stepping=stepping)):
+            other.restore(snapshot)
+            assert_same(other.observe(BOTH), seen[k])
+            for action, outcome, digest in course[k : k + 40]:
+                assert other.apply(Act(action.copy())) == outcome
+                assert other.digest() == digest
 
 
 def test_worlds_of_one_task_do_not_disturb_each_other(world: LiberoWorld) -> None:
-    """They share a model, and fixtures stand elsewhere in each of them."""
+    """They share a model, and fixtures stand elsewhere in each of them; one of them may sleep."""
     course = actions(5, 10)
     one, two = key(3, index=1), key(3, index=2)
+    other = new_world(stepping="fast")
     alone = []
-    for each in (one, two):
-        world.begin(each)
-        alone.append(play(world, course))
-    other = new_world()
+    for its, each in ((world, one), (other, two)):
+        its.begin(each)
+        alone.append(play(its, course))
     world.begin(one)
     other.begin(two)
     mixed: tuple[list[str], list[str]] = ([], [])
@@ -207,6 +217,7 @@ def go_on(snapshot: WorldState, course: np.ndarray) -> list[str]:
             "1 of",
         ),
         (lambda s: replace(s, model=s.model.replace("mujoco-", "mujoco-9")), "mujoco-9"),
+        (lambda s: replace(s, model=s.model.replace("exact", "fast")), "fast"),
         (lambda s: replace(s, key=key(1)), "libero_spatial/0"),
         (lambda s: replace(s, key=key(10)), "task '10'"),
         (lambda s: replace(s, key=key(suite="libero_object")), "libero_object"),
@@ -305,6 +316,11 @@ def test_wrong_keys_are_refused(
 def test_unknown_suite() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'libero_spatial'"):
         LiberoWorld("libero_spacial", "builtin", 220)
+
+
+def test_unknown_stepping() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'exact'"):
+        new_world(stepping="exactly")
 
 
 def test_unknown_camera(world: LiberoWorld) -> None:
