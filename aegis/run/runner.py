@@ -286,7 +286,8 @@ class _Run:
             raise MachineError(
                 f"A simulator process died {self._crashes[worst]} times while it played "
                 f"{self._jobs[worst].key}. Is the memory full (try fewer workers or slots), or is "
-                "the graphics library broken (try `aegis doctor`)? Finished episodes are safe."
+                "the graphics library broken (try `aegis doctor`)? A script of your own must start "
+                "runs under `if __name__ == '__main__':`. Finished episodes are safe."
             )
 
     def _stop(self) -> None:
