@@ -6,15 +6,11 @@ and arm alone, so neither order, batches, workers nor interruptions can be seen 
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 from aegis.core.errors import ConfigError, InterruptedRunError, MachineError, PairingError
 from aegis.core.protocols import Policy, World
@@ -22,6 +18,7 @@ from aegis.core.types import EpisodeKey, PolicyId
 from aegis.run import pairing
 from aegis.run.arm import Source
 from aegis.run.batch import Request, answer
+from aegis.run.interrupt import on_ctrl_c
 from aegis.run.plan import Plan, identity
 from aegis.run.pool import Pool
 from aegis.run.rows import EpisodeRow
@@ -124,7 +121,7 @@ class _Run:
             self._resume(total)
             if self._queue:
                 began = time.perf_counter()
-                with _ctrl_c(self._stop):
+                with on_ctrl_c(self._stop):
                     self._loop(pool)
                 wall = time.perf_counter() - began
                 self._store.note(event="run", wall=wall, ticks=self._ticks)
@@ -292,21 +289,3 @@ class _Run:
 
     def _stop(self) -> None:
         self._stopping = True
-
-
-@contextmanager
-def _ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
-    """Turns the first Ctrl-C into a call; the second one interrupts as usual."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop()
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
