@@ -7,9 +7,7 @@ and arm alone, so neither order, batches, workers nor interruptions can be seen 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aegis.core.errors import ConfigError, InterruptedRunError, MachineError, PairingError
@@ -18,6 +16,7 @@ from aegis.core.types import EpisodeKey, PolicyId
 from aegis.run import pairing
 from aegis.run.arm import Source
 from aegis.run.batch import Request, answer
+from aegis.run.deal import Deal, Job
 from aegis.run.interrupt import on_ctrl_c
 from aegis.run.plan import Plan, identity
 from aegis.run.pool import Pool
@@ -83,15 +82,6 @@ def run(
         return play.play(own)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A unit, and the arms that are to be played; an audit plays them again, each alone."""
-
-    key: EpisodeKey
-    arms: tuple[int, ...]
-    audit: bool = False
-
-
 class _Run:
     def __init__(
         self,
@@ -105,12 +95,9 @@ class _Run:
         self._slots = slots
         eyes = {name: Eyes.of(policy.spec) for name, policy in policies.items()}
         self._setup = Setup(plan.arms, eyes, plan.truth, store.root, slots, plan.sharing)
-        self._jobs: list[_Job] = []
-        self._queue: deque[int] = deque()
-        self._playing: list[set[int]] = []
+        self._deal = Deal()
         self._asked: list[tuple[int, Question]] = []
         self._rows: dict[EpisodeKey, dict[str, EpisodeRow]] = {key: {} for key in plan.units}
-        self._crashes: Counter[int] = Counter()
         self._ticks = 0
         self._stopping = self._resting = False
 
@@ -119,7 +106,7 @@ class _Run:
         total = len(self._plan.units) * len(self._plan.arms)
         try:
             self._resume(total)
-            if self._queue:
+            if self._deal.waiting:
                 began = time.perf_counter()
                 with on_ctrl_c(self._stop):
                     self._loop(pool)
@@ -148,40 +135,35 @@ class _Run:
         for key, rows in self._rows.items():
             left = tuple(i for i, name in enumerate(names) if name not in rows)
             if left:
-                self._add(_Job(key, left))
+                self._deal.add(Job(key, left))
             else:
                 self._check(key)
 
-    def _add(self, job: _Job) -> None:
-        self._queue.append(len(self._jobs))
-        self._jobs.append(job)
-
     def _loop(self, pool: Pool) -> None:
-        pool.prepare(self._setup, len(self._queue))
-        self._playing = [set() for _ in range(pool.size)]
-        while self._queue or any(self._playing):
+        pool.prepare(self._setup, self._deal.waiting)
+        self._deal.start(pool.size)
+        while self._deal.waiting or self._deal.busy:
             if self._stopping and not self._resting:
                 self._resting = True
                 for worker in range(pool.size):
                     pool.send(worker, Rest())
-            self._deal(pool)
-            if not any(self._playing):
+            self._hand_out(pool)
+            if not self._deal.busy:
                 return
             for worker, message in pool.hear(0.0 if self._asked else 1.0):
                 self._handle(worker, message)
             if self._asked:
                 self._answer(pool)
 
-    def _deal(self, pool: Pool) -> None:
+    def _hand_out(self, pool: Pool) -> None:
         """Hands out units, one to each worker in turn until all slots are taken."""
         for _ in range(self._slots):
             for worker in range(pool.size):
-                if self._stopping or not self._queue:
+                if self._stopping or not self._deal.waiting:
                     return
-                if len(self._playing[worker]) < self._slots:
-                    number = self._queue.popleft()
-                    job = self._jobs[number]
-                    self._playing[worker].add(number)
+                if self._deal.load(worker) < self._slots:
+                    number = self._deal.take(worker)
+                    job = self._deal[number]
                     pool.send(worker, Play(number, job.key, job.arms, job.audit))
 
     def _handle(self, worker: int, message: FromWorker | None) -> None:
@@ -191,11 +173,11 @@ class _Run:
             self._asked += [(worker, question) for question in message.questions]
             self._report(message.questions)
         elif isinstance(message, Done):
-            self._finish(self._jobs[message.job], message.row)
+            self._finish(self._deal[message.job], message.row)
         elif isinstance(message, Closed):
             self._close(worker, message)
         else:
-            raise revive(message, str(self._jobs[message.job].key))
+            raise revive(message, str(self._deal[message.job].key))
 
     def _answer(self, pool: Pool) -> None:
         """Answers all that was asked, one batch per policy, one message per worker."""
@@ -211,7 +193,7 @@ class _Run:
     def _report(self, questions: Sequence[Question]) -> None:
         arms = {arm.name: arm for arm in self._plan.arms}
         for question in questions:
-            if self._jobs[question.job].audit:
+            if self._deal[question.job].audit:
                 continue
             instruction = next(iter(question.views.values())).instruction
             for standing in question.standings:
@@ -231,7 +213,7 @@ class _Run:
                     )
                 )
 
-    def _finish(self, job: _Job, row: EpisodeRow) -> None:
+    def _finish(self, job: Job, row: EpisodeRow) -> None:
         """Takes an episode; that of an audit must be the one that is known."""
         if not job.audit:
             self._rows[row.key][row.arm] = row
@@ -244,8 +226,8 @@ class _Run:
             )
 
     def _close(self, worker: int, message: Closed) -> None:
-        job = self._jobs[message.job]
-        self._playing[worker].discard(message.job)
+        job = self._deal[message.job]
+        self._deal.close(worker, message.job)
         self._ticks += message.ticks
         what = "audit" if job.audit else "unit"
         self._store.note(event=what, unit=str(job.key), ticks=message.ticks, busy=message.busy)
@@ -257,7 +239,7 @@ class _Run:
         if len(self._rows[key]) == len(self._plan.arms):
             self._check(key)
             if self._plan.audited(key):
-                self._add(_Job(key, tuple(range(len(self._plan.arms))), audit=True))
+                self._deal.add(Job(key, tuple(range(len(self._plan.arms))), audit=True))
 
     def _check(self, key: EpisodeKey) -> None:
         trails = [pairing.trail(self._store, key, arm) for arm in self._plan.arms]
@@ -265,24 +247,22 @@ class _Run:
 
     def _requeue(self, worker: int) -> None:
         """Puts the units of a dead worker back to the front, without the arms that are done."""
-        lost, self._playing[worker] = sorted(self._playing[worker]), set()
+        lost = self._deal.lose(worker)
         self._asked = [(owner, question) for owner, question in self._asked if owner != worker]
         for number in reversed(lost):
-            job = self._jobs[number]
+            job = self._deal[number]
             done = () if job.audit else self._rows[job.key]
             left = tuple(i for i in job.arms if self._plan.arms[i].name not in done)
-            self._jobs[number] = replace(job, arms=left)
-            self._crashes[number] += 1
             if left:
-                self._queue.appendleft(number)
+                self._deal.again(number, left)
             else:  # it died after the last episode and before it could say so
                 self._settle(job.key)
-        self._store.note(event="crash", units=[str(self._jobs[number].key) for number in lost])
-        worst = max(lost, key=lambda number: self._crashes[number], default=None)
-        if worst is not None and self._crashes[worst] > self._plan.retries:
+        self._store.note(event="crash", units=[str(self._deal[number].key) for number in lost])
+        worst = max(lost, key=self._deal.crashes, default=None)
+        if worst is not None and self._deal.crashes(worst) > self._plan.retries:
             raise MachineError(
-                f"A simulator process died {self._crashes[worst]} times while it played "
-                f"{self._jobs[worst].key}. Is the memory full (try fewer workers or slots), or is "
+                f"A simulator process died {self._deal.crashes(worst)} times while it played "
+                f"{self._deal[worst].key}. Is the memory full (try fewer workers or slots), or is "
                 "the graphics library broken (try `aegis doctor`)? A script of your own must start "
                 "runs under `if __name__ == '__main__':`. Finished episodes are safe."
             )

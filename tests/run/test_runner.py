@@ -151,8 +151,9 @@ def test_another_experiment_is_refused(tmp_path: Path) -> None:
 
 
 def test_full_disk_keeps_what_is_done(golden: dict[str, bytes], tmp_path: Path) -> None:
+    world = partial(FullDiskWorld, 3, horizon=60)
     with pytest.raises(MachineError, match="The disk is full"):
-        toy_run(tmp_path, world=partial(FullDiskWorld, 3, horizon=60), slots=1)
+        toy_run(tmp_path, toy_plan(audit=0.0), world=world, slots=1)
     parts = list((tmp_path / "parts").iterdir())
     assert len(parts) == 15, "three units are whole, and no scratch file is left"
     toy_run(tmp_path)
