@@ -110,7 +110,7 @@ class RobosuiteWorld:
         return Observation(
             stamp=self._k * PERIOD_NS,
             proprio=sim.hand.proprio(sim.data),
-            images=render(name, sim.model, sim.data, cameras) if cameras else {},
+            images=render(sim.model, sim.data, cameras, digest=name) if cameras else {},
             instruction=TASKS[self._task],
             privileged=sim.truth(),
         )

@@ -26,20 +26,26 @@ class Built:
     official: F64
 
 
-def build_scene(suite: str, name: str, assets: Path) -> Built:
+def build_scene(suite: str, name: str, assets: Path, robot: str) -> Built:
     """Builds one task.
 
     Args:
         suite: Task suite.
         name: LIBERO's name of the task.
         assets: Folder in the layout of LIBERO's assets.
+        robot: ``"light"`` or ``"robosuite"``; see `envs.libero.load.load_scene`.
 
     Raises:
         ConfigError: If the task's goal is of a kind that is not supported.
     """
     problem = _instantiate(suite, name, assets)
-    xml = substitute_robot_meshes(problem.model.get_xml())
-    model = mujoco.MjModel.from_xml_string(xml)
+    xml = problem.model.get_xml()
+    model = mujoco.MjModel.from_xml_string(
+        substitute_robot_meshes(xml) if robot == "light" else xml
+    )
+    if robot == "robosuite":  # hides its markers, as it does at the end of a reset
+        problem.visualize(vis_settings=dict.fromkeys(problem._visualizations, False))
+        model.site_rgba[:] = problem.sim.model.site_rgba
     meta = SceneMeta(
         instruction=name.replace("_", " "),
         movables=_movables(problem, model),
@@ -49,7 +55,7 @@ def build_scene(suite: str, name: str, assets: Path) -> Built:
     return Built(model, meta, _official_states(suite, name))
 
 
-def _instantiate(suite: str, name: str, assets: Path) -> Any:
+def _instantiate(suite: str, name: str, assets: Path, *, pictures: bool = False) -> Any:
     envs = import_envs(assets)
     import robosuite
     from libero.libero.envs.bddl_utils import get_problem_info
@@ -62,7 +68,7 @@ def _instantiate(suite: str, name: str, assets: Path) -> Any:
             robots=["Panda"],
             controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
             has_renderer=False,
-            has_offscreen_renderer=False,
+            has_offscreen_renderer=pictures,
             use_camera_obs=False,
             control_freq=20,
             initialization_noise=None,

@@ -40,7 +40,9 @@ def task_name(suite: str, task: int) -> str:
 
 
 @lru_cache(maxsize=16)
-def load_scene(suite: str, task: int, assets: Path, assets_digest: str) -> Scene:
+def load_scene(
+    suite: str, task: int, assets: Path, assets_digest: str, robot: str = "light"
+) -> Scene:
     """Loads a task, building and caching it on first use.
 
     Args:
@@ -48,6 +50,8 @@ def load_scene(suite: str, task: int, assets: Path, assets_digest: str) -> Scene
         task: Task number in the suite.
         assets: Folder in the layout of LIBERO's assets.
         assets_digest: Hash of that folder's content.
+        robot: What the robot looks like: ``"light"``, with few polygons, or ``"robosuite"``, as it
+            comes. The physics are the same.
 
     Raises:
         UnknownNameError: If there is no such suite or task.
@@ -55,13 +59,16 @@ def load_scene(suite: str, task: int, assets: Path, assets_digest: str) -> Scene
     """
     name = task_name(suite, task)
     stem = _cache_stem(suite, name, assets_digest)
+    digest = stem.name
+    if robot != "light":
+        stem = stem.with_name(f"{digest}-{robot}")
     if stem.with_suffix(".npz").exists():
         # What another version or a full disk left behind is built again.
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            return _read(stem, suite, task)
+            return _read(stem, suite, task, digest)
     from envs.libero.build import build_scene  # LIBERO is imported only on a cache miss
 
-    built = build_scene(suite, name, assets)
+    built = build_scene(suite, name, assets, robot)
     try:
         _write(stem, built.model, built.meta, built.official)
     except OSError as error:
@@ -69,7 +76,7 @@ def load_scene(suite: str, task: int, assets: Path, assets_digest: str) -> Scene
             f"Cannot keep the compiled scene in {stem.parent}: {error}. Free some space, or name "
             "another folder: AEGIS_CACHE=/some/folder."
         ) from error
-    return _read(stem, suite, task)
+    return _read(stem, suite, task, digest)
 
 
 def _cache_stem(suite: str, name: str, assets_digest: str) -> Path:
@@ -88,7 +95,7 @@ def _write(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) ->
     write_atomically(stem.with_suffix(".npz"), packed.getvalue())  # last: marks the pair complete
 
 
-def _read(stem: Path, suite: str, task: int) -> Scene:
+def _read(stem: Path, suite: str, task: int, digest: str) -> Scene:
     model = mujoco.MjModel.from_binary_path(str(stem.with_suffix(".mjb")))
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR  # nobody reads the robot's sensors
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as packed:
@@ -102,5 +109,14 @@ def _read(stem: Path, suite: str, task: int) -> Scene:
     )
     goals = tuple((a, b) for a, b in meta["goals"])
     return Scene(
-        suite, task, meta["instruction"], model, movables, fixtures, goals, official, stem.name
+        suite,
+        task,
+        meta["instruction"],
+        model,
+        movables,
+        fixtures,
+        goals,
+        official,
+        digest,
+        stem.name,
     )

@@ -64,7 +64,8 @@ class Scene:
         fixtures: Furniture.
         goals: Pairs (object, target) that must satisfy LIBERO's ``On``.
         official: LIBERO's initial states: time, qpos, qvel. Shape (50, 1 + nq + nv).
-        digest: Hash of the model and everything above.
+        digest: Hash of the physics and everything above.
+        looks: Name of the model with its visual meshes and textures.
     """
 
     suite: str
@@ -76,6 +77,7 @@ class Scene:
     goals: tuple[tuple[str, str], ...]
     official: F64
     digest: str
+    looks: str
 
     def movable(self, name: str) -> Movable:
         """Returns an object by name."""

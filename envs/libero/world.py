@@ -9,9 +9,9 @@ import mujoco
 
 from aegis.core.errors import ConfigError, SnapshotError, StartStateError, UnknownNameError
 from aegis.core.protocols import Outcome, WorldState
-from aegis.core.types import Command, Embodiment, EpisodeKey, Observation, Stop
+from aegis.core.types import U8, Command, Embodiment, EpisodeKey, Observation, Stop
 from envs.assets.resolve import resolve_assets
-from envs.camera import render
+from envs.camera import PICTURES, render
 from envs.libero.library import SUITES
 from envs.libero.load import load_scene
 from envs.libero.quick import QuickStepper
@@ -34,20 +34,32 @@ class LiberoWorld:
         horizon: Longest episode [control steps]. LIBERO-Spatial is run at 220 (OpenVLA) or 280
             (LeRobot).
         stepping: ``"exact"`` is robosuite's, bit for bit; in ``"fast"`` resting bodies sleep.
+        pictures: ``"fast"`` are as cheap as the scene allows, ``"official"`` are LIBERO's own.
 
     Raises:
-        UnknownNameError: If the suite or the stepping is not supported.
+        UnknownNameError: If suite, stepping or pictures are not supported.
         AssetError: If the assets are missing or incomplete.
     """
 
-    def __init__(self, suite: str, assets: str, horizon: int, stepping: str = "exact") -> None:
+    def __init__(
+        self,
+        suite: str,
+        assets: str,
+        horizon: int,
+        stepping: str = "exact",
+        pictures: str = "fast",
+    ) -> None:
         if suite not in SUITES:
             raise UnknownNameError("suite", suite, SUITES, "env.suite")
         if stepping not in STEPPERS:
             raise UnknownNameError("stepping", stepping, STEPPERS, "env.stepping")
+        if pictures not in PICTURES:
+            raise UnknownNameError("look", pictures, PICTURES, "env.pictures")
         if horizon < 1:
             raise ConfigError(f"env.horizon must be at least 1 control step. Got: {horizon}.")
         self._suite, self._horizon, self._stepping = suite, horizon, stepping
+        self._pictures = PICTURES[pictures]
+        self._robot = "robosuite" if pictures == "official" else "light"
         self._assets = resolve_assets(assets)
         self._embodiment = panda()
         self._sim: Simulation | None = None
@@ -75,7 +87,8 @@ class LiberoWorld:
         Raises:
             UnknownNameError: If the suite has no such task.
         """
-        return load_scene(self._suite, task, self._assets.path, self._assets.digest)
+        assets = self._assets
+        return load_scene(self._suite, task, assets.path, assets.digest, self._robot)
 
     def begin(self, key: EpisodeKey) -> None:
         """Puts the task into the episode's start state and lets it settle.
@@ -100,7 +113,7 @@ class LiberoWorld:
         return Observation(
             stamp=self._k * PERIOD_NS,
             proprio=sim.hand.proprio(sim.data),
-            images=render(sim.scene.digest, sim.model, sim.data, cameras) if cameras else {},
+            images=self._draw(sim, cameras) if cameras else {},
             instruction=sim.scene.instruction,
             privileged=sim.privileged(),
         )
@@ -158,6 +171,9 @@ class LiberoWorld:
     def close(self) -> None:
         """Frees the simulation; scenes and framebuffers are shared and freed at exit."""
         self._sim, self._key = None, None
+
+    def _draw(self, sim: Simulation, cameras: Mapping[str, tuple[int, int]]) -> dict[str, U8]:
+        return render(sim.model, sim.data, cameras, digest=sim.scene.looks, pictures=self._pictures)
 
     def _simulation(self, task: int) -> Simulation:
         """Returns the simulation to use for a task: the present one where it is of that task."""

@@ -1,0 +1,151 @@
+"""Pictures: the official look is LIBERO's own, and nothing that can be seen is left out."""
+
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import pytest
+
+from aegis.core.errors import UnknownNameError
+from aegis.core.types import Act, EpisodeKey
+from envs import camera
+from envs.assets.resolve import resolve_assets
+from envs.camera import CAMERAS, PICTURES, render
+from envs.libero.build import _instantiate
+from envs.libero.library import task_names
+from envs.libero.load import load_scene
+from envs.libero.world import LiberoWorld
+from envs.panda import STATE, integration_state
+from tests.envs.reference import TASKS
+
+SUITE = "libero_spatial"
+
+
+@pytest.fixture
+def libero() -> Iterator[Callable[[int, Path], Any]]:
+    """Builds LIBERO's environment with its renderer, and frees that while its context is current.
+
+    robosuite frees what is in the context that is current, whosever that is.
+    """
+    built: list[Any] = []
+
+    def build(task: int, assets: Path) -> Any:
+        built.append(_instantiate(SUITE, task_names(SUITE)[task], assets, pictures=True))
+        built[0].reset()
+        return built[0]
+
+    yield build
+    built[0].sim._render_context_offscreen.gl_ctx.make_current()
+    built.pop().close()
+    gc.collect()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_official_pictures_are_those_of_libero(
+    libero: Callable[[int, Path], Any], task: int, assets: str
+) -> None:
+    """The same state, drawn by LIBERO's own environment after its own reset, and by ours."""
+    found = resolve_assets(assets)
+    theirs = libero(task, found.path).sim
+    scene = load_scene(SUITE, task, found.path, found.digest, "robosuite")
+    model, data = scene.model, mujoco.MjData(scene.model)
+    model.opt.enableflags = 0
+    for fixture in scene.fixtures:
+        model.body_pos[fixture.body] = theirs.model._model.body_pos[fixture.body]
+        model.body_quat[fixture.body] = theirs.model._model.body_quat[fixture.body]
+    state = integration_state(theirs.model._model, theirs.data._data)
+    mujoco.mj_setState(model, data, state, STATE)
+    mujoco.mj_forward(model, data)
+    mujoco.mj_forward(theirs.model._model, theirs.data._data)
+    for size in (128, 256):
+        theirs._render_context_offscreen.gl_ctx.make_current()
+        wanted = {
+            name: theirs.render(width=size, height=size, camera_name=camera_name)[::-1]
+            for name, camera_name in CAMERAS.items()
+        }
+        cameras = dict.fromkeys(CAMERAS, (size, size))
+        ours = render(model, data, cameras, digest=scene.looks, pictures=PICTURES["official"])
+        for name in CAMERAS:
+            assert wanted[name].std() > 20
+            np.testing.assert_array_equal(ours[name], wanted[name])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_left_out_cannot_be_seen(task: int) -> None:
+    """Leaving out geoms that lie beside the picture changes no pixel, wherever the arm goes."""
+    world = LiberoWorld(SUITE, "builtin", 220)
+    whole = replace(PICTURES["fast"], cull=False)
+    rng = np.random.default_rng(task)
+    world.begin(EpisodeKey(7, SUITE, task, "wide", 2))
+    simulation = world._simulation(task)
+    fewer = 0
+    for _ in range(8):
+        target = rng.uniform(-1, 1, 7).astype(np.float32)
+        for _ in range(8):
+            world.apply(Act(target.copy()))
+        for size in ((64, 64), (40, 96)):
+            cameras = dict.fromkeys(CAMERAS, size)
+            culled = world.observe(cameras).images
+            arguments = (simulation.model, simulation.data, cameras)
+            drawn = render(*arguments, digest=simulation.scene.looks, pictures=whole)
+            for name, picture in culled.items():
+                np.testing.assert_array_equal(picture, drawn[name])
+        wrist = simulation.model.camera(CAMERAS["wrist"]).id
+        fewer += camera._unseen(simulation.model, simulation.data, wrist, (64, 64)).sum()
+    assert fewer > 100  # else nothing was tested
+
+
+def test_both_looks_play_the_same_episode() -> None:
+    """Looks are no part of the physics: a snapshot goes from one to the other."""
+    fast, official = (
+        LiberoWorld(SUITE, "builtin", 220, pictures=pictures) for pictures in ("fast", "official")
+    )
+    here = EpisodeKey(7, SUITE, 0, "wide", 2)
+    fast.begin(here)
+    official.begin(here)
+    up = np.array([0.2, 0.1, 0.5, 0.1, 0, 0, 1], np.float32)
+    for world in (fast, official):
+        world.apply(Act(up.copy()))
+    assert fast.digest() == official.digest()
+    official.restore(fast.snapshot())
+    cameras = {"agentview": (64, 64)}
+    one, other = (world.observe(cameras).images["agentview"] for world in (fast, official))
+    assert (one != other).any()
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.7
+
+
+def test_unknown_look() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'official'"):
+        LiberoWorld(SUITE, "builtin", 220, pictures="oficial")
+
+
+BLIND = """
+import sys
+from aegis.core.errors import MachineError
+from aegis.core.types import EpisodeKey
+from envs.libero.world import LiberoWorld
+world = LiberoWorld("libero_spatial", "builtin", 220)
+world.begin(EpisodeKey(7, "libero_spatial", 0, "wide", 2))
+try:
+    world.observe({"agentview": (64, 64)})
+except MachineError as error:
+    world.observe({})  # without cameras it goes on
+    print(error)
+"""
+
+
+def test_a_renderer_that_cannot_start_says_so() -> None:
+    """The machine has no such device; without cameras the world works."""
+    surroundings = {**os.environ, "MUJOCO_GL": "egl", "MUJOCO_EGL_DEVICE_ID": "99"}
+    done = subprocess.run(
+        [sys.executable, "-c", BLIND], env=surroundings, capture_output=True, text=True, check=True
+    )
+    assert "Off-screen OpenGL (egl) did not start" in done.stdout
+    assert "apt-get install libegl1" in done.stdout
