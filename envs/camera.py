@@ -1,7 +1,7 @@
 """Renders a simulation off-screen: as cheap as the scene allows, or as LIBERO does.
 
-Contexts are kept per process, by meshes, textures, picture size and look: uploading the meshes
-costs far more than drawing them. Pictures are upright RGB (LIBERO's own are upside down).
+Contexts are kept per process, by meshes, textures and look: uploading those costs far more than
+drawing them. Pictures are upright RGB (LIBERO's own are upside down).
 """
 
 from __future__ import annotations
@@ -88,22 +88,21 @@ PICTURES = {
 """The looks by name: what pictures cost is told in docs/environment.md."""
 
 _gl: dict[str, Any] = {}
-_contexts: dict[tuple[str, int, int, Pictures], Canvas] = {}
+_contexts: dict[tuple[str, Pictures], Canvas] = {}
 _assets: dict[str, str] = {}
 
 
 class Canvas:
-    """An off-screen framebuffer for pictures of one size with one set of meshes in it."""
+    """An off-screen framebuffer with one set of meshes and textures; it grows with its pictures."""
 
-    def __init__(self, model: mujoco.MjModel, height: int, width: int, pictures: Pictures) -> None:
+    def __init__(self, model: mujoco.MjModel, pictures: Pictures) -> None:
         _make_current()
-        frame = max(height, pictures.framebuffer[0]), max(width, pictures.framebuffer[1])
-        with _framebuffer(model, *frame, pictures.samples):
+        self._frame = pictures.framebuffer
+        with _framebuffer(model, *self._frame, pictures.samples):
             try:
-                self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+                self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
             except mujoco.FatalError as error:  # a context without OpenGL functions, as GLFW gives
                 raise _no_opengl(error) from error
-        self._viewport = mujoco.MjrRect(0, 0, width, height)
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         for flag, on in pictures.flags.items():
             self._scene.flags[flag] = on
@@ -113,22 +112,34 @@ class Canvas:
             self._option.sitegroup[:] = 0
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._pixels = np.empty((height, width, 3), np.uint8)
         self._cull = pictures.cull
 
-    def draw(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int) -> U8:
+    def draw(
+        self, model: mujoco.MjModel, data: mujoco.MjData, camera: int, height: int, width: int
+    ) -> U8:
         """Returns the picture of one camera. Shape (height, width, 3)."""
         _make_current()
+        self._fit(height, width)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = camera
         if self._cull:
-            with _hidden(model, _unseen(model, data, camera, self._pixels.shape)):
+            with _hidden(model, _unseen(model, data, camera, height, width)):
                 self._update(model, data)
         else:
             self._update(model, data)
-        mujoco.mjr_render(self._viewport, self._scene, self._context)
-        mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._context)
-        return np.ascontiguousarray(self._pixels[::-1])
+        viewport, pixels = (
+            mujoco.MjrRect(0, 0, width, height),
+            np.empty((height, width, 3), np.uint8),
+        )
+        mujoco.mjr_render(viewport, self._scene, self._context)
+        mujoco.mjr_readPixels(pixels, None, viewport, self._context)
+        return np.ascontiguousarray(pixels[::-1])
+
+    def _fit(self, height: int, width: int) -> None:
+        frame = max(height, self._frame[0]), max(width, self._frame[1])
+        if frame != self._frame:
+            self._frame = frame
+            mujoco.mjr_resizeOffscreen(frame[1], frame[0], self._context)
 
     def _update(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         everything = mujoco.mjtCatBit.mjCAT_ALL
@@ -166,28 +177,26 @@ def render(
     for name, (height, width) in cameras.items():
         if name not in CAMERAS:
             raise UnknownNameError("camera", name, CAMERAS, "the scene")
-        canvas = _canvas(digest, model, height, width, pictures)
-        drawn[name] = canvas.draw(model, data, model.camera(CAMERAS[name]).id)
+        canvas = _canvas(digest, model, pictures)
+        drawn[name] = canvas.draw(model, data, model.camera(CAMERAS[name]).id, height, width)
     return drawn
 
 
-def _canvas(
-    digest: str, model: mujoco.MjModel, height: int, width: int, pictures: Pictures
-) -> Canvas:
+def _canvas(digest: str, model: mujoco.MjModel, pictures: Pictures) -> Canvas:
     if digest not in _assets:
         _assets[digest] = _uploaded(model)
-    key = (_assets[digest], height, width, pictures)
+    key = (_assets[digest], pictures)
     if key not in _contexts:
-        _contexts[key] = Canvas(model, height, width, pictures)
+        _contexts[key] = Canvas(model, pictures)
     return _contexts[key]
 
 
 def _uploaded(model: mujoco.MjModel) -> str:
     """Hashes what a context holds of a model: tasks that differ in nothing of it can share one."""
-    hashed = hashlib.blake2b(digest_size=16)
+    hashed = hashlib.sha256()
     for name in sorted(dir(model)):
         if name.startswith(("mesh_", "tex_", "hfield_", "skin_")):
-            hashed.update(np.ascontiguousarray(getattr(model, name)).tobytes())
+            hashed.update(np.ascontiguousarray(getattr(model, name)).data)
     return hashed.hexdigest()
 
 
@@ -215,14 +224,14 @@ def _hidden(model: mujoco.MjModel, geoms: NDArray[np.bool_]) -> Iterator[None]:
 
 
 def _unseen(
-    model: mujoco.MjModel, data: mujoco.MjData, camera: int, shape: tuple[int, ...]
+    model: mujoco.MjModel, data: mujoco.MjData, camera: int, height: int, width: int
 ) -> NDArray[np.bool_]:
     """Returns which geoms' bounding spheres lie outside of what a camera sees. Shape (ngeom,)."""
     seen = (data.geom_xpos - data.cam_xpos[camera]) @ data.cam_xmat[camera].reshape(3, 3)
     radius, depth = model.geom_rbound, -seen[:, 2]
     tangent = np.tan(np.deg2rad(model.cam_fovy[camera]) / 2)
     unseen = depth < -radius
-    for axis, slope in ((0, tangent * shape[1] / shape[0]), (1, tangent)):
+    for axis, slope in ((0, tangent * width / height), (1, tangent)):
         # Distance from the side of the view's pyramid, which goes through the camera.
         unseen |= (np.abs(seen[:, axis]) - slope * depth) > radius * np.hypot(1.0, slope)
     return np.asarray(unseen & (radius > 0))  # planes have no radius
@@ -250,11 +259,14 @@ def _no_opengl(error: Exception) -> MachineError:
 
 def close() -> None:
     """Frees all framebuffers, then the OpenGL context; in this order, or EGL complains at exit."""
-    if _contexts:
-        _make_current()
-    for canvas in _contexts.values():
-        canvas.free()
+    canvases = list(_contexts.values())
     _contexts.clear()
-    context = _gl.pop("context", None)
-    if context is not None:
-        context.free()
+    if "context" not in _gl:
+        return
+    try:
+        _make_current()
+    except MachineError:  # another library of this process has closed the display at its exit
+        return
+    for canvas in canvases:
+        canvas.free()
+    _gl.pop("context").free()

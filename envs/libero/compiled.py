@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar, cast
 
 import mujoco
 import numba
+import scipy
 from llvmlite import binding
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _load_lapack() -> None:
+    """Loads the two modules of scipy.linalg that numba takes BLAS and LAPACK from.
+
+    numba imports them by their full names, and with them all of scipy.linalg, which is a fifth of
+    the time that a worker takes to start. Once loaded they are found without their package. Who
+    imports scipy.linalg later gets all of it, except that it lacks these two as attributes.
+    """
+    package = "scipy.linalg"
+    if package in sys.modules:
+        return
+    stand_in = types.ModuleType(package)
+    stand_in.__path__ = [str(Path(scipy.__file__).parent / "linalg")]
+    sys.modules[package] = stand_in
+    try:
+        for name in ("cython_blas", "cython_lapack"):
+            importlib.import_module(f"{package}.{name}")
+    finally:
+        del sys.modules[package]
+        if vars(scipy).get("linalg") is stand_in:
+            del scipy.linalg
+
+
+_load_lapack()
 
 
 class _Decorator(Protocol):

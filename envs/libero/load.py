@@ -39,7 +39,7 @@ def task_name(suite: str, task: int) -> str:
     return names[task]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)  # official assets: 55 MB each; whoever plays a task keeps hold of its scene
 def load_scene(
     suite: str, task: int, assets: Path, assets_digest: str, robot: str = "light"
 ) -> Scene:

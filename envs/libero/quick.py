@@ -229,7 +229,7 @@ class QuickStepper(Stepper):
         super().__init__(model, data)
         self._slept = np.zeros(model.ntree, np.int32)
         root = model.body_rootid[model.site_bodyid[self._site]]
-        self._views = (
+        self._quick = (
             data.qpos,
             data.qvel,
             data.ctrl,
@@ -258,7 +258,7 @@ class QuickStepper(Stepper):
     def step(self, action: F64) -> None:
         """See `Stepper.step`."""
         model, data = self._model, self._data
-        if _quick_step(model._address, data._address, action, *self._views):
+        if _quick_step(model._address, data._address, action, *self._quick):
             self._lay_down()
 
     def _lay_down(self) -> None:

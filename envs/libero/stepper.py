@@ -24,7 +24,6 @@ ARM = 7
 _mj_step1 = c_function("mj_step1", "address", "address")
 _mj_step2 = c_function("mj_step2", "address", "address")
 _mj_jac_site = c_function("mj_jacSite", "address", "address", "address", "address", "int")
-_mj_full_m = c_function("mj_fullM", "address", "address", "address")
 
 
 @njit
@@ -60,7 +59,6 @@ def _control_step(
     nv = qvel.shape[0]
     full_pos = np.zeros((3, nv))
     full_ori = np.zeros((3, nv))
-    full_mass = np.zeros((nv, nv))
     # Fortran order: what fancy indexing yields in robosuite, and BLAS rounds differently by layout.
     jac_pos = np.zeros((ARM, 3)).T
     jac_ori = np.zeros((ARM, 3)).T
@@ -69,7 +67,6 @@ def _control_step(
     for substep in range(SUBSTEPS):
         _mj_step1(m, d)
         _mj_jac_site(m, d, full_pos.ctypes.data, full_ori.ctypes.data, site)
-        _mj_full_m(m, full_mass.ctypes.data, inertia.ctypes.data)
         ee_pos = site_pos[site].copy()
         ee_mat = site_mat[site].copy().reshape((3, 3))
         if substep == 0:
@@ -80,8 +77,9 @@ def _control_step(
                 jac_ori[i, j] = full_ori[i, j]
                 jac[i, j] = full_pos[i, j]
                 jac[i + 3, j] = full_ori[i, j]
-            for i in range(ARM):
-                mass[i, j] = full_mass[i, j]
+            for i in range(j, ARM):  # packed by rows from the diagonal back: the arm is a chain
+                mass[i, j] = inertia[i * (i + 1) // 2 + i - j]
+                mass[j, i] = mass[i, j]
         velocity = np.dot(full_pos, qvel)
         spin = np.dot(full_ori, qvel)
         force = (goal_pos - ee_pos) * KP + -velocity * KD
@@ -116,6 +114,20 @@ class Stepper:
         self._goal_mat = np.eye(3)
         self._posture = np.zeros(ARM)
         self._fingers = np.zeros(2)
+        self._views = (
+            data.qpos,
+            data.qvel,
+            data.ctrl,
+            data.qM,
+            data.qfrc_bias,
+            data.site_xpos,
+            data.site_xmat,
+            self._limits,
+            self._goal_pos,
+            self._goal_mat,
+            self._posture,
+            self._fingers,
+        )
 
     def reset(self) -> None:
         """Sets the goal to where the arm is now, and the finger filter to half open.
@@ -139,25 +151,7 @@ class Stepper:
         Args:
             action: Six pose deltas and the gripper (+1 closes), each in [-1, 1]. Shape (7,).
         """
-        d = self._data
-        _control_step(
-            self._model._address,
-            d._address,
-            self._site,
-            action,
-            d.qpos,
-            d.qvel,
-            d.ctrl,
-            d.qM,
-            d.qfrc_bias,
-            d.site_xpos,
-            d.site_xmat,
-            self._limits,
-            self._goal_pos,
-            self._goal_mat,
-            self._posture,
-            self._fingers,
-        )
+        _control_step(self._model._address, self._data._address, self._site, action, *self._views)
 
     @property
     def state(self) -> F64:

@@ -98,7 +98,7 @@ def test_what_is_left_out_cannot_be_seen(task: int) -> None:
             for name, picture in culled.items():
                 np.testing.assert_array_equal(picture, drawn[name])
         wrist = simulation.model.camera(CAMERAS["wrist"]).id
-        fewer += camera._unseen(simulation.model, simulation.data, wrist, (64, 64)).sum()
+        fewer += camera._unseen(simulation.model, simulation.data, wrist, 64, 64).sum()
     assert fewer > 100  # else nothing was tested
 
 

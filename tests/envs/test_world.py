@@ -1,5 +1,8 @@
 """LIBERO as a world: reproducible from the key, undisturbed by looking, forkable, strict."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -190,6 +193,38 @@ def test_worlds_of_one_task_do_not_disturb_each_other(world: LiberoWorld) -> Non
             its.observe({})
             digests += play(its, action[None])
     assert list(mixed) == alone
+
+
+def resident() -> float:
+    """Memory of this process [MB]."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def test_worlds_cost_little_memory(world: LiberoWorld) -> None:
+    """Eight worlds that go through all tasks, with pictures: a worker has 1 GB for everything."""
+    worlds = [new_world() for _ in range(8)]
+    world.begin(key(0))
+    world.observe(BOTH)
+    before = resident()
+    for turn in range(10):
+        for i, each in enumerate(worlds):
+            each.begin(key((turn + i) % 10, start="official"))
+            each.observe(BOTH)
+    assert resident() - before < 200
+
+
+def test_scipy_is_whole_after_numba_has_taken_its_part() -> None:
+    code = """
+import sys
+import envs.libero.compiled
+assert "scipy.linalg" not in sys.modules
+import numpy, scipy.linalg
+assert abs(scipy.linalg.inv(numpy.eye(3) * 2)[0, 0] - 0.5) < 1e-12
+from scipy.linalg import cython_lapack, lapack
+assert cython_lapack.__pyx_capi__ and lapack.dgetrf
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_snapshot_goes_on_in_another_process(world: LiberoWorld) -> None:
