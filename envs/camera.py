@@ -259,14 +259,10 @@ def _no_opengl(error: Exception) -> MachineError:
 
 def close() -> None:
     """Frees all framebuffers, then the OpenGL context; in this order, or EGL complains at exit."""
-    canvases = list(_contexts.values())
-    _contexts.clear()
-    if "context" not in _gl:
-        return
-    try:
+    if _contexts:
         _make_current()
-    except MachineError:  # another library of this process has closed the display at its exit
-        return
-    for canvas in canvases:
+    for canvas in _contexts.values():
         canvas.free()
-    _gl.pop("context").free()
+    _contexts.clear()
+    if "context" in _gl:
+        _gl.pop("context").free()

@@ -17,6 +17,8 @@ class LiberoEnv(GymEnv):
         horizon: Longest episode [control steps].
         size: Height and width of both pictures [px].
         root: Root seed.
+        stepping: ``"exact"`` or ``"fast"``; see `envs.libero.world.LiberoWorld`.
+        pictures: ``"fast"`` or ``"official"``; see there.
     """
 
     def __init__(
@@ -28,7 +30,9 @@ class LiberoEnv(GymEnv):
         horizon: int = 220,
         size: int = 64,
         root: int = 0,
+        stepping: str = "exact",
+        pictures: str = "fast",
     ) -> None:
         cameras = {"agentview": (size, size), "wrist": (size, size)}
-        world = LiberoWorld(suite, assets, horizon)
+        world = LiberoWorld(suite, assets, horizon, stepping, pictures)
         super().__init__(world, suite, task, start, cameras, proprio=8, root=root)

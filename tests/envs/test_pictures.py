@@ -45,6 +45,7 @@ def libero() -> Iterator[Callable[[int, Path], Any]]:
     built[0].sim._render_context_offscreen.gl_ctx.make_current()
     built.pop().close()
     gc.collect()
+    camera.close()  # at exit robosuite, which came later, closes the display first
 
 
 @pytest.mark.parametrize("task", TASKS)
