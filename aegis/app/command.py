@@ -23,6 +23,7 @@ SUMMARIES: Mapping[str, str] = {
     "fit": "fit a probe on collected episodes and calibrate its threshold",
     "run": "gated episodes",
     "study": "paired arms on the same units, and what the gate was worth",
+    "bench": "how fast, against whom, on this machine",
     "monitor": "attach to a running or finished run",
 }
 

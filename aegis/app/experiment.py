@@ -43,17 +43,36 @@ def run_folder(name: str) -> Path:
     return RUNS / name
 
 
-def plan_of(lab: Lab, units: tuple[EpisodeKey, ...], arms: Sequence[Arm]) -> Plan:
-    """Returns the plan of playing arms on units, with all that its results depend on."""
+def plan_of(
+    lab: Lab,
+    units: tuple[EpisodeKey, ...],
+    arms: Sequence[Arm],
+    *,
+    sharing: bool | None = None,
+    audit: float | None = None,
+) -> Plan:
+    """Returns the plan of playing arms on units, with all that its results depend on.
+
+    Args:
+        lab: World, policies and detectors.
+        units: Start states.
+        arms: Ways of driving.
+        sharing: Whether arms share prefixes; None takes it from the configuration.
+        audit: Share of units that are checked; None takes it from the configuration.
+    """
     settings, paired = lab.settings, len(arms) > 1
+    if sharing is None:
+        sharing = settings.flag("sharing") if paired else False
+    if audit is None:
+        audit = settings.number("audit", 0.0, 1.0) if paired else 0.0
     return Plan(
         units=units,
         arms=tuple(arms),
         config=lab.composed.text,
         identity={**lab.identity, **fingerprint(arms)},
         notes=versions(),
-        sharing=settings.flag("sharing") if paired else False,
-        audit=settings.number("audit", 0.0, 1.0) if paired else 0.0,
+        sharing=sharing,
+        audit=audit,
         batch_dependent=settings.flag("batch_dependent"),
     )
 

@@ -52,6 +52,11 @@ class Pool:
         """Number of workers."""
         return len(self._members)
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers."""
+        return tuple(member.process.pid or 0 for member in self._members)
+
     def prepare(self, setup: Setup, jobs: int) -> None:
         """Tells all workers what the next run is about; starts those that are missing.
 

@@ -34,9 +34,11 @@ class Rollout:
         salt: Policy to noise salt; missing ones use 0, the noise that all arms share.
 
     Attributes:
-        decision: The last one; None before the first.
+        tick: What the controller was fed last; None before the first step.
+        decision: What it decided.
     """
 
+    tick: Tick | None
     decision: Decision | None
 
     def __init__(
@@ -51,7 +53,7 @@ class Rollout:
         self._key, self._salt = key, salt
         self._session = Session(controller, key)
         self._k, self._outcome = 0, Outcome(success=False, done=False)
-        self.decision = None
+        self.tick = self.decision = None
         world.begin(key)
 
     @classmethod
@@ -86,7 +88,7 @@ class Rollout:
         rollout._world, rollout._controller, rollout._policies = world, controller, policies
         rollout._key, rollout._salt, rollout._session = snapshot.world.key, salt, session
         rollout._k, rollout._outcome = snapshot.world.k, Outcome(success=False, done=False)
-        rollout.decision = None
+        rollout.tick = rollout.decision = None
         return rollout
 
     @property
@@ -123,7 +125,8 @@ class Rollout:
             for policy, seen in eyes.items()
         }
         obs = glance.view(merged(eyes.values()))
-        self.decision = self._session.feed(Tick(self._k, obs.stamp, obs, proposals))
+        self.tick = Tick(self._k, obs.stamp, obs, proposals)
+        self.decision = self._session.feed(self.tick)
         self._outcome = self._world.apply(self.decision.command)
         if isinstance(self.decision.command, Stop):
             self._outcome = Outcome(self._outcome.success, done=True)

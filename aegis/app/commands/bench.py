@@ -1,0 +1,96 @@
+"""`aegis bench`: how fast, against whom, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import cast
+
+from aegis.app.bench import BENCHES, closing, contests, figure
+from aegis.app.command import Command
+from aegis.app.experiment import composed_for
+from aegis.app.screen import Json, Screen
+from aegis.app.settings import Settings
+from aegis.bench.contest import Row, measure
+from aegis.bench.machine import describe_machine
+from aegis.core.errors import UnknownNameError
+from aegis.run.files import write_atomic
+
+
+def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    if options.benchmark is None:
+        screen.table("benchmarks", ("name", "what"), [[n, text] for n, text in BENCHES.items()])
+        return {"benchmarks": list(BENCHES)}
+    if options.benchmark not in BENCHES:
+        raise UnknownNameError("benchmark", options.benchmark, BENCHES, "aegis bench")
+    options.overrides = [f"bench={options.benchmark}", *options.overrides]
+    composed = composed_for("bench", options, screen)
+    if composed is None:
+        return {}
+    rows: list[Row] = []
+    with closing(contests(options.benchmark, composed)) as items:
+        for contest, repeats in items:
+            screen.note(f"{contest.name}, {repeats} repeats")
+            rows.append(measure(contest, repeats))
+    _show(options.benchmark, rows, screen)
+    result = {
+        "benchmark": options.benchmark,
+        "machine": describe_machine(),
+        "rows": [row.as_dict() for row in rows],
+    }
+    out = Settings(composed.tree).value("out")
+    if out is not None:
+        Path(str(out)).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(Path(str(out)), (json.dumps(result, indent=1) + "\n").encode())
+        screen.say(f"written to {out}")
+    return cast("Mapping[str, Json]", result)
+
+
+def _show(name: str, rows: Sequence[Row], screen: Screen) -> None:
+    table = []
+    for row in rows:
+        facts = [f"{key} {figure(value)}" for key, value in row.facts.items() if _plain(value)]
+        table.append(
+            [
+                row.name,
+                f"{median(row.cpu_ms):.4g}",
+                row.reference or "-",
+                f"{median(row.reference_cpu_ms):.4g}" if row.reference_cpu_ms else "-",
+                f"{row.ratio:.3g}" if row.ratio is not None else "-",
+                ", ".join(facts),
+            ]
+        )
+    columns = ("row", "CPU ms", "reference", "CPU ms", "ratio", "facts")
+    screen.table(f"aegis bench {name}", columns, table)
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, bool | int | float | str)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "benchmark", nargs="?", metavar="NAME", help=f"one of {', '.join(BENCHES)}; none: a list"
+    )
+
+
+COMMAND = Command(
+    name="bench",
+    details="""
+        Times us and a reference in turns, in one run, by CPU time (worker processes included) and
+        by wall, and prints medians of repeats. A ratio is the reference's cost over ours. Rows that
+        compare results say whether these are equal.
+    """,
+    examples=(
+        ("aegis bench", "what there is"),
+        ("aegis bench step", "a control step against robosuite's"),
+        ("aegis bench study bench.units=60", "a smaller study than the paper's"),
+        ("aegis bench gate out=benchmarks/gate.json", "keeps the result"),
+    ),
+    configured=True,
+    options=_options,
+    run=_run,
+)

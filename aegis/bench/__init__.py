@@ -1,0 +1,1 @@
+"""Benchmarks: ours and a reference in one run."""
