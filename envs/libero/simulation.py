@@ -7,6 +7,9 @@ therefore not be stepped from two threads at once; workers are processes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import mujoco
 import numpy as np
 
@@ -63,17 +66,17 @@ class Simulation:
 
     def step(self, action: F64) -> bool:
         """Executes an action for one control period; returns whether the goal is reached."""
-        self._furnish()
-        self.stepper.step(action)
-        self._stale = True
-        self._lagging = {}
-        return self.goal.reached(self.data)
+        with self._furnished():
+            self.stepper.step(action)
+            self._stale = True
+            self._lagging = {}
+            return self.goal.reached(self.data)
 
     def refresh(self) -> None:
         """Brings the kinematics up to date with the state; see `envs.panda.refresh`."""
         if self._stale:
-            self._furnish()
-            refresh(self.model, self.data)
+            with self._furnished():
+                refresh(self.model, self.data)
             self._stale = False
 
     def privileged(self) -> dict[str, F64]:
@@ -105,17 +108,22 @@ class Simulation:
         state, controller, pos, quat, self.truth.start, *lagging = parts
         self._pos, self._quat = pos.reshape(-1, 3), quat.reshape(-1, 4)
         self._flags = self.stepper.flags
-        self._furnish()
-        mujoco.mj_setState(self.model, self.data, state, STATE)
-        self.stepper.state = controller
+        with self._furnished():
+            mujoco.mj_setState(self.model, self.data, state, STATE)
+            self.stepper.state = controller
         self._lagging = dict(zip(LAGGING, lagging, strict=True))
         self._stale = True
 
-    def _furnish(self) -> None:
-        """Puts this simulation's fixtures and flags into the shared model."""
-        self.model.opt.enableflags = self._flags
+    @contextmanager
+    def _furnished(self) -> Iterator[None]:
+        """Puts this simulation's fixtures into the shared model, and its flags for the while."""
         self.model.body_pos[self._bodies] = self._pos
         self.model.body_quat[self._bodies] = self._quat
+        self.model.opt.enableflags = self._flags
+        try:
+            yield
+        finally:
+            self.model.opt.enableflags = 0
 
     def _settle_into(self, key: EpisodeKey) -> None:
         for attempt in range(ATTEMPTS):
@@ -136,13 +144,14 @@ class Simulation:
         mujoco.mj_resetData(self.model, self.data)
         self._pos = np.array([start.body_pos[body] for body in self._bodies]).reshape(-1, 3)
         self._quat = np.array([start.body_quat[body] for body in self._bodies]).reshape(-1, 4)
-        self._furnish()
         self.data.qpos[:] = start.qpos
         self.data.qvel[:] = start.qvel
-        mujoco.mj_forward(self.model, self.data)
+        with self._furnished():
+            mujoco.mj_forward(self.model, self.data)
+            self.stepper.reset()
         self._stale, self._lagging = False, {}
-        self.stepper.reset()
 
     def _settle(self) -> None:
-        self.stepper.settle(SETTLE)
+        with self._furnished():
+            self.stepper.settle(SETTLE)
         self._stale = True

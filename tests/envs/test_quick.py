@@ -118,6 +118,17 @@ def test_the_goal_is_that_of_those_who_are_awake(
     assert goal.reached(awake)
 
 
+def test_a_sleeping_world_leaves_the_shared_model_as_it_was(
+    worlds: tuple[LiberoWorld, LiberoWorld],
+) -> None:
+    _, fast = worlds
+    fast.begin(key(0))
+    fast.apply(Act(np.zeros(7, np.float32)))
+    fast.observe({})
+    fast.restore(fast.snapshot())
+    assert fast.scene(0).model.opt.enableflags == 0
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_one_substep_of_torques_differs_by_roundings(
     worlds: tuple[LiberoWorld, LiberoWorld], task: int
