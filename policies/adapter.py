@@ -16,15 +16,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from aegis.core.errors import ConfigError, NonFiniteError, ShapeError
 from aegis.core.protocols import PolicySpec, Query
-from aegis.core.seeds import episode_stream
-from aegis.core.types import F32, Observation, Proposal
+from aegis.core.seeds import episode_stream, stream
+from aegis.core.types import F32, EpisodeKey, Observation, Proposal
+from policies.sizes import steady_sizes
+
+_WORDS = tuple(
+    f"pick up the black bowl {where} and place it on the plate"
+    for where in ("on the stove", "next to the plate", "from table center")
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,15 +49,16 @@ class Inference:
 
 
 class BatchAdapter(ABC):
-    """A policy that always infers on batches of one size.
+    """A policy that infers on batches of few fixed sizes.
 
-    A short batch is filled up with copies of its last row and a long one is split, because
-    matrix kernels round differently for different sizes: with one size, a row's result does not
-    depend on how many companions it has.
+    Matrix kernels round differently for different sizes, so a row could depend on how many
+    companions it has. A short batch is filled up with copies of its last row to the next size,
+    and a long one is split. At first the only size is ``batch``; a policy that calls ``settle``
+    gets the smaller sizes that give the same bits, so that a single question costs a single row.
 
     Args:
         spec: What the policy needs and gives.
-        batch: Rows per inference.
+        batch: Rows per inference, at most.
         proprio: Entries of proprioception.
         action: Dimensions of an action.
         samples: Extra draws per proposal.
@@ -69,6 +76,7 @@ class BatchAdapter(ABC):
             )
         self._spec = spec
         self._batch = batch
+        self._sizes: tuple[int, ...] = (batch,)
         self._proprio = proprio
         self._action = action
         self._samples = samples
@@ -78,9 +86,14 @@ class BatchAdapter(ABC):
         """What the policy needs and gives."""
         return self._spec
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Batch sizes that are used, ascending; all give a row the same bits."""
+        return self._sizes
+
     @abstractmethod
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
-        """Computes chunks for exactly ``batch`` rows.
+        """Computes chunks for as many rows as one of ``sizes``.
 
         Args:
             rows: Validated queries.
@@ -98,9 +111,43 @@ class BatchAdapter(ABC):
         for query in queries:
             self.check(query.obs)
         proposals: list[Proposal] = []
-        for begin in range(0, len(queries), self._batch):
-            proposals += self._propose_part(list(queries[begin : begin + self._batch]))
+        most = self._sizes[-1]
+        for begin in range(0, len(queries), most):
+            proposals += self._propose_part(list(queries[begin : begin + most]))
         return proposals
+
+    def settle(self, mode: str, references: Sequence[int]) -> None:
+        """Measures which sizes may be used, and says so in the spec; call it when infer works.
+
+        The first reference that agrees with itself, and with at least one size up to ``batch``,
+        decides the bits. If there is none, batches are filled up to ``batch`` as before and the
+        spec says that a row depends on its batch.
+
+        Args:
+            mode: How it is computed, for ``PolicySpec.rounding``.
+            references: Sizes whose bits may count, the preferred one first. 1 always agrees with
+                itself.
+        """
+
+        def infer(numbers: Sequence[int]) -> list[bytes]:
+            return [_bytes(row) for row in self._pass([self.example(i) for i in numbers])]
+
+        found = ((size, steady_sizes(infer, self._batch, size)) for size in references)
+        settled, sizes = next(((size, few) for size, few in found if few), (self._batch, ()))
+        self._sizes = sizes or (self._batch,)
+        rounding = f"{mode}, batch {settled}"
+        self._spec = replace(self._spec, rounding=rounding, batch_invariant=bool(sizes))
+
+    def example(self, number: int) -> Query:
+        """Returns a question to measure with: random pictures and proprioception."""
+        rng = stream(0, "example", number)
+        images = {
+            camera: rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+            for camera, shape in self._spec.cameras.items()
+        }
+        proprio = rng.standard_normal(self._proprio, np.float32)
+        key = EpisodeKey(0, "example", 0, "example", number)
+        return Query(key, 0, Observation(0, proprio, images, _WORDS[number % len(_WORDS)]))
 
     def close(self) -> None:  # noqa: B027
         """Frees nothing; override it if there is something to free."""
@@ -146,9 +193,15 @@ class BatchAdapter(ABC):
         return np.concatenate([first, rest.standard_normal((self._samples, *shape), np.float32)])
 
     def _propose_part(self, queries: list[Query]) -> list[Proposal]:
-        rows = queries + [queries[-1]] * (self._batch - len(queries))
-        done = self.infer(rows, np.stack([self.noise(query) for query in rows]))
-        self._check_inference(done)
+        size = next(size for size in self._sizes if size >= len(queries))
+        return self._pass(queries + [queries[-1]] * (size - len(queries)), len(queries))
+
+    def _pass(self, rows: list[Query], wanted: int | None = None) -> list[Proposal]:
+        """Infers rows as they stand; the rows behind the wanted ones are copies of the last."""
+        real = rows[:wanted]
+        noise = [self.noise(query) for query in real]
+        done = self.infer(rows, np.stack(noise + noise[-1:] * (len(rows) - len(real))))
+        self._check_inference(done, len(rows))
         return [
             Proposal(
                 policy=self._spec.name,
@@ -157,11 +210,11 @@ class BatchAdapter(ABC):
                 features={name: values[i].copy() for name, values in done.features.items()},
                 samples=None if done.samples is None else done.samples[i].copy(),
             )
-            for i, query in enumerate(queries)
+            for i, query in enumerate(real)
         ]
 
-    def _check_inference(self, done: Inference) -> None:
-        b, chunk = self._batch, (self._spec.horizon, self._action)
+    def _check_inference(self, done: Inference, b: int) -> None:
+        chunk = (self._spec.horizon, self._action)
         got = {"actions": done.actions.shape}
         want: dict[str, tuple[int, ...]] = {"actions": (b, *chunk)}
         if self._samples:
@@ -171,3 +224,9 @@ class BatchAdapter(ABC):
         want |= {name: (b, width) for name, width in self._spec.taps.items()}
         if got != want:
             raise ShapeError(f"{self._spec.name} must infer {want}. Got: {got}.")
+
+
+def _bytes(proposal: Proposal) -> bytes:
+    parts = [proposal.actions, *proposal.features.values()]
+    samples = [] if proposal.samples is None else [proposal.samples]
+    return b"".join(part.tobytes() for part in parts + samples)

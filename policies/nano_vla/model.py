@@ -25,6 +25,7 @@ class NanoNet(nn.Module):
         super().__init__()
         self.config = config
         self.text = TextEncoder(config, vocabulary)
+        self.told = nn.Identity()
         self.eyes = nn.ModuleDict({name: CameraStem(config) for name in CAMERAS})
         self.trunk = Trunk(config)
         self.head = FlowHead(config)
@@ -55,10 +56,13 @@ class NanoNet(nn.Module):
         Returns:
             Shape (b, hidden).
         """
-        body = (body_features(proprio) - self.body_mean) / self.body_scale
         text = self.text(tokens)
-        if rows is not None:
-            text = text[rows]
+        return self.see(images, proprio, text if rows is None else text[rows])
+
+    def see(self, images: dict[str, Tensor], proprio: Tensor, text: Tensor) -> Tensor:
+        """Runs what is left of ``condition`` when the sentences were read. Text (b, text)."""
+        body = (body_features(proprio) - self.body_mean) / self.body_scale
+        text = self.told(text)
         seen = [eye(images[name], text) for name, eye in self.eyes.items()]
         condition: Tensor = self.trunk(text, body, [s[0] for s in seen], [s[1] for s in seen])
         return condition

@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from aegis.core.errors import UnknownNameError
-from aegis.core.types import F32
 from policies.nano_vla.model import NanoNet
 
 
 def layers(net: NanoNet) -> dict[str, tuple[nn.Module, int]]:
     """Returns every layer that can be tapped, in order of computation, with its width."""
     config = net.config
-    found: dict[str, tuple[nn.Module, int]] = {"text": (net.text, config.text)}
+    found: dict[str, tuple[nn.Module, int]] = {"text": (net.told, config.text)}
     for i, block in enumerate(net.trunk.blocks):
         found[f"trunk.{i}"] = (block, config.width)
     found["trunk.last"] = (net.trunk.blocks[-1], config.width)
@@ -68,23 +67,21 @@ class Taps:
             handle.remove()
         self._handles = []
 
-    def pooled(self) -> dict[str, F32]:
-        """Returns the mean activation of each layer. Shape (b, f)."""
-        return {
-            name: torch.stack(seen).mean(0).float().cpu().numpy()
-            for name, seen in self._seen.items()
-        }
+    def pooled(self) -> list[Tensor]:
+        """Returns the mean activation of each layer, in the order of ``widths``. Shape (b, f)."""
+        seen = self._seen.values()
+        return [many[0] if len(many) == 1 else torch.stack(many).mean(0) for many in seen]
 
     def _hook(self, name: str) -> _Hook:
         return _Hook(self._seen[name])
 
 
 class _Hook:
-    """Appends what a layer puts out; a copy, because a later layer may write in place."""
+    """Appends what a layer puts out; no copy, because no layer writes into what it was given."""
 
     def __init__(self, seen: list[Tensor]) -> None:
         self._seen = seen
 
     def __call__(self, module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
         del module, given  # Unused.
-        self._seen.append(out.mean(1) if out.ndim == 3 else out.clone())
+        self._seen.append(out.mean(1) if out.ndim == 3 else out)

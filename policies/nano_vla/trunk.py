@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from policies.nano_vla.config import CAMERAS, NanoConfig
+from policies.nano_vla.rows import RowLinear
 from policies.nano_vla.tokenizer import PAD
 
 BODY = 11
@@ -33,7 +34,7 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         mixed = fn.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + self.merge(mixed.transpose(1, 2).reshape(b, n, width))
-        out: Tensor = x + self.shrink(fn.relu(self.grow(self.norm2(x))))
+        out: Tensor = x + self.shrink(fn.relu_(self.grow(self.norm2(x))))
         return out
 
 
@@ -70,17 +71,17 @@ class Trunk(nn.Module):
         patches = (config.image // 16) ** 2
         self.readout = nn.Parameter(torch.zeros(1, 1, width))
         self.order = nn.Parameter(torch.zeros(1, 3 + cameras * (1 + patches), width))
-        self.body = nn.Linear(BODY, width)
-        self.text = nn.Linear(config.text, width)
+        self.body = RowLinear(BODY, width)
+        self.text = RowLinear(config.text, width)
         self.keypoints = nn.ModuleList(
-            nn.Linear(2 * config.keypoints, width) for _ in range(cameras)
+            RowLinear(2 * config.keypoints, width) for _ in range(cameras)
         )
         self.blocks = nn.ModuleList(
             Block(width, config.heads, expand=2) for _ in range(config.blocks)
         )
         self.norm = nn.LayerNorm(width)
         direct = width + BODY + config.text + cameras * 2 * config.keypoints
-        self.condition = nn.Linear(direct, config.hidden)
+        self.condition = RowLinear(direct, config.hidden)
 
     def forward(
         self, text: Tensor, body: Tensor, patches: list[Tensor], keypoints: list[Tensor]

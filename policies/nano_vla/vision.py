@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from policies.nano_vla.config import NanoConfig
+from policies.nano_vla.rows import RowLinear
 
 
 class CameraStem(nn.Module):
@@ -23,7 +24,7 @@ class CameraStem(nn.Module):
         cells = config.image // 4
         self.enter = nn.Conv2d(3, fine, 8, stride=4, padding=2)
         self.place = nn.Parameter(torch.zeros(1, fine, cells, cells))
-        self.film = nn.Linear(config.text, 2 * fine)
+        self.film = RowLinear(config.text, 2 * fine)
         self.relate = nn.ModuleList(
             nn.Conv2d(fine, fine, 3, padding=1) for _ in range(config.relations)
         )
@@ -45,12 +46,19 @@ class CameraStem(nn.Module):
         Returns:
             Tokens, shape (b, (s / 16)^2, width), and keypoints in [-1, 1], shape (b, 2 k).
         """
-        x = fn.relu(self.enter(image) + self.place)
+        x = fn.relu_(self.enter(image) + self.place)
         scale, shift = self.film(text)[:, :, None, None].chunk(2, dim=1)
         x = torch.addcmul(shift, x, 1 + scale)
         for layer in self.relate:
-            x = fn.relu(layer(x))
+            x = fn.relu_(layer(x))
         attention = self.keys(x).flatten(2).softmax(dim=2)
-        keypoints = (attention @ self.grid).flatten(1)
-        tokens = self.patch(fn.relu(self.coarse(x))).flatten(2).transpose(1, 2)
+        keypoints = self._expect(attention).flatten(1)
+        tokens = self.patch(fn.relu_(self.coarse(x))).flatten(2).transpose(1, 2)
         return tokens, keypoints
+
+    def _expect(self, attention: Tensor) -> Tensor:
+        """Returns the mean place under each map, in full precision: cells are coarse."""
+        if attention.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+            return attention @ self.grid
+        with torch.autocast(attention.device.type, enabled=False):
+            return attention.float() @ self.grid

@@ -1,0 +1,189 @@
+"""The engine: runs a frozen network on a device; copies in, one pass, one copy out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from aegis.core.errors import ConfigError, MachineError, UnknownNameError
+from aegis.core.types import F32, Observation
+from policies.nano_vla.config import CAMERAS
+from policies.nano_vla.graphs import Graphs
+from policies.nano_vla.model import NanoNet
+from policies.nano_vla.rows import BLOCK, steady
+from policies.nano_vla.stage import Stage
+from policies.nano_vla.taps import Taps
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Where and how a network is computed.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        precision: ``float32`` (TF32 is off), or ``bfloat16`` for matrix products and convolutions.
+        graph: Whether passes are captured as CUDA graphs, one per batch size.
+
+    Raises:
+        UnknownNameError: If there is no such precision.
+        MachineError: If the device does not exist.
+        ConfigError: If graphs are wanted without a GPU.
+    """
+
+    device: str = "cpu"
+    precision: str = "float32"
+    graph: bool = False
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UnknownNameError("precision", self.precision, PRECISIONS, "the Nano-VLA")
+        if self.device != "cpu" and not (
+            self.device.startswith("cuda") and torch.cuda.is_available()
+        ):
+            raise MachineError(f"Device '{self.device}' is not on this machine. Use device=cpu.")
+        if self.graph and self.device == "cpu":
+            raise ConfigError("graph=true needs device=cuda: there are no CUDA graphs on a CPU.")
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is the mode that shipped results were computed in."""
+        return self.device == "cpu" and self.precision == "float32"
+
+    def __str__(self) -> str:
+        words = [self.device, *(["bfloat16"] if self.precision == "bfloat16" else [])]
+        return " ".join([*words, *(["graph"] if self.graph else [])])
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Sets what torch must heed in a pass: no gradients, no TF32, the chosen precision."""
+        with torch.inference_mode():
+            if self.exact:
+                yield
+                return
+            kind, half = torch.device(self.device).type, self.precision == "bfloat16"
+            flags = torch.backends.cudnn.flags(
+                enabled=True, deterministic=True, benchmark=False, allow_tf32=False
+            )
+            with flags, _full_products(), torch.autocast(kind, torch.bfloat16, enabled=half):
+                yield
+
+
+class Engine:
+    """A frozen network and its memory.
+
+    Args:
+        net: The network, on the device; it is made ready for inference in place.
+        taps: Layers to report.
+        mode: Where and how.
+        samples: Extra draws per row.
+    """
+
+    def __init__(self, net: NanoNet, taps: Sequence[str], mode: Mode, samples: int = 0) -> None:
+        self.mode = mode
+        self._net, self._draws = net.requires_grad_(False), 1 + samples
+        self._taps = Taps(net, taps)
+        self._stages: dict[int, Stage] = {}
+        self._graphs = Graphs() if mode.graph else None
+        if mode.exact:
+            steady(net)
+        if mode.precision == "bfloat16":
+            _halve(net)
+        with mode.computing():
+            net.head.prepare()
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Tapped layers and their widths."""
+        return self._taps.widths
+
+    def read(self, tokens: NDArray[np.int64]) -> Tensor:
+        """Encodes a sentence; alone, so that no companion can change it. Shape (words,)."""
+        with self.mode.computing():
+            rows = torch.from_numpy(tokens).to(self.mode.device).expand(BLOCK, -1)
+            text: Tensor = self._net.text(rows)[0].float().clone()
+            return text
+
+    def run(self, rows: Sequence[Observation], texts: Sequence[Tensor], noise: F32) -> list[F32]:
+        """Computes one batch.
+
+        Args:
+            rows: What is looked at.
+            texts: What ``read`` gave for each row.
+            noise: Shape (b, 1 + n, h, a).
+
+        Returns:
+            Actions, shape (b, h, a); further samples, shape (b, n, h, a); pooled activations of
+            each tapped layer, shape (b, f).
+        """
+        size = len(rows)
+        if size not in self._stages:
+            self._stages[size] = Stage(self._net.config, size, self._draws, self.mode.device)
+        stage = self._stages[size]
+        with self.mode.computing():
+            stage.fill(rows, noise)
+            stage.send(texts)
+            if self._graphs is None:
+                packed = self._pass(stage)
+            else:
+                packed = self._graphs.run(size, lambda: self._pass(stage))
+            return self._unpack(stage.fetch(packed))
+
+    def _pass(self, stage: Stage) -> Tensor:
+        """One pass over what lies on the device; everything that comes out, in one matrix."""
+        size = len(stage.proprio)
+        with self._taps as taps:
+            images = {name: stage.picture(i) for i, name in enumerate(CAMERAS)}
+            condition = self._net.see(images, stage.proprio, stage.text)
+            actions = commands(self._net.act(condition, stage.noise[0]))
+        pooled = taps.pooled()
+        parts = [actions]
+        if self._draws > 1:
+            many = condition.repeat_interleave(self._draws - 1, dim=0)
+            noise = stage.noise[1:].transpose(0, 1).flatten(0, 1)
+            parts.append(commands(self._net.act(many, noise)))
+        return torch.cat([part.reshape(size, -1).float() for part in parts + pooled], dim=1)
+
+    def _unpack(self, packed: F32) -> list[F32]:
+        config, size = self._net.config, len(packed)
+        chunk = (config.horizon, config.action)
+        shapes = [(size, *chunk), (size, self._draws - 1, *chunk)]
+        shapes += [(size, width) for width in self.widths.values()]
+        ends = np.cumsum([int(np.prod(shape[1:])) for shape in shapes])
+        return [
+            part.reshape(shape)
+            for part, shape in zip(np.split(packed, ends[:-1], axis=1), shapes, strict=True)
+        ]
+
+
+def commands(actions: Tensor) -> Tensor:
+    """Limits deltas to [-1, 1] and makes the gripper open (-1) or close (1); NaN stays NaN."""
+    deltas = actions[..., :-1].clamp(-1.0, 1.0)
+    grip = actions[..., -1:]
+    binary = torch.where(grip >= 0, 1.0, -1.0) + (grip - grip)
+    return torch.cat([deltas, binary], dim=-1)
+
+
+def _halve(net: NanoNet) -> None:
+    """Keeps the weights of products in bfloat16, so that a pass need not convert them."""
+    for module in net.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            module.to(torch.bfloat16)
+
+
+@contextmanager
+def _full_products() -> Iterator[None]:
+    """Turns TF32 off in matrix products; cuDNN has a switch of its own."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

@@ -1,0 +1,47 @@
+"""Which batch sizes give a row the same bits: measured, because matrix kernels do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count, takewhile
+
+from aegis.core.seeds import stream
+
+_TURNS = 3
+"""Times that a size is tried; every place of it gets another row and other companions."""
+
+Infer = Callable[[Sequence[int]], list[bytes]]
+"""Numbers of test rows, inferred as one batch, to the bytes of each result."""
+
+
+def candidates(limit: int) -> tuple[int, ...]:
+    """Returns the sizes to try: powers of two up to a limit, and the limit."""
+    powers = takewhile(lambda size: size < limit, (2**i for i in count()))
+    return (*powers, limit)
+
+
+def steady_sizes(infer: Infer, limit: int, reference: int) -> tuple[int, ...]:
+    """Measures which sizes compute every row as the reference size does, bit for bit.
+
+    Args:
+        infer: Runs test rows.
+        limit: Largest size to try.
+        reference: Size whose bits count; it may be larger than the limit.
+
+    Returns:
+        Sizes, ascending; none if the reference does not even agree with itself, because its rows
+        depend on their place or their companions.
+    """
+    rows = -(-max(limit, reference) // reference) * reference
+    truth: list[bytes] = []
+    for begin in range(0, rows, reference):
+        truth += infer(range(begin, begin + reference))
+
+    def steady(size: int) -> bool:
+        orders = (stream(0, "order", size, turn).permutation(rows) for turn in range(_TURNS))
+        tries = ([int(number) for number in order[:size]] for order in orders)
+        return all(infer(order) == [truth[number] for number in order] for order in tries)
+
+    if not steady(reference):
+        return ()
+    return tuple(size for size in candidates(limit) if size == reference or steady(size))
