@@ -15,6 +15,7 @@ from aegis.app.lab import Lab, open_lab
 from aegis.app.settings import Settings
 from aegis.bench.contest import Contest
 from aegis.bench.gate import FeedContest, record
+from aegis.bench.profile import ProfileContest
 from aegis.bench.rollout import RolloutContest, VectorPart
 from aegis.bench.study import PlayContest, SharingContest, Track, WarmStartContest
 from aegis.core.errors import ConfigError, UnknownNameError
@@ -100,11 +101,20 @@ def _study(stand: _Stand) -> Iterator[Timed]:
     bench, arms = stand.bench, tuple(stand.arms.values())
     plan = stand.plan(bench.integer("sharing_units", 1), arms)
     yield SharingContest(stand.track(), plan), bench.integer("sharing_repeats", 1)
+    yield _profile(stand), 1
     for count in bench.integers("growth"):
         plan = stand.plan(bench.integer("growth_units", 1), arms[:count])
         yield PlayContest(f"arms_{count}", stand.track(), plan, warm=True), 1
     if units := bench.integer("units", 0):
         yield PlayContest("paper_scale", stand.track(), stand.plan(units, arms), warm=False), 1
+
+
+def _profile(stand: _Stand) -> Contest:
+    world = stand.lab.world()
+    if not isinstance(world, ForkableWorld):
+        raise ConfigError("`aegis bench study` needs a world with snapshot and restore.")
+    keys = stand.lab.units(stand.bench.integer("growth_units", 1))
+    return ProfileContest(world, stand.lab.policies, tuple(stand.arms.values()), keys)
 
 
 def _rollout(stand: _Stand) -> Iterator[Timed]:

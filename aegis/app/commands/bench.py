@@ -50,21 +50,22 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
 
 
 def _show(name: str, rows: Sequence[Row], screen: Screen) -> None:
-    table = []
+    table = [
+        (
+            row.name,
+            f"{median(row.cpu_ms):.4g}",
+            row.reference or "-",
+            f"{median(row.reference_cpu_ms):.4g}" if row.reference_cpu_ms else "-",
+            f"{row.ratio:.3g}" if row.ratio is not None else "-",
+        )
+        for row in rows
+    ]
+    columns = ("row", "CPU ms", "reference", "CPU ms", "ratio")
+    screen.table(f"aegis bench {name}", columns, table)
     for row in rows:
         facts = [f"{key} {figure(value)}" for key, value in row.facts.items() if _plain(value)]
-        table.append(
-            [
-                row.name,
-                f"{median(row.cpu_ms):.4g}",
-                row.reference or "-",
-                f"{median(row.reference_cpu_ms):.4g}" if row.reference_cpu_ms else "-",
-                f"{row.ratio:.3g}" if row.ratio is not None else "-",
-                ", ".join(facts),
-            ]
-        )
-    columns = ("row", "CPU ms", "reference", "CPU ms", "ratio", "facts")
-    screen.table(f"aegis bench {name}", columns, table)
+        if facts:
+            screen.say(f"{row.name}: {', '.join(facts)}")
 
 
 def _plain(value: object) -> bool:
