@@ -1,0 +1,119 @@
+"""LIBERO as LeRobot 0.4 wraps it: hard resets, settling, two pictures at every step."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+
+from aegis.core.types import F64, EpisodeKey, Observation
+from envs.assets.resolve import resolve_assets
+from envs.bench.twin import STILL
+from envs.camera import CAMERAS
+from envs.legacy import contained
+from envs.libero.library import import_envs, package_root, task_names
+from envs.libero.load import load_scene
+from envs.libero.simulation import SETTLE, Simulation
+from envs.libero.starts import ATTEMPTS, Start, draw_start
+from envs.libero.stepper import Stepper
+from envs.panda import PERIOD_NS, Hand
+
+
+class LeRobotWorld:
+    """One environment of LeRobot's vector, with our start states.
+
+    Tasks are built at their first reset and stay: LeRobot builds those of all tasks up front.
+
+    Args:
+        suite: Task suite.
+        assets: ``builtin``, ``auto``, ``hub`` or a folder.
+        size: Height and width of both pictures [px]; LeRobot takes 256.
+        hard_reset: Whether a reset builds model and renderer anew, as LeRobot 0.4 does.
+    """
+
+    def __init__(self, suite: str, assets: str, size: int, hard_reset: bool) -> None:
+        self._suite, self._size, self._hard = suite, size, hard_reset
+        self._assets = resolve_assets(assets)
+        self._envs: dict[int, Any] = {}
+        self._starts: dict[EpisodeKey, Start] = {}
+        self._instruction, self._k = "", 0
+        self._now: Any = None
+
+    def reset(self, key: EpisodeKey) -> Observation:
+        """Puts it into an episode's start state and settles; returns what it sees then."""
+        if key.task not in self._envs:
+            self._envs[key.task] = self._build(key.task)
+        if key not in self._starts:
+            self._starts[key] = self._start(key)
+        self._now, start = self._envs[key.task], self._starts[key]
+        self._instruction = task_names(self._suite)[key.task].replace("_", " ")
+        self._current()
+        with contained():
+            self._now.reset()
+        model = self._now.sim.model._model
+        for body, pose in start.body_pos.items():
+            model.body_pos[body], model.body_quat[body] = pose, start.body_quat[body]
+        self._now.set_init_state(np.concatenate(([0.0], start.qpos, start.qvel)))
+        for _ in range(SETTLE):
+            raw = self._now.step(STILL)[0]
+        self._k = 0
+        return self._observation(raw)
+
+    def step(self, action: F64) -> tuple[Observation, bool]:
+        """Executes an action and draws both pictures."""
+        self._current()
+        raw, _, success, _ = self._now.step(action)
+        self._k += 1
+        return self._observation(raw), bool(success)
+
+    def close(self) -> None:
+        """Frees all tasks, each in its own OpenGL context."""
+        for env in self._envs.values():
+            self._now = env
+            self._current()
+            env.close()
+        self._envs.clear()
+        self._now = None
+        gc.collect()
+
+    def _build(self, task: int) -> Any:
+        gc.collect()
+        envs = import_envs(self._assets.path)
+        name = task_names(self._suite)[task]
+        bddl = package_root() / "bddl_files" / self._suite / f"{name}.bddl"
+        with contained():
+            return envs.OffScreenRenderEnv(
+                bddl_file_name=str(bddl),
+                camera_heights=self._size,
+                camera_widths=self._size,
+                hard_reset=self._hard,
+                ignore_done=True,
+            )
+
+    def _start(self, key: EpisodeKey) -> Start:
+        """Returns the draw that our world accepts for an episode."""
+        assets = self._assets
+        scene = load_scene(self._suite, key.task, assets.path, assets.digest)
+        sim = Simulation(scene, Stepper)
+        sim.begin(key)
+        bodies = [fixture.body for fixture in scene.fixtures]
+        for attempt in range(ATTEMPTS):
+            start = draw_start(scene, key, attempt)
+            drawn = np.array([start.body_pos[body] for body in bodies])
+            if np.array_equal(drawn, sim.model.body_pos[bodies]):
+                return start
+        raise AssertionError("the world begins from one of its draws")
+
+    def _current(self) -> None:
+        """Makes its context current: robosuite frees and draws in whichever one is."""
+        self._now.sim._render_context_offscreen.gl_ctx.make_current()
+
+    def _observation(self, raw: dict[str, Any]) -> Observation:
+        model, data = self._now.sim.model._model, self._now.sim.data._data
+        images = {
+            name: np.ascontiguousarray(raw[f"{theirs}_image"][::-1])
+            for name, theirs in CAMERAS.items()
+        }
+        proprio = Hand(model).proprio(data)
+        return Observation(self._k * PERIOD_NS, proprio, images, self._instruction)

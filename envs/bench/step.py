@@ -1,0 +1,265 @@
+"""Bench of the control step: exact and fast against robosuite's, exact against bare `mj_step`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, TypeAlias
+
+import mujoco
+import numpy as np
+
+from aegis.core.types import F64, Observation
+from envs.assets.resolve import resolve_assets
+from envs.bench.courses import Course, courses
+from envs.bench.twin import Twin
+from envs.libero.load import load_scene
+from envs.libero.quick import QuickStepper
+from envs.libero.simulation import Simulation
+from envs.libero.stepper import Stepper
+from envs.panda import STATE, integration_state
+
+SUITE = "libero_spatial"
+SUBSTEPS = 25
+"""Steps of MuJoCo in a control step."""
+FAST = 1e-2
+"""Distance from the exact course that counts as another course [m]."""
+Mark: TypeAlias = Callable[[mujoco.MjModel, mujoco.MjData], F64]
+
+
+class StepBench:
+    """The tasks: ours, in both modes, and robosuite's, each with its courses.
+
+    Args:
+        assets: ``builtin``, ``auto``, ``hub`` or a folder.
+        tasks: Task numbers.
+        steps: Control steps of each course but the expert's.
+        seed: Of start states and actions.
+        expert: Observation to action.
+    """
+
+    def __init__(
+        self,
+        assets: str,
+        tasks: Sequence[int],
+        steps: int,
+        seed: int,
+        expert: Callable[[Observation], F64],
+    ) -> None:
+        found = resolve_assets(assets)
+        self.exact: dict[int, Simulation] = {}
+        self.quick: dict[int, Simulation] = {}
+        self.twins: dict[int, Twin] = {}
+        self.courses: list[Course] = []
+        for task in tasks:
+            scene = load_scene(SUITE, task, found.path, found.digest)
+            self.exact[task] = Simulation(scene, Stepper)
+            self.quick[task] = Simulation(scene, QuickStepper)
+            self.twins[task] = Twin(scene, found.path)
+            self.courses += courses(self.exact[task], steps, seed, expert)
+        self.steps = sum(len(course.actions) for course in self.courses)
+        self._starts = {
+            id(sims): {course.key: self._start(sims, course) for course in self.courses}
+            for sims in (self.exact, self.quick)
+        }
+
+    def ours(self, sims: dict[int, Simulation], mark: Mark) -> tuple[list[F64], list[bool]]:
+        """Plays all courses in our simulations; returns what was marked after each step."""
+        marks, won = [], []
+        for course in self.courses:
+            sim = sims[course.task]
+            sim.restore(self._starts[id(sims)][course.key])
+            for action in course.actions:
+                won.append(sim.step(action.copy()))
+                marks.append(mark(sim.model, sim.data))
+        return marks, won
+
+    def theirs(self, mark: Mark) -> tuple[list[F64], list[bool]]:
+        """Plays all courses in robosuite."""
+        marks, won = [], []
+        for course in self.courses:
+            sim, twin = self.exact[course.task], self.twins[course.task]
+            sim.restore(self._starts[id(self.exact)][course.key])
+            twin.load(sim)
+            for action in course.actions:
+                won.append(twin.step(action.copy()))
+                marks.append(mark(twin.model, twin.data))
+        return marks, won
+
+    def bare(self, states: Sequence[F64]) -> None:
+        """Steps MuJoCo alone, from each of these states, as long as a control step is."""
+        todo = iter(states)
+        for course in self.courses:
+            sim = self.exact[course.task]
+            sim.restore(self._starts[id(self.exact)][course.key])
+            for _ in course.actions:
+                mujoco.mj_setState(sim.model, sim.data, next(todo), STATE)
+                mujoco.mj_step(sim.model, sim.data, nstep=SUBSTEPS)
+
+    def kinds(self, flags: Sequence[bool]) -> dict[str, bool]:
+        """Returns for each kind of course whether all flags of its steps hold."""
+        kinds = [course.kind for course in self.courses for _ in course.actions]
+        pairs = list(zip(kinds, flags, strict=True))
+        return {
+            name: all(flag for kind, flag in pairs if kind == name) for name in sorted(set(kinds))
+        }
+
+    def close(self) -> None:
+        """Frees robosuite's environments."""
+        for twin in self.twins.values():
+            twin.close()
+        self.twins.clear()
+
+    @staticmethod
+    def _start(sims: dict[int, Simulation], course: Course) -> F64:
+        sims[course.task].begin(course.key)
+        return sims[course.task].snapshot()
+
+
+class ExactContest:
+    """Our exact step against robosuite's: cost, and whether all bits are equal."""
+
+    name, reference = "exact", "robosuite"
+
+    def __init__(self, bench: StepBench) -> None:
+        self._bench = bench
+        self._marks: dict[str, tuple[list[F64], list[bool]]] = {}
+        bench.ours(bench.exact, integration_state)  # compiled code is loaded
+
+    def ours(self) -> None:
+        """Plays all courses."""
+        self._marks["ours"] = self._bench.ours(self._bench.exact, integration_state)
+
+    def theirs(self) -> None:
+        """Plays them in robosuite."""
+        self._marks["theirs"] = self._bench.theirs(integration_state)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns whether states and success flags are equal after every step."""
+        (a, won), (b, their_won) = self._marks["ours"], self._marks["theirs"]
+        equal = [x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True)]
+        return {
+            "bitwise_equal": all(equal) and won == their_won,
+            "success_equal": won == their_won,
+            "successes": sum(won),
+            "by_course": self._bench.kinds(equal),
+            "steps": self._bench.steps,
+            "tasks": sorted(self._bench.exact),
+        }
+
+
+class FastContest:
+    """Our fast step against robosuite's: cost, and how far the courses come apart."""
+
+    name, reference = "fast", "robosuite"
+
+    def __init__(self, bench: StepBench) -> None:
+        self._bench = bench
+        self._marks: dict[str, tuple[list[F64], list[bool]]] = {}
+        bench.ours(bench.quick, _places)
+
+    def ours(self) -> None:
+        """Plays all courses."""
+        self._marks["ours"] = self._bench.ours(self._bench.quick, _places)
+
+    def theirs(self) -> None:
+        """Plays them in robosuite."""
+        self._marks["theirs"] = self._bench.theirs(_places)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the largest distance of any body from where it is in robosuite, and success."""
+        (a, won), (b, their_won) = self._marks["ours"], self._marks["theirs"]
+        apart = [float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True)]
+        return {
+            "bitwise_equal": max(apart) == 0.0,
+            "deviation_median_m": median(apart),
+            "deviation_p90_m": float(np.quantile(apart, 0.9)),
+            "deviation_max_m": max(apart),
+            "within_1_cm": self._bench.kinds([d < FAST for d in apart]),
+            "success_equal": won == their_won,
+            "steps": self._bench.steps,
+            "tasks": sorted(self._bench.exact),
+        }
+
+
+class BareContest:
+    """Our exact step against MuJoCo alone, from the same states: how much is not physics."""
+
+    name, reference = "bare", "mj_step x 25"
+
+    def __init__(self, bench: StepBench) -> None:
+        self._bench = bench
+        self._states, _ = bench.ours(bench.exact, integration_state)
+
+    def ours(self) -> None:
+        """Plays all courses."""
+        self._bench.ours(self._bench.exact, integration_state)
+
+    def theirs(self) -> None:
+        """Steps MuJoCo from all states that the courses passed."""
+        self._bench.bare(self._states)
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the control steps."""
+        return {"steps": self._bench.steps}
+
+
+class SnapshotContest:
+    """Snapshot and restore of one simulation, in both modes."""
+
+    name, reference = "snapshot", ""
+    ROUNDS = 200
+
+    def __init__(self, bench: StepBench) -> None:
+        self._bench = bench
+        self._took: dict[str, list[float]] = {}
+
+    def ours(self) -> None:
+        """Takes snapshots and goes back to them."""
+        for name, sims in (("exact", self._bench.exact), ("fast", self._bench.quick)):
+            sim = next(iter(sims.values()))
+            for _ in range(self.ROUNDS):
+                began = time.perf_counter()
+                values = sim.snapshot()
+                between = time.perf_counter()
+                sim.restore(values)
+                self._took.setdefault(f"{name}_restore_us", []).append(
+                    time.perf_counter() - between
+                )
+                self._took.setdefault(f"{name}_snapshot_us", []).append(between - began)
+        self._bytes = values.nbytes
+
+    def theirs(self) -> None:
+        """There is no reference."""
+
+    def facts(self) -> dict[str, Any]:
+        """Returns medians [us] and the size."""
+        return {
+            **{name: 1e6 * median(took) for name, took in self._took.items()},
+            "bytes": self._bytes,
+        }
+
+    def close(self) -> None:
+        """Frees the reference of all contests: this one is the last."""
+        self._bench.close()
+
+
+def contests(assets: str, tasks: list[int], steps: int, seed: int, expert: Any) -> list[Any]:
+    """Returns the contests of `aegis bench step`.
+
+    Args:
+        assets: ``builtin``, ``auto``, ``hub`` or a folder.
+        tasks: Task numbers.
+        steps: Control steps of each course but the expert's.
+        seed: Of start states and actions.
+        expert: A policy with ``act(observation)``.
+    """
+    bench = StepBench(assets, tasks, steps, seed, expert.act)
+    return [ExactContest(bench), FastContest(bench), BareContest(bench), SnapshotContest(bench)]
+
+
+def _places(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
+    """Returns where all bodies are, fingers and objects included [m]."""
+    del model
+    return np.array(data.xpos)

@@ -1,0 +1,57 @@
+"""Twin: a task in LIBERO, stepped by robosuite, that is put into the state of our simulation."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from aegis.core.types import F64
+from envs.libero.build import _instantiate
+from envs.libero.library import task_names
+from envs.libero.scene import Scene
+from envs.libero.simulation import Simulation
+from envs.panda import STATE, integration_state
+
+STILL = np.array([0, 0, 0, 0, 0, 0, -1.0])
+
+
+class Twin:
+    """A task as LIBERO's authors wrote it.
+
+    Args:
+        scene: The task.
+        assets: Folder in the layout of LIBERO's assets.
+        pictures: Whether it has its renderer.
+    """
+
+    def __init__(self, scene: Scene, assets: Path, *, pictures: bool = False) -> None:
+        gc.collect()  # robosuite's objects refer to each other, and their models are large
+        name = task_names(scene.suite)[scene.task]
+        self.problem = _instantiate(scene.suite, name, assets, pictures=pictures)
+        self.model: mujoco.MjModel = self.problem.sim.model._model
+        self.data: mujoco.MjData = self.problem.sim.data._data
+        self.problem.step(STILL)  # until then the controller uses what it read at the reset
+
+    def load(self, ours: Simulation) -> None:
+        """Takes over the state of physics, fixtures and controller."""
+        for fixture in ours.scene.fixtures:
+            self.model.body_pos[fixture.body] = ours.model.body_pos[fixture.body]
+            self.model.body_quat[fixture.body] = ours.model.body_quat[fixture.body]
+        mujoco.mj_setState(self.model, self.data, integration_state(ours.model, ours.data), STATE)
+        mujoco.mj_forward(self.model, self.data)
+        goal = ours.stepper.state
+        controller, gripper = self.problem.robots[0].controller, self.problem.robots[0].gripper
+        controller.goal_pos, controller.goal_ori = goal[:3].copy(), goal[3:12].reshape(3, 3).copy()
+        controller.initial_joint = goal[12:19].copy()
+        gripper.current_action = goal[19:21].copy()
+
+    def step(self, action: F64) -> bool:
+        """Executes an action; returns LIBERO's success."""
+        return bool(self.problem.step(action)[2])
+
+    def close(self) -> None:
+        """Frees it."""
+        self.problem.close()
