@@ -46,8 +46,10 @@ def usable_rows(
     if trouble or proposal is None:
         return None, f"{due.policy}: {trouble}"
     skip = due.k - proposal.k0
-    with np.errstate(over="ignore"):  # Too large for float32 becomes infinite, and is refused.
-        rows = proposal.actions[skip : skip + due.n].astype(np.float32, copy=False)
+    rows = proposal.actions[skip : skip + due.n]
+    if rows.dtype != np.float32:
+        with np.errstate(over="ignore"):  # Too large for float32 becomes infinite, and is refused.
+            rows = rows.astype(np.float32)
     if not np.isfinite(rows).all():
         return None, f"{due.policy}: non-finite action"
     rows = np.minimum(np.maximum(rows, embodiment.low), embodiment.high)

@@ -184,43 +184,44 @@ class Controller:
             return self._close(state, tick.k, hold, (), _UNJUDGED, boundary=False)
         dwell = state.dwell + (rows is not None)
         context = self._context(state, tick.k, dwell)
-        state, scores, verdict = self._judge(state, tick, context)
+        state, scores, verdict = self._judge(state, tick, context, rows)
         if rows is None:
             hold = Hold(self._still(state.last), trouble)
             return self._close(state, tick.k, hold, scores, verdict, boundary=False)
-        state = replace(
-            state,
-            rows=rows,
-            start=tick.k,
-            until=tick.k + len(rows),
-            chunk=state.chunk + 1,
-            dwell=dwell,
-        )
         return self._close(state, tick.k, Act(rows[0]), scores, verdict, boundary=True)
 
     def _judge(
-        self, state: ControllerState, tick: Tick, context: Context
+        self, state: ControllerState, tick: Tick, context: Context, rows: F32 | None
     ) -> tuple[ControllerState, tuple[Score, ...], Verdict]:
-        """Runs detectors, gate and switch at a boundary."""
+        """Runs detectors, gate and switch at a boundary, and starts the chunk if there is one."""
         minds = state.detectors
         scores: tuple[Score, ...] = ()
-        if context.mode.active == self.weak or self.gate.needs_scores:
-            minds, scores = self._score(state, tick)
+        if context.mode.active == self.weak:
+            minds, scores = self._score(state, tick, usable=rows is not None)
+        elif self.gate.needs_scores:
+            shadow, _ = self._rows(state, tick, self.weak)
+            minds, scores = self._score(state, tick, usable=shadow is not None)
         gate, verdict = self.gate.judge(state.gate, scores, context)
         switch, heir = self.switch.transition(state.switch, verdict, scores, context)
         if heir not in (self.weak, self.strong):
             raise UnknownNameError("policy", heir, (self.weak, self.strong), "the switch's answer")
         fired = heir == self.strong and context.mode.active == self.weak
-        fires = state.fires + fired
-        state = replace(state, detectors=minds, gate=gate, switch=switch, heir=heir, fires=fires)
+        begun = rows is not None
+        state = ControllerState(  # Not `replace`, which costs more than the detector.
+            key=state.key, k=state.k, rows=state.rows if rows is None else rows,
+            start=tick.k if begun else state.start,
+            until=state.until if rows is None else tick.k + len(rows), mode=state.mode, heir=heir,
+            last=state.last, holds=state.holds, chunk=state.chunk + begun, dwell=context.dwell,
+            fires=state.fires + fired, detectors=minds, gate=gate, switch=switch,
+            stopped=state.stopped,
+        )  # fmt: skip
         return state, scores, verdict
 
     def _score(
-        self, state: ControllerState, tick: Tick
+        self, state: ControllerState, tick: Tick, *, usable: bool
     ) -> tuple[tuple[Any, ...], tuple[Score, ...]]:
         """Scores the weak policy's proposal; without a usable one every score is NaN."""
-        rows, _ = self._rows(state, tick, self.weak)
-        proposal = tick.proposals[self.weak] if rows is not None else None
+        proposal = tick.proposals[self.weak] if usable else None
         minds, scores = [], []
         for detector, mind in zip(self.detectors, state.detectors, strict=True):
             mind, score = detector.update(mind, proposal, tick.obs)
@@ -246,7 +247,12 @@ class Controller:
         elif isinstance(command, Hold) and holds > self.patience:
             command = Stop(command.action, f"{command.reason}, {holds} ticks in a row")
         stopped = command.reason if isinstance(command, Stop) else ""
-        state = replace(state, k=k + 1, last=command.action, holds=holds, stopped=stopped)
+        state = ControllerState(
+            key=state.key, k=k + 1, rows=state.rows, start=state.start, until=state.until,
+            mode=state.mode, heir=state.heir, last=command.action, holds=holds, chunk=state.chunk,
+            dwell=state.dwell, fires=state.fires, detectors=state.detectors, gate=state.gate,
+            switch=state.switch, stopped=stopped,
+        )  # fmt: skip
         switched = state.heir != state.mode.active
         due = state.until <= k + 1 and not stopped
         decision = Decision(

@@ -73,6 +73,14 @@ class Head:
             ShapeError: If there are not f features.
         """
         known = np.isfinite(features).all(axis=-1)
+        if known.all():  # The usual case, in which nothing has to be masked.
+            return _sigmoid(self.logit(features))
         with np.errstate(invalid="ignore"):
-            risk = 0.5 * (1.0 + np.tanh(0.5 * self.logit(features)))  # A sigmoid, no overflow.
+            risk = _sigmoid(self.logit(features))
         return np.where(known, risk, np.nan)
+
+
+def _sigmoid(logit: F64) -> F64:
+    """Returns the sigmoid, written so that it cannot overflow."""
+    out: F64 = 0.5 * (1.0 + np.tanh(0.5 * logit))
+    return out

@@ -9,7 +9,7 @@ from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_holds
+from aegis.gates.limits import Limits, check_holds, limits
 from aegis.gates.schedule import draw_hold
 
 
@@ -60,4 +60,4 @@ class RandomGate:
         return state, Verdict(Level.ESCALATE, "drawn", draw_hold(self.holds, state, context.fires))
 
     def _limits(self) -> Limits:
-        return Limits(self.guard_fraction, self.fires_fraction)
+        return limits(self.guard_fraction, self.fires_fraction)

@@ -8,7 +8,7 @@ from math import isnan
 
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, worst
+from aegis.gates.limits import Limits, check_finite, limits, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,4 @@ class ConformalGate:
         return None, Verdict(Level.STAY, "risk low")
 
     def _limits(self) -> Limits:
-        return Limits(self.guard_fraction, self.fires_fraction)
+        return limits(self.guard_fraction, self.fires_fraction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, isfinite, isnan, nan
 
 from aegis.core.errors import ConfigError
@@ -48,6 +49,12 @@ class Limits:
     def cap(self, horizon: int) -> int:
         """Returns the largest number of fires in an episode."""
         return ceil(self.fires_fraction * horizon - _SLACK)
+
+
+@lru_cache(maxsize=64)
+def limits(guard_fraction: float, fires_fraction: float) -> Limits:
+    """Returns the limits of a gate; checked at the first call, since a gate asks at every chunk."""
+    return Limits(guard_fraction, fires_fraction)
 
 
 def worst(scores: Sequence[Score]) -> float:

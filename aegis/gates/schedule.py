@@ -9,7 +9,7 @@ from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Context
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_holds
+from aegis.gates.limits import Limits, check_holds, limits
 
 _ORDERS = ("cycle", "draw")
 
@@ -80,7 +80,7 @@ class ScheduleGate:
         return draw_hold(self.holds, key, fire)
 
     def _limits(self) -> Limits:
-        return Limits(0.0, self.fires_fraction)
+        return limits(0.0, self.fires_fraction)
 
 
 def draw_hold(holds: Sequence[int], key: EpisodeKey, fire: int) -> int:
