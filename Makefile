@@ -10,7 +10,8 @@ export PYOPENGL_PLATFORM ?= egl
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format clean
+BENCHES := step render gate inference rollout study
+.PHONY: help setup demo test test-slow bench lint format clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,6 +30,10 @@ test: lint ## Lint, types, import contracts, and every test that is not slow
 
 test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow
+
+bench: $(STAMP) ## All benchmarks into benchmarks/, and their figures; keep the machine quiet
+	@set -e; for name in $(BENCHES); do $(BIN)/aegis bench $$name out=benchmarks/$$name.json; done
+	@$(BIN)/aegis bench figures
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

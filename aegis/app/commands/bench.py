@@ -14,18 +14,24 @@ from aegis.app.command import Command
 from aegis.app.experiment import composed_for
 from aegis.app.screen import Json, Screen
 from aegis.app.settings import Settings
+from aegis.bench import figures
 from aegis.bench.contest import Row, measure
 from aegis.bench.machine import describe_machine
-from aegis.core.errors import UnknownNameError
+from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.run.files import write_atomic
+
+FIGURES = "figures"
+"""Instead of a benchmark: draws the kept results."""
 
 
 def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     if options.benchmark is None:
         screen.table("benchmarks", ("name", "what"), [[n, text] for n, text in BENCHES.items()])
         return {"benchmarks": list(BENCHES)}
+    if options.benchmark == FIGURES:
+        return _draw(options, screen)
     if options.benchmark not in BENCHES:
-        raise UnknownNameError("benchmark", options.benchmark, BENCHES, "aegis bench")
+        raise UnknownNameError("benchmark", options.benchmark, (*BENCHES, FIGURES), "aegis bench")
     options.overrides = [f"bench={options.benchmark}", *options.overrides]
     composed = composed_for("bench", options, screen)
     if composed is None:
@@ -47,6 +53,19 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
         write_atomic(Path(str(out)), (json.dumps(result, indent=1) + "\n").encode())
         screen.say(f"written to {out}")
     return cast("Mapping[str, Json]", result)
+
+
+def _draw(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    """Draws what is kept in ``benchmarks/``, or in the folder that is named."""
+    given = list(options.overrides)
+    if len(given) > 1 or any("=" in text for text in given):
+        raise ConfigError(f"aegis bench {FIGURES} takes one folder and no settings. Got: {given}.")
+    results = figures.read(Path(given[0] if given else "benchmarks"))
+    lines = figures.standing(results)
+    screen.table("floors", ("row", "floor", "measured", "holds"), lines)
+    drawn = [str(path) for path in figures.draw(results, Path("docs/images"))]
+    screen.say("\n".join(drawn))
+    return {"figures": drawn, "floors": [list(line) for line in lines]}
 
 
 def _show(name: str, rows: Sequence[Row], screen: Screen) -> None:
@@ -90,6 +109,7 @@ COMMAND = Command(
         ("aegis bench step", "a control step against robosuite's"),
         ("aegis bench study bench.units=60", "a smaller study than the paper's"),
         ("aegis bench gate out=benchmarks/gate.json", "keeps the result"),
+        ("aegis bench figures", "draws benchmarks/*.json into docs/images and names the floors"),
     ),
     configured=True,
     options=_options,
