@@ -23,7 +23,7 @@ import numpy as np
 
 from aegis.core.errors import ConfigError, NonFiniteError, ShapeError
 from aegis.core.protocols import PolicySpec, Query
-from aegis.core.seeds import episode_stream, stream
+from aegis.core.seeds import EpisodeStreams, stream
 from aegis.core.types import F32, EpisodeKey, Observation, Proposal
 from policies.sizes import steady_sizes
 
@@ -80,6 +80,7 @@ class BatchAdapter(ABC):
         self._proprio = proprio
         self._action = action
         self._samples = samples
+        self._streams = EpisodeStreams()
 
     @property
     def spec(self) -> PolicySpec:
@@ -186,10 +187,10 @@ class BatchAdapter(ABC):
         """
         shape = (self._spec.horizon, self._action)
         path = ("policy", "noise", query.k, query.salt)
-        first = episode_stream(query.key, *path).standard_normal((1, *shape), np.float32)
+        first = self._streams.at(query.key, *path).standard_normal((1, *shape), np.float32)
         if not self._samples:
             return first
-        rest = episode_stream(query.key, *path, "samples")
+        rest = self._streams.at(query.key, *path, "samples")
         return np.concatenate([first, rest.standard_normal((self._samples, *shape), np.float32)])
 
     def _propose_part(self, queries: list[Query]) -> list[Proposal]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.types import F32, Observation
-from policies.nano_vla.config import CAMERAS
 from policies.nano_vla.graphs import Graphs
 from policies.nano_vla.model import NanoNet
 from policies.nano_vla.rows import BLOCK, steady
@@ -68,12 +68,20 @@ class Mode:
             if self.exact:
                 yield
                 return
-            kind, half = torch.device(self.device).type, self.precision == "bfloat16"
+            half = self.precision == "bfloat16"
             flags = torch.backends.cudnn.flags(
                 enabled=True, deterministic=True, benchmark=False, allow_tf32=False
             )
-            with flags, _full_products(), torch.autocast(kind, torch.bfloat16, enabled=half):
+            # Weights are kept in half precision, so there is nothing that autocast could remember.
+            kind = torch.device(self.device).type
+            cast = torch.autocast(kind, torch.bfloat16, enabled=half, cache_enabled=False)
+            with flags, _full_products(), cast, self.here():
                 yield
+
+    def here(self) -> AbstractContextManager[object]:
+        """Makes the device the current one."""
+        place = torch.device(self.device)
+        return torch.cuda.device(place) if place.type == "cuda" else nullcontext()
 
 
 class Engine:
@@ -90,12 +98,14 @@ class Engine:
         self.mode = mode
         self._net, self._draws = net.requires_grad_(False), 1 + samples
         self._taps = Taps(net, taps)
+        chunk = (net.config.horizon, net.config.action)
+        self._shapes = [chunk, (samples, *chunk), *((width,) for width in self.widths.values())]
         self._stages: dict[int, Stage] = {}
         self._graphs = Graphs() if mode.graph else None
         if mode.exact:
             steady(net)
         if mode.precision == "bfloat16":
-            _halve(net)
+            halve(net)
         with mode.computing():
             net.head.prepare()
 
@@ -104,14 +114,21 @@ class Engine:
         """Tapped layers and their widths."""
         return self._taps.widths
 
-    def read(self, tokens: NDArray[np.int64]) -> Tensor:
-        """Encodes a sentence; alone, so that no companion can change it. Shape (words,)."""
+    def read(self, tokens: NDArray[np.int64]) -> F32:
+        """Encodes a sentence, alone, so that no companion can change it.
+
+        Args:
+            tokens: Shape (words,).
+
+        Returns:
+            Shape (text,).
+        """
         with self.mode.computing():
             rows = torch.from_numpy(tokens).to(self.mode.device).expand(BLOCK, -1)
-            text: Tensor = self._net.text(rows)[0].float().clone()
+            text: F32 = self._net.text(rows)[0].float().cpu().numpy().copy()
             return text
 
-    def run(self, rows: Sequence[Observation], texts: Sequence[Tensor], noise: F32) -> list[F32]:
+    def run(self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32) -> list[F32]:
         """Computes one batch.
 
         Args:
@@ -127,9 +144,9 @@ class Engine:
         if size not in self._stages:
             self._stages[size] = Stage(self._net.config, size, self._draws, self.mode.device)
         stage = self._stages[size]
-        with self.mode.computing():
-            stage.fill(rows, noise)
-            stage.send(texts)
+        stage.fill(rows, texts, noise)
+        with torch.inference_mode(), self.mode.here():
+            stage.send()
             if self._graphs is None:
                 packed = self._pass(stage)
             else:
@@ -138,29 +155,25 @@ class Engine:
 
     def _pass(self, stage: Stage) -> Tensor:
         """One pass over what lies on the device; everything that comes out, in one matrix."""
-        size = len(stage.proprio)
-        with self._taps as taps:
-            images = {name: stage.picture(i) for i, name in enumerate(CAMERAS)}
-            condition = self._net.see(images, stage.proprio, stage.text)
-            actions = commands(self._net.act(condition, stage.noise[0]))
-        pooled = taps.pooled()
-        parts = [actions]
-        if self._draws > 1:
-            many = condition.repeat_interleave(self._draws - 1, dim=0)
-            noise = stage.noise[1:].transpose(0, 1).flatten(0, 1)
-            parts.append(commands(self._net.act(many, noise)))
-        return torch.cat([part.reshape(size, -1).float() for part in parts + pooled], dim=1)
+        with self.mode.computing():
+            with self._taps as taps:
+                condition = self._net.see(stage.images(), stage.proprio, stage.text)
+                parts = [commands(self._net.act(condition, stage.noise[0]))]
+            if self._draws > 1:
+                many = condition.repeat_interleave(self._draws - 1, dim=0)
+                noise = stage.noise[1:].transpose(0, 1).flatten(0, 1)
+                parts.append(commands(self._net.act(many, noise)))
+            size = len(condition)
+            flat = [part.reshape(size, -1).float() for part in parts + taps.pooled()]
+            return torch.cat(flat, dim=1)
 
     def _unpack(self, packed: F32) -> list[F32]:
-        config, size = self._net.config, len(packed)
-        chunk = (config.horizon, config.action)
-        shapes = [(size, *chunk), (size, self._draws - 1, *chunk)]
-        shapes += [(size, width) for width in self.widths.values()]
-        ends = np.cumsum([int(np.prod(shape[1:])) for shape in shapes])
-        return [
-            part.reshape(shape)
-            for part, shape in zip(np.split(packed, ends[:-1], axis=1), shapes, strict=True)
-        ]
+        size, begin, parts = len(packed), 0, []
+        for shape in self._shapes:
+            end = begin + prod(shape)
+            parts.append(packed[:, begin:end].reshape(size, *shape))
+            begin = end
+        return parts
 
 
 def commands(actions: Tensor) -> Tensor:
@@ -171,7 +184,7 @@ def commands(actions: Tensor) -> Tensor:
     return torch.cat([deltas, binary], dim=-1)
 
 
-def _halve(net: NanoNet) -> None:
+def halve(net: NanoNet) -> None:
     """Keeps the weights of products in bfloat16, so that a pass need not convert them."""
     for module in net.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):

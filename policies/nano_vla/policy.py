@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.protocols import PolicySpec, Query
@@ -77,7 +76,7 @@ class NanoVLA(BatchAdapter):
         config = loaded.net.config
         self._paraphrase, self._temperature = paraphrase, np.float32(temperature)
         self._tokenizer, self._length = loaded.tokenizer, config.words
-        self._texts: dict[str, Tensor] = {}
+        self._texts: dict[str, F32] = {}
         self._said: dict[tuple[EpisodeKey, str], str] = {}
         with _memory(name, batch, mode):
             net = loaded.net.to(device)
@@ -119,7 +118,7 @@ class NanoVLA(BatchAdapter):
             _remember(self._said, place, paraphrase(text, HELD_OUT, draw))
         return self._said[place]
 
-    def _text(self, query: Query) -> Tensor:
+    def _text(self, query: Query) -> F32:
         """Returns the encoded instruction; each is read once."""
         words = self.words(query)
         if words not in self._texts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import torch
@@ -11,11 +12,15 @@ from torch import Tensor
 from aegis.core.types import F32, Observation
 from policies.nano_vla.config import CAMERAS, PROPRIO, NanoConfig
 
+_ALIGN = 64
+"""Bytes; matrix kernels treat unaligned rows differently."""
+
 
 class Stage:
     """Where rows are put and what a pass reads; on a CPU both are the same memory.
 
-    Addresses never change, which a captured graph needs.
+    All inputs lie in one piece, so that a GPU gets them in one copy. Addresses never change, which
+    a captured graph needs.
 
     Args:
         config: Sizes of the network.
@@ -32,47 +37,63 @@ class Stage:
     def __init__(self, config: NanoConfig, size: int, draws: int, device: str) -> None:
         self._pinned = torch.device(device).type == "cuda"
         side = config.image
-        shapes = (
+        parts: list[tuple[tuple[int, ...], torch.dtype]] = [
             ((len(CAMERAS), size, side, side, 3), torch.uint8),
             ((size, PROPRIO), torch.float32),
             ((draws, size, config.horizon, config.action), torch.float32),
-        )
-        here = [torch.empty(s, dtype=t, pin_memory=self._pinned) for s, t in shapes]
-        there = [torch.empty_like(h, device=device) for h in here] if self._pinned else here
-        self._here, self._there = here, there
-        self._views = [tensor.numpy() for tensor in here]
-        self._pictures, self.proprio, self.noise = there
-        self.text = torch.empty((size, config.text), device=device)
+            ((size, config.text), torch.float32),
+        ]
+        bytes_ = sum(_room(shape, kind) for shape, kind in parts)
+        self._here = torch.empty(bytes_, dtype=torch.uint8, pin_memory=self._pinned)
+        self._there = torch.empty_like(self._here, device=device) if self._pinned else self._here
+        self._views = [part.numpy() for part in _cut(self._here, parts)]
+        self._pictures, self.proprio, self.noise, self.text = _cut(self._there, parts)
+        self._images = torch.empty(parts[0][0], device=device)
         self._out: Tensor | None = None
 
-    def fill(self, rows: Sequence[Observation], noise: F32) -> None:
+    def fill(self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32) -> None:
         """Puts rows into the memory here. Noise of shape (b, draws, h, a)."""
-        pictures, proprio, draws = self._views
+        pictures, proprio, draws, said = self._views
         for i, row in enumerate(rows):
             for camera, name in enumerate(CAMERAS):
                 pictures[camera, i] = row.images[name]
             proprio[i] = row.proprio
+            said[i] = texts[i]
         np.copyto(draws, noise.swapaxes(0, 1))
 
-    def send(self, texts: Sequence[Tensor]) -> None:
+    def send(self) -> None:
         """Copies to the device, without waiting."""
-        torch.stack(list(texts), out=self.text)
         if self._pinned:
-            for here, there in zip(self._here, self._there, strict=True):
-                there.copy_(here, non_blocking=True)
+            self._there.copy_(self._here, non_blocking=True)
 
-    def picture(self, camera: int) -> Tensor:
-        """Returns pictures as the network sees them, see ``to_tensor``. Shape (b, 3, s, s)."""
-        return self._pictures[camera].permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    def images(self) -> dict[str, Tensor]:
+        """Returns pictures as the network sees them, see ``to_tensor``. Shapes (b, 3, s, s)."""
+        seen = self._images.copy_(self._pictures).div_(127.5).sub_(1).permute(0, 1, 4, 2, 3)
+        return {name: seen[i] for i, name in enumerate(CAMERAS)}
 
     def fetch(self, packed: Tensor) -> F32:
         """Brings a result here and waits for it; the memory may then be filled again."""
         if not self._pinned:
             out: F32 = packed.numpy()
             return out
-        if self._out is None or self._out.shape != packed.shape:
+        if self._out is None:
             self._out = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=True)
         self._out.copy_(packed, non_blocking=True)
         torch.cuda.current_stream(packed.device).synchronize()
         fetched: F32 = self._out.numpy().copy()
         return fetched
+
+
+def _room(shape: tuple[int, ...], kind: torch.dtype) -> int:
+    """Returns the bytes that a part takes, up to the next aligned address."""
+    return -(-prod(shape) * kind.itemsize // _ALIGN) * _ALIGN
+
+
+def _cut(whole: Tensor, parts: Sequence[tuple[tuple[int, ...], torch.dtype]]) -> list[Tensor]:
+    """Cuts memory into parts, each at an aligned address."""
+    found, begin = [], 0
+    for shape, kind in parts:
+        end = begin + prod(shape) * kind.itemsize
+        found.append(whole[begin:end].view(kind).view(shape))
+        begin += _room(shape, kind)
+    return found
