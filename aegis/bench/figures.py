@@ -102,7 +102,12 @@ def draw(results: Results, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = [_floors(results, folder / "bench-floors.svg")]
     for bench in ("step", "render", "inference"):
-        pairs = [row for row in results.get(bench, {}).values() if row["reference_cpu_ms"]]
+        # A second thread spins for so long that nothing else could be seen beside it.
+        pairs = [
+            row
+            for name, row in results.get(bench, {}).items()
+            if row["reference_cpu_ms"] and "_threads_" not in name
+        ]
         if pairs:
             drawn.append(_pairs(bench, pairs, folder / f"bench-{bench}.svg"))
     growth = {**results.get("rollout", {}), **results.get("study", {})}
@@ -123,7 +128,8 @@ def _floors(results: Results, path: Path) -> Path:
     shown = [(floor, got) for floor in FLOORS if (got := value(results, floor)) is not None]
     plot, axes = _axes(6.5, 0.6 + 0.34 * max(1, len(shown)))
     names = [f"{floor.bench}: {floor.row} ({floor.key})" for floor, _ in shown]
-    axes.barh(names, [_margin(floor, got) for floor, got in shown], color=OURS)
+    # Bars begin at the floor: on a logarithmic axis there is no zero to begin at.
+    axes.barh(names, [_margin(floor, got) - 1 for floor, got in shown], left=1.0, color=OURS)
     axes.axvline(1.0, color=FLOOR, linewidth=1.5)
     axes.set_xscale("log")
     axes.set_xlabel("times better than the floor (line)")
