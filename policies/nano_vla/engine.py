@@ -45,9 +45,7 @@ class Mode:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UnknownNameError("precision", self.precision, PRECISIONS, "the Nano-VLA")
-        if self.device != "cpu" and not (
-            self.device.startswith("cuda") and torch.cuda.is_available()
-        ):
+        if not _exists(self.device):
             raise MachineError(f"Device '{self.device}' is not on this machine. Use device=cpu.")
         if self.graph and self.device == "cpu":
             raise ConfigError("graph=true needs device=cuda: there are no CUDA graphs on a CPU.")
@@ -174,6 +172,15 @@ class Engine:
             parts.append(packed[:, begin:end].reshape(size, *shape))
             begin = end
         return parts
+
+
+def _exists(device: str) -> bool:
+    kind, _, number = device.partition(":")
+    if kind != "cuda":
+        return device == "cpu"
+    return torch.cuda.is_available() and (number or "0") in map(
+        str, range(torch.cuda.device_count())
+    )
 
 
 def commands(actions: Tensor) -> Tensor:
