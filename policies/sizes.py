@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count, takewhile
+from itertools import chain, count, takewhile
 
 from aegis.core.seeds import stream
 
@@ -15,9 +15,13 @@ Infer = Callable[[Sequence[int]], list[bytes]]
 
 
 def candidates(limit: int) -> tuple[int, ...]:
-    """Returns the sizes to try: powers of two up to a limit, and the limit."""
-    powers = takewhile(lambda size: size < limit, (2**i for i in count()))
-    return (*powers, limit)
+    """Returns the sizes to try: powers of two, halfway between them, and the limit.
+
+    With 1, 2, 3, 4, 6, 8, 12, ... no batch is filled up by more than half of its rows.
+    """
+    pairs = ((2 * 2**i, 3 * 2**i) for i in count())
+    steps = chain((1,), chain.from_iterable(pairs))
+    return (*takewhile(lambda size: size < limit, steps), limit)
 
 
 def steady_sizes(infer: Infer, limit: int, reference: int) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from policies.nano_vla.rows import BLOCK
 
 PARAPHRASES = ("none", "held_out")
 _REMEMBERED = 4096
+_FULL = ("out of memory", "not enough memory")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -143,10 +144,26 @@ def _memory(name: str, rows: int, mode: Mode) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        said = _out_of_memory(error)
+        if not said:
+            raise
         raise MachineError(
             f"Policy '{name}' needs more memory than {mode.device} has for {rows} rows per pass "
             f"({mode}). Set a smaller {name}.batch, precision=bfloat16, or end what else runs on "
             "the device, and run again: finished episodes are safe and are not repeated. "
-            f"Torch says: {str(error).splitlines()[0] if str(error) else 'out of memory'}"
+            f"Torch says: {said}"
         ) from error
+
+
+def _out_of_memory(error: BaseException | None) -> str:
+    """Returns the first line of what torch said when memory ran out; nothing if it did not.
+
+    A failed capture of a graph or a failed pinned buffer hides the cause or is of another class.
+    """
+    while error is not None:
+        text = str(error)
+        if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _FULL):
+            return (text or "out of memory").splitlines()[0]
+        error = error.__context__
+    return ""

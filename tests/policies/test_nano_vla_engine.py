@@ -152,6 +152,31 @@ def test_a_device_without_memory_is_an_error_that_says_what_to_do(
     assert "More." not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CUDA error: out of memory", MachineError),
+        ("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes", MachineError),
+        ("a fault of another kind", RuntimeError),
+    ],
+)
+def test_memory_that_runs_out_elsewhere_is_told_from_other_faults(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch, text: str, expected: type[Exception]
+) -> None:
+    policy = NanoVLA("weak", checkpoint)
+
+    def fail(*_: object) -> None:
+        try:
+            raise RuntimeError(text)
+        except RuntimeError:
+            raise RuntimeError("operation failed during capture")  # noqa: B904
+
+    monkeypatch.setattr(Engine, "run", fail)
+    with pytest.raises(expected) as caught:
+        policy.propose([query(0)])
+    assert type(caught.value) is expected
+
+
 class FakeGraph:
     """Stands in for a GPU's graph: replaying it runs what was captured."""
 
@@ -219,7 +244,7 @@ def test_examples_differ_in_everything(checkpoint: str) -> None:
 def test_all_sizes_of_the_shipped_architectures_are_measured(tmp_path: Path) -> None:
     policy = NanoVLA("p", save_tiny(tmp_path / "m.safetensors"), batch=16)
     assert policy.spec.batch_invariant
-    assert set(policy.sizes) <= {1, 2, 4, 8, 16}
+    assert set(policy.sizes) <= {1, 2, 3, 4, 6, 8, 12, 16}
     questions = [query(i) for i in range(16)]
     alone = [policy.propose([question])[0] for question in questions]
     for size in policy.sizes:

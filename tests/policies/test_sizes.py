@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -15,8 +16,8 @@ from policies.sizes import candidates, steady_sizes
 from tests.policies.nano_vla_fixtures import query
 
 QUERIES = [query(i, k=i) for i in range(20)]
-SIZES = (1, 2, 4, 8, 16)
-odd_sizes = st.sets(st.sampled_from((1, 2, 4, 16)))
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16)
+odd_sizes = st.sets(st.sampled_from((1, 2, 3, 4, 6, 12, 16)))
 
 
 class Rounder(BatchAdapter):
@@ -36,10 +37,13 @@ class Rounder(BatchAdapter):
         return Inference(noise[:, 0] + error[:, None, None], {"mood": mood})
 
 
-def test_candidates_are_powers_of_two_and_the_limit() -> None:
-    assert candidates(1) == (1,)
-    assert candidates(8) == (1, 2, 4, 8)
-    assert candidates(12) == (1, 2, 4, 8, 12)
+@given(limit=st.integers(1, 200))
+def test_candidates_ascend_to_the_limit_in_steps_of_at_most_a_half(limit: int) -> None:
+    sizes = candidates(limit)
+    assert sizes[0] == 1
+    assert sizes[-1] == limit
+    assert all(a < b <= max(a + 1, 1.5 * a) for a, b in pairwise(sizes))
+    assert len(sizes) <= 2 * limit.bit_length()
 
 
 @given(odd=odd_sizes, limit=st.sampled_from(SIZES))
@@ -83,7 +87,7 @@ def test_a_row_depends_on_nothing_but_itself(
 
 
 def test_the_smallest_size_that_holds_the_rows_is_used() -> None:
-    policy = Rounder(8, odd={2})
+    policy = Rounder(8, odd={2, 3, 6})
     policy.asked.clear()
     for count in (1, 2, 3, 4, 5, 9):
         policy.propose(QUERIES[:count])
