@@ -162,7 +162,8 @@ class Engine:
                 noise = stage.noise[1:].transpose(0, 1).flatten(0, 1)
                 parts.append(commands(self._net.act(many, noise)))
             size = len(condition)
-            flat = [part.reshape(size, -1).float() for part in parts + taps.pooled()]
+            parts += [layer[:size] for layer in taps.pooled()]
+            flat = [part.reshape(size, -1).float() for part in parts]
             return torch.cat(flat, dim=1)
 
     def _unpack(self, packed: F32) -> list[F32]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from policies.nano_vla.config import NanoConfig
-from policies.nano_vla.rows import RowLinear
+from policies.nano_vla.rows import RowLinear, filled
 
 _FREQUENCIES = 8
 
@@ -72,8 +72,13 @@ class FlowHead(nn.Module):
         self._moments = [self._moment(time)[:1].clone() for time in times]
 
     def sample(self, condition: Tensor, noise: Tensor) -> Tensor:
-        """Follows the flow from noise to actions in Euler steps. Shapes (b, h * a)."""
+        """Follows the flow from noise to actions in Euler steps. Shapes (b, h * a).
+
+        Few rows are filled up here, once, where every layer would do it; taps see the copies.
+        """
         x = noise
+        if self.out.steady:
+            condition, x = filled(condition), filled(x)
         for i in range(self.steps):
             if self._moments:
                 moment = self._moments[i]
@@ -81,7 +86,7 @@ class FlowHead(nn.Module):
                 moment = self._moment(x.new_full((len(x), 1), i / self.steps))
             clean = self._clean(condition, x, moment)
             x = x + (clean - x) / (self.steps - i)
-        return x
+        return x[: len(noise)]
 
     def loss(self, condition: Tensor, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """Returns the mean squared error of the predicted clean chunk.

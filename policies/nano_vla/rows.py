@@ -29,8 +29,12 @@ class RowLinear(nn.Linear):
             return super().forward(x)
         if n > BLOCK:
             return torch.cat([self.forward(part) for part in torch.split(x, BLOCK)])
-        filled = torch.cat([x] * (_LEAST // n + 1))[:_LEAST]
-        return super().forward(filled)[:n]
+        return super().forward(filled(x))[:n]
+
+
+def filled(x: Tensor) -> Tensor:
+    """Fills few rows up with copies, to as many as a steady layer's kernel must see."""
+    return x if len(x) >= _LEAST else torch.cat([x] * (_LEAST // len(x) + 1))[:_LEAST]
 
 
 def steady(net: nn.Module) -> None:
