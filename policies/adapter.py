@@ -117,27 +117,29 @@ class BatchAdapter(ABC):
             proposals += self._propose_part(list(queries[begin : begin + most]))
         return proposals
 
-    def settle(self, mode: str, references: Sequence[int]) -> None:
+    def settle(self, mode: str, reference: int) -> bool:
         """Measures which sizes may be used, and says so in the spec; call it when infer works.
 
-        The first reference that agrees with itself, and with at least one size up to ``batch``,
-        decides the bits. If there is none, batches are filled up to ``batch`` as before and the
-        spec says that a row depends on its batch.
+        Where no size up to ``batch`` gives the bits of the reference, or the reference does not
+        agree with itself, batches are filled up to ``batch`` and the spec says that a row depends
+        on its batch.
 
         Args:
             mode: How it is computed, for ``PolicySpec.rounding``.
-            references: Sizes whose bits may count, the preferred one first. 1 always agrees with
-                itself.
+            reference: Size whose bits count. 1 always agrees with itself.
+
+        Returns:
+            Whether there is such a size.
         """
 
         def infer(numbers: Sequence[int]) -> list[bytes]:
             return [_bytes(row) for row in self._pass([self.example(i) for i in numbers])]
 
-        found = ((size, steady_sizes(infer, self._batch, size)) for size in references)
-        settled, sizes = next(((size, few) for size, few in found if few), (self._batch, ()))
+        sizes = steady_sizes(infer, self._batch, reference)
         self._sizes = sizes or (self._batch,)
-        rounding = f"{mode}, batch {settled}"
+        rounding = f"{mode}, batch {reference if sizes else self._batch}"
         self._spec = replace(self._spec, rounding=rounding, batch_invariant=bool(sizes))
+        return bool(sizes)
 
     def example(self, number: int) -> Query:
         """Returns a question to measure with: random pictures and proprioception."""

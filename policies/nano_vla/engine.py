@@ -16,7 +16,7 @@ from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.types import F32, Observation
 from policies.nano_vla.graphs import Graphs
 from policies.nano_vla.model import NanoNet
-from policies.nano_vla.rows import BLOCK, steady
+from policies.nano_vla.rows import BLOCK, make_steady
 from policies.nano_vla.stage import Stage
 from policies.nano_vla.taps import Taps
 
@@ -100,12 +100,16 @@ class Engine:
         self._shapes = [chunk, (samples, *chunk), *((width,) for width in self.widths.values())]
         self._stages: dict[int, Stage] = {}
         self._graphs = Graphs() if mode.graph else None
-        if mode.exact:
-            steady(net)
         if mode.precision == "bfloat16":
             halve(net)
-        with mode.computing():
-            net.head.prepare()
+        self.prepare(BLOCK)
+
+    def prepare(self, rows: int) -> None:
+        """Computes what can be computed before, rounded as in a batch of so many rows."""
+        self._rows = rows
+        make_steady(self._net, self.mode.exact and rows == BLOCK)
+        with self.mode.computing():
+            self._net.head.prepare(rows)
 
     @property
     def widths(self) -> dict[str, int]:
@@ -122,7 +126,7 @@ class Engine:
             Shape (text,).
         """
         with self.mode.computing():
-            rows = torch.from_numpy(tokens).to(self.mode.device).expand(BLOCK, -1)
+            rows = torch.from_numpy(tokens).to(self.mode.device).expand(self._rows, -1)
             text: F32 = self._net.text(rows)[0].float().cpu().numpy().copy()
             return text
 

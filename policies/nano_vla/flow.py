@@ -64,11 +64,14 @@ class FlowHead(nn.Module):
         """
         return self._clean(condition, noisy, self._moment(time))
 
-    def prepare(self) -> None:
-        """Computes once what the moments of the flow add, for a network that learns no more."""
+    def prepare(self, rows: int) -> None:
+        """Computes once what the moments of the flow add, for a network that learns no more.
+
+        Args:
+            rows: Of so many equal rows one is kept, so that bits are those of such a batch.
+        """
         like = self.frequencies
-        # Eight equal rows, of which one is kept: the bits that batches of eight always had.
-        times = [like.new_full((8, 1), i / self.steps) for i in range(self.steps)]
+        times = [like.new_full((rows, 1), i / self.steps) for i in range(self.steps)]
         self._moments = [self._moment(time)[:1].clone() for time in times]
 
     def sample(self, condition: Tensor, noise: Tensor) -> Tensor:

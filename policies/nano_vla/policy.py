@@ -91,9 +91,7 @@ class NanoVLA(BatchAdapter):
                 taps=self._engine.widths,
             )
             super().__init__(spec, batch, PROPRIO, config.action, samples)
-            # On a CPU the bits of batches of eight count, else of single rows; a GPU that worked
-            # on single rows would be wasted, so there the full batch counts or nothing does.
-            self.settle(str(mode), (BLOCK, batch, 1) if mode.exact else (batch,))
+            self._settle(mode)
 
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         """Computes chunks; see :class:`BatchAdapter`.
@@ -118,6 +116,21 @@ class NanoVLA(BatchAdapter):
             draw = episode_stream(query.key, "policy", "paraphrase")
             _remember(self._said, place, paraphrase(text, HELD_OUT, draw))
         return self._said[place]
+
+    def _settle(self, mode: Mode) -> None:
+        """Measures which batch sizes may be used.
+
+        On a CPU the bits of batches of eight count, else of the full batch, else of single rows.
+        A GPU that worked on single rows would be wasted: there the full batch counts, or nothing.
+        """
+        if not mode.exact:
+            self.settle(str(mode), self._batch)
+            return
+        for rows in dict.fromkeys((BLOCK, self._batch, 1)):
+            self._engine.prepare(rows)
+            self._texts.clear()
+            if self.settle(str(mode), rows):
+                return
 
     def _text(self, query: Query) -> F32:
         """Returns the encoded instruction; each is read once."""

@@ -37,8 +37,8 @@ def filled(x: Tensor) -> Tensor:
     return x if len(x) >= _LEAST else torch.cat([x] * (_LEAST // len(x) + 1))[:_LEAST]
 
 
-def steady(net: nn.Module) -> None:
-    """Makes every such layer of a network steady."""
+def make_steady(net: nn.Module, steady: bool) -> None:
+    """Makes every such layer of a network steady, or not."""
     for module in net.modules():
         if isinstance(module, RowLinear):
-            module.steady = True
+            module.steady = steady

@@ -53,20 +53,42 @@ def test_a_steady_layer_sees_blocks_of_eight_rows(rows: int) -> None:
 
 def test_moments_computed_before_change_no_bit() -> None:
     net, draw = tiny(), torch.Generator().manual_seed(1)
-    condition = torch.randn((8, TINY.hidden), generator=draw)
-    noise = torch.randn((8, TINY.horizon, TINY.action), generator=draw)
+    condition = torch.randn((1, TINY.hidden), generator=draw)
+    noise = torch.randn((1, TINY.horizon, TINY.action), generator=draw)
     before = net.act(condition, noise)
-    net.head.prepare()
+    net.head.prepare(1)
     assert torch.equal(net.act(condition, noise), before)
 
 
-def test_a_sentence_read_alone_is_the_one_read_in_company() -> None:
+@pytest.mark.parametrize("rows", [1, 8])
+def test_a_sentence_is_read_once_as_in_a_batch(rows: int) -> None:
     net, words = tiny(), Tokenizer.from_file()
-    tokens = words.encode([STOVE, PLATE, "", "fetch a xylophone"] * 2, TINY.words)
-    together = net.text(torch.from_numpy(tokens)).numpy()
     engine = Engine(net, (), Mode())
-    for row, sentence in zip(tokens, together, strict=True):
-        assert np.array_equal(engine.read(row), sentence)
+    engine.prepare(rows)
+    for text in (STOVE, PLATE, "", "fetch a xylophone"):
+        tokens = words.encode([text] * rows, TINY.words)
+        assert np.array_equal(engine.read(tokens[0]), net.text(torch.from_numpy(tokens))[0].numpy())
+
+
+def test_where_batches_round_by_place_single_rows_are_used(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Engine.run
+
+    def by_place(engine: Engine, rows: list[object], *rest: object) -> list[np.ndarray]:
+        parts = real(engine, rows, *rest)  # type: ignore[arg-type]
+        if len(rows) > 1:
+            parts[0][-1] += 1e-3
+        return parts
+
+    monkeypatch.setattr(Engine, "run", by_place)
+    exact = NanoVLA("p", checkpoint)
+    assert exact.sizes == (1,)
+    assert exact.spec.batch_invariant
+    assert exact.spec.rounding == "cpu, batch 1"
+    half = NanoVLA("p", checkpoint, precision="bfloat16")
+    assert half.sizes == (8,)
+    assert not half.spec.batch_invariant
 
 
 def test_what_was_forgotten_is_read_again(checkpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:

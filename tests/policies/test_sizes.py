@@ -27,7 +27,7 @@ class Rounder(BatchAdapter):
         spec = PolicySpec("rounder", "v1", {}, 4, 2, {"mood": 1})
         super().__init__(spec, batch, proprio=8, action=7)
         self._odd, self._by_place, self.asked = odd, by_place, list[int]()
-        self.settle("here", (8,))
+        self.settle("here", 8)
 
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         self.asked.append(len(rows))
