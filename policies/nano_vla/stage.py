@@ -45,7 +45,9 @@ class Stage:
         ]
         bytes_ = sum(_room(shape, kind) for shape, kind in parts)
         self._here = torch.empty(bytes_, dtype=torch.uint8, pin_memory=self._pinned)
-        self._there = torch.empty_like(self._here, device=device) if self._pinned else self._here
+        self._there = self._here
+        if self._pinned:
+            self._there = torch.empty(bytes_, dtype=torch.uint8, device=device)
         self._views = [part.numpy() for part in _cut(self._here, parts)]
         self._pictures, self.proprio, self.noise, self.text = _cut(self._there, parts)
         self._images = torch.empty(parts[0][0], device=device)
