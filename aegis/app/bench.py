@@ -140,14 +140,16 @@ def _against(stand: _Stand) -> Iterator[Timed]:
     played = min(bench.integer("reference_units", 1), units)
     plan = stand.plan(units, [stand.arm("weak")])
     node, repeats = bench.node("reference"), bench.integer("reference_repeats", 1)
+    size, horizon = bench.integer("reference_size", 1), bench.integer("reference_horizon", 1)
     settings = {
-        "same_pictures": node,
-        "same_pictures_soft_reset": {**node, "hard_reset": False},
-        "defaults": {**node, "size": bench.integer("reference_size", 1)},
+        "same_pictures": (node, lab.horizon),
+        "same_pictures_soft_reset": ({**node, "hard_reset": False}, lab.horizon),
+        "defaults": ({**node, "size": size}, horizon),
     }
-    for name, chosen in settings.items():
+    batch = bench.integer("batch", 1)
+    for name, (chosen, longest) in settings.items():
         make = build_later(lab.composed, "bench.reference", chosen)
-        facts: dict[str, Any] = {"batch": bench.integer("batch", 1), **chosen}
+        facts: dict[str, Any] = {"batch": batch, "reference_horizon": longest, **chosen}
         del facts["_target_"]
         yield (
             RolloutContest(
@@ -156,7 +158,8 @@ def _against(stand: _Stand) -> Iterator[Timed]:
                 plan,
                 lab.policies["weak"],
                 cast("Callable[[], VectorPart]", make),
-                bench.integer("batch", 1),
+                batch,
+                longest,
                 lab.units(played),
                 facts,
             ),

@@ -43,6 +43,7 @@ class RolloutContest:
         policy: The policy.
         make: Builds an environment of the reference.
         batch: Environments in its vector.
+        horizon: Longest episode of the reference [control steps].
         keys: Episodes that the reference plays; the plan's units may be more.
         facts: What is said about the settings.
     """
@@ -57,11 +58,12 @@ class RolloutContest:
         policy: Policy,
         make: Callable[[], VectorPart],
         batch: int,
+        horizon: int,
         keys: Sequence[EpisodeKey],
         facts: dict[str, Any],
     ) -> None:
         self.name, self._track, self._plan, self._policy = name, track, plan, policy
-        self._keys, self._facts = keys, facts
+        self._keys, self._horizon, self._facts = keys, horizon, facts
         self._envs = [make() for _ in range(min(batch, len(keys)))]
         self._ours: list[bool] = []
         self._theirs: list[bool] = []
@@ -80,10 +82,9 @@ class RolloutContest:
     def theirs(self) -> None:
         """Plays all keys, as many at a time as there are environments."""
         self._theirs, self._steps[1] = [], 0
-        horizon = self._plan.arms[0].controller.horizon
         for i in range(0, len(self._keys), len(self._envs)):
             keys = self._keys[i : i + len(self._envs)]
-            won, steps = lockstep(self._envs[: len(keys)], self._policy, keys, horizon)
+            won, steps = lockstep(self._envs[: len(keys)], self._policy, keys, self._horizon)
             self._theirs += won
             self._steps[1] += steps
 
