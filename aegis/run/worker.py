@@ -5,6 +5,7 @@ It plays several branches in turn, so that while one waits for a proposal anothe
 
 from __future__ import annotations
 
+import gc
 import signal
 import time
 import traceback
@@ -44,6 +45,8 @@ def main(
 ) -> None:
     """Serves until the other end closes. Ctrl-C is the main process's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Rows are many small objects without cycles; looking for cycles among them is wasted time.
+    gc.set_threshold(50_000, 50, 100)
     worker = _Worker(connection, world, Gallery(room))
     try:
         worker.serve()
@@ -87,18 +90,28 @@ class _Worker:
     tickets: int = 0
 
     def serve(self) -> None:
-        """Alternates between listening and moving one branch; asks when nothing can move."""
+        """Alternates between listening, asking, and moving one branch."""
         while True:
             while self.connection.poll() or self._stuck():
                 self._hear(self.connection.recv())
-            if self.waiting and self._free():
+            if self._due():
+                self._ask()
+            elif self.waiting and self._free():
                 job, branch = self.waiting.popleft()
                 self._guarded(job, partial(self._begin, job, branch))
             elif self.ready:
                 ticket, proposals = self.ready.popleft()
                 self._guarded(self.slots[ticket].job, partial(self._advance, ticket, proposals))
-            else:
-                self._ask()
+
+    def _due(self) -> bool:
+        """Says whether to ask now: when half of the slots wait, or all that are taken.
+
+        The other half then simulates while the answers are computed.
+        """
+        if not self.asked or self.open:
+            return False
+        idle = not (self.ready or (self.waiting and self._free()))
+        return idle or 2 * len(self.asked) >= self._known().slots
 
     def _stuck(self) -> bool:
         """Says whether there is nothing to do but listen.
