@@ -8,7 +8,9 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, norm
+
+# Not scipy.stats: every command and every worker would wait for it.
+from scipy.special import betaincinv, ndtr, ndtri
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
@@ -34,7 +36,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     _check(successes, n)
     if n == 0:
         return Interval(0.0, 1.0)
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     rate = successes / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)
@@ -51,8 +53,8 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
     """
     _check(successes, n)
     tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(beta.ppf(1 - tail, successes + 1, n - successes))
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return Interval(low, high)
 
 
@@ -104,12 +106,12 @@ def bca(resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95)
     below = np.mean(resampled < estimate) + 0.5 * np.mean(resampled == estimate)
     if not 0 < below < 1:
         return percentile(resampled, level=level)
-    bias = norm.ppf(below)
+    bias = ndtri(below)
     d = jackknife.mean() - jackknife
     spread = float((d**2).sum()) ** 1.5
     speed = float((d**3).sum()) / (6 * spread) if spread > 0 else 0.0
-    z = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(resampled, norm.cdf(bias + z / (1 - speed * z)))
+    z = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.quantile(resampled, ndtr(bias + z / (1 - speed * z)))
     return Interval(float(low), float(high))
 
 
