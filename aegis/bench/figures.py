@@ -14,6 +14,12 @@ from aegis.core.errors import ConfigError
 
 OURS, THEIRS, FLOOR = "#0072B2", "#999999", "#D55E00"
 """Colours that the colour-blind can tell apart (Okabe and Ito)."""
+LABELS = {
+    "workers": "workers",
+    "slots": "branches in flight per worker",
+    "horizon": "horizon [control steps]",
+    "arms": "arms",
+}
 Rows = Mapping[str, Mapping[str, Any]]
 Results = Mapping[str, Rows]
 
@@ -132,6 +138,9 @@ def _floors(results: Results, path: Path) -> Path:
     axes.barh(names, [_margin(floor, got) - 1 for floor, got in shown], left=1.0, color=OURS)
     axes.axvline(1.0, color=FLOOR, linewidth=1.5)
     axes.set_xscale("log")
+    ticks = [t for t in (0.1, 0.2, 0.5, 0.8, 1, 1.5, 2, 3, 5, 10, 20) if _within(t, axes)]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_xlabel("times better than the floor (line)")
     axes.invert_yaxis()
     return _save(plot, path)
@@ -158,7 +167,7 @@ def _pairs(bench: str, rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
 
 
 def _growth(rows: Rows, kinds: Sequence[str], path: Path) -> Path:
-    plot, axes = _axes(8.0, 2.4, len(kinds))
+    plot, axes = _axes(9.6, 2.4, len(kinds))
     for panel, kind in zip(axes, kinds, strict=True):
         points = sorted(
             (int(name.rpartition("_")[2]), float(row["episodes_per_second"]))
@@ -166,10 +175,17 @@ def _growth(rows: Rows, kinds: Sequence[str], path: Path) -> Path:
             if name.startswith(f"{kind}_") and name.rpartition("_")[2].isdigit()
         )
         panel.plot([x for x, _ in points], [y for _, y in points], "o-", color=OURS)
-        panel.set_xlabel(kind)
+        panel.set_xlabel(LABELS.get(kind, kind))
         panel.set_ylim(bottom=0)
+        if len(points) <= 5:
+            panel.set_xticks([x for x, _ in points])
     axes[0].set_ylabel("episodes per second")
     return _save(plot, path)
+
+
+def _within(tick: float, axes: Any) -> bool:
+    low, high = axes.get_xlim()
+    return bool(low <= tick <= high)
 
 
 def _axes(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
