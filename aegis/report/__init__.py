@@ -1,0 +1,1 @@
+"""Room `aegis/report`; see docs/architecture.md."""

@@ -1,0 +1,1 @@
+"""Room `aegis/study`; see docs/architecture.md."""
