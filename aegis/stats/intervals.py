@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from scipy.special import betaincinv, ndtr, ndtri
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
+from aegis.stats.resample import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +87,47 @@ def paired_difference(
     strata = np.asarray(task)
     if x.ndim != 1 or x.shape != strata.shape or not len(x):
         raise ShapeError(f"Need vectors over the same units. Got: {x.shape}, {strata.shape}.")
-    sums = np.zeros(draws)
-    for name in np.unique(strata):
-        part = x[strata == name]
-        sums += part[rng.integers(0, len(part), (draws, len(part)))].sum(axis=1)
-    jackknife = (x.sum() - x) / max(len(x) - 1, 1)
-    return bca(sums / len(x), float(x.mean()), jackknife, level=level)
+    sample = Sample.of(x[:, None], strata)
+    return of_totals(lambda total: total[..., 0] / len(x), sample, rng, level=level, draws=draws)
+
+
+def of_totals(
+    statistic: Callable[[F64], F64],
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> Interval:
+    """Returns the BCa bootstrap interval of a function of column totals.
+
+    Clusters are resampled within strata. The acceleration is the one for several samples: left-out
+    values are centred within their stratum (Davison and Hinkley 1997, section 5.3).
+
+    Args:
+        statistic: Computes the statistic from totals, shape (..., m); gives shape (...). Where it
+            is undefined, for example 0 / 0, it gives NaN.
+        sample: The units.
+        rng: Source of the resampling.
+        level: Confidence level.
+        draws: Number of resamples.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = float(statistic(sample.rows.sum(axis=0)))
+        resampled = np.asarray(statistic(sample.totals(rng, draws)), np.float64)
+        parts = [np.asarray(statistic(part), np.float64) for part in sample.left_out()]
+    if not isfinite(estimate):
+        return Interval(float("nan"), float("nan"))
+    left_out = [part[np.isfinite(part)] for part in parts]
+    centred = [part - part.mean() for part in left_out if len(part)]
+    return bca(resampled, estimate, np.concatenate([np.zeros(0), *centred]), level=level)
 
 
 def bca(resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95) -> Interval:
     """Returns the bias-corrected and accelerated interval from resampled statistics (Efron 1987).
+
+    NaN resamples are left out. Where the correction is undefined (all resamples on one side of the
+    estimate, or an acceleration without bound) it is the percentile interval.
 
     Args:
         resampled: The statistic on each resample. Shape (draws,).
@@ -103,15 +135,18 @@ def bca(resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95)
         jackknife: The statistic without each unit in turn. Shape (n,).
         level: Confidence level.
     """
-    below = np.mean(resampled < estimate) + 0.5 * np.mean(resampled == estimate)
+    known = resampled[np.isfinite(resampled)]
+    below = np.mean(known < estimate) + 0.5 * np.mean(known == estimate) if len(known) else 0.0
     if not 0 < below < 1:
-        return percentile(resampled, level=level)
+        return percentile(known, level=level)
     bias = ndtri(below)
-    d = jackknife.mean() - jackknife
+    d = jackknife.mean() - jackknife if len(jackknife) else np.zeros(1)
     spread = float((d**2).sum()) ** 1.5
     speed = float((d**3).sum()) / (6 * spread) if spread > 0 else 0.0
     z = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
-    low, high = np.quantile(resampled, ndtr(bias + z / (1 - speed * z)))
+    if (speed * z >= 1).any():
+        return percentile(known, level=level)
+    low, high = np.quantile(known, ndtr(bias + z / (1 - speed * z)))
     return Interval(float(low), float(high))
 
 
