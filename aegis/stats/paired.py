@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import binom
+from numpy.typing import ArrayLike, NDArray
+
+# Not scipy.stats: every command and every worker would wait for it.
+from scipy.special import betainc, betaln
 
 from aegis.core.errors import ShapeError
+from aegis.core.types import F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,47 @@ class PairedOutcome:
         Under the null, each discordant unit favours either arm with probability one half, so
         p = P(Binomial(b + c, 1/2) >= b). Tasks of different difficulty do not disturb this.
         """
-        discordant = self.recovered + self.disrupted
-        return float(binom.sf(self.recovered - 1, discordant, 0.5)) if discordant else 1.0
+        return float(sign_tail(self.recovered, self.recovered + self.disrupted, 0.5))
 
     def mid_p(self) -> float:
         """Returns the mid-p variant, which counts the observed table half: less conservative."""
-        discordant = self.recovered + self.disrupted
-        here = float(binom.pmf(self.recovered, discordant, 0.5)) if discordant else 1.0
-        return self.mcnemar() - here / 2
+        b, c = self.recovered, self.disrupted
+        here = np.exp(-np.log1p(b + c) - betaln(b + 1, c + 1) - (b + c) * np.log(2))
+        return self.mcnemar() - float(here) / 2
+
+
+def by_task(
+    arm: NDArray[np.bool_], reference: NDArray[np.bool_], task: NDArray[np.int64]
+) -> dict[int, PairedOutcome]:
+    """Counts the cells of each task, in the order of their numbers.
+
+    Args:
+        arm: Success of the arm. Shape (n,).
+        reference: Success of the reference on the same units, in the same order. Shape (n,).
+        task: Task of each unit. Shape (n,).
+
+    Raises:
+        ShapeError: If the shapes differ.
+    """
+    x, y, labels = np.asarray(arm, bool), np.asarray(reference, bool), np.asarray(task)
+    if x.shape != labels.shape:
+        raise ShapeError(f"Need vectors over the same units. Got: {x.shape}, {labels.shape}.")
+    return {
+        int(name): PairedOutcome.of(x[labels == name], y[labels == name])
+        for name in np.unique(labels)
+    }
+
+
+def sign_tail(hits: ArrayLike, trials: ArrayLike, rate: float) -> F64:
+    """Returns P(Binomial(trials, rate) >= hits), for 0 < rate < 1.
+
+    Args:
+        hits: From 0 to trials + 1; arrays are broadcast.
+        trials: Number of discordant units.
+        rate: Probability of a hit; one half under the null of McNemar's test.
+    """
+    k, n = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(trials, np.float64))
+    inside = (k >= 1) & (k <= n)
+    tail = betainc(np.where(inside, k, 1), np.where(inside, n - k + 1, 1), rate)
+    found: F64 = np.where(k < 1, 1.0, np.where(inside, tail, 0.0))
+    return found
