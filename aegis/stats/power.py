@@ -1,0 +1,196 @@
+"""Power of the planned tests, exactly: summed over all outcomes, not simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, ndtri, xlogy
+
+from aegis.core.errors import ShapeError
+from aegis.core.types import F64
+from aegis.stats.cells import tango_z
+from aegis.stats.paired import sign_tail
+
+_SPREADS = 9.0
+"""Outcomes further than so many standard deviations from the mean are left out (< 1e-18)."""
+
+
+def mcnemar_power(recovered: float, disrupted: float, n: int, alpha: float = 0.05) -> float:
+    """Returns the power of the exact one-sided McNemar test.
+
+    The number of discordant units is binomial, and so is the number of recovered ones among them;
+    the power is the sum over both.
+
+    Args:
+        recovered: Probability that only the arm solves a unit.
+        disrupted: Probability that only the reference does.
+        n: Number of units.
+        alpha: Level; divided by the number of contrasts it is Holm's worst case.
+
+    Raises:
+        ShapeError: If these are no probabilities, or n is negative.
+    """
+    _check(recovered, disrupted, n, alpha)
+    rate = recovered + disrupted
+    if rate == 0:
+        return 0.0
+    return float(binomial(n, rate) @ _rejection(recovered / rate, n, alpha))
+
+
+def noninferiority_power(
+    recovered: float, disrupted: float, n: int, margin: float, alpha: float = 0.05
+) -> float:
+    """Returns the power of Tango's one-sided score test of "worse by less than the margin".
+
+    Args:
+        recovered: Probability that only the arm solves a unit.
+        disrupted: Probability that only the reference does.
+        n: Number of units.
+        margin: Loss of success rate that would still be tolerated.
+        alpha: Level.
+
+    Raises:
+        ShapeError: If these are no probabilities, or n is negative.
+    """
+    _check(recovered, disrupted, n, alpha)
+    if n == 0:
+        return 0.0
+    b, c = _likely(n, recovered)[:, None], _likely(n, disrupted)[None, :]
+    rest = n - b - c
+    possible = rest >= 0
+    neither = np.maximum(1 - recovered - disrupted, 0.0)
+    log_p = xlogy(b, recovered) + xlogy(c, disrupted) + xlogy(np.maximum(rest, 0), neither)
+    ways = gammaln(n + 1) - gammaln(b + 1) - gammaln(c + 1) - gammaln(np.maximum(rest, 0) + 1)
+    rejects = tango_z(b, c, n, -margin) >= ndtri(1 - alpha)
+    return float(np.exp(log_p + ways)[possible & rejects].sum())
+
+
+def units_for(
+    power: float,
+    recovered: float,
+    disrupted: float,
+    alpha: float = 0.05,
+    *,
+    step: int = 10,
+    at_most: int = 20_000,
+) -> int | None:
+    """Returns the smallest number of units for a power of the exact one-sided McNemar test.
+
+    The power of an exact test has small teeth as n grows; this is the first multiple of ``step``
+    that reaches it.
+
+    Args:
+        power: What is to be reached, for example 0.8.
+        recovered: Probability that only the arm solves a unit.
+        disrupted: Probability that only the reference does.
+        alpha: Level.
+        step: Numbers tried are its multiples.
+        at_most: Where the search ends.
+
+    Returns:
+        None if no number up to ``at_most`` suffices, as where the arm does not help.
+
+    Raises:
+        ShapeError: If these are no probabilities.
+    """
+    _check(recovered, disrupted, at_most, alpha)
+    if recovered <= disrupted:
+        return None
+    return first_reaching(
+        power, lambda n: mcnemar_power(recovered, disrupted, n, alpha), step=step, at_most=at_most
+    )
+
+
+def first_reaching(
+    power: float, of_units: Callable[[int], float], *, step: int = 10, at_most: int = 20_000
+) -> int | None:
+    """Returns the first multiple of ``step`` whose power reaches what is asked; None if none does.
+
+    A doubling search finds the neighbourhood, so large numbers cost little; from half the number
+    that suffices on, every multiple is tried.
+
+    Args:
+        power: What is to be reached.
+        of_units: Power by number of units; grows, but for small teeth.
+        step: Numbers tried are its multiples.
+        at_most: Where the search ends.
+    """
+    enough = step
+    while enough < at_most and of_units(enough) < power:
+        enough *= 2
+    sizes = range(max(enough // 2 // step, 1) * step, min(enough, at_most) + 1, step)
+    return next((n for n in sizes if of_units(n) >= power), None)
+
+
+def critical_counts(n: int, alpha: float) -> NDArray[np.int64]:
+    """Returns how many of d discordant units must be recovered to reject, for d = 0 to n.
+
+    Args:
+        n: Largest number of discordant units.
+        alpha: Level.
+
+    Returns:
+        d + 1, which cannot happen, where even d of d would not do. Shape (n + 1,).
+    """
+    d = np.arange(n + 1)
+    return first_true(lambda k: sign_tail(k, d, 0.5) <= alpha, d)
+
+
+def first_true(
+    holds: Callable[[NDArray[np.int64]], NDArray[np.bool_]], d: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Returns the smallest count in 0..d for which a monotone condition holds, else d + 1.
+
+    Args:
+        holds: The condition for counts of shape (m,), elementwise.
+        d: Largest counts. Shape (m,).
+    """
+    low, high = np.full(len(d), -1), d + 1
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        middle = np.clip(middle, 0, d)
+        met = holds(middle)
+        open_ = high - low > 1
+        high = np.where(open_ & met, middle, high)
+        low = np.where(open_ & ~met, middle, low)
+    return high
+
+
+def binomial(n: int, rate: float) -> F64:
+    """Returns the probabilities of 0 to n hits in n trials. Shape (n + 1,)."""
+    k = np.arange(n + 1)
+    log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    found: F64 = np.exp(log_p + xlogy(k, rate) + xlogy(n - k, 1 - rate))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _rejection_up_to(theta: float, size: int, alpha: float) -> F64:
+    d = np.arange(size + 1)
+    found: F64 = sign_tail(critical_counts(size, alpha), d, theta)
+    found.setflags(write=False)
+    return found
+
+
+def _rejection(theta: float, n: int, alpha: float) -> F64:
+    """Returns P(reject) given d = 0 to n discordant units. Shape (n + 1,)."""
+    size = 1 << max(n, 64).bit_length()  # Few sizes, so that a search for n computes it once.
+    return _rejection_up_to(theta, size, alpha)[: n + 1]
+
+
+def _likely(n: int, rate: float) -> NDArray[np.int64]:
+    """Returns the counts that a binomial number does not practically exclude."""
+    half = _SPREADS * np.sqrt(n * rate * (1 - rate)) + _SPREADS**2
+    return np.arange(max(0, int(n * rate - half)), min(n, int(n * rate + half)) + 1)
+
+
+def _check(recovered: float, disrupted: float, n: int, alpha: float) -> None:
+    fair = 0 <= recovered <= 1 and 0 <= disrupted <= 1 and recovered + disrupted <= 1 + 1e-12
+    if not fair or n < 0 or not 0 < alpha < 1:
+        raise ShapeError(
+            "Need probabilities of two exclusive outcomes, n >= 0 and alpha in (0, 1). "
+            f"Got: {recovered}, {disrupted}, n {n}, alpha {alpha}."
+        )
