@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
@@ -31,7 +30,7 @@ def auroc(scores: F64, positive: NDArray[np.bool_]) -> float:
     n0 = len(labels) - n1
     if n1 == 0 or n0 == 0:
         return float("nan")
-    ranks = rankdata(np.where(np.isnan(values), np.inf, values))
+    ranks = _ranks(np.where(np.isnan(values), np.inf, values))
     return float((ranks[labels].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
@@ -65,6 +64,13 @@ def auroc_within(scores: F64, positive: NDArray[np.bool_], group: NDArray[np.int
             total += pairs * auroc(values[here], labels[here])
             weight += pairs
     return total / weight if weight else float("nan")
+
+
+def _ranks(values: F64) -> F64:
+    """Returns ranks from 1; equal values share the mean of theirs. Shape (n,)."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    found: F64 = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return found
 
 
 def _vectors(scores: F64, positive: NDArray[np.bool_]) -> tuple[F64, NDArray[np.bool_]]:
