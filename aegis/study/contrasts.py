@@ -103,7 +103,8 @@ def contrast(
         p=p,
         mid_p=outcome.mid_p(),
         p_holm=p,
-        failures_p=lost.mcnemar(),
+        # Against the reference itself a loss is impossible there: such a test would be empty.
+        failures_p=float("nan") if (x == z).all() or (y == z).all() else lost.mcnemar(),
         duty_difference=_duty(duty, task, start, rng("duty"), draws),
         per_task=_per_task(x, y, task),
         looks=_looks(x, y, alpha),

@@ -24,6 +24,7 @@ from aegis.study.tables import Unit, unit_of
 TIME, TASK, PROPRIO = BASELINES = ("time", "task", "proprio")
 """Scores that know nothing of the policy's activations; ``time`` is made here, of ticks alone."""
 _BINS = 10
+_SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +115,8 @@ def detector_result(
 
 
 def _end(window: float, facts: Facts) -> float:
-    return window * facts.horizon
+    """Returns the first tick that is no longer in a window, but for rounding."""
+    return window * facts.horizon - _SLACK
 
 
 def _episode_scores(scored: Scored, name: str, window: float, facts: Facts, n: int) -> F64:
@@ -187,7 +189,7 @@ def _alarms(scored: Scored, failed: Bools, facts: Facts) -> tuple[Share, Share]:
         return _exact(failed[:0]), _exact(failed[:0])
     values = scored.values[facts.detector]
     # Not "value > threshold": an unknown score counts as risk.
-    high = ~(values <= facts.threshold) & (scored.k >= facts.guard * facts.horizon)
+    high = ~(values <= facts.threshold) & (scored.k >= _end(facts.guard, facts))
     alarm = np.zeros(len(failed), bool)
     alarm[scored.episode[high]] = True
     return _exact(alarm[~failed]), _exact(alarm[failed])

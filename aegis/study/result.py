@@ -120,7 +120,8 @@ class ContrastResult:
         p: Exact one-sided McNemar; for ``noninferior``, one-sided from the paired interval.
         mid_p: Its mid-p variant.
         p_holm: ``p`` corrected within the family of primary contrasts; NaN if exploratory.
-        failures_p: Exact one-sided McNemar on the units that the reference failed.
+        failures_p: Exact one-sided McNemar on the units that the reference failed; NaN if
+            one of the arms is the reference, where it would be empty.
         duty_difference: Duty of the arm minus that of the other.
         per_task: The difference in each task.
         looks: Sequential reading.
