@@ -59,6 +59,30 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
     )
 
 
+def fill_in(name: str, node: Node, detectors: Sequence[Detector[Any]]) -> Node:
+    """Returns an arm's configuration with numbers where it says ``calibrated``.
+
+    Args:
+        name: Name of the arm.
+        node: Its configuration.
+        detectors: The first of them was calibrated.
+
+    Raises:
+        ConfigError: If it was not.
+    """
+    return {
+        part: _calibrated(cast("Node", value), f"arms.{name}.{part}", detectors)
+        if part in ("gate", "switch")
+        else value
+        for part, value in node.items()
+    }
+
+
+def weights(detector: Detector[Any]) -> str:
+    """Returns what a detector's scores depend on: its own digest, else that of its weights."""
+    return _weights(detector)
+
+
 def fingerprint(arms: Sequence[Arm]) -> dict[str, str]:
     """Returns a hash per arm of everything that its decisions depend on, except policies."""
     return {

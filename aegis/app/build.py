@@ -89,6 +89,23 @@ def compose(name: str, overrides: Sequence[str], directory: Path) -> Composed:
     return Composed(name, tree, trusted, OmegaConf.to_yaml(config, resolve=True))
 
 
+def composed_again(name: str, tree: Mapping[str, object], text: str) -> Composed:
+    """Returns a configuration that was resolved before, checked as if it came anew.
+
+    Args:
+        name: The command.
+        tree: Everything in it.
+        text: The file that it was read from.
+
+    Raises:
+        UnknownNameError: If a target does not exist.
+        ConfigError: If one is not allowed.
+    """
+    trusted = _trusted(tree)
+    check_tree(tree, trusted)
+    return Composed(name, tree, trusted, text)
+
+
 def build(composed: Composed, where: str, node: Node) -> object:
     """Builds the target of a node, and the targets among its arguments.
 

@@ -97,6 +97,10 @@ class TraceError(AegisError):
     """Raised when a recorded trace or run directory is damaged or of another version."""
 
 
+class LockError(AegisError):
+    """Raised when something that a study was locked with has changed."""
+
+
 class SnapshotError(AegisError):
     """Raised when a snapshot is damaged, or belongs to another model, episode or version."""
 

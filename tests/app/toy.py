@@ -44,14 +44,59 @@ _ARM = """
     detect: true
     salt: {}
 """
+_SCHEDULE = "{_target_: aegis.gates.schedule.ScheduleGate, start_tick: 20, holds: [3]}"
+_LATE = "{_target_: aegis.gates.schedule.ScheduleGate, start_tick: 20, holds: [1000]}"
 _GATES = {
     "weak": "{_target_: aegis.gates.constant.NeverGate}",
     "strong": "{_target_: aegis.gates.constant.NeverGate}",
-    "blind": "{_target_: aegis.gates.schedule.ScheduleGate, start_tick: 20, holds: [3]}",
+    "blind": _SCHEDULE,
+    "blind_late": _LATE,
+    "blind_early": "{_target_: aegis.gates.constant.NeverGate}",
+    "blind_middle": _SCHEDULE,
     "random": "{_target_: aegis.gates.bernoulli.RandomGate, rate: 0.1, holds: [3]}",
     "aegis": "{_target_: aegis.gates.conformal.ConformalGate, threshold: calibrated}",
 }
 _SWITCH = "{_target_: aegis.gates.switch.HysteresisSwitch, release: RELEASE, hold_chunks: 2}"
+_LEAD = "{_target_: aegis.gates.lead.LeadSwitch, holds: [3]}"
+_DIALS = {
+    "blind": "{kind: start, target: recommended, holds: recommended}",
+    "blind_late": "{kind: start, target: recommended}",
+    "blind_early": "{kind: lead, target: recommended}",
+    "blind_middle": "{kind: stint, target: recommended, starts: [4, 12]}",
+    "random": "{kind: rate, target: recommended, holds: recommended}",
+}
+_RESEED = """
+  reseed: {like: recommended, strong: reseed, salt: {reseed: 1}}
+"""
+_PLAN = """
+plan:
+  question: Does the gate help?
+  reference: weak
+  published: aegis
+  recommended: aegis
+  random: random
+  oracle: oracle
+  contrasts:
+    - {arm: aegis, against: blind, alternative: greater}
+    - {arm: aegis, against: random, alternative: greater}
+    - {arm: aegis, against: reseed, alternative: greater}
+    - {arm: aegis, against: strong, alternative: noninferior}
+  alpha: 0.05
+  margin: 0.03
+  multiplicity: holm
+  budget: {duty: 0.5, at_most: 0.9, tolerance: 0.1}
+  stopping: fixed
+  looks: []
+  exclusions: none
+  windows: [0.1, 0.3]
+  early: 0.3
+  kill: {early_auroc: 0.6, duty: 0.9, floor: 0.03, ceiling: 0.97}
+  roles: {weak: alone}
+calibration: {units: 12, offset: 0, tries: 3}
+forks: {units: 4, ticks: [0, 8]}
+keep: [aegis]
+truth: []
+"""
 _FIT = """
 name: fit
 seed: 0
@@ -122,8 +167,7 @@ def count_demonstrations(
 def write_configs(folder: Path) -> Path:
     """Writes ``collect``, ``fit``, ``run``, ``study`` and ``demo`` for the toy world."""
     folder.mkdir()
-    arms = "arms:" + "".join(_arm(name) for name in _GATES)
-    matching = "matching: {units: 12, tolerance: 0.1, tries: 3}\n"
+    arms = "arms:" + "".join(_arm(name) for name in _GATES) + _RESEED
     film = "film: {size: 32, fps: 20}\n"
     demo = "arms:" + _arm("weak") + _arm("aegis")
     texts = {
@@ -131,7 +175,7 @@ def write_configs(folder: Path) -> Path:
         "fit": _FIT,
         "train": _common("train", "training", 1) + _TRAIN,
         "run": _common("run", "test", 8) + _BOTH + _GATE,
-        "study": _common("study", "test", 12) + _SHARED + _BOTH + arms + matching,
+        "study": _common("study", "test", 12) + _SHARED + _BOTH + arms + _PLAN,
         "demo": _seeing(_common("demo", "test", 8)) + _SHARED + _BOTH + demo + film,
     }
     for name, text in texts.items():
@@ -150,6 +194,8 @@ def _seeing(text: str) -> str:
 
 def _arm(name: str) -> str:
     release = "calibrated" if name == "aegis" else "-.inf"
-    first = "strong" if name == "strong" else "weak"
+    first = "strong" if name in ("strong", "blind_early") else "weak"
+    switch = _LEAD if name == "blind_early" else _SWITCH.replace("RELEASE", release)
     text = _ARM.replace("NAME", name).replace("GATE", _GATES[name])
-    return text.replace("SWITCH", _SWITCH.replace("RELEASE", release)).replace("FIRST", first)
+    dial = f"    dial: {_DIALS[name]}\n" if name in _DIALS else ""
+    return text.replace("SWITCH", switch).replace("FIRST", first) + dial

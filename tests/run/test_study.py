@@ -1,27 +1,15 @@
-"""Studies: budgets are matched, figures are right, and all of it can be repeated."""
+"""The small study of a demonstration: its figures are right, and said."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from aegis.core.errors import CalibrationError, ConfigError, PairingError, UnknownNameError
-from aegis.gates.bernoulli import RandomGate
-from aegis.gates.conformal import ConformalGate
-from aegis.gates.schedule import ScheduleGate
-from aegis.run.arm import Arm
-from aegis.run.match import Budget, match_random, match_schedule
-from aegis.run.paired import Machine, Matching, run_study
+from aegis.core.errors import PairingError, UnknownNameError
 from aegis.run.rows import EpisodeRow
-from aegis.run.sink import NullSink
 from aegis.run.study import Study, format_study, summarise
-from aegis.run.unit import Split, units
-from tests.fakes import ToyWorld
-from tests.run.toyrun import HORIZON, controller, toy_arms, toy_plan, toy_policies
 
 
 def row(
@@ -85,68 +73,3 @@ def test_arms_must_share_units() -> None:
         summarise(episodes, ("weak", "aegis"), {}, against=("weak",))
     with pytest.raises(UnknownNameError, match="Unknown arm 'blind'"):
         summarise(episodes, ("weak", "aegis"), {})
-
-
-def test_matching_finds_known_answers() -> None:
-    """Duty of one hand-over falls with its tick; duty of chance rises with its rate."""
-    budget = Budget(0.38, (3, 4, 5))
-
-    def schedule(gate: ScheduleGate) -> float:
-        assert gate.period is None
-        return 0.7 * (1 - gate.start_tick / 220) ** 2
-
-    base = ScheduleGate(start_tick=0, holds=(1,))
-    blind = match_schedule(budget, base, 5, 220, schedule, 0.01, 8)
-    assert blind.duty == pytest.approx(0.38, abs=0.01)
-    coarse = match_schedule(budget, base, 60, 220, schedule, 0.001, 8)
-    assert coarse.gate.start_tick == 60
-    assert len(coarse.tried) <= 3
-    assert blind.gate.holds == (3, 4, 5)
-    assert len(blind.tried) <= 8
-    coin = match_random(budget, RandomGate(0.5, (1,)), lambda gate: 0.6 * gate.rate**0.5, 0.005, 12)
-    assert coin.duty == pytest.approx(0.38, abs=0.005)
-    most = match_random(budget, RandomGate(0.5, (1,)), lambda gate: 0.2 * gate.rate, 0.005, 9)
-    assert most.gate.rate == 1.0
-
-
-def test_a_gate_that_never_fires_cannot_be_matched() -> None:
-    with pytest.raises(CalibrationError, match="never handed over in 3 calibration episodes"):
-        Budget.of(rows("aegis", "111"))
-
-
-def machine() -> Machine:
-    world = partial(ToyWorld, horizon=HORIZON, p_hard=0.8)
-    return Machine(toy_policies(), world, NullSink(), 1, 4)
-
-
-def study_plan() -> tuple[object, Matching]:
-    arms = tuple(arm for arm in toy_arms() if arm.name != "random")
-    coin = controller(RandomGate(rate=0.2, holds=(1,)))
-    plan = replace(toy_plan(16), arms=(*arms, Arm("random", coin)))
-    calibration = units(7, "toy", (0, 1), "wide", Split.CALIBRATION, 8)
-    return plan, Matching(calibration, tolerance=0.02, tries=3)
-
-
-def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
-    plan, matching = study_plan()
-    study = run_study(plan, matching, machine(), tmp_path)
-    arms = {arm.name: arm for arm in study.arms}
-    assert arms["strong"].success.value > arms["weak"].success.value
-    assert arms["aegis"].recovered.count > 0
-    for name in ("blind", "random"):
-        assert abs(study.facts[name]["duty"] - study.facts[name]["target"]) < 0.1
-    before = {p: p.read_bytes() for p in tmp_path.rglob("*.parquet")}
-    assert run_study(plan, matching, machine(), tmp_path) == study
-    assert all(p.read_bytes() == data for p, data in before.items())
-
-
-def test_calibration_and_test_must_be_apart(tmp_path: Path) -> None:
-    plan, matching = study_plan()
-    with pytest.raises(ConfigError, match="8 units are in both calibration and test"):
-        run_study(replace(plan, units=matching.units), matching, machine(), tmp_path)
-    arms = tuple(
-        replace(arm, controller=controller(ConformalGate(1.0))) if arm.name == "blind" else arm
-        for arm in plan.arms
-    )
-    with pytest.raises(ConfigError, match="Arm 'blind' needs a ScheduleGate"):
-        run_study(replace(plan, arms=arms), matching, machine(), tmp_path)

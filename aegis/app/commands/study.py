@@ -1,67 +1,158 @@
-"""`aegis study`: paired arms on the same units, and what the gate was worth."""
+"""`aegis study`: a pre-registered paired experiment, from its plan to its verification."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import cast
 
-from aegis.app.arms import arms_of
+from aegis.app.build import Composed
 from aegis.app.command import Command
-from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
-from aegis.app.lab import Lab, open_lab
+from aegis.app.experiment import composed_for, run_folder
+from aegis.app.plan import read_plan
 from aegis.app.screen import Json, Screen
 from aegis.app.settings import Settings
-from aegis.core.errors import ConfigError
-from aegis.run.paired import Machine, Matching, run_study
-from aegis.run.study import Study, format_study
+from aegis.app.study.lock import lock
+from aegis.app.study.report import JSON, Found, report
+from aegis.app.study.run import run
+from aegis.app.study.say import say_checks, say_result, say_sizes
+from aegis.app.study.stand import MACHINE
+from aegis.app.study.verify import verify
+from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.run.store import RunTables
+from aegis.study.lock import NAME
+from aegis.study.sizing import sizes
 
-ARMS = ("weak", "strong", "blind", "random", "aegis")
+VERBS = ("lock", "run", "report", "verify", "power")
+FAILED = 4
+"""Exit code of a verification that failed."""
 
 
 def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    composed = composed_for("study", options, screen)
-    if composed is None:
+    words = list(options.overrides)
+    verb = words.pop(0) if words and words[0] in VERBS else ""
+    if words and "=" not in words[0] and not verb:
+        raise UnknownNameError("verb", words[0], VERBS, "aegis study")
+    place = words.pop(0) if words and "=" not in words[0] and verb not in ("", "lock") else ""
+    options.overrides = words
+    if verb in ("", "lock", "power") and not (verb == "power" and _folder(place) is not None):
+        composed = composed_for("study", options, screen)
+        return {} if composed is None else _configured(verb, place, composed, screen)
+    root = _existing(place, words)
+    if options.show:
+        screen.say((root / NAME).read_text().rstrip())
         return {}
+    return _stored(verb, root, _machine(words, verb), screen)
+
+
+def _configured(verb: str, place: str, composed: Composed, screen: Screen) -> Mapping[str, Json]:
+    """Does what starts from a configuration: lock, power, or everything."""
     settings = Settings(composed.tree)
-    out = run_folder(settings.text("name"))
-    with open_lab(composed, ("weak", "strong")) as lab:
-        study = _study(lab, settings, screen)
-    screen.say(format_study(study))
-    screen.say(f"\nresults in {out}")
-    saved = json.loads((out / "study.json").read_text())
-    return {"out": str(out), **cast("dict[str, Json]", saved)}
+    if verb == "power":
+        rows = _pilot(place or settings.text("name"))
+        return _power(settings, rows, screen)
+    locked = lock(composed, screen)
+    root = locked.path.parent
+    screen.say(f"locked: {locked.path}, sha256 {locked.digest}")
+    if verb == "lock":
+        return {"out": str(root), "plan": str(locked.path), "lock": locked.digest}
+    machine = {name: settings.value(name) for name in MACHINE}
+    run(root, machine, screen)
+    return _report(root, screen)
 
 
-def _study(lab: Lab, settings: Settings, screen: Screen) -> Study:
-    arms = arms_of(lab, settings.level("arms"))
-    missing = [name for name in ARMS if name not in {arm.name for arm in arms}]
-    if missing:
+def _stored(
+    verb: str, root: Path, machine: Mapping[str, int], screen: Screen
+) -> Mapping[str, Json]:
+    """Does what starts from a run folder."""
+    count, pick = machine.get("sample", 10), machine.get("pick", 0)
+    used = {name: value for name, value in machine.items() if name in MACHINE}
+    if verb == "run":
+        seal = run(root, used, screen)
+        screen.say(f"sealed: {root}; next: aegis study report {root}")
+        return {"out": str(root), "lock": seal.lock, "tables": dict(seal.tables)}
+    if verb == "report":
+        return _report(root, screen)
+    if verb == "power":
+        return _power(Settings(Found.read(root).locked.tree), _pilot(str(root)), screen)
+    checks = verify(root, count, pick, used, screen)
+    say_checks(checks, screen)
+    passed = all(check.passed for check in checks)
+    said = "verified" if passed else "NOT VERIFIED"
+    screen.say(f"{root}: {said}, {sum(c.passed for c in checks)} of {len(checks)} checks hold")
+    found: dict[str, Json] = {"out": str(root), "verified": passed}
+    found["checks"] = [cast("dict[str, Json]", asdict(check)) for check in checks]
+    return found if passed else {**found, "exit_code": FAILED}
+
+
+def _report(root: Path, screen: Screen) -> Mapping[str, Json]:
+    result, files, changes = report(root)
+    say_result(result, screen)
+    for change in changes:
+        screen.say(f"not as locked: {change}")
+    screen.say(f"\nresults in {root}: {', '.join(path.name for path in files[:3])}")
+    saved = cast("dict[str, Json]", json.loads((root / JSON).read_text()))
+    return {"out": str(root), **saved}
+
+
+def _power(settings: Settings, pilot: RunTables, screen: Screen) -> Mapping[str, Json]:
+    plan = read_plan(settings)
+    found = sizes(plan, pilot.episodes, settings.integer("units", 1))
+    if not found:
         raise ConfigError(
-            f"A study needs the arms {', '.join(ARMS)}. Missing: {', '.join(missing)}. Compare "
-            "fewer of them with aegis run."
+            f"{pilot.root} has none of the planned contrasts: it was played with the arms "
+            f"{', '.join(sorted({row.arm for row in pilot.episodes}))}."
         )
-    count = settings.integer("units", 1)
-    level = settings.level("matching")
-    matching = Matching(
-        units=lab.units(level.integer("units", 1), split="calibration", offset=0),
-        tolerance=level.number("tolerance", 0.0, 0.5),
-        tries=level.integer("tries", 1),
-    )
-    out = run_folder(settings.text("name"))
-    machine = Machine(
-        policies=lab.policies,
-        world=lab.world,
-        sink=sink_of(screen, f"study · {settings.text('name')}", out),
-        workers=lab.workers,
-        slots=settings.integer("slots", 1),
-    )
-    screen.note(
-        f"{len(matching.units)} calibration units to match the budgets of blind and random, then "
-        f"{count} test units with {len(arms)} arms each"
-    )
-    return run_study(plan_of(lab, lab.units(count), arms), matching, machine, out)
+    say_sizes(found, plan.alpha, screen)
+    return {
+        "pilot": str(pilot.root),
+        "alpha": plan.alpha,
+        "contrasts": [cast("dict[str, Json]", asdict(size)) for size in found],
+    }
+
+
+def _pilot(place: str) -> RunTables:
+    return RunTables.load(Path(place) if Path(place).is_dir() else run_folder(place))
+
+
+def _folder(place: str) -> Path | None:
+    """Returns the run folder of a locked study, from its name or path; None if there is none."""
+    if not place:
+        return None
+    for path in (Path(place), run_folder(place) if not Path(place).is_absolute() else Path(place)):
+        if (path / NAME).is_file():
+            return path
+    return None
+
+
+def _existing(place: str, words: Sequence[str]) -> Path:
+    """Returns the run folder that is named first, or by name=; ``study`` without either."""
+    named = [word.partition("=")[2] for word in words if word.startswith("name=")]
+    wanted = place or (named[-1] if named else "study")
+    found = _folder(wanted)
+    if found is None:
+        locked = sorted(path.parent.name for path in Path("runs").glob(f"*/{NAME}"))
+        raise UnknownNameError("study", wanted, locked or ["none yet: aegis study lock"], "runs/")
+    return found
+
+
+def _machine(words: Sequence[str], verb: str) -> dict[str, int]:
+    """Reads the settings that a locked plan may be run with."""
+    allowed = (*MACHINE, *(("sample", "pick") if verb == "verify" else ()))
+    found = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name == "name":
+            continue
+        if name not in allowed:
+            raise UnknownNameError("setting", name, allowed, f"aegis study {verb}: a locked plan")
+        if not value.isdecimal() or (name in MACHINE and int(value) < 1):
+            raise ConfigError(f"'{name}' must be a whole number. Got: '{value}'.")
+        found[name] = int(value)
+    return found
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -71,17 +162,21 @@ def _options(parser: argparse.ArgumentParser) -> None:
 COMMAND = Command(
     name="study",
     details="""
-        Plays every arm on the same units with common random numbers: arms are bit-identical until
-        their first hand-over, which is checked. Blind and random hand-overs are first matched to
-        the duty and the lengths of stay of the gate, on calibration units. Prints success,
-        recovered, disrupted and duty per arm, and one-sided exact McNemar tests with Holm's
-        correction. A study that was stopped goes on where it was.
+        Plays every arm on the same units with common random numbers, under a plan that was
+        locked before. lock sets the dials of all arms on calibration units and writes the plan
+        with digests of all that it depends on; run plays and seals; report computes, draws and
+        writes; verify checks all of that and plays a sample of units again, bit for bit; power
+        sizes a study from a pilot. Without a verb: lock, run and report. What was stopped goes
+        on where it was.
     """,
     examples=(
-        ("aegis study", "200 units, five arms"),
+        ("aegis study", "all of it: 200 units, ten arms"),
         ("aegis study name=fresh seed=11 start.offset=500", "on start states not used before"),
-        ("aegis study units=50 matching.units=20 name=small", "a quick look"),
-        ("aegis study arms.aegis.gate.threshold=0.7 name=strict", "another threshold"),
+        ("aegis study lock name=big units=1500", "a plan, to commit before it is run"),
+        ("aegis study run big workers=8", "plays it, or what is left of it"),
+        ("aegis study report big", "report.json, report.md, report.html"),
+        ("aegis study verify runs/reference sample=20", "plays 20 units again; exit code 4 if not"),
+        ("aegis study power big", "units that each contrast needs, from the rows of a run"),
     ),
     configured=True,
     options=_options,

@@ -1,0 +1,1 @@
+"""What `aegis study` does, verb by verb; see docs/architecture.md."""

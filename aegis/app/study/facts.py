@@ -1,0 +1,54 @@
+"""Facts: what an analysis reads from a locked plan besides the plan itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from aegis.app.settings import Settings
+from aegis.study.facts import Facts
+from aegis.study.lock import Change, Locked
+from aegis.study.plan import StudyPlan
+from aegis.study.tried import read_tried
+
+Numbers = Mapping[str, float]
+
+
+def facts_of(locked: Locked, plan: StudyPlan, root: Path, changes: Sequence[Change] = ()) -> Facts:
+    """Returns what an analysis needs.
+
+    Args:
+        locked: The locked plan.
+        plan: What it decides.
+        root: Run folder; has the calibration episodes.
+        changes: What differs from when the plan was locked, for the reader.
+    """
+    settings = Settings(locked.tree)
+    calibrated = settings.level("calibrated")
+    dials = cast("Mapping[str, Mapping[str, float | str]]", calibrated.node("dials"))
+    detectors = cast("Mapping[str, Numbers]", calibrated.node("detectors"))
+    arms = settings.level("arms")
+    name = next(iter(detectors), "probe")
+    gate = arms.level(plan.published).node("gate")
+    known = detectors.get(name, {})
+    return Facts(
+        name=settings.text("name"),
+        arms=tuple(arms.names()),
+        horizon=calibrated.integer("horizon", 1),
+        detector=name,
+        threshold=_number(gate.get("threshold"), known.get("threshold", math.nan)),
+        guard=_number(gate.get("guard_fraction"), known.get("guard", 0.0)),
+        false_alarms=known.get("alpha", math.nan),
+        duty_target={arm: float(dial["target"]) for arm, dial in dials.items()},
+        duty_calibration={arm: float(dial["duty"]) for arm, dial in dials.items()},
+        settings={arm: f"{dial['key']} {dial['setting']}" for arm, dial in dials.items()},
+        tried=read_tried(root),
+        lock={"file": locked.digest, **locked.digests},
+        notes=tuple(f"Not as locked: {change}." for change in changes),
+    )
+
+
+def _number(value: object, otherwise: float) -> float:
+    return float(value) if isinstance(value, int | float) else otherwise

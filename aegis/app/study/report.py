@@ -1,0 +1,87 @@
+"""Reporting: computes a study's result from its sealed tables, and writes it down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from aegis.app.plan import read_plan
+from aegis.app.settings import Settings
+from aegis.app.study.facts import facts_of
+from aegis.app.study.stand import composed_of, outer_digests
+from aegis.report.tables import Rule, Tables
+from aegis.report.write import write_report
+from aegis.run.files import write_atomic
+from aegis.study.analyse import analyse
+from aegis.study.facts import Facts
+from aegis.study.lock import Change, Locked, compare, read_lock
+from aegis.study.plan import StudyPlan
+from aegis.study.result import Result
+from aegis.study.seal import check_seal
+from aegis.study.tables import StudyTables
+
+JSON = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A study as it is on disk.
+
+    Attributes:
+        locked: Its plan's file.
+        plan: What it decides.
+        facts: What else an analysis needs.
+        changes: Code and versions that are not those that the plan was locked with.
+    """
+
+    locked: Locked
+    plan: StudyPlan
+    facts: Facts
+    changes: tuple[Change, ...]
+
+    @classmethod
+    def read(cls, root: Path) -> Found:
+        """Reads the plan of a run folder.
+
+        Raises:
+            TraceError: If there is none.
+            LockError: If it was edited.
+        """
+        locked = read_lock(root)
+        composed = composed_of(locked, {})
+        plan = read_plan(Settings(composed.tree))
+        changes = compare(locked.digests, outer_digests(root, composed.trusted))
+        return cls(locked, plan, facts_of(locked, plan, root, changes), changes)
+
+    def result(self, root: Path) -> Result:
+        """Computes the result from the tables, whatever computed it before."""
+        return analyse(self.plan, StudyTables.load(root), self.facts)
+
+
+def report(root: Path) -> tuple[Result, tuple[Path, ...], tuple[Change, ...]]:
+    """Writes ``report.json``, ``report.md``, ``report.html`` and figures.
+
+    Returns:
+        The result, the files, and what differs from when the plan was locked.
+
+    Raises:
+        TraceError: If the run is not finished.
+        LockError: If the plan or a table was edited.
+    """
+    found = Found.read(root)
+    check_seal(root, found.locked.digest)
+    result = found.result(root)
+    write_atomic(root / JSON, result.text().encode())
+    files = write_report(result, _drawn(root, found), root)
+    return result, (root / JSON, *files), found.changes
+
+
+def _drawn(root: Path, found: Found) -> Tables:
+    """Returns what figures need beyond the result."""
+    tables, facts = StudyTables.load(root), found.facts
+    rules = {}
+    if isfinite(facts.threshold):
+        guard = round(facts.guard * facts.horizon)
+        rules[found.plan.published] = Rule(facts.detector, facts.threshold, guard)
+    return Tables(tables.episodes, tables.scores, tables.events, rules)

@@ -1,0 +1,86 @@
+"""Running: plays a locked study on its test units, and seals what it left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aegis.app.screen import Screen
+from aegis.app.study.stand import Stand, composed_of, open_stand, outer_digests
+from aegis.core.errors import ConfigError
+from aegis.run.arm import Arm
+from aegis.study.lock import Locked, compare, read_lock, refuse
+from aegis.study.play import fork_arms, play
+from aegis.study.seal import Seal, check_seal, read_seal, write_seal
+from aegis.study.tables import distil, write_forks
+
+LOCK = "lock"
+"""Name of the plan's digest in a manifest."""
+
+
+def run(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
+    """Plays what is left of a locked study; one that is sealed is checked and left alone.
+
+    Args:
+        root: Run folder with ``plan.yaml``.
+        machine: Workers and slots, if others are wanted.
+        screen: Is told.
+
+    Raises:
+        LockError: If anything that the plan was locked with has changed.
+        AegisError: Whatever ends a run.
+    """
+    locked = read_lock(root)
+    composed = composed_of(locked, machine)
+    refuse(locked.path, compare(locked.digests, outer_digests(root, composed.trusted)))
+    if read_seal(root) is not None:
+        screen.note(f"{root} is finished and sealed")
+        return check_seal(root, locked.digest)
+    with open_stand(composed) as stand:
+        refuse(locked.path, compare(locked.digests, stand.digests()))
+        arms = stand.played()
+        screen.note(
+            f"{len(stand.test())} test units with {len(arms)} arms each, as locked in {locked.path}"
+        )
+        plan = stand.to_play(stand.test(), arms, {LOCK: locked.digest})
+        title = f"study · {stand.settings.text('name')}"
+        play(plan, stand.plan, stand.machine(screen, title, root), root)
+        _fork(stand, locked, arms, screen)
+        distil(root, keep(stand), stand.plan.reference)
+    return write_seal(root, locked.digest)
+
+
+def keep(stand: Stand) -> tuple[str, ...]:
+    """Returns the arms whose scores are kept in the small tables.
+
+    Raises:
+        ConfigError: If the configuration does not name arms.
+    """
+    value = stand.settings.value("keep")
+    if not isinstance(value, list) or not all(name in stand.arms.nodes for name in value):
+        raise ConfigError(
+            f"'keep' must be a list of arms of the study ({', '.join(stand.arms.nodes)}). "
+            f"Got: {value!r}."
+        )
+    return tuple(dict.fromkeys([stand.plan.reference, *value]))
+
+
+def forked(stand: Stand, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """Returns the arms of the fork set; none if nothing is forked."""
+    level = stand.settings.level("forks")
+    if not level.integer("units", 0):
+        return ()
+    weak = next(arm for arm in arms if arm.name == stand.plan.reference)
+    return fork_arms(weak, level.integers("ticks"))
+
+
+def _fork(stand: Stand, locked: Locked, arms: tuple[Arm, ...], screen: Screen) -> None:
+    """Plays the fork set into a folder of its own."""
+    chosen, root = forked(stand, arms), locked.path.parent
+    if not chosen:
+        return
+    units = stand.test()[: stand.settings.level("forks").integer("units", 0)]
+    screen.note(f"fork set: {len(units)} units, {len(chosen) - 1} hand-overs each")
+    plan = stand.to_play(units, chosen, {LOCK: locked.digest})
+    machine = stand.machine(screen, "forks", root / "forks")
+    write_forks(root, machine.run(plan, root / "forks").episodes)

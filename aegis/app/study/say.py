@@ -1,0 +1,89 @@
+"""Saying: a study's result, checks and sizes on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aegis.app.screen import Screen
+from aegis.study.result import Estimate, Result, Share
+from aegis.study.sizing import Size
+from aegis.study.verify import Check
+
+
+def say_result(result: Result, screen: Screen) -> None:
+    """Prints the claim, the arms, the planned contrasts, and criteria that struck."""
+    screen.say(result.claim)
+    screen.say()
+    arms = [
+        [arm.name, *map(_share, (arm.success, arm.recovered, arm.disrupted)), _of(arm.duty)]
+        for arm in result.arms
+    ]
+    title = f"{result.units} paired units; recovered, disrupted refer to '{result.reference}'"
+    screen.table(title, ["arm", "success", "recovered", "disrupted", "duty"], arms)
+    screen.say()
+    contrasts = [
+        [
+            f"{one.arm} against {one.against}",
+            str(one.recovered),
+            str(one.disrupted),
+            _of(one.difference),
+            _of(one.recovered_difference),
+            f"{one.p:.2g}",
+            f"{one.p_holm:.2g}",
+            "holds" if one.passed else "does not hold",
+        ]
+        for one in result.contrasts
+        if one.primary
+    ]
+    columns = ["contrast", "only it", "only other", "difference", "of failures", "p", "p Holm", ""]
+    screen.table("planned contrasts, 95 % intervals, one-sided exact McNemar", columns, contrasts)
+    for kill in result.kill_criteria:
+        if kill.killed:
+            screen.say(f"KILL CRITERION {kill.name}: {kill.rule}; measured: {kill.measured}")
+
+
+def say_checks(checks: Sequence[Check], screen: Screen) -> None:
+    """Prints a table of checks."""
+    rows = [
+        [check.name, "ok" if check.passed else "FAILED", str(check.count), check.detail]
+        for check in checks
+    ]
+    screen.table("checks", ["check", "", "looked at", "what"], rows)
+
+
+def say_sizes(sizes: Sequence[Size], alpha: float, screen: Screen) -> None:
+    """Prints what each contrast needs."""
+    rows = [
+        [
+            f"{one.arm} against {one.against}, {one.alternative}",
+            f"{one.recovered:.3f}",
+            f"{one.disrupted:.3f}",
+            f"{_count(one.units_80)} / {_count(one.units_90)}",
+            f"{_count(one.units_80_holm)} / {_count(one.units_90_holm)}",
+            f"{one.power:.2f} / {one.power_holm:.2f}",
+            "" if one.sequential is None else f"{one.sequential:.2f}, {_count(one.sequential_80)}",
+        ]
+        for one in sizes
+    ]
+    columns = [
+        "contrast",
+        "b",
+        "c",
+        f"units .8 / .9 at {alpha:g}",
+        "at Holm's worst",
+        f"power of {sizes[0].planned if sizes else 0}",
+        "sequential, units .8",
+    ]
+    screen.table("units needed, if the truth is as in the pilot", columns, rows)
+
+
+def _share(share: Share) -> str:
+    return f"{share.count}/{share.of} {share.ci}"
+
+
+def _of(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} {estimate.ci}"
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else str(number)
