@@ -88,18 +88,23 @@ def failure_event(motion: Motion) -> Event:
     ``missed``: the hand closed within ``AROUND`` of the object, which was not lifted within
     ``GRACE`` steps; the tick is that of closing. ``dropped``: the object was lifted, then left the
     hand farther than ``TARGET`` from the target; ``misplaced``: nearer than that, but the goal was
-    never reached; the tick is the first without touch. ``blocked``: the hand stood still, at the
-    object or holding it; the tick is the first at which it had done so for ``STILL_FOR`` steps.
-    ``unreached``: none of these, and the hand was never ``NEAR``; the tick is that of its closest
-    approach.
+    never reached; the tick is the first without touch. ``blocked``: the hand stood still at the
+    object; the tick is the first at which it had done so for ``STILL_FOR`` steps.
+
+    Without any of these: an object that was held to the end is ``blocked`` at the tick after which
+    it first came no nearer to the target for ``STILL_FOR`` steps; a hand that never held it left
+    it ``unreached`` at the tick after which it first came no nearer to the object for so long.
     """
     distance = np.linalg.norm(motion.hand - motion.object, axis=1)
     held = _held(motion)
     found = [*_missed(motion, distance, held), *_lost(motion, held), *_blocked(motion, distance)]
     if found:
         return min(found, key=lambda event: event.k)
-    if float(distance.min()) > NEAR:
-        return Event("unreached", int(distance.argmin()))
+    if not held.any():
+        return Event("unreached", _turn(distance))
+    if held[-1]:
+        grasp = int(held.argmax())
+        return Event("blocked", grasp + _turn(_off_target(motion)[grasp:]))
     return Event("", -1)
 
 
@@ -130,8 +135,7 @@ def _lost(motion: Motion, held: Bools) -> Iterator[Event]:
         if motion.target is None:
             yield Event("dropped", first)
         else:
-            apart = motion.object[k, :2] - motion.target[k, :2]
-            off = float(np.linalg.norm(apart)) > TARGET
+            off = _off_target(motion)[k] > TARGET
             yield Event("dropped" if off else "misplaced", first)
         return
 
@@ -144,3 +148,19 @@ def _blocked(motion: Motion, distance: F64) -> Iterator[Event]:
     close = sliding_window_view(distance < NEAR, STILL_FOR).all(axis=1)
     for k in np.flatnonzero((extent < STILL) & close)[:1]:
         yield Event("blocked", int(k) + STILL_FOR - 1)
+
+
+def _off_target(motion: Motion) -> F64:
+    """Returns the object's horizontal distance to its target [m]; 0 without one. Shape (t,)."""
+    if motion.target is None:
+        return np.zeros(len(motion.object))
+    apart: F64 = np.linalg.norm(motion.object[:, :2] - motion.target[:, :2], axis=1)
+    return apart
+
+
+def _turn(distance: F64) -> int:
+    """Returns the first tick after which a distance did not shrink for ``STILL_FOR`` steps."""
+    for k, here in enumerate(distance):
+        if here <= distance[k + 1 : k + 1 + STILL_FOR].min(initial=np.inf):
+            return k
+    return len(distance) - 1

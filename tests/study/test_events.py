@@ -80,15 +80,23 @@ def test_blocked() -> None:
     assert 50 + STILL_FOR - 4 <= found.k < 50 + STILL_FOR  # the last steps before were small too
     up_and_down = hand.copy()
     up_and_down[50:, 2] += 0.03 * np.abs(np.sin(np.arange(T - 50) / 5))
-    assert failure_event(still(motion, hand=up_and_down)).kind == ""
+    assert failure_event(still(motion, hand=up_and_down)).kind == "unreached"
 
 
-def test_unreached() -> None:
+def test_unreached_at_the_first_lasting_turn_away() -> None:
     hand = approach(stop=0.2)
-    hand[60:, 2] += 0.1
-    hand[25, 2] = OBJECT[2] + 0.12
-    motion = still(empty_handed(), hand=hand)
-    assert failure_event(motion) == Event("unreached", 25)
+    hand[25:, 2] += 0.1 + 0.01 * np.arange(T - 25)  # stops 0.2 above it at 18, leaves at 25
+    hand[110, 2] = OBJECT[2] + 0.11  # much later it comes nearer still: too late to count
+    assert failure_event(still(empty_handed(), hand=hand)) == Event("unreached", 18)
+
+
+def test_held_to_the_end_is_blocked_where_the_way_ended() -> None:
+    motion = carried(T, 0.0)
+    place, hand = motion.object.copy(), motion.hand.copy()
+    way = np.clip(np.arange(T) - 45, 0, 20) * 0.01
+    place[:, 0] += way
+    hand[:, 0] += way
+    assert failure_event(still(motion, object=place, hand=hand)) == Event("blocked", 65)
 
 
 def test_the_first_mishap_counts() -> None:
