@@ -58,8 +58,7 @@ def reliability(
         raise ShapeError(f"bins must be at least 1. Got: {bins}.")
     order = np.argsort(p, kind="stable")
     p, y = p[order], y[order]
-    cuts = p[[round(len(p) * i / bins) for i in range(1, bins)]] if len(p) else p
-    edges = np.unique([0, *np.searchsorted(p, cuts, side="left"), len(p)])
+    edges = _edges(p, bins)
     return tuple(
         ReliabilityBin(
             low=float(p[i]),
@@ -95,6 +94,14 @@ def brier(risk: F64, failed: NDArray[np.bool_]) -> float:
     """
     p, y = _checked(risk, failed)
     return float(np.mean((p - y) ** 2)) if len(p) else float("nan")
+
+
+def _edges(p: F64, bins: int) -> list[int]:
+    """Returns where bins begin and end in sorted risks: near equal counts, never inside a tie."""
+    n = len(p)
+    allowed = [0, *(np.flatnonzero(np.diff(p)) + 1).tolist(), n]
+    wanted = [n * i / bins for i in range(bins + 1)]
+    return sorted({min(allowed, key=lambda place: abs(place - want)) for want in wanted})
 
 
 def _checked(risk: F64, failed: NDArray[np.bool_]) -> tuple[F64, NDArray[np.bool_]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
@@ -102,7 +102,9 @@ def of_totals(
     """Returns the BCa bootstrap interval of a function of column totals.
 
     Clusters are resampled within strata. The acceleration is the one for several samples: left-out
-    values are centred within their stratum (Davison and Hinkley 1997, section 5.3).
+    values are centred within their stratum (Davison and Hinkley 1997, section 5.3). Resamples of n
+    clusters vary too little, by (n - 1) / n in variance, which adds up over small strata; they are
+    spread by as much, but never beyond the values that were resampled.
 
     Args:
         statistic: Computes the statistic from totals, shape (..., m); gives shape (...). Where it
@@ -120,7 +122,19 @@ def of_totals(
         return Interval(float("nan"), float("nan"))
     left_out = [part[np.isfinite(part)] for part in parts]
     centred = [part - part.mean() for part in left_out if len(part)]
+    resampled = _spread(resampled[np.isfinite(resampled)], estimate, centred)
     return bca(resampled, estimate, np.concatenate([np.zeros(0), *centred]), level=level)
+
+
+def _spread(resampled: F64, estimate: float, influence: Sequence[F64]) -> F64:
+    """Returns resamples with the variance of the statistic unbiased in every stratum."""
+    squares = np.array([float(part @ part) for part in influence])
+    sizes = np.array([len(part) for part in influence], np.float64)
+    if not squares.sum() or not len(resampled):
+        return resampled
+    factor = sqrt(float(squares @ (sizes / np.maximum(sizes - 1, 1))) / float(squares.sum()))
+    wider = estimate + factor * (resampled - estimate)
+    return np.clip(wider, resampled.min(), resampled.max())
 
 
 def bca(resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95) -> Interval:

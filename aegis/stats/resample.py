@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
 
+_FEW = 32
+"""Up to so many kinds of row, one multinomial number is cheaper than drawing row by row."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
@@ -57,10 +60,10 @@ class Sample:
             )
         if not np.isfinite(values).all():
             raise ShapeError("A unit's number is not finite. Leave such units out beforehand.")
-        labels, place = np.unique(np.stack([level, unit]), axis=1, return_inverse=True)
-        sums = np.zeros((labels.shape[1], values.shape[1]))
-        np.add.at(sums, place.ravel(), values)
-        return cls(sums, np.unique(labels[0], return_inverse=True)[1].astype(np.int64))
+        level, unit = (np.unique(x, return_inverse=True)[1] for x in (level, unit))
+        address, place = np.unique(level * n + unit, return_inverse=True)
+        sums = [np.bincount(place, weights=column) for column in values.T]
+        return cls(np.stack(sums, axis=1), (address // n).astype(np.int64))
 
     def strata(self) -> list[F64]:
         """Returns the rows of each stratum. Shapes (clusters there, m)."""
@@ -79,7 +82,7 @@ class Sample:
         out = np.zeros((draws, self.rows.shape[1]))
         for part in self.strata():
             kinds, counts = np.unique(part, axis=0, return_counts=True)
-            out += rng.multinomial(len(part), counts / len(part), size=draws) @ kinds
+            out += _drawn(counts, rng, draws) @ kinds
         return out
 
     def left_out(self) -> list[F64]:
@@ -98,6 +101,16 @@ class Sample:
             rest = (own - part) * (n / (n - 1)) if n > 1 else part
             out.append(total - own + rest)
         return out
+
+
+def _drawn(counts: NDArray[np.int64], rng: np.random.Generator, draws: int) -> NDArray[np.int64]:
+    """Returns how often each kind is in each resample of all. Shape (draws, kinds)."""
+    n, kinds = int(counts.sum()), len(counts)
+    if kinds <= _FEW:
+        return rng.multinomial(n, counts / n, size=draws)
+    kind = np.repeat(np.arange(kinds), counts)
+    picks = kind[rng.integers(0, n, (draws, n))] + np.arange(draws)[:, None] * kinds
+    return np.bincount(picks.ravel(), minlength=draws * kinds).reshape(draws, kinds)
 
 
 def episode_weights(

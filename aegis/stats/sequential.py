@@ -12,18 +12,19 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaln, hyp2f1
+from scipy.special import betainc, betaln
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
 from aegis.stats.power import binomial, first_reaching, first_true
 
+_UNDERFLOW = 1e-280
+
 
 def log_e(recovered: ArrayLike, disrupted: ArrayLike) -> F64:
     """Returns the logarithm of the e-process after b recovered and c disrupted units.
 
-    It is log 2 + log B(b+1, c+1) + log P(Beta(b+1, c+1) > 1/2) + (b+c) log 2. Where c > b the
-    probability would underflow; there the same integral is a hypergeometric series.
+    It is log 2 + log B(b+1, c+1) + log P(Beta(b+1, c+1) > 1/2) + (b+c) log 2.
 
     Args:
         recovered: Units that only the arm solved; arrays are broadcast.
@@ -38,12 +39,26 @@ def log_e(recovered: ArrayLike, disrupted: ArrayLike) -> F64:
     b, c = np.broadcast_arrays(np.asarray(recovered, np.float64), np.asarray(disrupted, np.float64))
     if (b < 0).any() or (c < 0).any():
         raise ShapeError(f"Counts must not be negative. Got: {recovered!r}, {disrupted!r}.")
-    ahead = b >= c
-    w, x = np.where(ahead, b, 0), np.where(ahead, c, 0)
-    beta = betaln(w + 1, x + 1) + np.log(betainc(x + 1, w + 1, 0.5))
-    y, z = np.where(ahead, 0, b), np.where(ahead, 1, c)
-    series = np.log(hyp2f1(y + z + 2, 1, z + 2, 0.5)) - np.log(2 * (z + 1))
-    found: F64 = np.where(ahead, (w + x + 1) * np.log(2) + beta, series)
+    tail = betainc(c + 1, b + 1, 0.5)
+    lost = tail < _UNDERFLOW
+    log_tail = np.log(np.where(lost, 1.0, tail))
+    found: F64 = (b + c + 1) * np.log(2) + betaln(b + 1, c + 1) + log_tail
+    if lost.any():
+        found = np.where(lost, _far_behind(np.where(lost, b, 0), np.where(lost, c, 1)), found)
+    return found
+
+
+def _far_behind(b: F64, c: F64) -> F64:
+    """Returns log e where c is so much larger than b that the probability underflows.
+
+    There 1/2 F(b + c + 2, 1; c + 2; 1/2) / (c + 1), Gauss's hypergeometric series, converges
+    quickly: terms shrink at least by (b + c) / 2c.
+    """
+    term, total, k = np.ones_like(b), np.ones_like(b), 0
+    while (term > 1e-17 * total).any():
+        term = term * (b + c + 2 + k) / (c + 2 + k) / 2
+        total, k = total + term, k + 1
+    found: F64 = np.log(total) - np.log(2 * (c + 1))
     return found
 
 
