@@ -20,7 +20,7 @@ from aegis.study.kill import kill_results
 from aegis.study.oracle import oracle_gap, oracle_rows
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import SEQUENTIAL, StudyPlan
-from aegis.study.result import OracleGap, Result, TimingResult
+from aegis.study.result import ContrastResult, OracleGap, Result, TimingResult
 from aegis.study.tables import StudyTables, event_map
 from aegis.study.timing import timing
 
@@ -72,7 +72,7 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
         gaps=_gaps(plan, episodes, oracle, facts),
         frontier=frontier(arms, facts),
         kill_criteria=kills,
-        notes=_notes(plan, played, tables, facts),
+        notes=(*_notes(plan, played, tables, facts), *_unequal(primary, plan, facts)),
         exploratory=facts.exploratory,
     )
 
@@ -133,3 +133,14 @@ def _notes(
     if not tables.events.num_rows:
         notes.append("No simulator truth was written down, so failure events are not known.")
     return tuple(notes)
+
+
+def _unequal(primary: Sequence[ContrastResult], plan: StudyPlan, facts: Facts) -> tuple[str, ...]:
+    """Says where an arm spent more than a control that was to spend the same."""
+    return tuple(
+        f"{c.arm} had the strong policy in charge on {100 * c.duty_difference.value:.1f} pp more "
+        f"of all steps than {c.against}, whose dial was set for the same: part of its gain may be "
+        "that."
+        for c in primary
+        if c.against in facts.duty_target and c.duty_difference.value > plan.budget.tolerance
+    )

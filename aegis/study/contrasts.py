@@ -21,6 +21,7 @@ from aegis.stats.differences import (
 from aegis.stats.intervals import Interval, clopper_pearson, paired_difference
 from aegis.stats.multiplicity import holm
 from aegis.stats.paired import PairedOutcome, by_task
+from aegis.stats.permutation import sign_flip
 from aegis.stats.resample import Sample
 from aegis.stats.sequential import anytime_p, first_stop, log_e_path
 from aegis.study.outcomes import I64, Bools, Outcomes
@@ -110,6 +111,8 @@ def contrast(
         looks=_looks(x, y, alpha),
         posterior=_posterior(x, y, task, rng("posterior"), 10 * draws),
         passed=p <= alpha,
+        p_starts=greater if one_per_start else sign_flip(x, y, task, start),
+        p_tasks=sign_flip(x, y, task),
     )
 
 
@@ -168,9 +171,13 @@ def _exploratory(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedContrast]:
 
 
 def _valid_p(outcomes: Outcomes, result: ContrastResult, plan: StudyPlan) -> float:
-    if plan.stopping != SEQUENTIAL or result.alternative != GREATER:
+    """Returns the p-value that holds: of units that share a start state, or at any time."""
+    if result.alternative != GREATER:
         return result.p
-    return anytime_p(log_e_path(outcomes.success[result.arm], outcomes.success[result.against]))
+    if plan.stopping == SEQUENTIAL:
+        one, other = (outcomes.success[arm] for arm in (result.arm, result.against))
+        return anytime_p(log_e_path(one, other))
+    return max(result.p, result.p_starts)
 
 
 def _apart(interval: Interval, outcome: PairedOutcome) -> Interval:

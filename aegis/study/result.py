@@ -119,7 +119,8 @@ class ContrastResult:
         recovered_difference: Of success rates on these units: the recovered-task rates.
         p: Exact one-sided McNemar; for ``noninferior``, one-sided from the paired interval.
         mid_p: Its mid-p variant.
-        p_holm: ``p`` corrected within the family of primary contrasts; NaN if exploratory.
+        p_holm: ``p``, or ``p_starts`` where start states were played several times, corrected
+            within the family of primary contrasts; NaN if exploratory.
         failures_p: Exact one-sided McNemar on the units that the reference failed; NaN if
             one of the arms is the reference, where it would be empty.
         duty_difference: Duty of the arm minus that of the other.
@@ -127,6 +128,9 @@ class ContrastResult:
         looks: Sequential reading.
         posterior: Bayesian reading.
         passed: Whether the claim holds at alpha after correction.
+        p_starts: Exact sign-flip test with start states as clusters; McNemar's where each start
+            state was played once.
+        p_tasks: The same with whole tasks as clusters; it cannot fall below 1 / 2^tasks.
     """
 
     arm: str
@@ -152,6 +156,8 @@ class ContrastResult:
     looks: Looks
     posterior: Posterior
     passed: bool
+    p_starts: float = float("nan")
+    p_tasks: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,16 @@ def test_forks_of_some_units_place_the_gap_on_these() -> None:
     assert len(found.gaps) == 2
 
 
+def test_an_arm_that_spent_more_than_its_control_is_told_on() -> None:
+    there = tables()
+    cheap = [replace(r, strong_steps=8) if r.arm == "blind" else r for r in there.episodes]
+    matched = facts(duty_target={"ours": 0.25, "blind": 0.25, "random": 0.25})
+    assert not [n for n in analyse(plan(), there, matched).notes if "more of all steps" in n]
+    found = analyse(plan(), replace(there, episodes=tuple(cheap)), matched).notes
+    assert [n for n in found if "5.0 pp more of all steps than blind" in n]
+    assert not [n for n in found if "than random" in n]
+
+
 def test_settings_tried_are_on_the_frontier() -> None:
     tried = Setting("ours", "threshold 0.3", rows("ours", "0110", 10))
     found = analyse(plan(), tables(), facts(tried=(tried,))).frontier[-1]

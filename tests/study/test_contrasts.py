@@ -102,6 +102,16 @@ def test_start_states_are_clusters() -> None:
     units = found.difference.ci.high - found.difference.ci.low
     clusters = found.difference_clustered.high - found.difference_clustered.low
     assert clusters / units == pytest.approx(2.0, rel=0.15)
+    alone = contrast(once, base, base, np.zeros(60, np.int64), np.arange(60), draws=20)
+    assert found.p_starts == pytest.approx(alone.p)
+    assert alone.p_starts == alone.p > found.p
+
+
+def test_tasks_are_clusters() -> None:
+    """Three tasks that all gain: the test over tasks cannot say more than 1/8."""
+    found = of_cells([30, 24, 0, 30, 0, 0, 0, 0], draws=20)
+    assert all(task.difference.value > 0 for task in found.per_task)
+    assert found.p_tasks == pytest.approx(1 / 8)
 
 
 def test_looks_follow_the_order_of_units() -> None:
