@@ -1,0 +1,89 @@
+"""Examples: which episodes are shown as traces, by a rule, not by taste."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aegis.report.palette import PUBLISHED
+from aegis.report.tables import Boundary, Rule, Tables
+from aegis.run.rows import EpisodeRow
+from aegis.study.result import Result
+from aegis.study.tables import Unit
+from aegis.study.timing import takeover
+
+KINDS = ("recovered", "missed", "disrupted")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """An episode that is shown.
+
+    Attributes:
+        kind: ``recovered``, ``missed`` or ``disrupted``.
+        unit: Task, family of start states, index.
+        episode: Of the arm that is shown.
+        alone: The same unit under the reference.
+        path: Chunk boundaries of the episode.
+        without: Chunk boundaries of the same unit under the reference.
+    """
+
+    kind: str
+    unit: Unit
+    episode: EpisodeRow
+    alone: EpisodeRow
+    path: tuple[Boundary, ...]
+    without: tuple[Boundary, ...]
+
+
+def shown_arm(result: Result, tables: Tables) -> str:
+    """Returns the arm whose episodes are shown: the recommended one if its scores were kept."""
+    kept: set[str] = set()
+    if tables.scores is not None and "arm" in tables.scores.column_names:
+        kept = set(tables.scores["arm"].unique().to_pylist())
+    return next((arm for arm in (result.recommended, PUBLISHED) if arm in kept), "")
+
+
+def rule_of(result: Result, tables: Tables, arm: str) -> Rule:
+    """Returns what an arm looks at; the published detector if nothing else is known."""
+    name = result.detector.name if result.detector is not None else ""
+    return tables.rules.get(arm, Rule(name, float("nan")))
+
+
+def examples(result: Result, tables: Tables) -> Mapping[str, Example]:
+    """Returns an episode of each kind, as far as there is one.
+
+    Among the episodes of a kind the one with the median tick of hand-over is shown, and where
+    ticks are equal, the median in the order of the table. A failure without a hand-over counts as
+    missed before one that was handed over in vain.
+    """
+    arm = shown_arm(result, tables)
+    if not arm:
+        return {}
+    alone = tables.of(result.reference)
+    pairs = [(u, row, alone[u]) for u, row in tables.of(arm).items() if u in alone]
+    found = {}
+    for kind in KINDS:
+        chosen = _median([pair for pair in pairs if _is(kind, pair[1], pair[2])])
+        path = tables.path(arm, chosen[0]) if chosen else ()
+        if chosen and path:
+            unit, row, other = chosen
+            found[kind] = Example(kind, unit, row, other, path, tables.path(result.reference, unit))
+    return found
+
+
+def _is(kind: str, row: EpisodeRow, alone: EpisodeRow) -> bool:
+    return (alone.success, row.success) == {
+        "recovered": (False, True),
+        "missed": (False, False),
+        "disrupted": (True, False),
+    }[kind]
+
+
+def _median(
+    pairs: Sequence[tuple[Unit, EpisodeRow, EpisodeRow]],
+) -> tuple[Unit, EpisodeRow, EpisodeRow] | None:
+    quiet = [p for p in pairs if takeover(p[1]) is None and not (p[1].success or p[2].success)]
+    pool = quiet or [p for p in pairs if takeover(p[1]) is not None] or list(pairs)
+    order = sorted(pool, key=lambda p: takeover(p[1]) or 0)
+    return order[(len(order) - 1) // 2] if order else None

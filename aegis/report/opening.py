@@ -1,0 +1,186 @@
+"""Opening: the claim, what it rests on, and whether it counts."""
+
+from __future__ import annotations
+
+from aegis.report.document import (
+    Block,
+    Bullets,
+    Callout,
+    Claim,
+    Heading,
+    Paragraph,
+    Table,
+    Tile,
+    Tiles,
+    code,
+)
+from aegis.report.numerals import bracket, decimal, p_value, percent, points
+from aegis.report.palette import named, primary
+from aegis.study.result import ContrastResult, KillResult, Result
+
+
+def opening(result: Result) -> list[Block]:
+    """Returns what stands above the first heading."""
+    blocks: list[Block] = [Claim(result.claim)]
+    blocks += [Callout(_struck(k), bad=True) for k in result.kill_criteria if k.killed]
+    if _loose(result):
+        words = (
+            "Exploratory: no plan was locked before the test units were played. Read this as a "
+            "hypothesis for a locked study on fresh units, not as evidence."
+        )
+        blocks.append(Callout(words, bad=True))
+    elif not any(k.killed for k in result.kill_criteria):
+        blocks.append(Callout(_fine(result)))
+    blocks.append(Tiles(_tiles(result)))
+    blocks.append(Paragraph(_words(result)))
+    return blocks
+
+
+def registered(result: Result) -> list[Block]:
+    """Returns what was decided before, and the criteria that could have stopped the study."""
+    blocks: list[Block] = [
+        Heading("What was asked" if _loose(result) else "What was decided before")
+    ]
+    blocks.append(Paragraph(f"Question: {result.question}"))
+    blocks.append(Bullets(_decided(result)))
+    if result.kill_criteria:
+        rows = tuple(
+            (
+                code(k.name),
+                k.rule,
+                k.measured,
+                ("stops the study" if k.action == "stop" else "marks the result"),
+                "struck" if k.killed else "not struck",
+            )
+            for k in result.kill_criteria
+        )
+        struck = tuple(i for i, k in enumerate(result.kill_criteria) if k.killed)
+        head = ("criterion", "required", "measured", "if it strikes", "verdict")
+        before = "" if _loose(result) else ", written down before"
+        caption = f"Kill criteria{before}, evaluated by the engine."
+        blocks.append(Table(caption, head, rows, "kill_criteria", struck, (1, 2, 3, 4)))
+    else:
+        blocks.append(Paragraph("The plan names no kill criterion."))
+    return blocks
+
+
+def locked(result: Result) -> list[Block]:
+    """Returns what each arm is there for, and the digests of the lock."""
+    roles = [f"{code(a.name)}: {_bare(a.role) or 'no role stated'}." for a in result.arms]
+    blocks: list[Block] = [Heading("Arms and lock"), Bullets((*roles,))]
+    if result.lock:
+        digests = tuple((code(name), code(digest)) for name, digest in result.lock.items())
+        caption = (
+            "Lock: digests (SHA-256 where nothing else is said) that were written before the first "
+            "test unit was played, in the section `lock` of `plan.yaml`. A change of any of them "
+            "is refused."
+        )
+        blocks.append(Table(caption, ("of", "digest"), digests, "lock", (), (1,)))
+    return blocks
+
+
+def _loose(result: Result) -> bool:
+    """Says whether nothing was locked before the test units were played."""
+    return result.exploratory or not result.lock
+
+
+def _struck(found: KillResult) -> str:
+    what = "and stops the study" if found.action == "stop" else "and marks this result"
+    return (
+        f"Kill criterion {code(found.name)} struck {what}. Rule: {_bare(found.rule)}. Measured: "
+        f"{_bare(found.measured)}. What follows is not evidence for the claim."
+    )
+
+
+def _bare(words: str) -> str:
+    return words.strip().rstrip(".")
+
+
+def _fine(result: Result) -> str:
+    count = len(result.kill_criteria)
+    checked = {0: "The plan names no kill criterion", 1: "The one kill criterion did not strike"}
+    words = checked.get(count, f"None of the {count} kill criteria struck")
+    lock = result.lock.get("plan", "")
+    seal = f" (digest of the plan: {code(lock[:12])})" if lock else ""
+    return (
+        f"Pre-registered: the plan was locked before the first test unit was played{seal}. {words}."
+    )
+
+
+def _tiles(result: Result) -> tuple[Tile, ...]:
+    tiles = []
+    arm = named(result, result.recommended)
+    if arm is not None:
+        for share, words in (
+            (
+                arm.recovered,
+                f"of {arm.recovered.of} units that {code(result.reference)} fails are recovered",
+            ),
+            (
+                arm.disrupted,
+                f"of {arm.disrupted.of} units that {code(result.reference)} solves are disrupted",
+            ),
+        ):
+            tiles.append(Tile(percent(share.value), bracket(share.ci), words))
+    worst = _closest(result)
+    if worst is not None:
+        found = worst.recovered_difference
+        words = (
+            f"recovered-task rate over {code(worst.against)}, its closest rival "
+            f"(p, Holm {p_value(worst.p_holm)})"
+        )
+        tiles.append(Tile(points(found.value), bracket(found.ci, sign=True), words))
+    if arm is not None:
+        words = "of all steps are driven by the strong policy"
+        tiles.append(Tile(percent(arm.duty.value), bracket(arm.duty.ci), words))
+    if result.detector is not None:
+        early = result.detector.auroc_early_within_task
+        words = f"AUROC within task, first {percent(result.detector.early, 0)} of the horizon"
+        tiles.append(Tile(decimal(early.value), bracket(early.ci, 1.0, 2), words))
+    return tuple(tiles)
+
+
+def _closest(result: Result) -> ContrastResult | None:
+    """Returns the primary contrast of the recommended arm with the smallest difference."""
+    found = [
+        c
+        for c in primary(result)
+        if c.arm == result.recommended
+        and c.alternative == "greater"
+        and c.against != result.reference
+    ]
+    return min(found, key=lambda c: c.recovered_difference.value, default=None)
+
+
+def _words(result: Result) -> str:
+    return (
+        "All arms play the same units: same start state, same noise, the same simulation bit for "
+        f"bit until an arm first hands over. Recovered: of the units that {code(result.reference)} "
+        "fails alone, those that an arm solves. Disrupted: of those that it solves alone, those "
+        "that an arm fails. Duty: share of steps that the strong policy drives. Brackets hold 95 % "
+        "intervals; pp are percentage points. Every number is in `report.json`; the appendix "
+        "says from which rows and by which formula."
+    )
+
+
+def _decided(result: Result) -> tuple[str, ...]:
+    main = [
+        f"{code(c.arm)} against {code(c.against)} "
+        + ("(solves more)" if c.alternative == "greater" else _margin(c))
+        for c in primary(result)
+    ]
+    alphas = sorted({c.alpha for c in primary(result)})
+    level = f", level {', '.join(f'{a:g}' for a in alphas)}, Holm" if alphas else ""
+    items = [
+        f"Units: {result.units}, suite {code(result.suite)}, start states {code(result.start)}; "
+        f"{len(result.arms)} arms play each.",
+        f"Reference: {code(result.reference)}. Recommended arm: {code(result.recommended)}.",
+        f"Primary contrasts{level}: {'; '.join(main) if main else 'none'}.",
+    ]
+    excluded = [f"{code(unit)} ({why})" for unit, why in result.excluded.items()]
+    items.append(f"Units left out: {'; '.join(excluded) if excluded else 'none'}.")
+    return (*items, *result.notes)
+
+
+def _margin(contrast: ContrastResult) -> str:
+    return f"(not worse by {100 * (contrast.margin or 0.0):g} pp or more)"

@@ -1,0 +1,200 @@
+"""Sheets: the tables of a report, from the result."""
+
+from __future__ import annotations
+
+import math
+
+from aegis.report.document import Block, Paragraph, Table, code
+from aegis.report.numerals import (
+    NONE,
+    bracket,
+    decimal,
+    difference,
+    duty,
+    p_value,
+    percent,
+    share,
+)
+from aegis.report.palette import STRONG, primary
+from aegis.stats.intervals import Interval
+from aegis.study.result import ContrastResult, Result
+
+
+def arms(result: Result) -> list[Block]:
+    """Returns the main table."""
+    if not result.arms:
+        return []
+    bold = tuple(i for i, arm in enumerate(result.arms) if arm.name == result.recommended)
+    rows = tuple(
+        (
+            code(arm.name),
+            share(arm.success),
+            *(
+                (NONE, NONE)
+                if arm.name == result.reference
+                else (share(arm.recovered), share(arm.disrupted))
+            ),
+            duty(arm.duty),
+            decimal(arm.asks.get(STRONG, 0.0), 1),
+        )
+        for arm in result.arms
+    )
+    head = ("arm", "success", "recovered", "disrupted", "duty", "strong calls per episode")
+    first = result.arms[0]
+    caption = (
+        f"All arms on {result.units} units. Success: of all units. Recovered: of the "
+        f"{first.recovered.of} that {code(result.reference)} fails. Disrupted: of the "
+        f"{first.disrupted.of} that it solves."
+    )
+    return [Table(caption, head, rows, "arms", bold)]
+
+
+def costs(result: Result) -> list[Block]:
+    """Returns what arms cost."""
+    if not result.arms:
+        return []
+    bold = tuple(i for i, arm in enumerate(result.arms) if arm.name == result.recommended)
+    return [_costs(result, bold)]
+
+
+def contrasts(result: Result) -> list[Block]:
+    """Returns the contrasts of the plan, and other readings of them."""
+    main = primary(result)
+    if not main:
+        return [Paragraph("The plan names no primary contrast.")]
+    caption = (
+        f"Primary contrasts, named in the plan, at level {main[0].alpha:g} with Holm's "
+        "correction. Only one solved it: number of units, first arm : second arm."
+    )
+    return [_contrasts(main, caption, True), _readings(main)]
+
+
+def exploratory(result: Result) -> list[Block]:
+    """Returns all other contrasts."""
+    rest = tuple(c for c in result.contrasts if not c.primary)
+    if not rest:
+        return []
+    caption = (
+        "Exploratory contrasts: not part of the claim, not corrected for their number. A small "
+        "p here is a reason to plan a study, not a finding."
+    )
+    return [_contrasts(rest, caption, False)]
+
+
+def gaps(result: Result) -> list[Block]:
+    """Returns how far arms go from random to oracle timing."""
+    if not result.gaps:
+        return []
+    rows = tuple(
+        (code(g.arm), code(g.random), code(g.oracle), _of_gap(g.closed.value, g.closed.ci))
+        for g in result.gaps
+    )
+    caption = (
+        "Share of the way from random to oracle timing, success over all units. The oracle knows "
+        "the outcome of every fork of a unit: no gate can be better at its duty."
+    )
+    return [Table(caption, ("arm", "random", "oracle", "gap closed"), rows, "gaps", (), (1, 2))]
+
+
+def _costs(result: Result, bold: tuple[int, ...]) -> Table:
+    policies = sorted({name for arm in result.arms for name in arm.asks})
+    rows = tuple(
+        (
+            code(arm.name),
+            percent(arm.duty.value),
+            NONE if arm.duty_target is None else percent(arm.duty_target),
+            NONE if arm.duty_calibration is None else percent(arm.duty_calibration),
+            decimal(arm.fires),
+            decimal(arm.hold_chunks, 1),
+            decimal(arm.steps, 1),
+            *(decimal(arm.asks.get(name, 0.0), 1) for name in policies),
+        )
+        for arm in result.arms
+    )
+    head = (
+        "arm",
+        "duty",
+        "duty, set for",
+        "duty, calibration",
+        "hand-overs per episode",
+        "mean stay [chunks]",
+        "steps per episode",
+        *(f"calls of {code(name)} per episode" for name in policies),
+    )
+    caption = (
+        "What arms cost. Settings were chosen on calibration units and then frozen; the duty on "
+        "test units is what it came to."
+    )
+    return Table(caption, head, rows, "arms", bold)
+
+
+def _contrasts(found: tuple[ContrastResult, ...], caption: str, main: bool) -> Table:
+    rows = tuple(
+        (
+            f"{code(c.arm)} against {code(c.against)}{_margin(c)}",
+            difference(c.difference),
+            f"{c.recovered} : {c.disrupted}",
+            difference(c.recovered_difference),
+            p_value(c.p),
+            *((p_value(c.p_holm), "yes" if c.passed else "no") if main else ()),
+        )
+        for c in found
+    )
+    head = (
+        "contrast",
+        "success, all units",
+        "only one solved it",
+        "recovered-task rate",
+        "p",
+        *(("p, Holm", "holds") if main else ()),
+    )
+    bold = tuple(i for i, c in enumerate(found) if main and c.passed)
+    return Table(caption, head, rows, "contrasts", bold)
+
+
+def _margin(contrast: ContrastResult) -> str:
+    if contrast.alternative != "noninferior":
+        return ""
+    return f", not worse by {100 * (contrast.margin or 0.0):g} pp"
+
+
+def _readings(found: tuple[ContrastResult, ...]) -> Table:
+    rows = tuple(
+        (
+            f"{code(c.arm)} against {code(c.against)}",
+            bracket(c.difference_clustered, sign=True) or NONE,
+            bracket(c.difference_tasks, sign=True) or NONE,
+            f"{p_value(c.mid_p)}\n{p_value(c.failures_p)}",
+            _looks(c),
+            f"{decimal(c.posterior.p_positive, 3)}\n{decimal(c.posterior.p_above_2pp, 3)}",
+            difference(c.duty_difference).replace(" pp", ""),
+        )
+        for c in found
+    )
+    head = (
+        "contrast",
+        "starts as clusters [pp]",
+        "tasks resampled [pp]",
+        "mid-p; on failures",
+        "sequential",
+        "P(D > 0); P(D > 2 pp)",
+        "duty [pp]",
+    )
+    caption = (
+        "The same contrasts read in other ways; D is the difference in success over all units. "
+        "First two columns: other 95 % intervals of it. Then mid-p, and p on the failures of the "
+        "reference alone. Sequential: units after which the e-process first reached 1 / alpha, and "
+        "its logarithm (base 10) at the end. P: posterior probabilities. Duty: difference of "
+        "duties. If these disagree with the table above, do not trust the claim."
+    )
+    return Table(caption, head, rows, "contrasts")
+
+
+def _looks(contrast: ContrastResult) -> str:
+    power = decimal(contrast.looks.log_e / math.log(10), 1)
+    stop = contrast.looks.stop
+    return f"{'never' if stop is None else f'at {stop}'}\nlog10 e {power}"
+
+
+def _of_gap(value: float, ci: Interval) -> str:
+    return f"{percent(value, 0)}\n{bracket(ci, 100.0, 0)}" if math.isfinite(value) else NONE

@@ -1,0 +1,108 @@
+"""Tables: the small tables of a run that figures are drawn from, next to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aegis.run.rows import EpisodeRow
+from aegis.study.tables import Unit, unit_of
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an arm looks at before it hands over.
+
+    Attributes:
+        score: Name of the score.
+        threshold: The score above which it hands over; NaN if it has no single one.
+        guard: First tick at which it may [control steps]; 0 if it always may.
+    """
+
+    score: str
+    threshold: float
+    guard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A chunk boundary of one episode.
+
+    Attributes:
+        k: Tick [control steps].
+        active: Who drives from here on.
+        scores: Score by name; as far as there are any.
+    """
+
+    k: int
+    active: str
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """What figures need beyond the result. Everything may be empty.
+
+    Attributes:
+        episodes: One row per arm and unit.
+        scores: One row per chunk boundary of the arms that the plan keeps: ``task``, ``start``,
+            ``index``, ``arm``, ``k``, ``active``, ``scores``.
+        events: What went wrong, per unit of the reference arm: ``task``, ``start``, ``index``,
+            ``kind``, ``k``.
+        rules: What arms look at, by arm.
+    """
+
+    episodes: Sequence[EpisodeRow] = ()
+    scores: pa.Table | None = None
+    events: pa.Table | None = None
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+
+    def of(self, arm: str) -> dict[Unit, EpisodeRow]:
+        """Returns the episodes of an arm by unit, in the order of the table."""
+        return {unit_of(row): row for row in self.episodes if row.arm == arm}
+
+    def failures(self) -> dict[Unit, tuple[str, int]]:
+        """Returns kind and tick of what went wrong, for the units where something did."""
+        found: dict[Unit, tuple[str, int]] = {}
+        for row in _records(self.events, ("task", "start", "index", "kind", "k")):
+            if row["kind"] and row["k"] is not None and row["k"] >= 0:
+                found[(row["task"], row["start"], row["index"])] = (row["kind"], row["k"])
+        return found
+
+    def path(self, arm: str, of: Unit) -> tuple[Boundary, ...]:
+        """Returns the chunk boundaries of one episode, in order of time; empty if not kept."""
+        names = ("task", "start", "index", "arm", "k", "active", "scores")
+        if self.scores is None or not set(names) <= set(self.scores.column_names):
+            return ()
+        mask = pc.equal(self.scores["arm"], arm)
+        for name, value in zip(names[:3], of, strict=True):
+            mask = pc.and_(mask, pc.equal(self.scores[name], value))
+        rows = _records(self.scores.filter(mask), names)
+        found = [Boundary(r["k"], r["active"] or "", dict(r["scores"] or ())) for r in rows]
+        return tuple(sorted(found, key=lambda b: b.k))
+
+
+def instructions(episodes: Sequence[EpisodeRow]) -> dict[int, str]:
+    """Returns what the robot was told, by task, without the words that all tasks share."""
+    told = {row.task: row.instruction.split() for row in episodes}
+    if len(told) < 2:
+        return {task: " ".join(words) for task, words in told.items()}
+    lists = list(told.values())
+    start, room = 0, min(len(words) for words in lists)
+    while start < room and len({words[start] for words in lists}) == 1:
+        start += 1
+    end = 0
+    while end < room - start and len({words[-1 - end] for words in lists}) == 1:
+        end += 1
+    return {task: " ".join(words[start : len(words) - end]) for task, words in told.items()}
+
+
+def _records(table: pa.Table | None, names: Sequence[str]) -> list[dict[str, Any]]:
+    if table is None or not set(names) <= set(table.column_names):
+        return []
+    found: list[dict[str, Any]] = table.select(list(names)).to_pylist()
+    return found

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from aegis.report.tables import Tables
+from aegis.run.rows import EpisodeRow
+from aegis.study.result import Result
+from tests.report import made
+
+
+@pytest.fixture(scope="session")
+def rows() -> tuple[EpisodeRow, ...]:
+    return made.episodes(per_task=12)
+
+
+@pytest.fixture(scope="session")
+def result(rows: tuple[EpisodeRow, ...]) -> Result:
+    return made.result(rows)
+
+
+@pytest.fixture(scope="session")
+def tables(rows: tuple[EpisodeRow, ...]) -> Tables:
+    return made.tables(rows)

@@ -1,0 +1,65 @@
+"""Which episodes are shown is a rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aegis.report.examples import examples, rule_of, shown_arm
+from aegis.report.tables import Rule, Tables, instructions
+from aegis.run.rows import EpisodeRow
+from aegis.study.result import Result
+from aegis.study.timing import takeover
+
+
+def test_each_is_what_it_is_called(result: Result, tables: Tables) -> None:
+    found = examples(result, tables)
+    assert "recovered" in found
+    for kind, example in found.items():
+        assert example.kind == kind
+        assert example.alone.arm == result.reference
+        assert (example.alone.success, example.episode.success) == {
+            "recovered": (False, True), "missed": (False, False), "disrupted": (True, False),
+        }[kind]  # fmt: skip
+        assert [b.k for b in example.path] == sorted(b.k for b in example.path)
+        assert example.path[-1].k < example.episode.steps
+
+
+def test_the_one_in_the_middle(result: Result, tables: Tables) -> None:
+    chosen = examples(result, tables)["recovered"]
+    alone = tables.of("weak")
+    ticks = [
+        k
+        for unit, row in tables.of("advantage").items()
+        if row.success and not alone[unit].success and (k := takeover(row)) is not None
+    ]
+    mine = takeover(chosen.episode)
+    assert mine == sorted(ticks)[(len(ticks) - 1) // 2]
+
+
+def test_order_of_rows_does_not_matter_for_the_tick(result: Result, tables: Tables) -> None:
+    turned = replace(tables, episodes=tuple(reversed(tables.episodes)))
+    one, other = examples(result, tables), examples(result, turned)
+    assert {k: takeover(e.episode) for k, e in one.items()} == {
+        k: takeover(e.episode) for k, e in other.items()
+    }
+
+
+def test_no_scores_no_examples(result: Result, tables: Tables) -> None:
+    assert examples(result, Tables()) == {}
+    assert examples(result, replace(tables, scores=tables.scores.slice(0, 0))) == {}
+    assert shown_arm(replace(result, recommended="coin"), tables) == "aegis"
+
+
+def test_rules(result: Result, tables: Tables) -> None:
+    assert rule_of(result, tables, "advantage") == Rule("probe", 0.62, 44)
+    assert rule_of(result, Tables(), "advantage").score == "probe"
+    assert rule_of(replace(result, detector=None), Tables(), "advantage").score == ""
+
+
+def test_what_tasks_differ_in(rows: tuple[EpisodeRow, ...]) -> None:
+    told = instructions(rows)
+    assert told[7] == "on the stove"
+    assert told[0] == "between the plate and the ramekin"
+    one = [replace(rows[0], instruction="put it there")]
+    assert instructions(one) == {0: "put it there"}
+    assert instructions([]) == {}
