@@ -43,28 +43,24 @@ def claim(
 
 
 def _tally(held: Sequence[ContrastResult], lost: Sequence[ContrastResult]) -> str:
+    """Says how many hold, with the hardest if all do, and each one that does not."""
     total = len(held) + len(lost)
-    parts = []
-    if held:
-        which = "all" if not lost else f"{len(held)} of"
-        found = "; ".join(_said(c) for c in held)
-        parts.append(f"{which} {total} planned contrasts hold: {found}")
-    if lost:
-        which = "none of" if not held else f"{len(lost)} of"
-        found = "; ".join(_said(c) for c in lost)
-        parts.append(f"{which} {total} planned contrasts hold: {found}" if not held else
-                     f"{which} {total} do not: {found}")  # fmt: skip
-    return "; ".join(parts)
+    if not lost:
+        hardest = max(held, key=lambda c: c.p_holm)
+        return f"all {total} planned contrasts hold, the hardest {_said(hardest)}"
+    which = f"{len(held)} of" if held else "none of"
+    hold = "holds" if len(held) < 2 else "hold"
+    return f"{which} {total} planned contrasts {hold}, not {'; '.join(_said(c) for c in lost)}"
 
 
 def _said(c: ContrastResult) -> str:
     low, high = 100 * c.difference.ci.low, 100 * c.difference.ci.high
-    found = f"{100 * c.difference.value:+.1f} pp [{low:+.1f}, {high:+.1f}]"
+    found = f"{100 * c.difference.value:+.1f} pp [{low:+.1f}, {high:+.1f}] of all units"
     if c.alternative == NONINFERIOR and c.margin is not None:
-        against = f"{c.arm} within {100 * c.margin:g} pp of {c.against}"
+        words = f"{c.arm} at most {100 * c.margin:g} pp below {c.against}, at {found}"
     else:
-        against = f"{c.arm} over {c.against}"
-    return f"{against} {found}, p {_p(c.p_holm)}"
+        words = f"{c.arm} over {c.against} by {found}"
+    return f"{words} (p {_p(c.p_holm)})"
 
 
 def _p(value: float) -> str:
