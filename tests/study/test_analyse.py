@@ -7,13 +7,25 @@ import random
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aegis.core.errors import PairingError, UnknownNameError
 from aegis.study.analyse import analyse
 from aegis.study.facts import Setting
 from aegis.study.result import flatten
 from aegis.study.tables import StudyTables
-from tests.study.rows import ARMS, facts, plan, rows, study_rows, tables
+from tests.study.rows import (
+    ARMS,
+    event_rows,
+    facts,
+    fork_rows,
+    plan,
+    rows,
+    score_table,
+    study_rows,
+    tables,
+)
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
@@ -114,3 +126,22 @@ def test_arms_must_be_there() -> None:
 
 def test_numbers_that_are_none_become_null() -> None:
     assert flatten({"a": float("nan"), "b": [1.0, float("inf")]}) == {"a": None, "b": [1.0, None]}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 7), st.data())
+def test_no_study_is_too_small_or_too_even(n: int, data: st.DataObject) -> None:
+    """A handful of units, all solved, all failed: figures may be unknown, nothing breaks."""
+    outcomes = st.text("01", min_size=n, max_size=n)
+    episodes = [
+        r for arm in ARMS for r in rows(arm, data.draw(outcomes), 0 if arm == "weak" else 8)
+    ]
+    weak = [r for r in episodes if r.arm == "weak"]
+    scores = score_table(
+        weak, {"probe": data.draw(st.lists(st.floats(0, 1), min_size=n, max_size=n))}
+    )
+    forks = fork_rows(episodes) if data.draw(st.booleans()) else []
+    there = StudyTables(tuple(episodes), scores, event_rows(weak), tuple(forks))
+    found = analyse(plan(), there, facts(draws=30))
+    assert found.units == n
+    assert json.loads(found.text())["units"] == n
