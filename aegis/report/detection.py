@@ -79,12 +79,13 @@ def reliability(result: Result) -> Figure | None:
 def _windows(canvas: Canvas, detector: DetectorResult, y: Scale, x: float, within: bool) -> None:
     stop = x + 190
     share = sorted({w.window for s in detector.scores for w in s.windows})
-    place = {w: x + 24 + (stop - x - 40) * i / max(1, len(share) - 1) for i, w in enumerate(share)}
+    along = Scale(share[0], max(share[-1], share[0] + 0.1), x + 24, stop - 16)
+    place = {window: along(window) for window in share}
     if detector.early in place:
-        canvas.rect(place[detector.early] - 19, TOP, 38, FOOT - TOP, BLUE, 0.08)
+        canvas.rect(place[detector.early] - 17, TOP, 34, FOOT - TOP, BLUE, 0.08)
     title = "Within task" if within else "Pooled"
     canvas.title_line((x - 38, 20), title, "AUROC")
-    left(canvas, y, x, "", lambda v: f"{v:.1f}", stop)
+    left(canvas, y, x, "", lambda v: f"{v:g}", stop)
     canvas.line((x, y(0.5)), (stop, y(0.5)), INK, 1, "4 3")
     for window in share:
         canvas.text((place[window], FOOT + 17), hundredths(window), SOFT, "middle", SMALL)
@@ -167,23 +168,22 @@ def _curve(canvas: Canvas, bins: Sequence[Bin]) -> None:
 
 
 def _alarms(canvas: Canvas, result: Result, detector: DetectorResult) -> None:
-    x = Scale(0.0, 1.0, 392, 632)
-    canvas.title_line((392, 20), "Episodes with an alarm")
-    bottom(canvas, x, 196, "share of episodes [%]", hundredths, TOP)
+    x = Scale(0.0, 1.0, 488, 634)
+    canvas.title_line((380, 20), "Episodes with an alarm")
+    bottom(canvas, x, 186, "share of episodes [%]", hundredths, TOP, 3)
     if math.isfinite(detector.alpha):
         place = x(detector.alpha)
-        canvas.line((place, TOP), (place, 196), INK, 1, "4 3")
-        canvas.text((place + 4, TOP + 12), f"set {percent(detector.alpha, 0)}", SOFT, size=SMALL)
-    rows = (
-        ("solved: false alarms", detector.false_alarms),
-        ("failed: true alarms", detector.alarms),
-    )
-    for i, (words, share) in enumerate(rows):
-        _alarm(canvas, x, TOP + 46 + 62 * i, f"{shorten(result.reference, 80)} {words}", share)
+        canvas.line((place, TOP), (place, 186), INK, 1, "4 3")
+        words = f"set for {percent(detector.alpha, 0)}"
+        canvas.text((place + 5, TOP + 11), words, SOFT, size=SMALL)
+    name = shorten(result.reference, 96, SMALL)
+    _alarm(canvas, x, TOP + 50, (f"{name} solves:", "false alarms"), detector.false_alarms)
+    _alarm(canvas, x, TOP + 106, (f"{name} fails:", "true alarms"), detector.alarms)
 
 
-def _alarm(canvas: Canvas, x: Scale, y: float, words: str, share: Share) -> None:
-    canvas.text((x.start + 4, y - 12), words, SOFT, size=SMALL)
+def _alarm(canvas: Canvas, x: Scale, y: float, words: tuple[str, str], share: Share) -> None:
+    canvas.text((380, y - 3), words[0], SOFT, size=SMALL)
+    canvas.text((380, y + 12), words[1], INK, size=SMALL)
     if not share.of or not math.isfinite(share.value):
         canvas.text((x.start + 4, y + 4), "–", SOFT)
         return

@@ -79,6 +79,7 @@ class Table:
         source: Where its numbers are in ``report.json``.
         bold: Indices of the rows that matter most.
         words: Indices of columns that hold words, not numbers; the first one always does.
+        bad: Indices of the rows that are bad news.
     """
 
     caption: str
@@ -87,6 +88,7 @@ class Table:
     source: str = ""
     bold: tuple[int, ...] = ()
     words: tuple[int, ...] = ()
+    bad: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

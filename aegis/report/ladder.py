@@ -55,7 +55,7 @@ class Panel:
 
 
 def ladder(
-    title: str, rungs: Sequence[Rung], panels: Sequence[Panel], least: float = 0.05
+    title: str, rungs: Sequence[Rung], panels: Sequence[Panel], shared: bool = False
 ) -> Canvas:
     """Returns the chart.
 
@@ -63,7 +63,7 @@ def ladder(
         title: What it shows.
         rungs: Rows from top to bottom.
         panels: Panels from left to right.
-        least: Smallest range of an axis.
+        shared: Whether all panels have the same scale.
     """
     canvas = Canvas(WIDTH, TOP + ROW * max(1, len(rungs)) + BOTTOM, title)
     names = min(250.0, max([60.0, *(breadth(r.name) + 14 for r in rungs)]))
@@ -74,21 +74,33 @@ def ladder(
         words = shorten(rung.name, names - 8)
         canvas.text((6, y + ROW / 2 + 4.5), words, INK, bold=rung.bold)
     wide = (WIDTH - names) / max(1, len(panels))
-    for i, panel in enumerate(panels):
-        _panel(canvas, rungs, panel, names + i * wide, wide, least)
+    ranges = [_range([panel]) for panel in panels]
+    if shared:
+        ranges = [_range(panels)] * len(panels)
+    for i, (panel, ends) in enumerate(zip(panels, ranges, strict=True)):
+        _panel(canvas, rungs, panel, (names + i * wide, wide), ends)
     return canvas
 
 
+def _range(panels: Sequence[Panel]) -> tuple[float, float]:
+    dots = [dot for panel in panels for dot in panel.dots if dot is not None]
+    ends = [end for dot in dots for end in (dot.value, dot.ci.low, dot.ci.high)]
+    ends += [panel.zero for panel in panels if panel.zero is not None]
+    return reach(ends, 0.05, 0.04, panels[0].within)
+
+
 def _panel(
-    canvas: Canvas, rungs: Sequence[Rung], panel: Panel, x: float, wide: float, least: float
+    canvas: Canvas,
+    rungs: Sequence[Rung],
+    panel: Panel,
+    place: tuple[float, float],
+    ends: tuple[float, float],
 ) -> None:
+    """Draws a panel; ``place`` is its left edge and its width, ``ends`` those of its axis."""
+    x, wide = place
     known = [dot for dot in panel.dots if dot is not None and math.isfinite(dot.value)]
     words = max([0.0, *(breadth(dot.words, SMALL) for dot in known)])
-    ends = [end for dot in known for end in (dot.value, dot.ci.low, dot.ci.high)]
-    if panel.zero is not None:
-        ends.append(panel.zero)
-    low, high = reach(ends, least, 0.04, panel.within)
-    scale = Scale(low, high, x + 10, x + wide - words - 14)
+    scale = Scale(*ends, x + 10, x + wide - words - 14)
     foot = TOP + ROW * max(1, len(rungs))
     canvas.text((x + 10, 16), panel.title, INK, size=TEXT, bold=True)
     bottom(canvas, scale, foot, panel.label, panel.write, TOP, 4)

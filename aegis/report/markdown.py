@@ -56,7 +56,7 @@ def _table(table: Table) -> str:
     lines = [_row([_inline(words) for words in table.head]), _row(bars)]
     for i, row in enumerate(table.rows):
         cells = [_inline(" ".join(cell.split("\n"))) for cell in row]
-        bold = i in table.bold
+        bold = i in (*table.bold, *table.bad)
         lines.append(_row([f"**{cell}**" if bold and cell else cell for cell in cells]))
     source = f" _{_inline(origin(table.source))}_" if table.source else ""
     return f"{_inline(table.caption)}{source}\n\n" + "\n".join(lines)

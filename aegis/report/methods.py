@@ -34,7 +34,8 @@ SOURCES = (
         "difference",
         "contrasts[].difference",
         "`episodes`: success of both arms, by unit",
-        "mean of arm minus other over all units; BCa bootstrap of units within tasks",
+        "mean of arm minus other over all units; BCa bootstrap of units within tasks, or "
+        "Tango's interval where only one of the two ever solved alone and it is wider",
     ),
     (
         "recovered-task rate, difference",
@@ -51,7 +52,12 @@ SOURCES = (
         "counts half of P(= b). Non-inferiority: score test of the paired difference (Tango 1998) "
         "at minus the margin",
     ),
-    ("p, Holm", "contrasts[].p_holm", "`contrasts[].p` of all primary ones", "Holm (1979)"),
+    (
+        "p, Holm",
+        "contrasts[].p_holm",
+        "`contrasts[].p` of all primary ones",
+        "Holm (1979); in a sequential study not of p but of one over the largest e so far",
+    ),
     (
         "by task",
         "contrasts[].per_task",
@@ -88,7 +94,7 @@ SOURCES = (
         "alarms",
         "detector.false_alarms, alarms",
         "`scores` of the reference; `episodes`: success",
-        "episodes with any score above the threshold after the guard",
+        "episodes with any score above the threshold after the guard; Clopper-Pearson interval",
     ),
     (
         "timing",
@@ -99,7 +105,7 @@ SOURCES = (
     (
         "forks",
         "forks[]",
-        "`forks`: arm, success; `episodes`: success (reference)",
+        "`forks`: arm, success",
         "p, r, d: shares of the episodes still running at the tick; pays: p > d / (r + d)",
     ),
     (

@@ -58,7 +58,7 @@ def registered(result: Result) -> list[Block]:
         head = ("criterion", "required", "measured", "if it strikes", "verdict")
         before = "" if _loose(result) else ", written down before"
         caption = f"Kill criteria{before}, evaluated by the engine."
-        blocks.append(Table(caption, head, rows, "kill_criteria", struck, (1, 2, 3, 4)))
+        blocks.append(Table(caption, head, rows, "kill_criteria", (), (1, 2, 3, 4), struck))
     else:
         blocks.append(Paragraph("The plan names no kill criterion."))
     return blocks

@@ -122,7 +122,7 @@ def tasks(result: Result, tables: Tables) -> Figure | None:
         Panel(
             shorten(c.against, 128),
             "difference [pp]",
-            (_points(c.difference, 0), *_by_task(c.per_task, numbers)),
+            (_points(c.difference), *_by_task(c.per_task, numbers)),
             hundredths,
             0.0,
         )
@@ -131,7 +131,7 @@ def tasks(result: Result, tables: Tables) -> Figure | None:
     arm = drawn[0].arm
     return Figure(
         "tasks",
-        ladder(f"Difference in success of {arm}, task by task", rungs, panels),
+        ladder(f"Difference in success of {arm}, task by task", rungs, panels, True),
         f"Difference in success of {code(arm)} to the arm above each panel, all units of a task, "
         "with 95 % intervals; right of the line it is better. Tasks are named by the words in "
         "which their instructions differ. No task was tested alone: intervals are not corrected.",
@@ -156,14 +156,14 @@ def _share(share: Share) -> Dot | None:
     return Dot(share.value, share.ci, percent(share.value)) if share.of else None
 
 
-def _points(estimate: Estimate, digits: int = 1) -> Dot:
-    words = points(estimate.value, digits).removesuffix(" pp")
+def _points(estimate: Estimate) -> Dot:
+    words = points(estimate.value).removesuffix(" pp")
     return Dot(estimate.value, estimate.ci, words)
 
 
 def _by_task(found: Sequence[TaskDifference], numbers: Sequence[int]) -> list[Dot | None]:
     known = {task.task: task for task in found}
-    return [_points(known[n].difference, 0) if n in known else None for n in numbers]
+    return [_points(known[n].difference) if n in known else None for n in numbers]
 
 
 def _task(number: int, told: dict[int, str], of: int) -> str:

@@ -31,7 +31,7 @@ h2 { font-size: 1.35rem; margin: 2.8rem 0 .6rem; line-height: 1.25; }
 h3 { font-size: 1.05rem; margin: 1.9rem 0 .4rem; }
 p, ul { margin: .6rem 0; }
 ul { padding-left: 1.2rem; }
-.claim { font-size: 1.45rem; line-height: 1.35; font-weight: 650; margin: .2rem 0 1rem; }
+.claim { font-size: 1.32rem; line-height: 1.38; font-weight: 650; margin: .2rem 0 1rem; }
 .callout { border-left: 5px solid #0072B2; background: #eef5fa; padding: .6rem .9rem; }
 .callout.bad { border-color: #D55E00; background: #fdeee4; font-weight: 600; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.1rem, 1fr)); gap: .8rem;
@@ -58,11 +58,12 @@ th.w, td.w { text-align: left; white-space: normal; }
 td.w { min-width: 6rem; }
 th:first-child, td:first-child { position: sticky; left: 0; background: #fff; padding-left: 0; }
 td:first-child { min-width: 7rem; }
-tr.b td { font-weight: 650; background: #eef5fa; }
+tr.b td, tr.x td { font-weight: 650; background: #eef5fa; }
+tr.x td { background: #fdeee4; }
 td span { display: block; color: #5a5a5a; font-weight: 400; font-size: .92em; }
 code { font: .92em ui-monospace, Menlo, Consolas, monospace; background: #f3f3f3;
   padding: .05em .25em; border-radius: 3px; }
-tr.b code { background: transparent; font-weight: 650; }
+tr.b code, tr.x code { background: transparent; font-weight: 650; }
 @media (max-width: 38rem) {
   .drawn::before { content: "scroll sideways →"; font-size: .75rem; color: #6b6b6b; }
 }
@@ -141,7 +142,7 @@ def _table(table: Table) -> str:
         cells = "".join(
             f"<td{kind}>{_cell(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)
         )
-        kind = ' class="b"' if i in table.bold else ""
+        kind = ' class="x"' if i in table.bad else ' class="b"' if i in table.bold else ""
         rows.append(f"<tr{kind}>{cells}</tr>")
     return (
         f"<figure>\n<figcaption>{_inline(table.caption)}{_source(table.source)}</figcaption>\n"

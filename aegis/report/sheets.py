@@ -91,7 +91,7 @@ def gaps(result: Result) -> list[Block]:
     )
     caption = (
         "Share of the way from random to oracle timing, success over all units. The oracle knows "
-        "the outcome of every fork of a unit: no gate can be better at its duty."
+        "the outcome of every fork of a unit: no gate that hands over once can be better."
     )
     return [Table(caption, ("arm", "random", "oracle", "gap closed"), rows, "gaps", (), (1, 2))]
 

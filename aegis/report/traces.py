@@ -101,7 +101,9 @@ def _panel(canvas: Canvas, example: Example, rule: Rule, x: Scale, top: float) -
     if math.isfinite(rule.threshold):
         canvas.line((LEFT, y(rule.threshold)), (RIGHT, y(rule.threshold)), VERMILLION, 1.2, "5 3")
         words = f"threshold {rule.threshold:.2f}"
-        canvas.text((LEFT + 4, y(rule.threshold) - 5), words, VERMILLION, size=SMALL - 1)
+        at = y(rule.threshold)
+        at += 12 if at < top + 16 else -5
+        canvas.text((LEFT + 4, at), words, VERMILLION, size=SMALL - 1)
     bottom(canvas, x, top + TALL, "", whole, None, 8)
     canvas.text((RIGHT, top + TALL + 33), "tick [control steps]", SOFT, "end", SMALL)
     for line in _segments(example.without, rule.score):
@@ -120,11 +122,16 @@ def _panel(canvas: Canvas, example: Example, rule: Rule, x: Scale, top: float) -
 
 def _stints(example: Example) -> Iterator[tuple[float, float]]:
     """Yields when the strong policy drove: first tick, and first tick after."""
-    path = example.path
-    ends = [b.k for b in path[1:]] + [example.episode.steps]
-    for boundary, end in zip(path, ends, strict=True):
-        if boundary.active == STRONG:
-            yield float(boundary.k), float(end)
+    start: float | None = None
+    for boundary in example.path:
+        drives = boundary.active == STRONG
+        if drives and start is None:
+            start = float(boundary.k)
+        elif not drives and start is not None:
+            yield start, float(boundary.k)
+            start = None
+    if start is not None:
+        yield start, float(example.episode.steps)
 
 
 def _segments(path: Sequence[Boundary], score: str) -> Iterator[list[tuple[int, float]]]:
