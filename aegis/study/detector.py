@@ -15,6 +15,7 @@ from aegis.stats.auroc import auroc, auroc_within
 from aegis.stats.auroc_intervals import auroc_gain, auroc_interval
 from aegis.stats.calibration import calibration_error, reliability
 from aegis.stats.intervals import clopper_pearson, wilson
+from aegis.study.baselines import fitted_risk, halves, task_risk
 from aegis.study.facts import Facts
 from aegis.study.outcomes import I64, Bools, Outcomes
 from aegis.study.plan import StudyPlan
@@ -22,7 +23,7 @@ from aegis.study.result import Bin, DetectorResult, Estimate, ScoreResult, Share
 from aegis.study.tables import Unit, unit_of
 
 TIME, TASK, PROPRIO = BASELINES = ("time", "task", "proprio")
-"""Scores that know nothing of the policy's activations; ``time`` is made here, of ticks alone."""
+"""Scores that know nothing of the policy's activations; made here unless they were logged."""
 _BINS = 10
 _SLACK = 1e-9
 
@@ -35,11 +36,13 @@ class Scored:
         episode: Number of the unit in the study's order.
         k: Tick [control steps].
         values: Score by name.
+        pose: Proprioception. Shape (m, p); None if it was not kept.
     """
 
     episode: I64
     k: I64
     values: Mapping[str, F64]
+    pose: F64 | None
 
     @classmethod
     def of(cls, scores: pa.Table, outcomes: Outcomes, reference: str) -> Scored | None:
@@ -47,29 +50,29 @@ class Scored:
         mine = scores.filter(pc.equal(scores.column("arm"), reference))
         number: dict[Unit, int] = {unit_of(r): i for i, r in enumerate(outcomes.rows[reference])}
         records = [
-            (number[unit], row["k"], dict(row["scores"]))
+            (number[unit], row)
             for row in mine.to_pylist()
             if (unit := (row["task"], row["start"], row["index"])) in number and row["scores"]
         ]
         if not records:
             return None
-        names = sorted({name for _, _, values in records for name in values})
+        values = [dict(row["scores"]) for _, row in records]
+        names = sorted({name for one in values for name in one})
+        poses = [row["proprio"] for _, row in records]
         return cls(
-            np.array([i for i, _, _ in records], np.int64),
-            np.array([k for _, k, _ in records], np.int64),
-            {
-                name: np.array([v.get(name, np.nan) for _, _, v in records], np.float64)
-                for name in names
-            },
+            np.array([i for i, _ in records], np.int64),
+            np.array([row["k"] for _, row in records], np.int64),
+            {name: np.array([one.get(name, np.nan) for one in values], float) for name in names},
+            None if None in poses else np.array(poses, np.float64),
         )
 
-    def mean(self, name: str, before: float, n: int) -> F64:
-        """Returns each episode's mean score before a tick; NaN without one. Shape (n,)."""
+    def mean(self, values: F64, before: float, n: int) -> F64:
+        """Returns each episode's mean of some values before a tick; NaN without one. Shape (n,)."""
         here = self.k < before
-        values, episode = self.values[name][here], self.episode[here]
-        counts = np.bincount(episode, minlength=n)
         with np.errstate(invalid="ignore"):
-            mean: F64 = np.bincount(episode, values, n) / counts
+            mean: F64 = np.bincount(self.episode[here], values[here], n) / np.bincount(
+                self.episode[here], minlength=n
+            )
         return mean
 
     def last(self, before: float, n: int) -> F64:
@@ -78,6 +81,50 @@ class Scored:
         here = self.k < before
         np.maximum.at(found, self.episode[here], self.k[here].astype(np.float64))
         return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """All scores and baselines of a study, by episode and window."""
+
+    scored: Scored
+    outcomes: Outcomes
+    plan: StudyPlan
+    facts: Facts
+
+    @property
+    def failed(self) -> Bools:
+        """Whether the reference failed. Shape (n,)."""
+        return ~self.outcomes.success[self.plan.reference]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Scores that were logged, then baselines made here."""
+        made = [TIME, TASK, *([] if self.scored.pose is None else [PROPRIO])]
+        return tuple(dict.fromkeys([*self.scored.values, *made]))
+
+    def values(self, name: str, window: float) -> F64:
+        """Returns each episode's score in a window. Shape (n,)."""
+        n, before = self.outcomes.n, _end(window, self.facts)
+        if name in self.scored.values:
+            return self.scored.mean(self.scored.values[name], before, n)
+        if name == TIME:
+            return self.scored.last(before, n)
+        if name == TASK:
+            return task_risk(self.failed, self.outcomes.task)
+        fold = halves(self.outcomes.task, self.outcomes.start)
+        return fitted_risk(self._poses(before), self.failed, fold)
+
+    def _poses(self, before: float) -> F64:
+        """Returns where the arm was on average, and where last, before a tick. Shape (n, 2 p)."""
+        pose, k, n = self.scored.pose, self.scored.k, self.outcomes.n
+        assert pose is not None
+        mean = np.column_stack([self.scored.mean(column, before, n) for column in pose.T])
+        last = np.full(mean.shape, np.nan)
+        here = np.flatnonzero(k < before)
+        order = here[np.lexsort((k[here], self.scored.episode[here]))]
+        last[self.scored.episode[order]] = pose[order]  # of an episode's rows the last one stays
+        return np.column_stack([mean, last])
 
 
 def detector_result(
@@ -91,21 +138,19 @@ def detector_result(
     scored = Scored.of(scores, outcomes, plan.reference)
     if scored is None or facts.detector not in scored.values:
         return None
-    results = tuple(_score(name, scored, outcomes, plan, facts) for name in (*scored.values, TIME))
+    field = Field(scored, outcomes, plan, facts)
+    results = tuple(_score(name, field) for name in field.names)
     named = {result.name: result for result in results}
     early = next(w for w in named[facts.detector].windows if w.window == plan.early)
-    failed = ~outcomes.success[plan.reference]
-    bins, error = _reliability(
-        scored.mean(facts.detector, _end(plan.early, facts), outcomes.n), failed
-    )
-    false_alarms, alarms = _alarms(scored, failed, facts)
+    bins, error = _reliability(field.values(facts.detector, plan.early), field.failed)
+    false_alarms, alarms = _alarms(scored, field.failed, facts)
     return DetectorResult(
         name=facts.detector,
         early=plan.early,
         auroc_early=early.pooled,
         auroc_early_within_task=early.within_task,
         scores=results,
-        gain=_gains(scored, outcomes, plan, facts),
+        gain=_gains(field),
         reliability=bins,
         calibration_error=error,
         alpha=facts.false_alarms,
@@ -119,49 +164,43 @@ def _end(window: float, facts: Facts) -> float:
     return window * facts.horizon - _SLACK
 
 
-def _episode_scores(scored: Scored, name: str, window: float, facts: Facts, n: int) -> F64:
-    end = _end(window, facts)
-    return scored.last(end, n) if name == TIME else scored.mean(name, end, n)
+def _score(name: str, field: Field) -> ScoreResult:
+    windows = tuple(_window(field.values(name, w), w, field) for w in field.plan.windows)
+    return ScoreResult(name, name in BASELINES, windows)
 
 
-def _score(
-    name: str, scored: Scored, outcomes: Outcomes, plan: StudyPlan, facts: Facts
-) -> ScoreResult:
-    failed, task = ~outcomes.success[plan.reference], outcomes.task
-    windows = []
-    for window in plan.windows:
-        values = _episode_scores(scored, name, window, facts, outcomes.n)
-        ended = outcomes.steps[plan.reference] < _end(window, facts)
-        found = {
-            within: auroc_interval(
-                values, failed, task, _rng(outcomes, window), within=within, draws=facts.draws
-            )
-            for within in (False, True)
-        }
-        windows.append(
-            WindowAuroc(
-                window=window,
-                pooled=Estimate(auroc(values, failed), found[False]),
-                within_task=Estimate(auroc_within(values, failed, task), found[True]),
-                ended=int((ended & ~failed).sum()),
-            )
+def _window(values: F64, window: float, field: Field) -> WindowAuroc:
+    outcomes, failed, task = field.outcomes, field.failed, field.outcomes.task
+    ended = outcomes.steps[field.plan.reference] < _end(window, field.facts)
+    pooled, within = (
+        auroc_interval(
+            values, failed, task, _rng(outcomes, window), within=alone, draws=field.facts.draws
         )
-    return ScoreResult(name, name in BASELINES, tuple(windows))
+        for alone in (False, True)
+    )
+    return WindowAuroc(
+        window=window,
+        pooled=Estimate(auroc(values, failed), pooled),
+        within_task=Estimate(auroc_within(values, failed, task), within),
+        ended=int((ended & ~failed).sum()),
+    )
 
 
-def _gains(
-    scored: Scored, outcomes: Outcomes, plan: StudyPlan, facts: Facts
-) -> dict[str, Estimate]:
+def _gains(field: Field) -> dict[str, Estimate]:
     """Returns the early within-task AUROC minus that of each other score, on the same resamples."""
-    failed, n = ~outcomes.success[plan.reference], outcomes.n
-    mine = _episode_scores(scored, facts.detector, plan.early, facts, n)
+    early, outcomes = field.plan.early, field.outcomes
+    mine = field.values(field.facts.detector, early)
     gains = {}
-    for name in (*scored.values, TIME):
-        if name != facts.detector:
-            other = _episode_scores(scored, name, plan.early, facts, n)
-            rng = _rng(outcomes, plan.early)
+    for name in field.names:
+        if name != field.facts.detector:
             found = auroc_gain(
-                mine, other, failed, outcomes.task, rng, within=True, draws=facts.draws
+                mine,
+                field.values(name, early),
+                field.failed,
+                outcomes.task,
+                _rng(outcomes, early),
+                within=True,
+                draws=field.facts.draws,
             )
             gains[name] = Estimate(found.value, found.interval)
     return gains

@@ -205,7 +205,7 @@ class DetectorResult:
         auroc_early: Pooled AUROC in it.
         auroc_early_within_task: AUROC over pairs of episodes of the same task.
         scores: All scores and baselines, in all windows.
-        gain: Within-task AUROC minus that of each baseline, early; paired bootstrap by episode.
+        gain: Within-task AUROC minus that of each other score, early; paired bootstrap by episode.
         reliability: Calibration curve of the risk, by episode, early.
         calibration_error: Expected calibration error of it.
         alpha: False alarms that the threshold was set for; NaN if there is none.

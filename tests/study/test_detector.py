@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from aegis.study.detector import detector_result
@@ -76,6 +77,29 @@ def test_a_score_that_is_no_probability_has_no_reliability() -> None:
     found = judged({"probe": FAILED * 5.0})
     assert found.reliability == ()
     assert np.isnan(found.calibration_error)
+
+
+def test_pose_is_a_baseline_where_it_was_kept() -> None:
+    """The pose tells the outcome from tick 10 on: a window of 4 ticks sees nothing of it."""
+    outcomes = Outcomes.of(WEAK, ("weak",))
+    order = list(outcomes.rows["weak"])
+    table = score_table(order, {"probe": [0.5] * len(order)})
+    lost = {(row.task, row.start, row.index): not row.success for row in order}
+    poses = [
+        [float(r["k"] >= 10 and lost[r["task"], r["start"], r["index"]]), 1.0]
+        for r in table.to_pylist()
+    ]
+    column = SCORES.names.index("proprio")
+    kept = table.set_column(
+        column, SCORES.field("proprio"), pa.array(poses, pa.list_(pa.float32()))
+    )
+    assert "proprio" not in [s.name for s in judged({"probe": FAILED * 1.0}).scores]
+    found = detector_result(outcomes, kept, plan(), facts())
+    assert found is not None
+    early, late = named(found, "proprio").windows
+    assert early.pooled.value == 0.5
+    assert late.pooled.value == 1.0
+    assert found.gain["proprio"].value == -0.5
 
 
 def test_nothing_scored_is_no_detector() -> None:

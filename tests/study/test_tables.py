@@ -56,6 +56,8 @@ def test_distilled_tables_hold_boundaries_and_events(tmp_path: Path) -> None:
     assert set(found.scores.column("arm").to_pylist()) == {"weak"}
     assert found.scores.num_rows == 4 * STEPS_EACH / 5
     assert found.scores.column("scores")[1].as_py() == [("probe", 0.05)]
+    pose = found.scores.column("proprio")[1].as_py()
+    assert np.allclose(pose, moved(episodes[0], truth=True)[5]["proprio"], atol=1 / 2048)  # type: ignore[arg-type]
     events = event_map(found.events)
     assert [events[0, "wide", i].kind for i in (0, 1)] == ["missed", ""]
     assert [events[0, "wide", i].k for i in (0, 1)] == [40, -1]
@@ -73,6 +75,9 @@ def test_equal_runs_give_equal_bytes(tmp_path: Path) -> None:
         forks = fork_rows(episodes)
         write_forks(root, forks if name == "one" else forks[::-1])
         names = ("scores", "events", "forks")
+        scores = StudyTables.load(root).scores
+        unkept = [r["proprio"] is None for r in scores.to_pylist()]
+        assert unkept == [r["arm"] != "weak" for r in scores.to_pylist()]
         contents.append([(root / f"{table}.parquet").read_bytes() for table in names])
     assert contents[0] == contents[1]
     found = StudyTables.load(tmp_path / "one").forks
