@@ -45,7 +45,7 @@ def lock(composed: Composed, screen: Screen) -> Locked:
             "name, and start states that were not used (start.offset)."
         )
     with open_stand(composed) as stand:
-        test = stand.test()
+        test, _ = stand.test(), stand.keep()
         screen.note(
             f"locking {out}: dials are set on {len(stand.calibration())} calibration units; none "
             f"of the {len(test)} test units is played"

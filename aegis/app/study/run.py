@@ -7,7 +7,6 @@ from pathlib import Path
 
 from aegis.app.screen import Screen
 from aegis.app.study.stand import Stand, composed_of, open_stand, outer_digests
-from aegis.core.errors import ConfigError
 from aegis.run.arm import Arm
 from aegis.study.lock import Locked, compare, read_lock, refuse
 from aegis.study.play import fork_arms, play
@@ -46,23 +45,8 @@ def run(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
         title = f"study · {stand.settings.text('name')}"
         play(plan, stand.plan, stand.machine(screen, title, root), root)
         _fork(stand, locked, arms, screen)
-        distil(root, keep(stand), stand.plan.reference)
+        distil(root, stand.keep(), stand.plan.reference)
     return write_seal(root, locked.digest)
-
-
-def keep(stand: Stand) -> tuple[str, ...]:
-    """Returns the arms whose scores are kept in the small tables.
-
-    Raises:
-        ConfigError: If the configuration does not name arms.
-    """
-    value = stand.settings.value("keep")
-    if not isinstance(value, list) or not all(name in stand.arms.nodes for name in value):
-        raise ConfigError(
-            f"'keep' must be a list of arms of the study ({', '.join(stand.arms.nodes)}). "
-            f"Got: {value!r}."
-        )
-    return tuple(dict.fromkeys([stand.plan.reference, *value]))
 
 
 def forked(stand: Stand, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:

@@ -85,6 +85,20 @@ class Stand:
             raise ConfigError(f"'truth' must be a list of names. Got: {value!r}.")
         return tuple(value)
 
+    def keep(self) -> tuple[str, ...]:
+        """Returns the arms whose scores are kept in the small tables.
+
+        Raises:
+            ConfigError: If the configuration does not name arms.
+        """
+        value = self.settings.value("keep")
+        if not isinstance(value, list) or not all(name in self.arms.nodes for name in value):
+            raise ConfigError(
+                f"'keep' must be a list of arms of the study ({', '.join(self.arms.nodes)}). "
+                f"Got: {value!r}."
+            )
+        return tuple(dict.fromkeys([self.plan.reference, *value]))
+
     def to_play(
         self, units: tuple[EpisodeKey, ...], arms: Sequence[Arm], lock: Mapping[str, str]
     ) -> Plan:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from aegis.app.screen import Screen
 from aegis.app.study.report import JSON, Found
-from aegis.app.study.run import LOCK, forked, keep
+from aegis.app.study.run import LOCK, forked
 from aegis.app.study.stand import Stand, composed_of, open_stand
 from aegis.core.errors import AegisError
 from aegis.run.arm import Arm
@@ -115,7 +115,7 @@ def _again(
         place = Path(scratch) / "run"
         again = _play(stand, stand.to_play(keys, arms, {}), place)
         checks.append(check_again("played again", tables.episodes, again.episodes))
-        distil(place, keep(stand), stand.plan.reference)
+        distil(place, stand.keep(), stand.plan.reference)
         small = StudyTables.load(place)
         for name, stored, fresh in (
             ("scores again", tables.scores, small.scores),
