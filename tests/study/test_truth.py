@@ -81,3 +81,20 @@ def test_intervals_cover_what_they_promise() -> None:
     assert np.mean([c.difference.value for c in found]) == pytest.approx(over, abs=0.002)
     ratios = np.mean([c.recovered_difference.value for c in found])
     assert ratios == pytest.approx(conditional, abs=0.003)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("recovered", "disrupted", "n"), [(0.10, 0.05, 400), (0.15, 0.05, 140), (0.06, 0.01, 190)]
+)
+def test_power_is_as_tabled(recovered: float, disrupted: float, n: int) -> None:
+    """Smallest numbers of pairs for a power of .8 at .05; their neighbours differ by .01."""
+    rng = np.random.default_rng(7)
+    hits = []
+    for _ in range(600):
+        u = rng.random(n)
+        arm, against = u < recovered, (u >= recovered) & (u < recovered + disrupted)
+        none = np.zeros(n, bool)
+        found = contrast(arm, against, none, np.arange(n) % TASKS, np.arange(n), draws=2)
+        hits.append(found.passed)
+    assert np.mean(hits) == pytest.approx(0.81, abs=3 * np.sqrt(0.8 * 0.2 / 600) + 0.01)
