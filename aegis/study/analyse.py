@@ -7,6 +7,7 @@ the name of what is estimated, so the same tables give the same result to the la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aegis.run.rows import EpisodeRow
 from aegis.study.arms import arm_results
@@ -38,6 +39,7 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
         PairingError: If arms were not played on the same units.
     """
     plan.check(facts.arms)
+    facts = replace(facts, exploratory=facts.exploratory or not facts.lock)
     left_out = set(facts.excluded)
     episodes = [row for row in tables.episodes if str(row.key) not in left_out]
     forks = [row for row in tables.forks if str(row.key) not in left_out]
@@ -46,7 +48,7 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
     outcomes = played
     if oracle and {row.key for row in oracle} == set(played.keys):
         outcomes = Outcomes.of([*episodes, *oracle], [*facts.arms, oracle[0].arm])
-    arms = arm_results(outcomes, plan.reference, plan.roles, facts)
+    arms = arm_results(outcomes, plan.reference, _roles(plan), facts)
     contrasts = families(outcomes, plan, facts.draws)
     detector = detector_result(played, tables.scores, plan, facts)
     kills = kill_results(played, plan, arms, detector)
@@ -75,6 +77,11 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
         notes=(*_notes(plan, played, tables, facts), *_unequal(primary, plan, facts)),
         exploratory=facts.exploratory,
     )
+
+
+def _roles(plan: StudyPlan) -> dict[str, str]:
+    made = "one hand-over at the best tick of each unit, chosen in hindsight from forks"
+    return {**({plan.oracle: made} if plan.oracle else {}), **plan.roles}
 
 
 def _oracle(plan: StudyPlan, forks: Sequence[EpisodeRow]) -> tuple[EpisodeRow, ...]:

@@ -45,7 +45,8 @@ class Facts:
         lock: Digests that the plan was locked with.
         excluded: Units left out, with why.
         notes: What a reader has to know.
-        exploratory: Whether there was no lock before the test units were played.
+        exploratory: Whether there was no lock before the test units were played; so it is without
+            one.
         draws: Bootstrap resamples.
     """
 

@@ -144,6 +144,7 @@ def facts(**changes: object) -> Facts:
     """Returns the facts of the small study."""
     fields: dict[str, object] = {
         "name": "small", "arms": ARMS, "horizon": HORIZON, "threshold": 0.5, "false_alarms": 0.1,
-        "duty_target": {"ours": 0.25}, "duty_calibration": {"ours": 0.24}, "draws": 400,
+        "lock": {"file": "abc"}, "duty_target": {"ours": 0.25},
+        "duty_calibration": {"ours": 0.24}, "draws": 400,
     }  # fmt: skip
     return Facts(**{**fields, **changes})  # type: ignore[arg-type]

@@ -48,6 +48,9 @@ def test_everything_is_there() -> None:
     assert [gap.arm for gap in found.gaps] == ["ours", "aegis"]
     assert len(found.frontier) == len(found.arms)
     assert found.arms[0].role == "what there is without help"
+    assert "hindsight" in found.arms[-1].role
+    assert not found.exploratory
+    assert analyse(plan(), tables(), facts(lock={})).exploratory
     ours = next(arm for arm in found.arms if arm.name == "ours")
     assert (ours.duty_target, ours.duty_calibration) == (0.25, 0.24)
     oracle = found.arms[-1]
