@@ -33,8 +33,8 @@ def tango_z(recovered: ArrayLike, disrupted: ArrayLike, n: int, difference: floa
     """
     b, c = np.asarray(recovered, np.float64), np.asarray(disrupted, np.float64)
     slope = (2 * n - b + c) * difference - b - c
-    root = np.sqrt(slope**2 + 8 * n * c * difference * (1 - difference))
-    lost = np.maximum((root - slope) / (4 * n), max(0.0, -difference))
+    root = np.sqrt(np.maximum(slope**2 + 8 * n * c * difference * (1 - difference), 0.0))
+    lost = (root - slope) / (4 * n)
     variance = n * (2 * lost + difference * (1 - difference))
     gap = b - c - n * difference
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -116,11 +116,13 @@ def first_reaching(
         power: What is to be reached.
         of_units: Power by number of units; grows, but for small teeth.
         step: Numbers tried are its multiples.
-        at_most: Where the search ends.
+        at_most: Where the search ends; None if the power is not reached there.
     """
-    enough = step
-    while enough < at_most and of_units(enough) < power:
+    enough, last = step, at_most // step * step
+    while enough < last and of_units(enough) < power:
         enough *= 2
+    if enough >= last and of_units(last) < power:
+        return None
     sizes = range(max(enough // 2 // step, 1) * step, min(enough, at_most) + 1, step)
     return next((n for n in sizes if of_units(n) >= power), None)
 

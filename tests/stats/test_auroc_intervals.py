@@ -83,6 +83,16 @@ def test_a_score_gains_nothing_over_itself_and_what_it_gains_changes_sign() -> N
         assert 0 < there.interval.low < there.value
 
 
+def test_tasks_count_as_fixed() -> None:
+    # Who fails and with which score depends on the task alone: no doubt is left within tasks.
+    task = np.repeat(np.arange(6), 5)
+    failed, score = task % 2 == 1, np.array([0.0, 1.0, 2.0, 0.5, 0.2, 3.0])[task]
+    got = auroc_interval(score, failed, task, stream(7, "b"))
+    gain = auroc_gain(score, -score, failed, task, stream(7, "b"))
+    assert got.low == got.high == auroc(score, failed)
+    assert gain.interval.low == gain.interval.high == pytest.approx(gain.value)
+
+
 def test_pairing_sharpens_the_comparison_of_like_scores() -> None:
     score, failed, task = episodes(600, 4)
     like = score + 0.1 * stream(4, "noise").standard_normal(600)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap as scipy_bootstrap
+from scipy.stats import norm
 
 from aegis.core.errors import ShapeError
 from aegis.core.seeds import stream
@@ -243,6 +244,16 @@ def test_small_strata_do_not_shorten_the_interval() -> None:
     assert got.high - got.low == pytest.approx(2 * 1.96 * variance**0.5, rel=0.03)
 
 
+def test_a_large_stratum_is_not_spread_for_the_sake_of_small_ones() -> None:
+    rng = stream(11, "strata")
+    task = np.concatenate([np.zeros(1000, int), np.repeat(np.arange(1, 151), 2)])
+    arm, against = rng.random(1300) < 0.6, rng.random(1300) < 0.4
+    arm[1000:], against[1000:] = True, False
+    variance = 1000 * (arm[:1000].astype(float) - against[:1000]).var() / 1300**2
+    got = paired_difference(arm, against, task, stream(11, "b"), draws=20_000)
+    assert got.high - got.low == pytest.approx(2 * 1.96 * variance**0.5, rel=0.03)
+
+
 # --- BCa ------------------------------------------------------------------------------------
 
 
@@ -250,6 +261,18 @@ def test_bca_without_bias_or_skew_is_the_percentile_interval() -> None:
     resampled = np.linspace(-1, 1, 2001)
     got = bca(resampled, 0.0, np.array([-1.0, 1.0]))
     assert ends(got) == pytest.approx(ends(percentile(resampled)), abs=1e-9)
+
+
+def test_bca_corrects_an_estimate_off_the_median_and_a_skewed_influence() -> None:
+    # Efron (1987) with exactly normal resamples: limits z0 + (z0 + z) / (1 - a (z0 + z)).
+    resampled = norm.ppf((np.arange(100_000) + 0.5) / 100_000)
+    jackknife = np.concatenate([np.zeros(20), [-1.0]])
+    d = jackknife.mean() - jackknife
+    a, z0 = (d**3).sum() / 6 / (d**2).sum() ** 1.5, 0.3
+    z = z0 + np.array([-1.959964, 1.959964])
+    got = bca(resampled, z0, jackknife)
+    assert a > 0.1
+    assert ends(got) == pytest.approx(z0 + z / (1 - a * z), abs=0.02)
 
 
 def test_bca_leaves_unknown_resamples_out_and_falls_back_where_it_is_undefined() -> None:

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import multinomial
 
@@ -75,6 +75,7 @@ def test_that_of_noninferiority_too(b: float, c: float, n: int) -> None:
 
 
 @given(st.integers(0, 300), st.sampled_from([0.01, 0.05 / 3, 0.03125, 0.05, 0.2]))
+@example(5, 0.03125)
 def test_critical_counts_are_where_the_test_rejects(d: int, alpha: float) -> None:
     k = int(critical_counts(d, alpha)[d])
     if k <= d:
