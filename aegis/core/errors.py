@@ -87,6 +87,12 @@ class CalibrationError(AegisError):
     exit_code = 4
 
 
+class StudyKilledError(AegisError):
+    """Raised when a kill criterion of a study's plan stops it; what was played stays."""
+
+    exit_code = 4
+
+
 class PairingError(AegisError):
     """Raised when arms of a unit differ before their first trigger."""
 

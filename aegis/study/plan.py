@@ -68,12 +68,15 @@ class Kill:
         duty: The recommended arm's duty must not exceed it.
         floor: The reference must succeed on at least this share of units,
         ceiling: and on at most this share: else there is nothing to disrupt, or to recover.
+        stops: Whether the reference is played first, and nothing else if a criterion strikes that
+            it alone decides; otherwise the result is marked.
     """
 
     early_auroc: float
     duty: float
     floor: float
     ceiling: float
+    stops: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.floor < self.ceiling <= 1:

@@ -79,7 +79,7 @@ def test_a_study_is_verified_from_lock_to_episodes(made: Path) -> None:
     answer = type_in(made, "study", "verify", "study", "sample=4")
     assert answer["verified"]
     counts = {check["name"]: check["count"] for check in answer["checks"]}
-    assert counts["played again"] == 4 * 9
+    assert counts["played again"] == 4 * 10
     assert counts["forks again"] == 2 * 5
     assert counts["numbers"] > 500
     assert {"plan", "seal", "units", "rows agree", "calibration again", "steps again"} <= set(

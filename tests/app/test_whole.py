@@ -149,7 +149,7 @@ def test_study_and_monitor(place: Path) -> None:
     seen = type_in(place, "monitor", "study", "--svg", "panel.svg")
     assert seen["state"] == "finished"
     assert seen["arms"]["aegis"]["episodes"] == 12
-    assert "108 episodes" in seen["said"]
+    assert "120 episodes" in seen["said"]
     assert (place / "panel.svg").read_text().startswith("<svg")
     wrong = type_in(place, "monitor", "stuyd", code=2)
     assert "Did you mean 'study'" in wrong["error"]["message"]

@@ -55,6 +55,7 @@ _GATES = {
     "blind_middle": _SCHEDULE,
     "random": "{_target_: aegis.gates.bernoulli.RandomGate, rate: 0.1, holds: [3]}",
     "aegis": "{_target_: aegis.gates.conformal.ConformalGate, threshold: calibrated}",
+    "ours": "{_target_: aegis.gates.conformal.ConformalGate, threshold: calibrated}",
 }
 _SWITCH = "{_target_: aegis.gates.switch.HysteresisSwitch, release: RELEASE, hold_chunks: 2}"
 _LEAD = "{_target_: aegis.gates.lead.LeadSwitch, holds: [3]}"
@@ -64,6 +65,7 @@ _DIALS = {
     "blind_early": "{kind: lead, target: recommended}",
     "blind_middle": "{kind: stint, target: recommended, starts: [4, 12]}",
     "random": "{kind: rate, target: recommended, holds: recommended}",
+    "ours": "{kind: threshold, target: budget}",
 }
 _RESEED = """
   reseed: {like: recommended, strong: reseed, salt: {reseed: 1}}
@@ -73,29 +75,30 @@ plan:
   question: Does the gate help?
   reference: weak
   published: aegis
-  recommended: aegis
+  recommended: ours
   random: random
   oracle: oracle
   contrasts:
-    - {arm: aegis, against: blind, alternative: greater}
-    - {arm: aegis, against: random, alternative: greater}
-    - {arm: aegis, against: reseed, alternative: greater}
-    - {arm: aegis, against: strong, alternative: noninferior}
+    - {arm: ours, against: blind, alternative: greater}
+    - {arm: ours, against: random, alternative: greater}
+    - {arm: ours, against: reseed, alternative: greater}
+    - {arm: ours, against: strong, alternative: noninferior}
   alpha: 0.05
   margin: 0.03
   multiplicity: holm
-  budget: {duty: 0.5, at_most: 0.9, tolerance: 0.1}
+  budget: {duty: 0.2, at_most: 0.5, tolerance: 0.05}
   stopping: fixed
   looks: []
   exclusions: none
   windows: [0.1, 0.3]
   early: 0.3
-  kill: {early_auroc: 0.6, duty: 0.9, floor: 0.03, ceiling: 0.97}
+  kill: {early_auroc: 0.6, duty: 0.9, floor: 0.03, ceiling: 0.97, stops: false}
   roles: {weak: alone}
 calibration: {units: 12, offset: 0, tries: 3}
 forks: {units: 4, ticks: [0, 8]}
-keep: [aegis]
+keep: [aegis, ours]
 truth: []
+pictures: {camera: eye, size: 16, count: 4}
 """
 _FIT = """
 name: fit
@@ -193,7 +196,7 @@ def _seeing(text: str) -> str:
 
 
 def _arm(name: str) -> str:
-    release = "calibrated" if name == "aegis" else "-.inf"
+    release = "calibrated" if name in ("aegis", "ours") else "-.inf"
     first = "strong" if name in ("strong", "blind_early") else "weak"
     switch = _LEAD if name == "blind_early" else _SWITCH.replace("RELEASE", release)
     text = _ARM.replace("NAME", name).replace("GATE", _GATES[name])

@@ -89,7 +89,7 @@ def _stored(
 
 
 def _report(root: Path, screen: Screen) -> Mapping[str, Json]:
-    result, files, changes = report(root)
+    result, files, changes = report(root, screen)
     say_result(result, screen)
     for change in changes:
         screen.say(f"not as locked: {change}")

@@ -7,9 +7,12 @@ from math import isfinite
 from pathlib import Path
 
 from aegis.app.plan import read_plan
+from aegis.app.screen import Screen
 from aegis.app.settings import Settings
 from aegis.app.study.facts import facts_of
+from aegis.app.study.pictures import pictures
 from aegis.app.study.stand import composed_of, outer_digests
+from aegis.report.examples import examples
 from aegis.report.tables import Rule, Tables
 from aegis.report.write import write_report
 from aegis.run.files import write_atomic
@@ -59,8 +62,8 @@ class Found:
         return analyse(self.plan, StudyTables.load(root), self.facts)
 
 
-def report(root: Path) -> tuple[Result, tuple[Path, ...], tuple[Change, ...]]:
-    """Writes ``report.json``, ``report.md``, ``report.html`` and figures.
+def report(root: Path, screen: Screen) -> tuple[Result, tuple[Path, ...], tuple[Change, ...]]:
+    """Writes ``report.json``, ``report.md``, ``report.html``, figures and pictures.
 
     Returns:
         The result, the files, and what differs from when the plan was locked.
@@ -73,7 +76,10 @@ def report(root: Path) -> tuple[Result, tuple[Path, ...], tuple[Change, ...]]:
     check_seal(root, found.locked.digest)
     result = found.result(root)
     write_atomic(root / JSON, result.text().encode())
-    files = write_report(result, _drawn(root, found), root)
+    drawn = _drawn(root, found)
+    shown = examples(result, drawn)
+    taken = pictures(root, composed_of(found.locked, {}), shown, screen)
+    files = write_report(result, drawn, root, taken)
     return result, (root / JSON, *files), found.changes
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aegis.app.screen import Screen
+from aegis.app.study.facts import facts_of
 from aegis.app.study.stand import Stand, composed_of, open_stand, outer_digests
 from aegis.run.arm import Arm
 from aegis.study.lock import Locked, compare, read_lock, refuse
 from aegis.study.play import fork_arms, play
+from aegis.study.screening import play_reference
 from aegis.study.seal import Seal, check_seal, read_seal, write_seal
 from aegis.study.tables import distil, write_forks
 
@@ -27,6 +29,7 @@ def run(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
 
     Raises:
         LockError: If anything that the plan was locked with has changed.
+        StudyKilledError: If the plan says that a criterion stops the study, and one struck.
         AegisError: Whatever ends a run.
     """
     locked = read_lock(root)
@@ -41,9 +44,11 @@ def run(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
         screen.note(
             f"{len(stand.test())} test units with {len(arms)} arms each, as locked in {locked.path}"
         )
-        plan = stand.to_play(stand.test(), arms, {LOCK: locked.digest})
-        title = f"study · {stand.settings.text('name')}"
-        play(plan, stand.plan, stand.machine(screen, title, root), root)
+        plan = stand.to_play(stand.test(), arms, {LOCK: locked.digest}, stand.truth())
+        player = stand.machine(screen, f"study · {stand.settings.text('name')}", root)
+        if stand.plan.kill.stops:
+            play_reference(plan, stand.plan, facts_of(locked, stand.plan, root), player, root)
+        play(plan, stand.plan, player, root)
         _fork(stand, locked, arms, screen)
         distil(root, stand.keep(), stand.plan.reference)
     return write_seal(root, locked.digest)

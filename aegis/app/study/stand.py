@@ -100,11 +100,22 @@ class Stand:
         return tuple(dict.fromkeys([self.plan.reference, *value]))
 
     def to_play(
-        self, units: tuple[EpisodeKey, ...], arms: Sequence[Arm], lock: Mapping[str, str]
+        self,
+        units: tuple[EpisodeKey, ...],
+        arms: Sequence[Arm],
+        lock: Mapping[str, str],
+        truth: tuple[str, ...] = (),
     ) -> Plan:
-        """Returns the plan of playing arms on units, under a lock."""
+        """Returns the plan of playing arms on units, under a lock.
+
+        Args:
+            units: Start states.
+            arms: Ways of driving.
+            lock: Digests that the run carries.
+            truth: Simulator truth to write down; where nobody asks for it, it only costs space.
+        """
         plan = plan_of(self.lab, units, arms)
-        return replace(plan, identity={**plan.identity, **lock}, truth=self.truth())
+        return replace(plan, identity={**plan.identity, **lock}, truth=truth)
 
     def machine(self, screen: Screen, title: str, out: Path) -> Machine:
         """Returns what it runs on."""

@@ -113,7 +113,7 @@ def _again(
     checks = []
     with tempfile.TemporaryDirectory(prefix="aegis-verify-") as scratch:
         place = Path(scratch) / "run"
-        again = _play(stand, stand.to_play(keys, arms, {}), place)
+        again = _play(stand, stand.to_play(keys, arms, {}, stand.truth()), place)
         checks.append(check_again("played again", tables.episodes, again.episodes))
         distil(place, stand.keep(), stand.plan.reference)
         small = StudyTables.load(place)
