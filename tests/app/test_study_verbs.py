@@ -226,6 +226,24 @@ def test_test_units_that_were_played_before_cannot_be_planned_for(place: Path) -
     assert "played before any plan was locked" in message
 
 
+def test_another_plan_afterwards_is_exploratory_and_lies_apart(place: Path) -> None:
+    before = (place / "runs/study/report.json").read_bytes()
+    answer = type_in(place, "study", "report", "study", "plan.early=0.1", "plan.alpha=0.2")
+    assert answer["exploratory"]
+    assert answer["out"] == "runs/study/exploratory"
+    assert any("plan.early=0.1, plan.alpha=0.2" in note for note in answer["notes"])
+    assert answer["detector"]["early"] == 0.1
+    assert (place / "runs/study/report.json").read_bytes() == before
+    for word, says in (
+        ("plan.erly=0.1", "Did you mean 'early'"),
+        ("plan.early.x=0.1", "holds no keys"),
+        ("plan.looks=[", "Cannot read"),
+        ("plan.early=0.2", "early must be one of"),
+        ("seed=3", "Unknown setting 'seed'"),
+    ):
+        assert says in type_in(place, "study", "report", "study", word, code=2)["error"]["message"]
+
+
 def test_power_from_a_pilot(made: Path) -> None:
     answer = type_in(made, "study", "power", "study")
     assert [one["against"] for one in answer["contrasts"]] == [

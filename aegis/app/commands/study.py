@@ -16,7 +16,7 @@ from aegis.app.plan import read_plan
 from aegis.app.screen import Json, Screen
 from aegis.app.settings import Settings
 from aegis.app.study.lock import lock
-from aegis.app.study.report import JSON, Found, report
+from aegis.app.study.report import Found, report
 from aegis.app.study.run import run
 from aegis.app.study.say import say_checks, say_result, say_sizes
 from aegis.app.study.stand import MACHINE
@@ -41,11 +41,16 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     if verb in ("", "lock", "power") and not (verb == "power" and _folder(place) is not None):
         composed = composed_for("study", options, screen)
         return {} if composed is None else _configured(verb, place, composed, screen)
+    otherwise = [word for word in words if verb == "report" and word.startswith("plan.")]
+    words = [word for word in words if word not in otherwise]
     root = _existing(place, words)
     if options.show:
         screen.say((root / NAME).read_text().rstrip())
         return {}
-    return _stored(verb, root, _machine(words, verb), screen)
+    machine = _machine(words, verb)
+    if verb == "report":
+        return _report(root, screen, otherwise)
+    return _stored(verb, root, machine, screen)
 
 
 def _configured(verb: str, place: str, composed: Composed, screen: Screen) -> Mapping[str, Json]:
@@ -74,8 +79,6 @@ def _stored(
         seal = run(root, used, screen)
         screen.say(f"sealed: {root}; next: aegis study report {root}")
         return {"out": str(root), "lock": seal.lock, "tables": dict(seal.tables)}
-    if verb == "report":
-        return _report(root, screen)
     if verb == "power":
         return _power(Settings(Found.read(root).locked.tree), _pilot(str(root)), screen)
     checks = verify(root, count, pick, used, screen)
@@ -88,14 +91,15 @@ def _stored(
     return found if passed else {**found, "exit_code": FAILED}
 
 
-def _report(root: Path, screen: Screen) -> Mapping[str, Json]:
-    result, files, changes = report(root, screen)
+def _report(root: Path, screen: Screen, otherwise: Sequence[str] = ()) -> Mapping[str, Json]:
+    result, files, changes = report(root, screen, otherwise)
     say_result(result, screen)
     for change in changes:
         screen.say(f"not as locked: {change}")
-    screen.say(f"\nresults in {root}: {', '.join(path.name for path in files[:3])}")
-    saved = cast("dict[str, Json]", json.loads((root / JSON).read_text()))
-    return {"out": str(root), **saved}
+    out = files[0].parent
+    screen.say(f"\nresults in {out}: {', '.join(path.name for path in files[:3])}")
+    saved = cast("dict[str, Json]", json.loads(files[0].read_text()))
+    return {"out": str(out), **saved}
 
 
 def _power(settings: Settings, pilot: RunTables, screen: Screen) -> Mapping[str, Json]:
@@ -175,6 +179,10 @@ COMMAND = Command(
         ("aegis study lock name=big units=1500", "a plan, to commit before it is run"),
         ("aegis study run big workers=8", "plays it, or what is left of it"),
         ("aegis study report big", "report.json, report.md, report.html"),
+        (
+            "aegis study report big plan.early=0.2",
+            "another plan: exploratory, marked so",
+        ),
         ("aegis study verify runs/reference sample=20", "plays 20 units again; exit code 4 if not"),
         ("aegis study power big", "units that each contrast needs, from the rows of a run"),
     ),

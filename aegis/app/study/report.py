@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -23,8 +24,11 @@ from aegis.study.plan import StudyPlan
 from aegis.study.result import Result
 from aegis.study.seal import check_seal
 from aegis.study.tables import StudyTables
+from aegis.study.whatif import what_if
 
 JSON = "report.json"
+EXPLORATORY = "exploratory"
+"""Folder of a report that does not follow the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,12 @@ class Found:
     changes: tuple[Change, ...]
 
     @classmethod
-    def read(cls, root: Path) -> Found:
+    def read(cls, root: Path, otherwise: Sequence[str] = ()) -> Found:
         """Reads the plan of a run folder.
+
+        Args:
+            root: Run folder.
+            otherwise: Changes of the plan, ``plan.key=value``; the analysis is then exploratory.
 
         Raises:
             TraceError: If there is none.
@@ -53,17 +61,28 @@ class Found:
         """
         locked = read_lock(root)
         composed = composed_of(locked, {})
-        plan = read_plan(Settings(composed.tree))
+        plan = read_plan(Settings(what_if(composed.tree, otherwise)))
         changes = compare(locked.digests, outer_digests(root, composed.trusted))
-        return cls(locked, plan, facts_of(locked, plan, root, changes), changes)
+        facts = facts_of(locked, plan, root, changes)
+        if otherwise:
+            note = f"Exploratory: {', '.join(otherwise)}, decided after the test units were played."
+            facts = replace(facts, exploratory=True, notes=(*facts.notes, note))
+        return cls(locked, plan, facts, changes)
 
     def result(self, root: Path) -> Result:
         """Computes the result from the tables, whatever computed it before."""
         return analyse(self.plan, StudyTables.load(root), self.facts)
 
 
-def report(root: Path, screen: Screen) -> tuple[Result, tuple[Path, ...], tuple[Change, ...]]:
+def report(
+    root: Path, screen: Screen, otherwise: Sequence[str] = ()
+) -> tuple[Result, tuple[Path, ...], tuple[Change, ...]]:
     """Writes ``report.json``, ``report.md``, ``report.html``, figures and pictures.
+
+    Args:
+        root: Run folder.
+        screen: Is told.
+        otherwise: Changes of the plan; the report then goes into ``exploratory/``, marked as such.
 
     Returns:
         The result, the files, and what differs from when the plan was locked.
@@ -72,15 +91,17 @@ def report(root: Path, screen: Screen) -> tuple[Result, tuple[Path, ...], tuple[
         TraceError: If the run is not finished.
         LockError: If the plan or a table was edited.
     """
-    found = Found.read(root)
+    found = Found.read(root, otherwise)
     check_seal(root, found.locked.digest)
     result = found.result(root)
-    write_atomic(root / JSON, result.text().encode())
+    out = root / EXPLORATORY if otherwise else root
+    out.mkdir(exist_ok=True)
+    write_atomic(out / JSON, result.text().encode())
     drawn = _drawn(root, found)
     shown = examples(result, drawn)
     taken = pictures(root, composed_of(found.locked, {}), shown, screen)
-    files = write_report(result, drawn, root, taken)
-    return result, (root / JSON, *files), found.changes
+    files = write_report(result, drawn, out, taken)
+    return result, (out / JSON, *files), found.changes
 
 
 def _drawn(root: Path, found: Found) -> Tables:
