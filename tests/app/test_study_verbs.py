@@ -24,7 +24,7 @@ from tests.app.test_whole import type_in
 from tests.app.toy import write_configs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FEW = ("units=4", "calibration.units=4", "calibration.tries=1", "forks.units=2")
+FEW = ("units=12", "calibration.units=4", "calibration.tries=1", "forks.units=2")
 
 
 CODE = {name: name.ljust(64, "0") for name in ("code.aegis.core", "code.aegis.gates")}
@@ -92,11 +92,32 @@ def test_a_path_is_as_good_as_a_name(made: Path) -> None:
     assert answer["verified"]
 
 
+def test_small_files_are_enough_to_report_and_verify(place: Path) -> None:
+    """What a repository keeps: no steps, no activations, no single episodes."""
+    root, kept = place / "runs/study", place / "runs/kept"
+    large = shutil.ignore_patterns("parts", "steps.*", "features.*", "forks", "calibration")
+    shutil.copytree(root, kept, ignore=large)
+    assert any((kept / "pictures").glob("*.png"))
+    assert sum(path.stat().st_size for path in kept.rglob("*") if path.is_file()) < 1_000_000
+    type_in(place, "study", "report", "kept")
+    for name in ("report.json", "report.md", "report.html"):
+        assert (kept / name).read_bytes() == (root / name).read_bytes()
+    answer = type_in(place, "study", "verify", "kept", "sample=2")
+    seal = next(check for check in answer["checks"] if check["name"] == "seal")
+    assert "not here: steps.parquet, features.parquet" in seal["detail"]
+
+
 def test_what_was_played_is_not_played_again(made: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in (made / "runs/study").rglob("*.parquet")}
     answer = type_in(made, "study", "run", "study")
     assert "finished and sealed" in answer["said"]
     assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+def test_show_prints_the_plan_and_does_nothing(made: Path) -> None:
+    assert "question: Does" in type_in(made, "study", "lock", "--show", "name=new")["said"]
+    assert not (made / "runs/new").exists()
+    assert "code.aegis.core" in type_in(made, "study", "run", "study", "--show")["said"]
 
 
 def test_the_plan_says_what_was_set_and_tried(made: Path) -> None:
@@ -176,7 +197,7 @@ def test_a_forged_table_with_a_forged_seal_is_played_again(place: Path) -> None:
     forge(place)
     write_seal(root, json.loads((root / "seal.json").read_text())["lock"])
     type_in(place, "study", "report", "study")
-    wrong = failed(type_in(place, "study", "verify", "study", "sample=4", code=4))
+    wrong = failed(type_in(place, "study", "verify", "study", "sample=12", code=4))
     assert "aegis: success, stop differ" in wrong["played again"]
 
 
@@ -188,6 +209,24 @@ def test_one_number_of_the_report_is_found(place: Path) -> None:
     wrong = failed(type_in(place, "study", "verify", "study", "sample=0", code=4))
     assert wrong == {"numbers": wrong["numbers"]}
     assert wrong["numbers"].startswith("arms.aegis.duty: reported")
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("report.json", "numbers"),
+        ("episodes.parquet", "tables"),
+        ("manifest.json", "seal"),
+        ("seal.json", "seal"),
+        ("plan.yaml", "plan"),
+    ],
+)
+def test_a_damaged_file_fails_its_check_and_is_no_fault_of_ours(
+    place: Path, name: str, check: str
+) -> None:
+    path = place / "runs/study" / name
+    path.write_bytes(path.read_bytes()[:50])
+    assert check in failed(type_in(place, "study", "verify", "study", "sample=0", code=4))
 
 
 def test_a_calibration_table_edited_by_hand_is_refused(place: Path) -> None:
@@ -252,7 +291,7 @@ def test_power_from_a_pilot(made: Path) -> None:
         "reseed",
         "strong",
     ]
-    assert answer["contrasts"][0]["pilot"] == answer["contrasts"][0]["planned"] == 4
+    assert answer["contrasts"][0]["pilot"] == answer["contrasts"][0]["planned"] == 12
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from aegis.app.settings import Settings
 from aegis.app.study.lock import lock
 from aegis.app.study.report import Found, report
 from aegis.app.study.run import run
-from aegis.app.study.say import say_checks, say_result, say_sizes
+from aegis.app.study.say import say_checks, say_lock, say_result, say_sizes
 from aegis.app.study.stand import MACHINE
 from aegis.app.study.verify import verify
 from aegis.core.errors import ConfigError, UnknownNameError
@@ -61,7 +61,7 @@ def _configured(verb: str, place: str, composed: Composed, screen: Screen) -> Ma
         return _power(settings, rows, screen)
     locked = lock(composed, screen)
     root = locked.path.parent
-    screen.say(f"locked: {locked.path}, sha256 {locked.digest}")
+    say_lock(locked, screen)
     if verb == "lock":
         return {"out": str(root), "plan": str(locked.path), "lock": locked.digest}
     machine = {name: settings.value(name) for name in MACHINE}

@@ -1,13 +1,30 @@
-"""Saying: a study's result, checks and sizes on the terminal."""
+"""Saying: a study's lock, result, checks and sizes on the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from aegis.app.screen import Screen
+from aegis.app.settings import Settings
+from aegis.study.lock import Locked
 from aegis.study.result import Estimate, Result, Share
 from aegis.study.sizing import Size
 from aegis.study.verify import Check
+
+
+def say_lock(locked: Locked, screen: Screen) -> None:
+    """Prints where the plan lies, and what its dials were set to."""
+    dials = Settings(locked.tree).level("calibrated").level("dials")
+    rows = []
+    for arm in dials.names():
+        dial = dials.level(arm)
+        setting = f"{dial.text('key')} {dial.value('setting')}"
+        spent = [f"{dial.number(name, 0.0, 1.0):.3f}" for name in ("target", "duty", "success")]
+        rows.append([arm, setting, *spent])
+    if rows:
+        title = "dials, on calibration units"
+        screen.table(title, ["arm", "setting", "target", "duty", "success"], rows)
+    screen.say(f"locked: {locked.path}, sha256 {locked.digest}")
 
 
 def say_result(result: Result, screen: Screen) -> None:

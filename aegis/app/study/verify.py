@@ -36,6 +36,8 @@ from aegis.study.verify import (
 )
 
 _T = TypeVar("_T")
+_FEW = 2
+"""Units of the fork set, and of calibration, that are played again: they have many arms."""
 
 
 def verify(
@@ -95,7 +97,10 @@ def _numbers(root: Path, found: Found) -> Check:
     path = root / JSON
     if not path.exists():
         return Check("numbers", False, 0, f"{path} is missing; write it: aegis study report {root}")
-    reported = json.loads(path.read_text())
+    try:
+        reported = json.loads(path.read_text())
+    except ValueError as error:
+        return Check("numbers", False, 0, f"{path} is damaged: {error}")
     return check_numbers(reported, json.loads(found.result(root).text()))
 
 
@@ -108,7 +113,10 @@ def _again(
     screen: Screen,
 ) -> list[Check]:
     """Plays a sample of units again, in all arms, and the forks and calibration of some."""
-    keys = sample([row.key for row in tables.episodes if row.arm == arms[0].name], *drawn)
+    units = list(dict.fromkeys(row.key for row in tables.episodes))
+    keys = sample(units, *drawn) if units else ()
+    if not keys:
+        return [Check("played again", False, 0, "nothing to check")]
     screen.note(f"playing {len(keys)} units again, with {len(arms)} arms each")
     checks = []
     with tempfile.TemporaryDirectory(prefix="aegis-verify-") as scratch:
@@ -127,8 +135,9 @@ def _again(
             stored, fresh = RunTables.load(root).steps(), again.steps()
             checks.append(check_table("steps again", stored, fresh, keys))
         chosen = forked(stand, arms)
-        mine = tuple(key for key in keys if key in {row.key for row in tables.forks})
-        if chosen and mine:
+        there = list(dict.fromkeys(row.key for row in tables.forks))
+        if chosen and there:
+            mine = sample(there, *drawn)[:_FEW]
             rows = _play(stand, stand.to_play(mine, chosen, {}), Path(scratch) / "forks").episodes
             checks.append(check_again("forks again", tables.forks, rows))
         checks += _calibration(stand, root, arms, Path(scratch), drawn)
@@ -147,7 +156,7 @@ def _calibration(
     units = {row.key for row in stored}
     if not units:
         return []
-    keys = sample(list(units), *drawn)[:2]
+    keys = sample(list(units), *drawn)[:_FEW]
     chosen = [arm for arm in arms if arm.name in dials]
     rows = _play(stand, stand.to_play(keys, chosen, {}), scratch / "calibration").episodes
     known = set(stored)
