@@ -22,6 +22,9 @@ NAME = "plan.yaml"
 PLAN = "plan"
 """Name of the digest of the text above the lock."""
 
+WHOLE = "lock"
+"""Name of the digest of all other digests; the last of them."""
+
 _HEAD = """\
 # Written by `aegis study lock`, before any test unit was played. Do not edit: a change is refused.
 # Commit it before the study runs; the history then says when it was written.
@@ -72,6 +75,7 @@ def write_lock(root: Path, tree: Mapping[str, object], digests: Mapping[str, str
         raise LockError(f"{path} is there already. A plan is locked once; choose another name.")
     body = _HEAD + _dump(tree)
     sealed = {PLAN: _sha(body.rstrip("\n")), **digests}
+    sealed[WHOLE] = _sha(_indent(sealed))
     root.mkdir(parents=True, exist_ok=True)
     write_atomic(path, (body.rstrip("\n") + _MARK + _indent(sealed)).encode())
     return read_lock(root)
@@ -92,13 +96,16 @@ def read_lock(root: Path) -> Locked:
         raise TraceError(
             f"{path} is missing or damaged ({error}). `aegis study lock` writes it, once."
         ) from error
-    body, mark, _ = text.rpartition(_MARK)
+    body, mark, rest = text.rpartition(_MARK)
     if not mark or not isinstance(tree, dict) or not isinstance(tree.get("lock"), dict):
         raise TraceError(f"{path} has no section 'lock'; `aegis study lock` writes one.")
     digests = {str(name): str(value) for name, value in tree.pop("lock").items()}
-    locked = Locked(path, tree, text, digests, file_digest(path))
-    refuse(path, compare({PLAN: digests.get(PLAN, "nothing")}, {PLAN: _sha(body)}))
-    return locked
+    others = {name: value for name, value in digests.items() if name != WHOLE}
+    # The section as it must be, to the byte: its digests, and last their own.
+    whole = _indent({**others, WHOLE: _sha(_indent(others))})
+    expected = {PLAN: others.get(PLAN, "nothing"), WHOLE: _sha(whole)}
+    refuse(path, compare(expected, {PLAN: _sha(body), WHOLE: _sha(rest)}))
+    return Locked(path, tree, text, others, file_digest(path))
 
 
 def compare(expected: Mapping[str, str], found: Mapping[str, str]) -> tuple[Change, ...]:

@@ -295,6 +295,22 @@ def test_power_from_a_pilot(made: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_criterion_may_stop_a_study_and_looks_may_end_it_early(place: Path) -> None:
+    asked = ("name=stopped", "plan.kill.stops=true", "plan.kill.floor=0.96", *FEW)
+    for _ in range(2):
+        answer = type_in(place, "study", *asked, code=4)
+        assert answer["error"]["kind"] == "StudyKilledError"
+        assert "floor: " in answer["error"]["message"]
+    assert not (place / "runs/stopped/parts").exists(), "no other arm was played"
+    looks = ("plan.stopping=sequential", "plan.looks=[8,11]", "plan.kill.floor=0.0", *FEW)
+    contrast = "plan.contrasts=[{arm: strong, against: weak, alternative: greater}]"
+    stops = ("plan.kill.stops=true", "plan.kill.early_auroc=0.0", "plan.kill.ceiling=1.0")
+    answer = type_in(place, "study", "name=looked", *looks, *stops, contrast, "plan.alpha=0.99")
+    assert answer["units"] in (8, 11), "decided at a look"
+    assert type_in(place, "study", "verify", "looked", "sample=1")["verified"]
+
+
+@pytest.mark.slow
 def test_sigkill_at_any_moment_and_resume(made: Path, place: Path) -> None:
     """Locking, playing, sealing and reporting: what is left does not tell of the kills."""
     root = place / "runs/study"
