@@ -211,6 +211,22 @@ def test_one_number_of_the_report_is_found(place: Path) -> None:
     assert wrong["numbers"].startswith("arms.aegis.duty: reported")
 
 
+def test_a_run_of_other_arms_is_found_and_other_rounding_is_said(place: Path) -> None:
+    path = place / "runs/study/manifest.json"
+    manifest = json.loads(path.read_text())
+    lock = json.loads((place / "runs/study/seal.json").read_text())["lock"]
+    manifest["identity"]["rounding.weak"] = "on another machine"
+    path.write_text(json.dumps(manifest))
+    write_seal(path.parent, lock)
+    answer = type_in(place, "study", "verify", "study", "sample=0")
+    assert "rounding.weak" in answer["said"]
+    manifest["identity"]["arm.blind"] = "another one"
+    path.write_text(json.dumps(manifest))
+    write_seal(path.parent, lock)
+    answer = type_in(place, "study", "verify", "study", "sample=0", code=4)
+    assert "arm.blind: locked 'another one'" in failed(answer)["manifest"]
+
+
 @pytest.mark.parametrize(
     ("name", "check"),
     [

@@ -16,7 +16,7 @@ from aegis.app.study.stand import Stand, composed_of, open_stand
 from aegis.core.errors import AegisError
 from aegis.run.arm import Arm
 from aegis.run.manifest import read as read_manifest
-from aegis.run.plan import Plan
+from aegis.run.plan import Plan, identity
 from aegis.run.rows import EpisodeRow
 from aegis.run.sink import NullSink
 from aegis.run.store import RunTables
@@ -36,6 +36,7 @@ from aegis.study.verify import (
 )
 
 _T = TypeVar("_T")
+_ROUNDING = "rounding."
 _FEW = 2
 """Units of the fork set, and of calibration, that are played again: they have many arms."""
 
@@ -74,6 +75,7 @@ def verify(
             )
             arms = stand.played()
             units = stand.test()
+            _try(checks, "manifest", lambda: checks.append(_manifest(stand, root, found, screen)))
             checks.append(check_units(tables.episodes, [arm.name for arm in arms], units))
             if count:
                 checks += _again(stand, root, tables, arms, (count, pick), screen)
@@ -84,12 +86,32 @@ def _sealed(root: Path, found: Found) -> Check:
     """Checks that tables are what the run left behind, under this very plan."""
     digest = found.locked.digest
     seal = check_seal(root, digest)
-    identity = read_manifest(root)["identity"]
-    assert isinstance(identity, dict)
-    wrong = [] if identity.get(LOCK) == digest else ["the run was played under another plan"]
+    wrong = [] if _identity(root).get(LOCK) == digest else ["the run was played under another plan"]
     absent = seal.absent(root)
     good = f"as sealed{'; not here: ' + ', '.join(absent) if absent else ''}"
     return Check.of("seal", len(seal.tables) - len(absent), wrong, good)
+
+
+def _manifest(stand: Stand, root: Path, found: Found, screen: Screen) -> Check:
+    """Checks that the run was made of what the plan says: arms, policies, horizon, seeds.
+
+    Rounding is this machine's affair; where it is another one, the last bits may be, too.
+    """
+    plan = stand.to_play(stand.test(), stand.played(), {LOCK: found.locked.digest})
+    here = identity(plan, stand.lab.policies)
+    there = {str(name): str(value) for name, value in _identity(root).items()}
+    changes = compare(there, here)
+    for change in changes:
+        if change.name.startswith(_ROUNDING):
+            screen.note(f"{change}: this machine may not repeat a run bit for bit")
+    other = [change for change in changes if not change.name.startswith(_ROUNDING)]
+    return check_changes("manifest", other, len(here), "arms, policies and seeds of the plan")
+
+
+def _identity(root: Path) -> Mapping[str, object]:
+    found = read_manifest(root)["identity"]
+    assert isinstance(found, dict)
+    return found
 
 
 def _numbers(root: Path, found: Found) -> Check:
