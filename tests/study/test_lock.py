@@ -6,7 +6,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import ConfigError, LockError, TraceError
@@ -38,6 +38,7 @@ def test_a_plan_is_locked_once(tmp_path: Path) -> None:
         write_lock(tmp_path, TREE, DIGESTS)
 
 
+@settings(deadline=None, max_examples=50)  # files, on whatever disk
 @given(data=st.data())
 def test_any_edit_of_the_text_is_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
