@@ -72,6 +72,8 @@ def seek(
 ) -> tuple[Try, ...]:
     """Tries settings by a bracketed secant over the places of a grid, until one is good enough.
 
+    Where a bend keeps one end of the bracket in its place, every other step halves it.
+
     Args:
         aim: What is sought.
         grid: Settings, ascending; duty rises or falls along it, noise apart.
@@ -90,14 +92,20 @@ def seek(
     done: list[Try] = []
     # Until measured: the places before and behind the grid spend nothing, and all.
     low, high = (-1, 0.0), (len(order), 1.0)
+    above: list[bool] = []
     while high[0] - low[0] > 1 and len(done) < aim.tries:
-        at = round(low[0] + (high[0] - low[0]) * _share(low[1], high[1], aim.duty))
+        bent = len(above) > 1 and above[-1] == above[-2]
+        share = 0.5 if bent else _share(low[1], high[1], aim.duty)
+        at = round(low[0] + (high[0] - low[0]) * share)
         at = min(max(at, low[0] + 1), high[0] - 1)
         got = evaluate(order[at])
         done.append(Try(order[at], got.duty, got.success))
         if abs(got.duty - aim.duty) <= aim.tolerance and got.duty <= aim.at_most:
             break
-        low, high = (low, (at, got.duty)) if got.duty > aim.duty else ((at, got.duty), high)
+        above.append(got.duty > aim.duty)
+        low, high = (low, (at, got.duty)) if above[-1] else ((at, got.duty), high)
+        if bent:
+            above.clear()
     return tuple(done)
 
 

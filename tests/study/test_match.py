@@ -23,6 +23,15 @@ def test_falling_and_rising_duty_are_found() -> None:
     assert len(coin) < 8, "a good try ends the search"
 
 
+def test_a_rate_under_a_guard_and_a_cap_takes_few_tries() -> None:
+    """Duty bends: it hardly rises at first, then fast, and never reaches the top."""
+    rates = tuple(round(10 ** (-2.7 + 0.02 * i), 6) for i in range(136))
+    for duty in (0.2, 0.3, 0.36, 0.45):
+        aim = Aim(duty, 1.0, 0.012, 6)
+        found = seek(aim, rates, True, lambda r: Spent(0.65 * 8 * r / (1 + 8 * r), 0.5))
+        assert abs(nearest(aim, found, "random").duty - duty) <= 0.012, duty
+
+
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=40, unique=True),
     st.booleans(),
