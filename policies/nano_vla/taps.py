@@ -2,36 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as fn
 from torch.utils.hooks import RemovableHandle
 
 from aegis.core.errors import UnknownNameError
 from policies.nano_vla.model import NanoNet
+from policies.nano_vla.vision import CameraStem
+
+Pool: TypeAlias = Callable[[Tensor], Tensor]
+"""Turns what a layer puts out into one vector per row. Shape (b, ...) to (b, f)."""
+
+_SIDE = 4
+"""A map is averaged to so many cells a side."""
 
 
-def layers(net: NanoNet) -> dict[str, tuple[nn.Module, int]]:
-    """Returns every layer that can be tapped, in order of computation, with its width."""
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer that can be tapped.
+
+    Attributes:
+        module: Its output is what is read.
+        width: Numbers that are left of it.
+        pool: How.
+    """
+
+    module: nn.Module
+    width: int
+    pool: Pool
+
+
+def layers(net: NanoNet) -> dict[str, Layer]:
+    """Returns every layer that can be tapped, in order of computation."""
     config = net.config
-    found: dict[str, tuple[nn.Module, int]] = {"text": (net.told, config.text)}
+    found = {"text": Layer(net.told, config.text, tokens)}
+    for camera, eye in net.eyes.items():
+        assert isinstance(eye, CameraStem), "a camera has an eye"
+        found[f"{camera}.map"] = Layer(eye.relate[-1], _SIDE**2 * config.stem[0], cells)
+        found[f"{camera}.keys"] = Layer(eye.keys, 4 * config.keypoints, keypoints)
     for i, block in enumerate(net.trunk.blocks):
-        found[f"trunk.{i}"] = (block, config.width)
-    found["trunk.last"] = (net.trunk.blocks[-1], config.width)
-    found["trunk.condition"] = (net.trunk.condition, config.hidden)
+        found[f"trunk.{i}"] = Layer(block, config.width, tokens)
+    found["trunk.last"] = Layer(net.trunk.blocks[-1], config.width, tokens)
+    found["trunk.condition"] = Layer(net.trunk.condition, config.hidden, tokens)
     for i, layer in enumerate(net.head.layers):
-        found[f"head.{i}"] = (layer, config.hidden)
-    found["head.hidden"] = (net.head.layers[-1], config.hidden)
+        found[f"head.{i}"] = Layer(layer, config.hidden, tokens)
+    found["head.hidden"] = Layer(net.head.layers[-1], config.hidden, tokens)
     return found
+
+
+def tokens(out: Tensor) -> Tensor:
+    """Returns the mean over tokens, where there are any. Shape (b, n, f) or (b, f) to (b, f)."""
+    return out.mean(1) if out.ndim == 3 else out
+
+
+def keypoints(maps: Tensor) -> Tensor:
+    """Returns where each keypoint looks, and how sure it is.
+
+    Args:
+        maps: What spatial softmax is taken of. Shape (b, n, s, s).
+
+    Returns:
+        Mean x and mean y in [-1, 1], peak, and entropy [nat] of each. Shape (b, 4 n).
+    """
+    attention = maps.float().flatten(2).softmax(2)
+    grid = attention.view(maps.shape)
+    axis = torch.linspace(-1.0, 1.0, maps.shape[-1], device=maps.device)
+    x, y = ((grid.sum(side) * axis).sum(2) for side in (2, 3))
+    entropy = -(attention * (attention + 1e-9).log()).sum(2)
+    return torch.cat([x, y, attention.amax(2), entropy], dim=1)
+
+
+def cells(maps: Tensor) -> Tensor:
+    """Returns rectified maps, averaged to 4 by 4 cells. Shape (b, n, s, s) to (b, 16 n)."""
+    return fn.adaptive_avg_pool2d(maps.relu(), _SIDE).flatten(1)
 
 
 class Taps:
     """Collects the activations of chosen layers while it is entered.
 
     A layer may run several times for one chunk (once per flow step); the mean is kept. A layer
-    with tokens gives their mean.
+    with tokens gives their mean, a camera's maps what is left of them in a few numbers.
 
     Args:
         net: The frozen network. Hooks are on it only between enter and exit.
@@ -46,15 +102,16 @@ class Taps:
         for name in names:
             if name not in known:
                 raise UnknownNameError("layer", name, known, "the Nano-VLA")
-        self.widths = {name: known[name][1] for name in names}
-        self._modules = {name: known[name][0] for name in names}
+        self.widths = {name: known[name].width for name in names}
+        self._layers = {name: known[name] for name in names}
         self._seen: dict[str, list[Tensor]] = {}
         self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Taps:
-        self._seen = {name: [] for name in self._modules}
-        for name, module in self._modules.items():
-            self._handles.append(module.register_forward_hook(self._hook(name)))
+        self._seen = {name: [] for name in self._layers}
+        for name, layer in self._layers.items():
+            hook = _Hook(self._seen[name], layer.pool)
+            self._handles.append(layer.module.register_forward_hook(hook))
         return self
 
     def __exit__(
@@ -72,16 +129,17 @@ class Taps:
         seen = self._seen.values()
         return [many[0] if len(many) == 1 else torch.stack(many).mean(0) for many in seen]
 
-    def _hook(self, name: str) -> _Hook:
-        return _Hook(self._seen[name])
-
 
 class _Hook:
-    """Appends what a layer puts out; no copy, because no layer writes into what it was given."""
+    """Appends what a layer puts out, pooled.
 
-    def __init__(self, seen: list[Tensor]) -> None:
-        self._seen = seen
+    Nothing is copied: of the layers here only maps are written into afterwards, and their pooling
+    makes new tensors.
+    """
+
+    def __init__(self, seen: list[Tensor], pool: Pool) -> None:
+        self._seen, self._pool = seen, pool
 
     def __call__(self, module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
         del module, given  # Unused.
-        self._seen.append(out.mean(1) if out.ndim == 3 else out)
+        self._seen.append(self._pool(out))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from aegis.core.errors import (
     ConfigError,
@@ -21,9 +22,13 @@ from aegis.core.types import Observation, Proposal
 from policies.nano_vla.config import SIZES
 from policies.nano_vla.paraphrase import HELD_OUT
 from policies.nano_vla.policy import NanoVLA
+from policies.nano_vla.taps import cells, keypoints
 from tests.policies.nano_vla_fixtures import observation, query, save_tiny
 
-TAPS = ("text", "trunk.0", "trunk.last", "trunk.condition", "head.0", "head.hidden")
+TAPS = (
+    "text", "agentview.map", "wrist.keys", "trunk.0", "trunk.last", "trunk.condition", "head.0",
+    "head.hidden",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +97,26 @@ def test_taps_have_the_declared_widths(checkpoint: str) -> None:
     (proposal,) = policy.propose([query(1)])
     widths = {name: len(values) for name, values in proposal.features.items()}
     assert widths == dict(policy.spec.taps)
-    assert widths == dict(zip(TAPS, (16, 16, 16, 32, 32, 32), strict=True))
+    assert widths == dict(zip(TAPS, (16, 256, 32, 16, 16, 32, 32, 32), strict=True))
     assert not np.array_equal(proposal.features["trunk.0"], proposal.features["trunk.last"])
+
+
+def test_keypoints_say_where_they_look_and_how_sure_they_are() -> None:
+    maps = torch.full((1, 2, 8, 8), -50.0)
+    maps[0, 0, 1, 6] = 50.0  # Row 1, column 6: sure.
+    maps[0, 1] = 0.0  # Everywhere alike: unsure.
+    x, y, peak, entropy = keypoints(maps).view(4, 2).tolist()
+    assert x == pytest.approx([-1 + 6 * 2 / 7, 0.0], abs=1e-6)
+    assert y == pytest.approx([-1 + 1 * 2 / 7, 0.0], abs=1e-6)
+    assert peak == pytest.approx([1.0, 1 / 64])
+    assert entropy == pytest.approx([0.0, np.log(64)], abs=1e-5)
+
+
+def test_maps_keep_their_place_and_nothing_below_zero() -> None:
+    maps = torch.full((1, 1, 8, 8), -1.0)
+    maps[0, 0, 2:4, 4:6] = 3.0
+    assert cells(maps).tolist() == [[3.0 if i == 6 else 0.0 for i in range(16)]]
+    assert maps.min() == -1  # What the network goes on with is left alone.
 
 
 def test_tapping_does_not_change_the_actions(checkpoint: str) -> None:
