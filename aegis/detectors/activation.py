@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegis.core.errors import CheckpointError, ShapeError, UnknownNameError
+from aegis.core.errors import CheckpointError, ShapeError
 from aegis.core.protocols import PolicySpec
 from aegis.core.types import EpisodeKey, Observation, Proposal, Score
 from aegis.detectors.probe import Probe
@@ -15,7 +15,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class ActivationProbe:
-    """Scores each weak chunk by a probe on one tapped layer; keeps no state.
+    """Scores each weak chunk by a probe on what is tapped; keeps no state.
 
     Attributes:
         probe: The risk head.
@@ -49,13 +49,11 @@ class ActivationProbe:
 
         Raises:
             CheckpointError: If the probe was fitted to another policy.
-            UnknownNameError: If the policy does not tap the layer.
-            ShapeError: If the layer has another width.
+            UnknownNameError: If the policy does not tap a layer.
+            ShapeError: If the layers have another width.
         """
         _same_policy(self.probe, spec.digest)
-        if self.probe.layer not in spec.taps:
-            raise UnknownNameError("layer", self.probe.layer, spec.taps, f"policy '{spec.name}'")
-        width = spec.taps[self.probe.layer]
+        width = self.probe.reading.width(spec.taps, f"policy '{spec.name}'")
         if width != self.probe.head.width:
             raise ShapeError(
                 f"Layer '{self.probe.layer}' has {width} features; the probe reads "
@@ -71,15 +69,17 @@ class ActivationProbe:
         """Scores one proposal; NaN when it, its activations, or a number among them is missing.
 
         Raises:
-            UnknownNameError: If other layers were tapped, but not the probe's.
-            ShapeError: If the layer has another width.
+            UnknownNameError: If layers were tapped, but not all that the probe reads.
+            ShapeError: If they have another width.
         """
         if proposal is None or not proposal.features:
             return None, Score(self.name, _NAN)
-        features = proposal.features.get(self.probe.layer)
-        if features is None:
-            where = f"the proposal of '{proposal.policy}'"
-            raise UnknownNameError("layer", self.probe.layer, proposal.features, where)
+        features = self.probe.reading.vector(
+            proposal.features,
+            proposal.k0,
+            self.probe.horizon,
+            f"the proposal of '{proposal.policy}'",
+        )
         return None, Score(self.name, float(self.probe.risk(features[None])[0]))
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aegis.core.errors import CheckpointError, ShapeError
 from aegis.core.types import F32, F64, freeze
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+"""Weights; float32 or float64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,17 +23,18 @@ class Head:
     Attributes:
         mean: Subtracted from the features. Shape (f,).
         scale: The features are divided by it; positive. Shape (f,).
-        weights: One matrix per layer; the first has f rows, the last one column.
+        weights: One matrix per layer; the first has f rows, the last one column. A layer is
+            computed in the precision of its matrix: float32 halves the time of wide ones.
         biases: One vector per layer.
 
     Raises:
         CheckpointError: If the parts do not chain, or hold NaN or infinity.
     """
 
-    mean: F64
-    scale: F64
-    weights: tuple[F64, ...]
-    biases: tuple[F64, ...]
+    mean: Array
+    scale: Array
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
 
     def __post_init__(self) -> None:
         for array in (self.mean, self.scale, *self.weights, *self.biases):
@@ -57,11 +63,12 @@ class Head:
         x = np.asarray(features, np.float64)
         if x.ndim != 2 or x.shape[1] != self.width:
             raise ShapeError(f"features must have shape (n, {self.width}). Got: {x.shape}.")
-        h = (x - self.mean) / self.scale
+        h: Array = (x - self.mean) / self.scale
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            h = np.maximum(h @ weight + bias, 0.0)
-        logit: F64 = (h @ self.weights[-1] + self.biases[-1])[:, 0]
-        return logit
+            h = np.maximum(h.astype(weight.dtype, copy=False) @ weight + bias, 0.0)
+        last = self.weights[-1]
+        logit = (h.astype(last.dtype, copy=False) @ last + self.biases[-1])[:, 0]
+        return np.asarray(logit, np.float64)
 
     def risk(self, features: F32 | F64) -> F64:
         """Returns the probability of failure. Shape (n, f) to (n,).

@@ -12,10 +12,11 @@ from safetensors.numpy import save
 
 from aegis.core.errors import CheckpointError, UnknownNameError
 from aegis.core.types import F32, F64
-from aegis.detectors.head import Head
+from aegis.detectors.head import Array, Head
+from aegis.detectors.reading import Reading
 
 FORMAT = "aegis-probe-1"
-KINDS = ("logistic", "mlp")
+KINDS = ("logistic", "mlp", "ensemble")
 _FACTS = (
     "layer", "kind", "threshold", "release", "alpha", "window", "guard", "horizon",
     "policy_digest", "n_train", "n_calibration", "metrics",
@@ -27,8 +28,8 @@ class Probe:
     """A fitted and calibrated risk head, and what it was fitted and calibrated on.
 
     Attributes:
-        layer: The tapped layer.
-        kind: ``"logistic"`` (no hidden layer) or ``"mlp"``.
+        layer: The tapped layer, or several; see ``aegis.detectors.reading``.
+        kind: ``"logistic"`` (no hidden layer), ``"mlp"`` or ``"ensemble"`` (several of them).
         head: Its weights.
         threshold: Conformal threshold q; scores above it raise the alarm.
         release: Score below which control may return; never above the threshold.
@@ -43,6 +44,7 @@ class Probe:
 
     Raises:
         CheckpointError: If the release exceeds the threshold.
+        ConfigError: If the layers are no reading.
         UnknownNameError: If the kind does not exist.
     """
 
@@ -59,8 +61,10 @@ class Probe:
     n_train: int
     n_calibration: int
     metrics: Mapping[str, float] = field(default_factory=dict)
+    reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "reading", Reading(self.layer))
         if self.kind not in KINDS:
             raise UnknownNameError("probe kind", self.kind, KINDS, "Probe")
         if not self.release <= self.threshold:
@@ -107,7 +111,7 @@ class Probe:
         return cls._from_parts(arrays, metadata["probe"], path)
 
     @classmethod
-    def _from_parts(cls, arrays: dict[str, F64], text: str, path: Path) -> Probe:
+    def _from_parts(cls, arrays: dict[str, Array], text: str, path: Path) -> Probe:
         try:
             facts = json.loads(text)
             layers = sum(name.startswith("weight.") for name in arrays)

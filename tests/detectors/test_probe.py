@@ -108,7 +108,7 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         replace(p, release=0.8)
     with pytest.raises(CheckpointError, match="must not exceed threshold"):
         replace(p, threshold=NAN)
-    with pytest.raises(UnknownNameError, match="Allowed: logistic, mlp"):
+    with pytest.raises(UnknownNameError, match="Allowed: logistic, mlp, ensemble"):
         replace(p, kind="forest")
     with pytest.raises(ShapeError, match=r"\(n, 3\)"):
         p.risk(np.zeros((1, 4)))
@@ -137,6 +137,34 @@ def test_what_is_missing_is_unknown(proposal: Proposal | None) -> None:
 def test_an_unknown_layer_names_those_that_were_tapped() -> None:
     with pytest.raises(UnknownNameError, match=r"Unknown layer 'trunk'.*Allowed: head, stem"):
         score(chunk(head=[0], stem=[0]))
+
+
+def test_it_joins_layers_and_time_in_the_order_of_its_probe() -> None:
+    joined = replace(probe(f=7), layer="head+tick+stem", horizon=100)
+    detector = ActivationProbe(joined)
+    at = Proposal("weak", 50, np.zeros((4, 3), np.float32), chunk(stem=[3], head=[1, 2]).features)
+    got = detector.update(None, at, toy_observation())[1].value
+    row = np.array([[1, 2, 0.5, 0.25, np.sin(10), np.cos(10), 3]], np.float32)
+    assert got == joined.risk(row)[0]
+    detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"stem": 1, "head": 2}))
+    with pytest.raises(ShapeError, match="has 8 features; the probe reads 7"):
+        detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"stem": 2, "head": 2}))
+    with pytest.raises(UnknownNameError, match="Unknown layer 'stem'"):
+        detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"head": 2}))
+
+
+def test_double_precision_is_computed_as_ever_and_single_precision_comes_close() -> None:
+    head = probe("mlp").head
+    x = np.random.default_rng(1).standard_normal((20, 3))
+    h = np.maximum((x - head.mean) / head.scale @ head.weights[0] + head.biases[0], 0.0)
+    np.testing.assert_array_equal(head.logit(x), (h @ head.weights[1] + head.biases[1])[:, 0])
+    weights, biases = (
+        tuple(array.astype(np.float32) for array in arrays)
+        for arrays in (head.weights, head.biases)
+    )
+    single = replace(head, weights=weights, biases=biases)
+    assert single.logit(x).dtype == np.float64
+    np.testing.assert_allclose(single.logit(x), head.logit(x), rtol=1e-4, atol=1e-5)
 
 
 def test_it_refuses_another_policy_before_the_first_episode(tmp_path: Path) -> None:
