@@ -13,7 +13,7 @@ from aegis.core.seeds import stream
 from aegis.core.types import F32, F64
 from aegis.detectors.head import Head
 from aegis.detectors.probe import Probe
-from aegis.detectors.rollouts import Rollouts
+from aegis.detectors.rollouts import Rollouts, check_alike
 from aegis.detectors.train import STRENGTHS, train_head
 from aegis.stats.auroc import auroc
 from aegis.stats.conformal import conformal_threshold
@@ -113,10 +113,7 @@ def check_sets(train: Rollouts, other: Rollouts) -> None:
         CalibrationError: If they share start states, differ in policy, layer or horizon, or the
             training set has one class only.
     """
-    for name in ("policy_digest", "layer", "horizon"):
-        mine, theirs = getattr(train, name), getattr(other, name)
-        if mine != theirs:
-            raise CalibrationError(f"The sets differ in {name}: '{mine}' and '{theirs}'.")
+    check_alike(train, other)
     shared = sorted(set(train.start) & set(other.start))
     if shared:
         raise CalibrationError(

@@ -1,9 +1,10 @@
-"""What weak-only episodes left behind: one row per chunk, for fitting and judging detectors."""
+"""What episodes of the weak policy left behind: one row per chunk, to fit and judge detectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollouts:
-    """A table with one row per chunk of the weak policy; n rows.
+    """A table with one row per chunk from which the weak policy drove alone to the end; n rows.
 
     Attributes:
         episode: Number of the episode; equal numbers are one episode. Shape (n,).
@@ -29,7 +30,7 @@ class Rollouts:
         proprio: Proprioception. Shape (n, p).
         success: Whether the episode succeeded, repeated in each of its rows. Shape (n,).
         horizon: Longest episode [control steps]; declared, never the realised length.
-        layer: The tapped layer.
+        layer: The tapped layer, or several; see ``aegis.detectors.reading``.
         policy_digest: Digest of the policy that was watched.
 
     Raises:
@@ -139,3 +140,37 @@ _COLUMNS = tuple(
     for field in fields(Rollouts)
     if field.name not in ("horizon", "layer", "policy_digest")
 )
+
+
+def joined(parts: Sequence[Rollouts]) -> Rollouts:
+    """Puts tables together; episodes of different tables are different ones.
+
+    Raises:
+        CalibrationError: If they differ in policy, layer or horizon, or there is none.
+    """
+    if not parts:
+        raise CalibrationError("There are no episodes to put together. Name an arm, and a run.")
+    check_alike(parts[0], *parts[1:])
+    if len(parts) == 1:
+        return parts[0]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in _COLUMNS
+        if name != "episode"
+    }
+    first = np.cumsum([0, *(int(part.episode.max(initial=-1)) + 1 for part in parts[:-1])])
+    numbers = [part.episode + known for part, known in zip(parts, first, strict=True)]
+    return replace(parts[0], episode=np.concatenate(numbers), **columns)
+
+
+def check_alike(first: Rollouts, *others: Rollouts) -> None:
+    """Checks that tables are about one policy, layer and horizon.
+
+    Raises:
+        CalibrationError: If they are not.
+    """
+    for other in others:
+        for name in ("policy_digest", "layer", "horizon"):
+            mine, theirs = getattr(first, name), getattr(other, name)
+            if mine != theirs:
+                raise CalibrationError(f"The sets differ in {name}: '{mine}' and '{theirs}'.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 
 from aegis.core.errors import CalibrationError, TraceError, UnknownNameError
 from aegis.core.types import PolicyId
-from aegis.detectors.rollouts import Rollouts
+from aegis.detectors.reading import Reading
+from aegis.detectors.rollouts import Rollouts, joined
 from aegis.run import manifest
 from aegis.run.rows import EpisodeRow
 from aegis.run.store import RunTables
@@ -19,67 +22,134 @@ from aegis.run.unit import Split, split_of
 
 
 def load_rollouts(
-    root: Path, arm: str, policy: PolicyId, layer: str, split: Split | None = None
+    root: Path,
+    arms: Sequence[str],
+    policy: PolicyId,
+    layer: str,
+    split: Split | None = None,
 ) -> Rollouts:
-    """Reads the activations of one policy in one arm of a run.
+    """Reads the activations of one policy in some arms of a run.
+
+    Rows are those from which that policy alone drove to the end, since only they say how it ends
+    when it is left alone: all rows of an episode without another driver; else those after the last
+    chunk of another, and the shadow's row at the start of that chunk, at which control was given
+    back.
 
     Args:
         root: Run folder.
-        arm: An arm that wrote its activations down.
+        arms: Arms that wrote their activations down. Each plays an episode of its own from a start
+            state; splits keep those of one start state together.
         policy: Whose activations.
-        layer: Of which tap.
+        layer: Of which taps; see ``aegis.detectors.reading``.
         split: Only units of this split; None takes all.
 
     Raises:
         TraceError: If the run is missing or damaged.
         UnknownNameError: If the run has no such arm, policy or layer.
+        ConfigError: If the layers are no reading.
         CalibrationError: If no episode is left.
     """
-    tables = RunTables.load(root)
-    names = sorted({row.arm for row in tables.episodes})
-    if arm not in names:
-        raise UnknownNameError("arm", arm, names, str(root))
-    wanted = _of_arm(tables.features(), arm)
-    wanted = _pick(wanted, "policy", policy, f"the activations of arm '{arm}' in {root}")
-    wanted = _pick(wanted, "layer", layer, f"the activations of policy '{policy}' in {root}")
-    rows = [row for row in tables.episodes if row.arm == arm]
-    chosen = {i for i, row in enumerate(rows) if split is None or split_of(row.key) is split}
-    episode = _episode_numbers(wanted, rows)
-    mask = np.isin(episode, sorted(chosen))
-    if not mask.any():
-        raise CalibrationError(f"{root} has no episodes of split '{split}'. Collect some.")
-    return _assemble(
-        root, tables, rows, wanted.filter(pa.array(mask)), episode[mask], layer, policy
-    )
+    run = _Run.load(root, policy, Reading(layer))
+    found = joined([run.rollouts(arm, split) for arm in arms])
+    if not found.episodes:
+        of_split = "" if split is None else f" of split '{split}'"
+        raise CalibrationError(
+            f"{root} has no episodes{of_split} that '{policy}' finished alone in "
+            f"{', '.join(arms)}. Collect some."
+        )
+    return found
 
 
-def _assemble(
-    root: Path,
-    tables: RunTables,
-    rows: list[EpisodeRow],
-    wanted: pa.Table,
-    episode: NDArray[np.int64],
-    layer: str,
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """A run's tables, and what is wanted of them."""
+
+    tables: RunTables
+    steps: pa.Table
+    features: pa.Table
+    policy: PolicyId
+    reading: Reading
+    facts: Mapping[str, object]
+
+    @classmethod
+    def load(cls, root: Path, policy: PolicyId, reading: Reading) -> _Run:
+        tables = RunTables.load(root)
+        facts = manifest.read(root)["identity"]
+        assert isinstance(facts, dict)
+        return cls(tables, tables.steps(), tables.features(), policy, reading, facts)
+
+    def rollouts(self, arm: str, split: Split | None) -> Rollouts:
+        """Returns the episodes of one arm."""
+        root, rows = self.tables.root, [row for row in self.tables.episodes if row.arm == arm]
+        if not rows:
+            names = sorted({row.arm for row in self.tables.episodes})
+            raise UnknownNameError("arm", arm, names, str(root))
+        steps, vectors = _of_arm(self.steps, arm), self._vectors(arm)
+        some = vectors[self.reading.tapped[0]]
+        episode = _episode_numbers(some, rows)
+        chosen = [i for i, row in enumerate(rows) if split is None or split_of(row.key) is split]
+        k = some.column("k").to_numpy().astype(np.int64)
+        mask = np.isin(episode, chosen) & _alone(steps, rows, self.policy, episode, k)
+        horizon = int(str(self.facts["horizon"]))
+        columns = {name: _matrix(table.column("vector")) for name, table in vectors.items()}
+        episode, k = episode[mask], k[mask]
+        return Rollouts(
+            episode=episode,
+            task=np.array([rows[i].task for i in episode], np.int64),
+            start=np.array([str(rows[i].key) for i in episode], np.str_),
+            k=k,
+            features=self.reading.matrix(
+                {name: column[mask] for name, column in columns.items()}, k, horizon
+            ),
+            proprio=_matrix(steps.column("proprio"))[_offsets(rows)[episode] + k],
+            success=np.array([rows[i].success for i in episode], bool),
+            horizon=horizon,
+            layer=self.reading.layer,
+            policy_digest=str(self.facts[f"policy.{self.policy}"]),
+        )
+
+    def _vectors(self, arm: str) -> dict[str, pa.Table]:
+        """Returns the rows of each layer that is read; they agree in what they are about."""
+        where = f"the activations of arm '{arm}' in {self.tables.root}"
+        mine = _pick(_of_arm(self.features, arm), "policy", self.policy, where)
+        where = f"the activations of policy '{self.policy}' in {self.tables.root}"
+        found = {name: _pick(mine, "layer", name, where) for name in self.reading.tapped}
+        places = [table.select(["task", "start", "index", "k"]) for table in found.values()]
+        if any(place != places[0] for place in places[1:]):
+            raise TraceError(
+                f"The layers {', '.join(found)} in {self.tables.root} were not written down "
+                "together. Run again."
+            )
+        return found
+
+
+def _alone(
+    steps: pa.Table,
+    rows: Sequence[EpisodeRow],
     policy: PolicyId,
-) -> Rollouts:
-    identity = manifest.read(root)["identity"]
-    assert isinstance(identity, dict)
-    k = wanted.column("k").to_numpy().astype(np.int64)
-    # Steps are sorted like episodes, one row per tick from 0 on, so a row is found by arithmetic.
-    offsets = np.concatenate([[0], np.cumsum([row.steps for row in rows])])[:-1]
-    proprio = _matrix(_of_arm(tables.steps(), rows[0].arm).column("proprio"))
-    return Rollouts(
-        episode=episode,
-        task=np.array([rows[i].task for i in episode], np.int64),
-        start=np.array([str(rows[i].key) for i in episode]),
-        k=k,
-        features=_matrix(wanted.column("vector")),
-        proprio=proprio[offsets[episode] + k],
-        success=np.array([rows[i].success for i in episode], bool),
-        horizon=int(identity["horizon"]),
-        layer=layer,
-        policy_digest=str(identity[f"policy.{policy}"]),
-    )
+    episode: NDArray[np.int64],
+    k: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Says from which ticks on a policy drove alone to the end. Shape (n,)."""
+    active = pc.equal(steps.column("active"), policy).to_numpy()
+    begun = steps.column("boundary").to_numpy()
+    number = np.repeat(np.arange(len(rows)), [row.steps for row in rows])
+    tick = steps.column("k").to_numpy()
+    mine, other = (np.full(len(rows), -1, np.int64) for _ in range(2))
+    for last, chunks in ((mine, begun & active), (other, begun & ~active)):
+        np.maximum.at(last, number[chunks], tick[chunks])
+    # Where another policy's chunk was the last one, it finished, and the shadow never drove again.
+    finished = (other < 0) | (mine > other)
+    alone: NDArray[np.bool_] = finished[episode] & (k >= other[episode])
+    return alone
+
+
+def _offsets(rows: Sequence[EpisodeRow]) -> NDArray[np.int64]:
+    """Returns the place of each episode's first step.
+
+    Steps are sorted like episodes, one row per tick from 0 on, so a row is found by arithmetic.
+    """
+    return np.concatenate([[0], np.cumsum([row.steps for row in rows])])[:-1].astype(np.int64)
 
 
 def _episode_numbers(table: pa.Table, rows: list[EpisodeRow]) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
+from aegis.detectors.rollouts import joined
 from tests.detectors.data import HORIZON, rollouts
 
 
@@ -47,6 +48,19 @@ def test_unknown_rows_make_an_episode_unknown_and_no_rows_never_alarm() -> None:
     values = np.where(rows.episode == 1, np.nan, 0.0)
     got = rows.per_episode(values, "max", rows.episode != 2)
     np.testing.assert_array_equal(got, [0.0, np.nan, -np.inf])
+
+
+def test_tables_put_together_keep_their_episodes_apart() -> None:
+    one, two = rollouts("one", 6), rollouts("two", 5)
+    both = joined([one, two])
+    assert both.episodes == 11
+    np.testing.assert_array_equal(both.outcomes(), [*one.outcomes(), *two.outcomes()])
+    np.testing.assert_array_equal(both.features, np.concatenate([one.features, two.features]))
+    assert joined([one]) is one
+    with pytest.raises(CalibrationError, match="differ in policy_digest: 'd0' and 'd1'"):
+        joined([one, rollouts("two", 5, digest="d1")])
+    with pytest.raises(CalibrationError, match="no episodes to put together"):
+        joined([])
 
 
 def test_contradictions_are_refused() -> None:

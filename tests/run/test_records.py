@@ -94,7 +94,7 @@ def test_rollouts_join_activations_with_steps(tmp_path: Path) -> None:
     heard = Recorder()
     toy_run(tmp_path, toy_plan(4, toy_arms()[:2]), sink=heard)
     assert all(isinstance(item, Progress) for item in heard.heard)
-    rollouts = load_rollouts(tmp_path, "weak", "weak", "trunk")
+    rollouts = load_rollouts(tmp_path, ["weak"], "weak", "trunk")
     tables = RunTables.load(tmp_path)
     assert rollouts.episodes == 4
     assert rollouts.horizon == 60
@@ -112,8 +112,8 @@ def test_rollouts_join_activations_with_steps(tmp_path: Path) -> None:
         place = by_place[key.task, key.index, int(rollouts.k[i])]
         assert np.array_equal(rollouts.proprio[i], np.array(place, np.float32))
     with pytest.raises(UnknownNameError, match=r"Unknown layer 'trnk'.* Did you mean 'trunk'"):
-        load_rollouts(tmp_path, "weak", "weak", "trnk")
+        load_rollouts(tmp_path, ["weak"], "weak", "trnk")
     with pytest.raises(UnknownNameError, match="none were written down"):
-        load_rollouts(tmp_path, "strong", "strong", "trunk")
+        load_rollouts(tmp_path, ["strong"], "strong", "trunk")
     with pytest.raises(CalibrationError, match="no episodes of split"):
-        load_rollouts(tmp_path, "weak", "weak", "trunk", Split.TRAINING)
+        load_rollouts(tmp_path, ["weak"], "weak", "trunk", Split.TRAINING)

@@ -91,7 +91,7 @@ def _deal(whole: Rollouts, weights: list[float], seed: int) -> tuple[Rollouts, .
 
 def _read(settings: Settings, folder: str) -> Rollouts:
     arm, policy, layer = (settings.text(name) for name in ("arm", "policy", "layer"))
-    return load_rollouts(Path(folder), arm, policy, layer)
+    return load_rollouts(Path(folder), [arm], policy, layer)
 
 
 def _cost(probe: Probe, rows: Rollouts) -> float:

@@ -1,0 +1,132 @@
+"""Rollouts: which rows of a run say how the weak policy ends when it is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
+from aegis.core.protocols import Context
+from aegis.core.types import EpisodeKey, Level, Score, Verdict
+from aegis.detectors.reading import ticks
+from aegis.detectors.rollouts import Rollouts
+from aegis.gates.constant import NeverGate
+from aegis.gates.schedule import ScheduleGate
+from aegis.run.arm import Arm
+from aegis.run.rollouts import load_rollouts
+from aegis.run.store import RunTables
+from tests.run.toyrun import controller, toy_plan, toy_run
+
+PLACE = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed(ScheduleGate):
+    """A schedule under which the weak policy is asked while the strong one drives."""
+
+    needs_scores: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """Two stays: the rows between them are followed by a strong chunk."""
+
+    needs_scores: bool = True
+
+    def start(self, key: EpisodeKey) -> None:
+        return None
+
+    def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
+        weak = context.mode.active == context.weak
+        due = weak and context.k in (0, 8)
+        return None, Verdict(Level.ESCALATE if due else Level.STAY, "", 1 if due else None)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("stints")
+    arms = (
+        Arm("weak", controller(NeverGate())),
+        Arm("once", controller(Shadowed(0, (1,)))),
+        Arm("twice", controller(Twice())),
+        Arm("end", controller(Shadowed(0, (1000,)))),
+    )
+    toy_run(out, toy_plan(8, tuple(replace(arm, log_features=True) for arm in arms)))
+    return out
+
+
+def boundaries(root: Path, arm: str) -> Mapping[tuple[int, int], list[tuple[int, str]]]:
+    """Boundaries of each episode of an arm: tick and driver."""
+    found: dict[tuple[int, int], list[tuple[int, str]]] = {}
+    for step in RunTables.load(root).steps().to_pylist():
+        if step["arm"] == arm and step["boundary"]:
+            found.setdefault((step["task"], step["index"]), []).append((step["k"], step["active"]))
+    return found
+
+
+def places(rows: Rollouts) -> set[PLACE]:
+    units = map(place_of, rows.start, rows.task)
+    return {(*unit, int(k)) for unit, k in zip(units, rows.k, strict=True)}
+
+
+@pytest.mark.parametrize("arm", ["weak", "once", "twice"])
+def test_kept_are_rows_from_which_the_weak_policy_finished_alone(run: Path, arm: str) -> None:
+    want: set[PLACE] = set()
+    for (task, index), chunks in boundaries(run, arm).items():
+        for i, (k, _) in enumerate(chunks):
+            rest = [driver for _, driver in chunks[i + 1 :]]
+            mine = not rest and chunks[i][1] == "weak"
+            if mine or (rest and set(rest) == {"weak"}):
+                want.add((task, index, k))
+    assert places(load_rollouts(run, [arm], "weak", "trunk")) == want
+
+
+def test_what_another_policy_finished_says_nothing_about_this_one(run: Path) -> None:
+    with pytest.raises(CalibrationError, match=r"no episodes that 'weak' finished.*end"):
+        load_rollouts(run, ["end"], "weak", "trunk")
+    weak, both = (load_rollouts(run, a, "weak", "trunk") for a in (["weak"], ["weak", "end"]))
+    assert both.episodes == weak.episodes
+
+
+def test_hand_back_itself_is_judged_and_labelled_with_what_came_of_it(run: Path) -> None:
+    rows = load_rollouts(run, ["once"], "weak", "trunk")
+    drivers = {
+        (*unit, k): driver
+        for unit, chunks in boundaries(run, "once").items()
+        for k, driver in chunks
+    }
+    first = {place[:2]: place for place in sorted(places(rows), reverse=True)}
+    assert {drivers[place] for place in first.values()} == {"strong"}
+    won = {(r.task, r.index): r.success for r in RunTables.load(run).episodes if r.arm == "once"}
+    assert dict(zip(map(place_of, rows.start, rows.task), rows.success, strict=True)) == won
+
+
+def place_of(start: str, task: int) -> tuple[int, int]:
+    return int(task), int(start.rsplit("/", 1)[1].partition("@")[0])
+
+
+def test_an_arm_is_episodes_of_its_own_from_the_same_start_states(run: Path) -> None:
+    weak, once = (load_rollouts(run, [arm], "weak", "trunk") for arm in ("weak", "once"))
+    both = load_rollouts(run, ["weak", "once"], "weak", "trunk")
+    assert both.episodes == weak.episodes + once.episodes
+    assert set(both.start) == set(weak.start)
+    np.testing.assert_array_equal(both.features, np.concatenate([weak.features, once.features]))
+    np.testing.assert_array_equal(both.proprio, np.concatenate([weak.proprio, once.proprio]))
+    with pytest.raises(UnknownNameError, match=r"Unknown arm 'onse'.*Did you mean 'once'"):
+        load_rollouts(run, ["weak", "onse"], "weak", "trunk")
+
+
+def test_time_is_joined_where_it_is_named(run: Path) -> None:
+    plain = load_rollouts(run, ["once"], "weak", "trunk")
+    timed = load_rollouts(run, ["once"], "weak", "tick+trunk")
+    np.testing.assert_array_equal(timed.features[:, 4:], plain.features)
+    np.testing.assert_array_equal(timed.features[:, :4], ticks(timed.k, timed.horizon))
+    assert timed.layer == "tick+trunk"
+    with pytest.raises(UnknownNameError, match="Unknown layer 'trnk'"):
+        load_rollouts(run, ["once"], "weak", "trunk+trnk")
+    with pytest.raises(ConfigError, match="does not say what to read"):
+        load_rollouts(run, ["once"], "weak", "trunk+")
