@@ -9,7 +9,7 @@ from aegis.report.axis import Scale, bottom, hundredths, left, reach, spread
 from aegis.report.canvas import BLUE, FAINT, INK, SMALL, SOFT, TEXT, Canvas, shorten
 from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
-from aegis.report.numerals import decimal, percent
+from aegis.study.numerals import decimal, percent
 from aegis.study.result import Bin, DetectorResult, Estimate, Result, ScoreResult, Share
 
 TOP, FOOT, TALL = 44.0, 300.0, 346.0
@@ -65,8 +65,9 @@ def reliability(result: Result) -> Figure | None:
         f"Left: {count} episodes of {code(result.reference)} in bins of equal number by their "
         f"mean {code(detector.name)} in the early window; on the dashed line a risk of 30 % "
         "means that 30 % fail. Vertical lines are 95 % Wilson intervals; the expected "
-        f"calibration error is {decimal(detector.calibration_error, 3)}. Right: share of "
-        "episodes in which the score passed the threshold after the guard, with 95 % intervals"
+        f"calibration error is {decimal(detector.calibration_error, 3)}. Right: the published "
+        f"rule; share of episodes in which {code(detector.alarm)} passed its threshold after the "
+        "guard, with 95 % intervals"
         + (
             f"; the threshold was set for false alarms in {percent(detector.alpha, 0)} (line)."
             if math.isfinite(detector.alpha)
@@ -169,7 +170,7 @@ def _curve(canvas: Canvas, bins: Sequence[Bin]) -> None:
 
 def _alarms(canvas: Canvas, result: Result, detector: DetectorResult) -> None:
     x = Scale(0.0, 1.0, 488, 634)
-    canvas.title_line((380, 20), "Episodes with an alarm")
+    canvas.title_line((380, 20), "Episodes with an alarm", shorten(detector.alarm, 120, SMALL))
     bottom(canvas, x, 186, "share of episodes [%]", hundredths, TOP, 3)
     if math.isfinite(detector.alpha):
         place = x(detector.alpha)

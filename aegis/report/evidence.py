@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from aegis.report.document import Block, Paragraph, Table, code
-from aegis.report.numerals import NONE, bracket, decimal, difference, estimate, percent, share
 from aegis.stats.intervals import Interval
+from aegis.study.numerals import NONE, bracket, decimal, difference, estimate, percent, share
 from aegis.study.result import Result
 
 
@@ -35,14 +35,16 @@ def detector(result: Result) -> list[Block]:
     if found.gain:
         rows = [(code(name), _signed(gain.value, gain.ci)) for name, gain in found.gain.items()]
         caption = (
-            f"What {code(found.name)} adds: its early AUROC within task minus that of a baseline."
+            f"What {code(found.name)} adds: its early AUROC within task minus that of another "
+            "score, on the same resamples."
         )
-        blocks.append(Table(caption, ("baseline", "gain"), tuple(rows), "detector.gain"))
+        blocks.append(Table(caption, ("other score", "gain"), tuple(rows), "detector.gain"))
     alpha = f", set for {percent(found.alpha, 0)}" if math.isfinite(found.alpha) else ""
     blocks.append(
         Paragraph(
-            f"False alarms: {found.false_alarms.count} of {found.false_alarms.of} solved episodes, "
-            f"{_flat(share(found.false_alarms))}{alpha}. True alarms: {found.alarms.count} of "
+            f"The published rule, on {code(found.alarm)}: false alarms in "
+            f"{found.false_alarms.count} of {found.false_alarms.of} solved episodes, "
+            f"{_flat(share(found.false_alarms))}{alpha}; true alarms in {found.alarms.count} of "
             f"{found.alarms.of} failed ones, {_flat(share(found.alarms))}."
         )
     )

@@ -10,8 +10,8 @@ from aegis.report.axis import Scale, bottom, hundredths, left, reach, spread
 from aegis.report.canvas import FAINT, GREEN, INK, SMALL, SOFT, VERMILLION, Canvas, shorten
 from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
-from aegis.report.numerals import percent
 from aegis.report.palette import STRONG, hue, named
+from aegis.study.numerals import percent
 from aegis.study.result import ArmResult, Estimate, FrontierPoint, Result, Share
 
 TOP, FOOT, LEFT, RIGHT, TALL = 40.0, 396.0, 52.0, 478.0, 446.0

@@ -53,9 +53,16 @@ SOURCES = (
         "at minus the margin",
     ),
     (
+        "p over starts, tasks",
+        "contrasts[].p_starts, p_tasks",
+        "`episodes`: success of both arms, start, task",
+        "exact sign-flip test: differences are summed by start state, or by task, and the sign of "
+        "each sum is a fair coin",
+    ),
+    (
         "p, Holm",
         "contrasts[].p_holm",
-        "`contrasts[].p` of all primary ones",
+        "`contrasts[].p_starts` of all primary ones, which is `p` where each start is played once",
         "Holm (1979); in a sequential study not of p but of one over the largest e so far",
     ),
     (

@@ -14,8 +14,8 @@ from aegis.report.document import (
     Tiles,
     code,
 )
-from aegis.report.numerals import bracket, decimal, p_value, percent, points
 from aegis.report.palette import named, primary
+from aegis.study.numerals import bracket, decimal, p_value, percent, points
 from aegis.study.result import ContrastResult, KillResult, Result
 
 
@@ -85,10 +85,10 @@ def _loose(result: Result) -> bool:
 
 
 def _struck(found: KillResult) -> str:
-    what = "and stops the study" if found.action == "stop" else "and marks this result"
+    what = "stopped this study" if found.action == "stop" else "marked this result"
     return (
-        f"Kill criterion {code(found.name)} struck {what}. Rule: {_bare(found.rule)}. Measured: "
-        f"{_bare(found.measured)}. What follows is not evidence for the claim."
+        f"Kill criterion {code(found.name)} struck and {what}. Rule: {_bare(found.rule)}. "
+        f"Measured: {_bare(found.measured)}. What follows is not evidence for the claim."
     )
 
 

@@ -8,9 +8,9 @@ from aegis.report.axis import hundredths
 from aegis.report.canvas import BLUE, INK, SMALL, SOFT, VERMILLION, Canvas, shorten
 from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH, Dot, Panel, Rung, ladder
-from aegis.report.numerals import percent, points
 from aegis.report.palette import hue, leading, main_arms, rung
 from aegis.report.tables import Tables, instructions
+from aegis.study.numerals import GAP, percent, points
 from aegis.study.result import ArmResult, ContrastResult, Estimate, Result, Share, TaskDifference
 
 KEPT, LOST, WON = "#e3e3e3", "#f2b48e", "#8fc1e3"
@@ -61,6 +61,9 @@ def contrasts(result: Result) -> Figure | None:
         return None
     rungs = [Rung(_against(c), hue(result, c.arm), c.passed) for c in drawn]
     ask = [_margin(c) for c in drawn]
+    note = "Exploratory: not corrected for the number of contrasts."
+    if drawn[0].primary:
+        note = "Shaded rows: the claim holds after the correction for several contrasts."
     panels = [
         Panel(
             "All units",
@@ -82,8 +85,7 @@ def contrasts(result: Result) -> Figure | None:
         "contrasts",
         canvas,
         "Difference of the first arm to the second on the same units, with 95 % BCa intervals; "
-        "right of the line the first arm is better. Shaded rows: the claim holds after the "
-        f"correction for several contrasts.{''.join(ask)}",
+        f"right of the line the first arm is better. {note}{''.join(ask)}",
         "contrasts[].difference and contrasts[].recovered_difference.",
     )
 
@@ -157,7 +159,7 @@ def _share(share: Share) -> Dot | None:
 
 
 def _points(estimate: Estimate) -> Dot:
-    words = points(estimate.value).removesuffix(" pp")
+    words = points(estimate.value).removesuffix(f"{GAP}pp")
     return Dot(estimate.value, estimate.ci, words)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 
 from aegis.report.document import Block, Paragraph, Table, code
-from aegis.report.numerals import (
+from aegis.report.palette import STRONG, primary
+from aegis.stats.intervals import Interval
+from aegis.study.numerals import (
+    GAP,
     NONE,
     bracket,
     decimal,
@@ -15,9 +18,14 @@ from aegis.report.numerals import (
     percent,
     share,
 )
-from aegis.report.palette import STRONG, primary
-from aegis.stats.intervals import Interval
 from aegis.study.result import ContrastResult, Result
+
+CLUSTERED = (
+    "p over starts and over tasks asks the same of start states, and of whole tasks, as clusters: "
+    "the sign of each cluster's sum is a fair coin under the null (with 10 tasks it is at least "
+    "1/1024)."
+)
+UNCORRECTED = ("p, not corrected", "p, starts, not corrected", "p, tasks, not corrected")
 
 
 def arms(result: Result) -> list[Block]:
@@ -64,7 +72,8 @@ def contrasts(result: Result) -> list[Block]:
         return [Paragraph("The plan names no primary contrast.")]
     caption = (
         f"Primary contrasts, named in the plan, at level {main[0].alpha:g} with Holm's "
-        "correction. Only one solved it: number of units, first arm : second arm."
+        "correction. Only one solved it: number of units, first arm : second arm. p counts units; "
+        f"{CLUSTERED}"
     )
     return [_contrasts(main, caption, True), _readings(main)]
 
@@ -76,7 +85,7 @@ def exploratory(result: Result) -> list[Block]:
         return []
     caption = (
         "Exploratory contrasts: not part of the claim, not corrected for their number. A small "
-        "p here is a reason to plan a study, not a finding."
+        f"p here is a reason to plan a study, not a finding. As above, {CLUSTERED}"
     )
     return [_contrasts(rest, caption, False)]
 
@@ -136,6 +145,7 @@ def _contrasts(found: tuple[ContrastResult, ...], caption: str, main: bool) -> T
             f"{c.recovered} : {c.disrupted}",
             difference(c.recovered_difference),
             p_value(c.p),
+            *(p_value(p) if c.alternative == "greater" else NONE for p in (c.p_starts, c.p_tasks)),
             *((p_value(c.p_holm), "yes" if c.passed else "no") if main else ()),
         )
         for c in found
@@ -145,7 +155,7 @@ def _contrasts(found: tuple[ContrastResult, ...], caption: str, main: bool) -> T
         "success, all units",
         "only one solved it",
         "recovered-task rate",
-        "p",
+        *(("p", "p, starts", "p, tasks") if main else UNCORRECTED),
         *(("p, Holm", "holds") if main else ()),
     )
     bold = tuple(i for i, c in enumerate(found) if main and c.passed)
@@ -167,7 +177,7 @@ def _readings(found: tuple[ContrastResult, ...]) -> Table:
             f"{p_value(c.mid_p)}\n{p_value(c.failures_p)}",
             _looks(c),
             f"{decimal(c.posterior.p_positive, 3)}\n{decimal(c.posterior.p_above_2pp, 3)}",
-            difference(c.duty_difference).replace(" pp", ""),
+            difference(c.duty_difference).replace(f"{GAP}pp", ""),
         )
         for c in found
     )

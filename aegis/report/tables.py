@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +22,31 @@ class Rule:
         score: Name of the score.
         threshold: The score above which it hands over; NaN if it has no single one.
         guard: First tick at which it may [control steps]; 0 if it always may.
+        bar: Where the threshold depends on time: the score above which it hands over, by tick; NaN
+            where no score is high enough.
     """
 
     score: str
     threshold: float
     guard: int = 0
+    bar: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.bar and not math.isnan(self.threshold):
+            raise ValueError("A rule has one threshold or one by tick, not both.")
+
+    def pieces(self, steps: int) -> Iterator[list[tuple[int, float]]]:
+        """Yields the parts of the threshold as lines of tick and score, up to an episode's end."""
+        line = self.bar or (self.threshold,) * (steps + 1)
+        part: list[tuple[int, float]] = []
+        for k, value in enumerate(line[: steps + 1]):
+            if k >= self.guard and math.isfinite(value):
+                part.append((k, value))
+            elif part:
+                yield part
+                part = []
+        if part:
+            yield part
 
 
 @dataclass(frozen=True, slots=True)

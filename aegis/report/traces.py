@@ -56,6 +56,8 @@ def traces(result: Result, tables: Tables, pictures: Pictures) -> Figure | None:
 
 def _caption(result: Result, arm: str, rule: Rule, shown: Mapping[str, Example]) -> str:
     line = "" if math.isnan(rule.threshold) else "; dashed, the threshold"
+    if rule.bar:
+        line = "; dashed, the risk above which it hands over, by tick"
     absent = [TITLES[kind].lower() for kind in KINDS if kind not in shown]
     none = f" No episode was {' or '.join(absent)}." if absent else ""
     return (
@@ -92,18 +94,14 @@ def _end(success: bool, steps: int) -> str:
 
 def _panel(canvas: Canvas, example: Example, rule: Rule, x: Scale, top: float) -> None:
     known = [b.scores[rule.score] for b in example.path if rule.score in b.scores]
-    inside = all(0 <= value <= 1 for value in [*known, rule.threshold] if math.isfinite(value))
-    low, high = (0.0, 1.0) if inside else reach([*known, rule.threshold])
+    bars = [*rule.bar, rule.threshold]
+    inside = all(0 <= value <= 1 for value in [*known, *bars] if math.isfinite(value))
+    low, high = (0.0, 1.0) if inside else reach([*known, *bars])
     y = Scale(low, high, top + TALL, top)
     for start, stop in _stints(example):
         canvas.rect(x(start), top, x(stop) - x(start), TALL, STRONG_TINT)
     left(canvas, y, LEFT, "", lambda v: f"{v:.2g}", RIGHT, 2)
-    if math.isfinite(rule.threshold):
-        canvas.line((LEFT, y(rule.threshold)), (RIGHT, y(rule.threshold)), VERMILLION, 1.2, "5 3")
-        words = f"threshold {rule.threshold:.2f}"
-        at = y(rule.threshold)
-        at += 12 if at < top + 16 else -5
-        canvas.text((LEFT + 4, at), words, VERMILLION, size=SMALL - 1)
+    _bar(canvas, rule, x, y, top)
     bottom(canvas, x, top + TALL, "", whole, None, 8)
     canvas.text((RIGHT, top + TALL + 33), "tick [control steps]", SOFT, "end", SMALL)
     for line in _segments(example.without, rule.score):
@@ -118,6 +116,20 @@ def _panel(canvas: Canvas, example: Example, rule: Rule, x: Scale, top: float) -
     if fire is not None:
         at, base = x(fire), top + TALL
         canvas.area([(at, base - 1), (at - 6, base + 10), (at + 6, base + 10)], INK)
+
+
+def _bar(canvas: Canvas, rule: Rule, x: Scale, y: Scale, top: float) -> None:
+    """Draws the score above which the arm hands over, from its guard on."""
+    pieces = list(rule.pieces(round(x.high)))
+    for line in pieces:
+        canvas.curve([(x(k), y(value)) for k, value in line], VERMILLION, 1.2, "5 3")
+    if pieces:
+        k, value = pieces[0][0]
+        at = y(value)
+        words = "hands over above" if rule.bar else f"threshold {rule.threshold:.2f}"
+        canvas.text(
+            (x(k) + 4, at + (12 if at < top + 16 else -5)), words, VERMILLION, size=SMALL - 1
+        )
 
 
 def _stints(example: Example) -> Iterator[tuple[float, float]]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aegis.study.numerals import GAP, bracket, p_value, percent, points
 from aegis.study.plan import NONINFERIOR
 from aegis.study.result import ArmResult, ContrastResult, KillResult, Share
+
+_NAMED = 3
+"""Contrasts that do not hold and are named; the table has the others."""
 
 
 def claim(
@@ -36,36 +40,41 @@ def claim(
     elif exploratory:
         verdict = f"Exploratory, not locked beforehand ({verdict.lower()})"
     return (
-        f"{verdict}: with the strong policy in charge on {arm.duty.value:.1%} of steps, "
-        f"{arm.name} solves {_percent(arm.recovered)} of the units that {reference} fails and "
-        f"loses {_percent(arm.disrupted)} of those that it solves; {_tally(held, lost)}."
+        f"{verdict}: with the strong policy driving {percent(arm.duty.value)} of steps, {arm.name} "
+        f"recovers {_of(arm.recovered)} of what {reference} fails and disrupts "
+        f"{_of(arm.disrupted)} of what it solves; {_tally(arm.name, held, lost)}."
     )
 
 
-def _tally(held: Sequence[ContrastResult], lost: Sequence[ContrastResult]) -> str:
-    """Says how many hold, with the hardest if all do, and each one that does not."""
+def _tally(arm: str, held: Sequence[ContrastResult], lost: Sequence[ContrastResult]) -> str:
+    """Says how many hold, with the hardest if all do, else the hardest that do not."""
     total = len(held) + len(lost)
     if not lost:
         hardest = max(held, key=lambda c: c.p_holm)
-        return f"all {total} planned contrasts hold, the hardest {_said(hardest)}"
+        ci = bracket(hardest.difference.ci, sign=True)
+        return f"all {total} planned contrasts hold, the hardest {_said(arm, hardest, ci)}"
     which = f"{len(held)} of" if held else "none of"
     hold = "holds" if len(held) < 2 else "hold"
-    return f"{which} {total} planned contrasts {hold}, not {'; '.join(_said(c) for c in lost)}"
+    named = sorted(lost, key=lambda c: c.difference.value)[:_NAMED]
+    more = f"; nor {len(lost) - len(named)} more" if len(lost) > len(named) else ""
+    words = "; ".join(_said(arm, c) for c in named)
+    return f"{which} {total} planned contrasts {hold}, not {words}{more}"
 
 
-def _said(c: ContrastResult) -> str:
-    low, high = 100 * c.difference.ci.low, 100 * c.difference.ci.high
-    found = f"{100 * c.difference.value:+.1f} pp [{low:+.1f}, {high:+.1f}] of all units"
+def _said(arm: str, c: ContrastResult, ci: str = "") -> str:
+    who = "" if c.arm == arm else f"{c.arm} "
     if c.alternative == NONINFERIOR and c.margin is not None:
-        words = f"{c.arm} at most {100 * c.margin:g} pp below {c.against}, at {found}"
+        words = f"{who}within {100 * c.margin:g}{GAP}pp of {c.against}"
     else:
-        words = f"{c.arm} over {c.against} by {found}"
-    return f"{words} (p {_p(c.p_holm)})"
+        words = f"{who}over {c.against}"
+    found = " ".join(part for part in (points(c.difference.value), ci) if part)
+    return f"{words} ({found}, Holm's p{GAP}{_p(c.p_holm)})"
 
 
 def _p(value: float) -> str:
-    return f"= {value:.2g}" if value >= 1e-300 else "< 1e-300"
+    text = p_value(value)
+    return text if text.startswith("<") else f"={GAP}{text}"
 
 
-def _percent(share: Share) -> str:
-    return f"{share.value:.1%}" if share.of else "none (there are none)"
+def _of(share: Share) -> str:
+    return percent(share.value) if share.of else "none (there is none)"

@@ -130,7 +130,9 @@ class Field:
 def detector_result(
     outcomes: Outcomes, scores: pa.Table, plan: StudyPlan, facts: Facts
 ) -> DetectorResult | None:
-    """Judges the published rule's score on the reference arm; None if it was not scored.
+    """Judges the recommended arm's score on the reference arm; None if it was not scored.
+
+    Alarms are those of the published rule: its own score, threshold and guard.
 
     An episode's score is the mean over a fixed first part of the horizon, never of the realised
     length, since in these tasks success ends an episode and its length tells the outcome.
@@ -138,12 +140,13 @@ def detector_result(
     scored = Scored.of(scores, outcomes, plan.reference)
     if scored is None or facts.detector not in scored.values:
         return None
+    alarm = facts.alarm or facts.detector
     field = Field(scored, outcomes, plan, facts)
     results = tuple(_score(name, field) for name in field.names)
     named = {result.name: result for result in results}
     early = next(w for w in named[facts.detector].windows if w.window == plan.early)
     bins, error = _reliability(field.values(facts.detector, plan.early), field.failed)
-    false_alarms, alarms = _alarms(scored, field.failed, facts)
+    false_alarms, alarms = _alarms(scored, alarm, field.failed, facts)
     return DetectorResult(
         name=facts.detector,
         early=plan.early,
@@ -153,6 +156,7 @@ def detector_result(
         gain=_gains(field),
         reliability=bins,
         calibration_error=error,
+        alarm=alarm,
         alpha=facts.false_alarms,
         false_alarms=false_alarms,
         alarms=alarms,
@@ -222,11 +226,11 @@ def _reliability(risk: F64, failed: Bools) -> tuple[tuple[Bin, ...], float]:
     return found, calibration_error(bins)
 
 
-def _alarms(scored: Scored, failed: Bools, facts: Facts) -> tuple[Share, Share]:
+def _alarms(scored: Scored, name: str, failed: Bools, facts: Facts) -> tuple[Share, Share]:
     """Returns successes and failures with a score above the threshold after the guard."""
-    if not np.isfinite(facts.threshold):
+    if not np.isfinite(facts.threshold) or name not in scored.values:
         return _exact(failed[:0]), _exact(failed[:0])
-    values = scored.values[facts.detector]
+    values = scored.values[name]
     # Not "value > threshold": an unknown score counts as risk.
     high = ~(values <= facts.threshold) & (scored.k >= _end(facts.guard, facts))
     alarm = np.zeros(len(failed), bool)

@@ -33,10 +33,11 @@ class Facts:
         horizon: Longest episode [control steps].
         suite: Task suite; the rows' own if left out.
         start: Family of start states; the rows' own if left out.
-        detector: The score that the published rule looks at.
-        threshold: Of that score, frozen; NaN if there is none.
-        guard: Share of the horizon before which nothing fires.
-        false_alarms: Share of successes that the threshold may flag; NaN if there is none.
+        detector: The score that is judged: the one that the recommended arm hands over on.
+        alarm: The score that the published rule looks at; the judged one if left out.
+        threshold: Of that rule, frozen; NaN if there is none.
+        guard: Share of the horizon before which it does not fire.
+        false_alarms: Share of successes that its threshold may flag; NaN if there is none.
         scored: Arms that hand over on a score, for timing.
         duty_target: Arm to the duty that its dial was set for.
         duty_calibration: Arm to the duty that it then had on calibration units.
@@ -56,6 +57,7 @@ class Facts:
     suite: str = ""
     start: str = ""
     detector: str = "probe"
+    alarm: str = ""
     threshold: float = float("nan")
     guard: float = 0.2
     false_alarms: float = float("nan")

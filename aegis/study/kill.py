@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aegis.study.numerals import bracket, percent
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import StudyPlan
 from aegis.study.result import ArmResult, DetectorResult, KillResult
@@ -19,8 +20,8 @@ def kill_results(
     """Evaluates every criterion of a plan.
 
     Criteria that can be evaluated on the reference alone stop a study before the other arms are
-    played; the duty is known only after, and marks it. A criterion that could not be evaluated
-    has struck.
+    played, if the plan says so. Duty and common prefix are known only after, and mark its result,
+    as all do otherwise. A criterion that could not be evaluated has struck.
 
     Args:
         outcomes: All arms on the same units.
@@ -40,16 +41,16 @@ def kill_results(
 def early_auroc(plan: StudyPlan, detector: DetectorResult | None) -> KillResult:
     """Strikes if failure cannot be told early: pooled, or between episodes of the same task."""
     rule = (
-        f"lower bound of the AUROC in the first {plan.early:.0%} of the horizon, pooled and within "
-        f"task, at least {plan.kill.early_auroc:.2f}"
+        f"lower bound of the AUROC in the first {percent(plan.early, 0)} of the horizon, pooled "
+        f"and within task, at least {plan.kill.early_auroc:.2f}"
     )
     if detector is None:
-        return KillResult("early_auroc", rule, "not measured: no scores", STOP, True)
+        return KillResult("early_auroc", rule, "not measured: no scores", _action(plan), True)
     low = (detector.auroc_early.ci.low, detector.auroc_early_within_task.ci.low)
     measured = f"{low[0]:.3f} pooled, {low[1]:.3f} within task"
     # Not "below": NaN, an AUROC that is undefined, has not reached it.
     killed = not all(bound >= plan.kill.early_auroc for bound in low)
-    return KillResult("early_auroc", rule, measured, STOP, killed)
+    return KillResult("early_auroc", rule, measured, _action(plan), killed)
 
 
 def common_prefix(outcomes: Outcomes, reference: str) -> KillResult:
@@ -70,29 +71,33 @@ def common_prefix(outcomes: Outcomes, reference: str) -> KillResult:
                 broken += first.steps <= row.handover_k
     rule = "arms are the reference bit for bit until they hand over"
     measured = f"{broken} episodes differ; {quiet} never handed over and were compared whole"
-    return KillResult("common_prefix", rule, measured, STOP, broken > 0)
+    return KillResult("common_prefix", rule, measured, MARK, broken > 0)
 
 
 def reference_range(plan: StudyPlan, reference: ArmResult) -> tuple[KillResult, KillResult]:
     """Strikes if the reference is too bad to disrupt, or too good to recover."""
-    value = reference.success.value
-    measured = f"{value:.1%} of {reference.n} units"
+    value, action = reference.success.value, _action(plan)
+    measured = f"{percent(value)} of {reference.n} units"
     low, high = plan.kill.floor, plan.kill.ceiling
+    least = f"{reference.name} solves at least {percent(low, 0)}"
+    most = f"{reference.name} solves at most {percent(high, 0)}"
     return (
-        KillResult(
-            "floor", f"{reference.name} solves at least {low:.0%}", measured, STOP, value < low
-        ),
-        KillResult(
-            "ceiling", f"{reference.name} solves at most {high:.0%}", measured, STOP, value > high
-        ),
+        KillResult("floor", least, measured, action, value < low),
+        KillResult("ceiling", most, measured, action, value > high),
     )
+
+
+def _action(plan: StudyPlan) -> str:
+    """Returns what a criterion does that the reference alone decides."""
+    return STOP if plan.kill.stops else MARK
 
 
 def _duty(plan: StudyPlan, arm: ArmResult) -> KillResult:
     return KillResult(
         "duty",
-        f"{arm.name} has the strong policy in charge on at most {plan.kill.duty:.0%} of steps",
-        f"{arm.duty.value:.1%} [{arm.duty.ci.low:.1%}, {arm.duty.ci.high:.1%}]",
+        f"{arm.name} has the strong policy in charge on at most {percent(plan.kill.duty, 0)} of "
+        "steps",
+        f"{percent(arm.duty.value)} {bracket(arm.duty.ci)}",
         MARK,
         not arm.duty.value <= plan.kill.duty,
     )

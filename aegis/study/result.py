@@ -197,7 +197,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class DetectorResult:
-    """The detector of the published rule, judged on the reference arm, before any hand-over.
+    """The score that the recommended arm reads, judged on the reference arm, before any hand-over.
 
     Attributes:
         name: The score that this is about.
@@ -208,9 +208,10 @@ class DetectorResult:
         gain: Within-task AUROC minus that of each other score, early; paired bootstrap by episode.
         reliability: Calibration curve of the risk, by episode, early.
         calibration_error: Expected calibration error of it.
-        alpha: False alarms that the threshold was set for; NaN if there is none.
-        false_alarms: Successful episodes that raised one.
-        alarms: Failed episodes that raised one.
+        alarm: The score of the published rule, which the rest is about.
+        alpha: False alarms that its threshold was set for; NaN if there is none.
+        false_alarms: Successful episodes in which it passed the threshold after the guard.
+        alarms: Failed episodes in which it did.
     """
 
     name: str
@@ -221,9 +222,22 @@ class DetectorResult:
     gain: Mapping[str, Estimate]
     reliability: tuple[Bin, ...]
     calibration_error: float
+    alarm: str
     alpha: float
     false_alarms: Share
     alarms: Share
+
+    def baselines(self) -> dict[str, object]:
+        """Returns the early AUROC of each baseline, for those who look for these alone."""
+        return {
+            score.name: {
+                "auroc_early": asdict(window.pooled),
+                "auroc_early_within_task": asdict(window.within_task),
+            }
+            for score in self.scores
+            for window in score.windows
+            if score.baseline and window.window == self.early
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +389,8 @@ class Result:
         """Returns plain values for JSON: see ``flatten`` for how intervals are written."""
         found = {"format": FORMAT, **asdict(self)}
         found["arms"] = {arm.name: _named(asdict(arm)) for arm in self.arms}
+        if self.detector is not None:
+            found["detector"] = {**asdict(self.detector), "baselines": self.detector.baselines()}
         return {name: flatten(value) for name, value in found.items()}
 
     def text(self) -> str:

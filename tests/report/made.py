@@ -219,7 +219,7 @@ def detector() -> DetectorResult:
     )
     return DetectorResult(
         "probe", 0.3, around(0.83, 0.03), around(0.82, 0.03), scores,
-        {"time": around(0.32, 0.03), "proprio": around(0.26, 0.04)}, bins, 0.034, 0.10,
+        {"time": around(0.32, 0.03), "proprio": around(0.26, 0.04)}, bins, 0.034, "probe", 0.10,
         share(17, 220), share(161, 180),
     )  # fmt: skip
 
@@ -252,11 +252,11 @@ def frontier(arms: Sequence[ArmResult]) -> tuple[FrontierPoint, ...]:
 
 def kills() -> tuple[KillResult, ...]:
     rows = (
-        ("early_auroc", "lower bound of the early AUROC at least 0.60", "0.790", "stop"),
+        ("early_auroc", "lower bound of the early AUROC at least 0.60", "0.790", "mark"),
         ("duty", "duty of the recommended arm at most 38 %", "36.1 %", "mark"),
-        ("common_prefix", "equal states until the first hand-over", "0 differ", "stop"),
-        ("floor", "success of the reference at least 3 %", "55.0 %", "stop"),
-        ("ceiling", "success of the reference at most 97 %", "55.0 %", "stop"),
+        ("common_prefix", "equal states until the first hand-over", "0 differ", "mark"),
+        ("floor", "success of the reference at least 3 %", "55.0 %", "mark"),
+        ("ceiling", "success of the reference at most 97 %", "55.0 %", "mark"),
     )
     return tuple(KillResult(*row, killed=False) for row in rows)
 

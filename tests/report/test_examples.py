@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from aegis.report.examples import examples, rule_of, shown_arm
 from aegis.report.tables import Rule, Tables, instructions
 from aegis.run.rows import EpisodeRow
@@ -54,6 +56,17 @@ def test_rules(result: Result, tables: Tables) -> None:
     assert rule_of(result, tables, "advantage") == Rule("probe", 0.62, 44)
     assert rule_of(result, Tables(), "advantage").score == "probe"
     assert rule_of(replace(result, detector=None), Tables(), "advantage").score == ""
+
+
+def test_a_threshold_by_tick_is_drawn_where_a_score_can_pass_it() -> None:
+    nan = float("nan")
+    rule = Rule("foresight", nan, 1, (0.1, 0.2, 0.3, nan, 0.5))
+    assert list(rule.pieces(9)) == [[(1, 0.2), (2, 0.3)], [(4, 0.5)]]
+    assert list(rule.pieces(2)) == [[(1, 0.2), (2, 0.3)]]
+    assert list(Rule("probe", 0.6, 2).pieces(3)) == [[(2, 0.6), (3, 0.6)]]
+    assert list(Rule("probe", nan).pieces(3)) == []
+    with pytest.raises(ValueError, match="not both"):
+        Rule("probe", 0.6, 0, (0.1,))
 
 
 def test_what_tasks_differ_in(rows: tuple[EpisodeRow, ...]) -> None:

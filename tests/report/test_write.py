@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 import pytest
 
 from aegis.core.errors import MachineError
-from aegis.report.numerals import bracket, decimal, p_value, percent, points
 from aegis.report.tables import Tables
 from aegis.report.write import write_report
 from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval
+from aegis.study.numerals import bracket, decimal, p_value, percent, points
 from aegis.study.result import KillResult, Result
 from tests.report import made
 from tests.report.test_document import parsed
@@ -122,7 +122,7 @@ def test_a_struck_criterion_comes_first(tmp_path: Path, result: Result, tables: 
     struck = KillResult("duty", "duty at most 38 %", "41.2 %", "mark", True)
     files = written(tmp_path, replace(result, kill_criteria=(struck,)), tables)
     for text in (files["report.md"], files["report.html"].replace("&nbsp;", " ")):
-        place = text.index("struck and marks this result")
+        place = text.index("struck and marked this result")
         assert place < text.index("What was decided before")
         assert "41.2 %" in text[place : place + 200]
     assert "None of" not in files["report.md"]

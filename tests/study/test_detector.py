@@ -73,6 +73,16 @@ def test_alarms_count_after_the_guard_and_when_unknown() -> None:
     assert judged({"probe": risk}, threshold=float("nan")).alarms.of == 0
 
 
+def test_alarms_are_those_of_the_published_rule_whatever_score_is_judged() -> None:
+    good, loud = FAILED * 1.0, np.ones(len(FAILED))
+    found = judged({"foresight": good, "probe": loud}, detector="foresight", alarm="probe")
+    assert (found.name, found.alarm) == ("foresight", "probe")
+    assert found.auroc_early.value == 1.0
+    assert found.false_alarms.value == 1.0
+    assert judged({"foresight": good, "probe": loud}, detector="foresight").false_alarms.value == 0
+    assert set(found.baselines()) == {"time", "task"}
+
+
 def test_a_score_that_is_no_probability_has_no_reliability() -> None:
     found = judged({"probe": FAILED * 5.0})
     assert found.reliability == ()

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import cast
 
 from aegis.app.settings import Settings
+from aegis.app.study.rules import rules_of
 from aegis.study.facts import Facts
 from aegis.study.lock import Change, Locked
 from aegis.study.plan import StudyPlan
 from aegis.study.tried import read_tried
 
+STRONG = "strong"
+"""The policy that helps; a placebo arm hands over to another one."""
 Numbers = Mapping[str, float]
 
 
@@ -30,17 +33,22 @@ def facts_of(locked: Locked, plan: StudyPlan, root: Path, changes: Sequence[Chan
     dials = cast("Mapping[str, Mapping[str, float | str]]", calibrated.node("dials"))
     detectors = cast("Mapping[str, Numbers]", calibrated.node("detectors"))
     arms = settings.level("arms")
-    name = next(iter(detectors), "probe")
+    read = rules_of(locked)
+    helped = [arm for arm in read if arms.level(arm).text("strong") == STRONG]
+    first = next(iter(detectors), "probe")
+    alarm = read[plan.published].score if plan.published in read else first
     gate = arms.level(plan.published).node("gate")
-    known = detectors.get(name, {})
+    known = detectors.get(alarm, {})
     return Facts(
         name=settings.text("name"),
         arms=tuple(arms.names()),
         horizon=calibrated.integer("horizon", 1),
-        detector=name,
+        detector=read[plan.recommended].score if plan.recommended in read else first,
+        alarm=alarm,
         threshold=_number(gate.get("threshold"), known.get("threshold", math.nan)),
         guard=_number(gate.get("guard_fraction"), known.get("guard", 0.0)),
         false_alarms=known.get("alpha", math.nan),
+        scored=tuple(sorted(helped, key=lambda arm: arm not in (plan.published, plan.recommended))),
         duty_target={arm: float(dial["target"]) for arm, dial in dials.items()},
         duty_calibration={arm: float(dial["duty"]) for arm, dial in dials.items()},
         settings={arm: f"{dial['key']} {dial['setting']}" for arm, dial in dials.items()},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
 
 from aegis.app.plan import read_plan
@@ -12,9 +11,10 @@ from aegis.app.screen import Screen
 from aegis.app.settings import Settings
 from aegis.app.study.facts import facts_of
 from aegis.app.study.pictures import pictures
+from aegis.app.study.rules import rules_of
 from aegis.app.study.stand import composed_of, outer_digests
 from aegis.report.examples import examples
-from aegis.report.tables import Rule, Tables
+from aegis.report.tables import Tables
 from aegis.report.write import write_report
 from aegis.run.files import write_atomic
 from aegis.study.analyse import analyse
@@ -106,9 +106,5 @@ def report(
 
 def _drawn(root: Path, found: Found) -> Tables:
     """Returns what figures need beyond the result."""
-    tables, facts = StudyTables.load(root), found.facts
-    rules = {}
-    if isfinite(facts.threshold):
-        guard = round(facts.guard * facts.horizon)
-        rules[found.plan.published] = Rule(facts.detector, facts.threshold, guard)
-    return Tables(tables.episodes, tables.scores, tables.events, rules)
+    tables = StudyTables.load(root)
+    return Tables(tables.episodes, tables.scores, tables.events, rules_of(found.locked))

@@ -88,6 +88,8 @@ class Stand:
     def keep(self) -> tuple[str, ...]:
         """Returns the arms whose scores are kept in the small tables.
 
+        Those of the reference, of the published and of the recommended arm always are.
+
         Raises:
             ConfigError: If the configuration does not name arms.
         """
@@ -97,7 +99,8 @@ class Stand:
                 f"'keep' must be a list of arms of the study ({', '.join(self.arms.nodes)}). "
                 f"Got: {value!r}."
             )
-        return tuple(dict.fromkeys([self.plan.reference, *value]))
+        plan = self.plan
+        return tuple(dict.fromkeys([plan.reference, plan.published, plan.recommended, *value]))
 
     def to_play(
         self,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aegis.report.numerals import NONE, bracket, decimal, p_value, percent, points, share
 from aegis.stats.intervals import Interval
+from aegis.study.numerals import NONE, bracket, decimal, p_value, percent, points, share
 from aegis.study.result import Share
 
 RATES = st.floats(-1, 1)
@@ -55,4 +55,4 @@ def test_intervals() -> None:
     assert bracket(Interval(0.031, 0.076), sign=True) == "[+3.1, +7.6]"
     assert bracket(Interval(-0.02, 0.0), sign=True) == "[−2.0, 0.0]"
     assert bracket(Interval(0.7, 0.84), 1.0, 2) == "[0.70, 0.84]"
-    assert share(Share(1, 8, 0.125, Interval(0.02, 0.47))) == "12.5 %\n[2.0, 47.0]"
+    assert share(Share(1, 8, 0.125, Interval(0.02, 0.47))) == "12.5\u00a0%\n[2.0, 47.0]"

@@ -9,16 +9,18 @@ from aegis.study.result import Estimate, Share
 
 NONE = "–"
 """What stands where there is no number."""
+GAP = "\u00a0"
+"""Between a number and its unit: no line ends there."""
 
 
 def percent(value: float, digits: int = 1) -> str:
     """Returns a share as ``12.3 %``."""
-    return NONE if not math.isfinite(value) else f"{_plain(100 * value, digits)} %"
+    return NONE if not math.isfinite(value) else f"{_plain(100 * value, digits)}{GAP}%"
 
 
 def points(value: float, digits: int = 1) -> str:
     """Returns a difference of shares as ``+12.3 pp``, percentage points."""
-    return NONE if not math.isfinite(value) else f"{_signed(100 * value, digits)} pp"
+    return NONE if not math.isfinite(value) else f"{_signed(100 * value, digits)}{GAP}pp"
 
 
 def decimal(value: float, digits: int = 2) -> str:
