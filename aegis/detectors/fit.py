@@ -1,9 +1,10 @@
-"""Fits a probe on weak-only episodes and calibrates its threshold on others."""
+"""Fits a probe on episodes that the weak policy finished, and calibrates it on others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
@@ -24,6 +25,9 @@ JUDGED = 0.30
 WINDOWS = (0.3, 0.6, 1.0)
 """Shares of the horizon to choose the training window from."""
 
+WEIGHTS = ("episode", "row")
+"""What has the same weight in training."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -32,7 +36,7 @@ class Choice:
     Attributes:
         window: Share of the horizon whose rows are trained on.
         strength: Regularisation.
-        auroc: Out-of-fold AUROC of episode means in the judged window.
+        auroc: Out-of-fold AUROC of episode means in the judged window; NaN if all was given.
     """
 
     window: float
@@ -50,25 +54,31 @@ def fit_probe(
     root: int,
     windows: Sequence[float] = WINDOWS,
     release_quantile: float = 0.5,
+    strength: float | None = None,
+    weight: str = "episode",
 ) -> Probe:
     """Fits a risk head and calibrates it by split conformal prediction.
 
-    The label of a row is whether its episode failed; each episode has the same total weight, so
-    long (failed) episodes do not outvote short ones. Regularisation and training window are
+    The label of a row is whether its episode failed. Regularisation and training window are
     chosen by cross-validation grouped by start state. The threshold is the conformal quantile,
     over successful calibration episodes, of the highest risk at ticks ``k >= guard * horizon``;
     an episode over before that counts as never alarming. The release is a quantile of the risk
     in those ticks.
 
     Args:
-        train: Weak-only episodes to fit on.
+        train: Episodes to fit on.
         calibration: Weak-only episodes from other start states.
-        kind: ``"logistic"`` or ``"mlp"``.
+        kind: ``"logistic"``, ``"mlp"`` or ``"ensemble"``.
         alpha: Tolerated share of false alarms on successful episodes.
         guard: Share of the horizon before which the gate does not fire.
         root: Root seed.
         windows: Training windows to choose from, shares of the horizon.
         release_quantile: Which quantile of risk in successful episodes gives control back.
+        strength: Regularisation, see ``STRENGTHS``; then nothing is chosen, and the longest window
+            is trained on. None chooses.
+        weight: ``"episode"``: each has the same total weight, so that long (failed) ones do not
+            outvote short ones. ``"row"``: each row has, which suits episodes of which little is
+            left after a stay of the strong policy.
 
     Raises:
         CalibrationError: If the data cannot support it: one class only, too few successes for
@@ -76,9 +86,12 @@ def fit_probe(
         UnknownNameError: If the kind does not exist.
     """
     check_sets(train, calibration)
-    choice = choose(train, kind, windows, root)
+    if strength is None:
+        choice = choose(train, kind, windows, root, weight)
+    else:
+        choice = Choice(max(windows), strength, float("nan"))
     rows = train.early(choice.window)
-    head = train_rows(rows, rows.features, kind, choice.strength, root)
+    head = train_rows(rows, rows.features, kind, choice.strength, root, weight)
     risk = head.risk(calibration.features)
     eligible = calibration.k >= guard * calibration.horizon
     good = calibration.outcomes()
@@ -99,7 +112,7 @@ def fit_probe(
         n_train=train.episodes,
         n_calibration=int(good.sum()),
         metrics={
-            "cv_auroc": choice.auroc,
+            **({} if isnan(choice.auroc) else {"cv_auroc": choice.auroc}),
             "strength": choice.strength,
             "detected": float((highest[~good] > threshold).mean()) if (~good).any() else 0.0,
         },
@@ -129,12 +142,14 @@ def check_sets(train: Rollouts, other: Rollouts) -> None:
         )
 
 
-def choose(train: Rollouts, kind: str, windows: Sequence[float], root: int) -> Choice:
+def choose(
+    train: Rollouts, kind: str, windows: Sequence[float], root: int, weight: str = "episode"
+) -> Choice:
     """Chooses training window and regularisation by cross-validation grouped by start state.
 
     Each candidate is judged in the same early window, whichever window it was trained on, by the
     out-of-fold AUROC of the episodes' mean log odds. Ties go to the earlier candidate. The window
-    is chosen with the logistic head, which is quick, and kept for the MLP.
+    is chosen with the logistic head, which is quick, and kept for the others.
 
     Raises:
         CalibrationError: If a class has too few start states to be left out in turn.
@@ -146,7 +161,9 @@ def choose(train: Rollouts, kind: str, windows: Sequence[float], root: int) -> C
 
     def best(kind: str, windows: Sequence[float]) -> Choice:
         pairs = [(window, strength) for window in windows for strength in STRENGTHS[kind]]
-        choices = [Choice(*pair, _out_of_fold(train, folds, kind, *pair, root)) for pair in pairs]
+        choices = [
+            Choice(*pair, _out_of_fold(train, folds, kind, *pair, root, weight)) for pair in pairs
+        ]
         return max(choices, key=lambda choice: round(choice.auroc, 3))
 
     choice = best("logistic", windows)
@@ -154,7 +171,13 @@ def choose(train: Rollouts, kind: str, windows: Sequence[float], root: int) -> C
 
 
 def _out_of_fold(
-    train: Rollouts, folds: list[list[str]], kind: str, window: float, strength: float, root: int
+    train: Rollouts,
+    folds: list[list[str]],
+    kind: str,
+    window: float,
+    strength: float,
+    root: int,
+    weight: str,
 ) -> float:
     """Returns the AUROC, in the judged window, of heads that never saw the episode's start."""
     early = train.early(JUDGED)
@@ -162,7 +185,7 @@ def _out_of_fold(
     for left_out in folds:
         rest = train.where(~np.isin(train.start, left_out)).early(window)
         here = np.isin(early.start, left_out)
-        head = train_rows(rest, rest.features, kind, strength, root)
+        head = train_rows(rest, rest.features, kind, strength, root, weight)
         logits[here] = head.logit(early.features[here])
     return auroc(early.per_episode(logits, "mean"), ~early.outcomes())
 
@@ -185,26 +208,37 @@ def _folds(train: Rollouts, root: int) -> list[list[str]]:
     ]
 
 
-def train_rows(rows: Rollouts, features: F32 | F64, kind: str, strength: float, root: int) -> Head:
-    """Trains a head on rows, each episode with the same total weight.
+def train_rows(
+    rows: Rollouts,
+    features: F32 | F64,
+    kind: str,
+    strength: float,
+    root: int,
+    weight: str = "episode",
+) -> Head:
+    """Trains a head on rows.
 
     Args:
         rows: Give the labels and the episodes.
         features: What to read; the rows' activations or something else. Shape (n, f).
-        kind: ``"logistic"`` or ``"mlp"``.
+        kind: ``"logistic"``, ``"mlp"`` or ``"ensemble"``.
         strength: Regularisation.
         root: Root seed.
+        weight: ``"episode"`` or ``"row"``: what has the same weight.
 
     Raises:
         CalibrationError: If all rows are of one class.
+        UnknownNameError: If the kind or the weight does not exist.
     """
+    if weight not in WEIGHTS:
+        raise UnknownNameError("weight", weight, WEIGHTS, "train_rows")
     failure = ~rows.success
     if failure.all() or not failure.any():
         raise CalibrationError("The rows to fit on are of one class only. Collect more episodes.")
     _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
-    weight = (1.0 / count)[inverse]
-    weight *= len(weight) / weight.sum()
-    return train_head(kind, features, failure, weight, strength, _seed(root, "head"))
+    weights = (1.0 / count)[inverse] if weight == "episode" else np.ones(len(inverse))
+    weights *= len(weights) / weights.sum()
+    return train_head(kind, features, failure, weights, strength, _seed(root, "head"))
 
 
 def _seed(root: int, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Training of risk heads: scikit-learn in, plain numpy weights out."""
+"""Training of risk heads: rows in, plain numpy weights out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from threadpoolctl import threadpool_limits
 
 from aegis.core.errors import UnknownNameError
 from aegis.core.types import F32, F64
+from aegis.detectors.ensemble import train_ensemble
 from aegis.detectors.head import Head
 
-STRENGTHS = {"logistic": (1e-4, 1e-3, 1e-2, 1e-1, 1.0), "mlp": (1.0, 10.0, 100.0)}
-"""Regularisation to choose from: C for the logistic head, L2 penalty for the MLP."""
+STRENGTHS = {
+    "logistic": (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    "mlp": (1.0, 10.0, 100.0),
+    "ensemble": (0.3, 0.5),
+}
+"""Regularisation to choose from: C for the logistic head, L2 penalty for the MLP, dropout."""
 
 _HIDDEN, _BATCH = 16, 256
 _EPOCHS, _STEPS = 20, 500
@@ -34,18 +39,20 @@ def train_head(
     """Trains a head on standardised features.
 
     Args:
-        kind: ``"logistic"`` or ``"mlp"``.
+        kind: ``"logistic"``, ``"mlp"`` or ``"ensemble"``.
         features: Shape (n, f).
         failure: Label of each row; both classes must occur. Shape (n,).
         weight: Weight of each row. Shape (n,).
         strength: Regularisation, see ``STRENGTHS``.
-        seed: Seed of scikit-learn's generator; only the MLP draws from it.
+        seed: Of what the MLP and the ensemble draw.
 
     Raises:
         UnknownNameError: If the kind does not exist.
     """
     if kind not in STRENGTHS:
         raise UnknownNameError("probe kind", kind, STRENGTHS, "train_head")
+    if kind == "ensemble":
+        return train_ensemble(features, failure, weight, strength, seed)
     x = np.asarray(features, np.float64)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 1e-8, scale, 1.0)  # A constant feature carries nothing.
