@@ -110,6 +110,13 @@ SOURCES = (
         "tick of the first mishap of the reference minus first tick that strong drove",
     ),
     (
+        "latency",
+        "latency",
+        "`latency`: calls, decide",
+        "median and 95th percentile over calls, or over chunk boundaries; per step: sum of both "
+        "over control steps",
+    ),
+    (
         "forks",
         "forks[]",
         "`forks`: arm, success",
@@ -170,8 +177,9 @@ def limits(result: Result) -> list[Block]:
         "the states are no longer those that it was calibrated on.",
         "First mishaps are read from simulator truth by fixed rules; other rules would move their "
         "ticks by some steps.",
-        "Wall-clock latency depends on the machine and is not among the numbers that `aegis study "
-        "verify` recomputes; cost is given in steps and calls.",
+        "Cost is given in steps and calls. Wall-clock times depend on the machine and its load: "
+        "where they were measured, `aegis study verify` recomputes the figures from the sealed "
+        "table, but does not measure again.",
     )
     return [Heading("Limits"), Bullets(items)]
 

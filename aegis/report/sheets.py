@@ -7,6 +7,7 @@ import math
 from aegis.report.document import Block, Paragraph, Table, code
 from aegis.report.palette import STRONG, primary
 from aegis.stats.intervals import Interval
+from aegis.study.latency import Times
 from aegis.study.numerals import (
     GAP,
     NONE,
@@ -103,6 +104,41 @@ def gaps(result: Result) -> list[Block]:
         "the outcome of every fork of a unit: no gate that hands over once can be better."
     )
     return [Table(caption, ("arm", "random", "oracle", "gap closed"), rows, "gaps", (), (1, 2))]
+
+
+def latency(result: Result) -> list[Block]:
+    """Returns what calls and decisions took; nothing if it was not measured."""
+    found = result.latency
+    if found is None:
+        return []
+    calls = tuple(
+        (f"one call of {code(name)}", str(t.n), *_times(t), NONE, NONE)
+        for name, t in found.calls.items()
+    )
+    arms = tuple(
+        (
+            f"a decision of {code(name)}",
+            str(a.decision.n),
+            *_times(a.decision),
+            decimal(a.controller.median_ms, 3),
+            decimal(a.per_step_ms),
+        )
+        for name, a in found.arms.items()
+    )
+    machine = ", ".join(f"{name} {value}" for name, value in found.machine.items())
+    caption = (
+        f"Latency [ms], measured on {found.units} units that were played once more, an arm at a "
+        "time and one query at a time; simulator and rendering are left out. A decision: at a "
+        "chunk boundary, all queries and what is decided from them; controller: of this, "
+        "detectors, gate and switch (median); per step: over all control steps. Measured once: "
+        f"another machine, or another load, gives other numbers. Machine: {machine}."
+    )
+    head = ("what", "measured", "median", "95th percentile", "controller", "per step")
+    return [Table(caption, head, (*calls, *arms), "latency")]
+
+
+def _times(times: Times) -> tuple[str, str]:
+    return decimal(times.median_ms), decimal(times.p95_ms)
 
 
 def _costs(result: Result, bold: tuple[int, ...]) -> Table:

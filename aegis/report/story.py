@@ -31,6 +31,7 @@ def story(result: Result, tables: Tables, pictures: Pictures) -> Document:
             "Success against duty",
             frontier.frontier(result),
             sheets.costs(result),
+            sheets.latency(result),
             sheets.gaps(result),
         ),
         *_section(

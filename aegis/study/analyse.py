@@ -18,6 +18,7 @@ from aegis.study.facts import Facts
 from aegis.study.forks import fork_points
 from aegis.study.frontier import frontier
 from aegis.study.kill import kill_results
+from aegis.study.latency import latency_result
 from aegis.study.oracle import oracle_gap, oracle_rows
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import SEQUENTIAL, StudyPlan
@@ -74,6 +75,7 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
         gaps=_gaps(plan, episodes, oracle, facts),
         frontier=frontier(arms, facts),
         kill_criteria=kills,
+        latency=latency_result(tables.latency),
         notes=(*_notes(plan, played, tables, facts), *_unequal(primary, plan, facts)),
         exploratory=facts.exploratory,
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from aegis.stats.intervals import Interval
+from aegis.study.latency import LatencyResult
 
 FORMAT = "aegis-report-1"
 
@@ -361,6 +362,7 @@ class Result:
         gaps: Arms between random and oracle.
         frontier: Success against duty of all gates.
         kill_criteria: All of the plan.
+        latency: What calls and decisions took; None if it was not measured.
         notes: What a reader has to know, for example which analyses are exploratory.
     """
 
@@ -382,6 +384,7 @@ class Result:
     gaps: tuple[OracleGap, ...] = ()
     frontier: tuple[FrontierPoint, ...] = ()
     kill_criteria: tuple[KillResult, ...] = ()
+    latency: LatencyResult | None = None
     notes: tuple[str, ...] = ()
     exploratory: bool = field(default=False)
 

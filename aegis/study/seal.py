@@ -21,6 +21,7 @@ SEALED = (
     "scores.parquet",
     "events.parquet",
     "forks.parquet",
+    "latency.parquet",
 )
 """What is sealed, as far as it is there."""
 

@@ -7,7 +7,7 @@ chunk boundaries of a few arms, and the first mishap of each failing episode of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +22,8 @@ from aegis.run.files import write_atomic
 from aegis.run.rows import EpisodeRow, episode_rows, episode_table
 from aegis.run.store import RunTables, read_table
 from aegis.study.events import Event, Motion, failure_event
+from aegis.study.latency import LATENCY
+from aegis.study.latency import NAME as LATENCY_NAME
 
 Unit: TypeAlias = tuple[int, str, int]
 """Task, family and number of a start state: a row's unit within a run."""
@@ -54,12 +56,14 @@ class StudyTables:
         scores: Scores at chunk boundaries of some arms; schema ``SCORES``.
         events: First mishap of each episode of the reference; schema ``EVENTS``.
         forks: Hand-overs of everything from some tick on; rows as in ``episodes``.
+        latency: What calls took; schema ``LATENCY``; empty if it was not measured.
     """
 
     episodes: tuple[EpisodeRow, ...]
     scores: pa.Table
     events: pa.Table
     forks: tuple[EpisodeRow, ...] = ()
+    latency: pa.Table = field(default_factory=LATENCY.empty_table)
 
     @classmethod
     def of(cls, episodes: Sequence[EpisodeRow], forks: Sequence[EpisodeRow] = ()) -> StudyTables:
@@ -68,7 +72,7 @@ class StudyTables:
 
     @classmethod
     def load(cls, root: Path) -> StudyTables:
-        """Reads what a run folder has; scores, events and forks may be missing.
+        """Reads what a run folder has; scores, events, forks and latency may be missing.
 
         Raises:
             TraceError: If a table is damaged, of another schema, or there are no episodes.
@@ -78,6 +82,7 @@ class StudyTables:
             _optional(root / "scores.parquet", SCORES),
             _optional(root / "events.parquet", EVENTS),
             _rows(root / "forks.parquet"),
+            _optional(root / LATENCY_NAME, LATENCY),
         )
 
 
@@ -123,6 +128,15 @@ def write_forks(root: Path, rows: Sequence[EpisodeRow]) -> None:
     """
     ordered = sorted(rows, key=lambda row: (*unit_of(row), row.arm))
     _write(root / "forks.parquet", episode_table(ordered))
+
+
+def write_latency(root: Path, table: pa.Table) -> None:
+    """Writes the table of measured times.
+
+    Raises:
+        MachineError: If it cannot be written.
+    """
+    _write(root / LATENCY_NAME, table)
 
 
 def event_table(rows: Sequence[EpisodeRow], steps: pa.Table) -> pa.Table:

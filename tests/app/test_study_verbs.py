@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from aegis.app.study import lock, stand
@@ -85,6 +87,21 @@ def test_a_study_is_verified_from_lock_to_episodes(made: Path) -> None:
     assert {"plan", "seal", "units", "rows agree", "calibration again", "steps again"} <= set(
         counts
     )
+
+
+def test_times_are_measured_where_asked_and_sealed(place: Path) -> None:
+    answer = type_in(place, "study", "name=timed", "latency.units=1", *FEW[1:], "units=4")
+    found = answer["latency"]
+    assert found["units"] == 1
+    assert {"weak", "strong"} <= set(found["calls"])
+    assert set(found["arms"]) == set(answer["arms"]) - {"oracle"}
+    assert type_in(place, "study", "verify", "timed", "sample=0")["verified"]
+    path = place / "runs/timed/latency.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("more", pa.array([0] * len(table))), path)
+    wrong = failed(type_in(place, "study", "verify", "timed", "sample=0", code=4))
+    assert "latency.parquet" in wrong["seal"]
+    assert "other columns" in wrong["tables"]
 
 
 def test_a_path_is_as_good_as_a_name(made: Path) -> None:

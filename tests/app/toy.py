@@ -96,6 +96,7 @@ plan:
   roles: {weak: alone}
 calibration: {units: 12, offset: 0, tries: 3}
 forks: {units: 4, ticks: [0, 8]}
+latency: {units: 0}
 keep: [aegis, ours]
 truth: []
 pictures: {camera: eye, size: 16, count: 4}

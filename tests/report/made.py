@@ -14,6 +14,7 @@ from aegis.report.tables import Rule, Tables
 from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval, wilson
 from aegis.stats.paired import PairedOutcome
+from aegis.study.latency import ArmTimes, LatencyResult, Times
 from aegis.study.result import (
     ArmResult,
     Bin,
@@ -157,6 +158,7 @@ def result(rows: Sequence[EpisodeRow]) -> Result:
         gaps=(OracleGap("advantage", "random", "oracle", around(0.62, 0.14)),),
         frontier=frontier(arms),
         kill_criteria=kills(),
+        latency=latency(),
         notes=("Blind arms are every schedule that a reviewer would think of.",),
     )  # fmt: skip
 
@@ -222,6 +224,13 @@ def detector() -> DetectorResult:
         {"time": around(0.32, 0.03), "proprio": around(0.26, 0.04)}, bins, 0.034, "probe", 0.10,
         share(17, 220), share(161, 180),
     )  # fmt: skip
+
+
+def latency() -> LatencyResult:
+    calls = {"strong": Times(420, 11.3, 14.9), "weak": Times(900, 2.1, 2.9)}
+    arms = {name: ArmTimes(Times(300, 2.4, 13.0), Times(300, 0.2, 0.31), 0.61)
+            for name in ("weak", "advantage")}  # fmt: skip
+    return LatencyResult({"cpu": "abacus", "cores": "2"}, 10, calls, arms)
 
 
 def timing(name: str, lead: int) -> TimingResult:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aegis.app.screen import Screen
 from aegis.app.study.facts import facts_of
+from aegis.app.study.latency import measure
 from aegis.app.study.stand import Stand, composed_of, open_stand, outer_digests
 from aegis.run.arm import Arm
 from aegis.study.lock import Locked, compare, read_lock, refuse
@@ -51,6 +52,7 @@ def run(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
         play(plan, stand.plan, player, root)
         _fork(stand, locked, arms, screen)
         distil(root, stand.keep(), stand.plan.reference)
+        measure(stand, root, screen)
     return write_seal(root, locked.digest)
 
 
