@@ -65,6 +65,18 @@ class Settings:
             raise self._wrong(name, value, "a text")
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Returns a list of texts; one text is a list of one."""
+        value = self.value(name)
+        given = [value] if isinstance(value, str) else value
+        if (
+            not isinstance(given, list)
+            or not given
+            or not all(isinstance(item, str) and item for item in given)
+        ):
+            raise self._wrong(name, value, "a text, or a list of them")
+        return tuple(given)
+
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         """Returns one of the allowed names."""
         value = self.text(name)

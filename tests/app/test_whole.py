@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aegis.app.main import main
+from aegis.detectors.probe import Probe
 from aegis.run.store import RunTables
 from tests.app.toy import write_configs
 
@@ -62,14 +63,27 @@ def test_fit(place: Path) -> None:
     assert "AUROC" in answer["said"]
 
 
+def test_fit_of_an_ensemble_on_a_layer_and_time(place: Path) -> None:
+    words = ("kind=ensemble", "strength=0.3", "weight=row", "layer=trunk+tick", "name=many")
+    answer = type_in(place, "fit", *words, "train=[runs/collect]", "arms=[weak]")
+    assert answer["report"]["lines"][0]["pooled"] > 0.6
+    probe = Probe.load(place / answer["out"])
+    assert (probe.kind, probe.layer, probe.head.width) == ("ensemble", "trunk+tick", 8)
+    assert probe.window == 1.0
+
+
 @pytest.mark.parametrize(
     ("override", "kind", "says", "code"),
     [
         ("layer=trnk", "UnknownNameError", "Unknown layer 'trnk'", 2),
+        ("layer=trunk+trunk", "ConfigError", "does not say what to read", 2),
+        ("train=[]", "ConfigError", "a text, or a list of them", 2),
+        ("weight=rows", "UnknownNameError", "Did you mean 'row'", 2),
+        ("arms=[weak,aegis]", "UnknownNameError", "Unknown arm 'aegis'", 2),
         ("arm=aegis", "UnknownNameError", "Unknown arm 'aegis'", 2),
         ("train=runs/nothing", "TraceError", "missing or damaged", 2),
         ("alpha=0.001", "CalibrationError", "alpha", 4),
-        ("kind=forest", "UnknownNameError", "Allowed: logistic, mlp", 2),
+        ("kind=forest", "UnknownNameError", "Allowed: logistic, mlp, ensemble", 2),
         ("shares=[1,1]", "ConfigError", "three positive numbers", 2),
     ],
 )

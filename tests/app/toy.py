@@ -109,9 +109,13 @@ calibration: null
 test: null
 shares: [0.5, 0.25, 0.25]
 arm: weak
+arms: null
 policy: weak
 layer: trunk
 kind: logistic
+strength: null
+window: null
+weight: episode
 alpha: 0.10
 guard: 0.20
 release: 0.5

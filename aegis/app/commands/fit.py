@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aegis.app.command import Command
@@ -14,10 +14,10 @@ from aegis.app.experiment import composed_for, run_folder
 from aegis.app.screen import Json, Screen
 from aegis.app.settings import Settings
 from aegis.core.errors import CalibrationError, ConfigError
-from aegis.detectors.fit import fit_probe
-from aegis.detectors.probe import Probe
+from aegis.detectors.fit import WEIGHTS, WINDOWS, fit_probe
+from aegis.detectors.probe import KINDS, Probe
 from aegis.detectors.report import Report, judge_probe
-from aegis.detectors.rollouts import Rollouts
+from aegis.detectors.rollouts import Rollouts, joined
 from aegis.run.files import write_atomic
 from aegis.run.rollouts import load_rollouts
 
@@ -34,20 +34,13 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     seed = settings.integer("seed", 0)
     run_folder(settings.text("name"))
     with screen.err.status("reading episodes"):
-        train, calibration, test = _sets(settings, seed)
-    with screen.err.status("fitting, with cross-validation by start state"):
-        probe = fit_probe(
-            train,
-            calibration,
-            kind=settings.choice("kind", ("logistic", "mlp")),
-            alpha=settings.number("alpha", 0.0, 1.0),
-            guard=settings.number("guard", 0.0, 1.0),
-            root=seed,
-            release_quantile=settings.number("release", 0.0, 1.0),
-        )
+        sets = _sets(settings, seed)
+    chosen = settings.value("strength") is None
+    with screen.err.status("fitting" + ", with cross-validation by start state" * chosen):
+        probe = _fit(settings, sets, seed)
     with screen.err.status("judging, with bootstrap intervals by episode"):
-        report = judge_probe(probe, train, test, root=seed)
-    report = replace(report, cost_us=_cost(probe, test))
+        report = judge_probe(probe, sets.alone, sets.test, root=seed)
+    report = replace(report, cost_us=_cost(probe, sets.test))
     out.parent.mkdir(parents=True, exist_ok=True)
     probe.save(out)
     facts = _facts(probe, report, out)
@@ -62,19 +55,55 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     return facts
 
 
-def _sets(settings: Settings, seed: int) -> list[Rollouts]:
-    """Reads the three sets; those without a run folder are parts of the first, by start state."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sets:
+    """What is fitted on, what of that the policy drove alone, and what the rest is done on."""
+
+    train: Rollouts
+    alone: Rollouts
+    calibration: Rollouts
+    test: Rollouts
+
+
+def _fit(settings: Settings, sets: _Sets, seed: int) -> Probe:
+    """Fits a probe as the configuration says."""
+    strength, window = settings.value("strength"), settings.value("window")
+    return fit_probe(
+        sets.train,
+        sets.calibration,
+        kind=settings.choice("kind", KINDS),
+        alpha=settings.number("alpha", 0.0, 1.0),
+        guard=settings.number("guard", 0.0, 1.0),
+        root=seed,
+        windows=WINDOWS if window is None else (settings.number("window", 0.0, 1.0),),
+        release_quantile=settings.number("release", 0.0, 1.0),
+        strength=None if strength is None else settings.number("strength", 0.0, 1e6),
+        weight=settings.choice("weight", WEIGHTS),
+    )
+
+
+def _sets(settings: Settings, seed: int) -> _Sets:
+    """Reads the sets; those without a run folder are parts of the first, by start state."""
     shares = settings.numbers("shares")
     if len(shares) != len(_PARTS) or min(shares) <= 0:
         raise ConfigError(f"'shares' must be three positive numbers. Got: {list(shares)}.")
-    given = {name: settings.value(name) for name in _PARTS}
-    whole = _read(settings, settings.text("train"))
-    cut = [name for name in _PARTS if name == "train" or given[name] is None]
+    arm, many = [settings.text("arm")], settings.value("arms")
+    cut = [name for name in _PARTS if name == "train" or settings.value(name) is None]
     weights = [shares[_PARTS.index(name)] for name in cut]
-    parts = dict(zip(cut, _deal(whole, weights, seed), strict=True))
-    return [
-        parts[name] if name in parts else _read(settings, settings.text(name)) for name in _PARTS
-    ]
+
+    def deal(arms: Sequence[str]) -> dict[str, Rollouts]:
+        whole = _read(settings, "train", arms)
+        return dict(zip(cut, _deal(whole, weights, seed), strict=True))
+
+    parts = deal(arm)
+    rest = {name: _read(settings, name, arm) for name in _PARTS if name not in parts}
+    # A start state is dealt out by its address, so all its arms go to the same part.
+    train = parts["train"] if many is None else deal(settings.texts("arms"))["train"]
+    return _Sets(
+        train=train,
+        alone=parts["train"],
+        **{name: (parts | rest)[name] for name in _PARTS if name != "train"},
+    )
 
 
 def _deal(whole: Rollouts, weights: list[float], seed: int) -> tuple[Rollouts, ...]:
@@ -89,9 +118,11 @@ def _deal(whole: Rollouts, weights: list[float], seed: int) -> tuple[Rollouts, .
     return parts
 
 
-def _read(settings: Settings, folder: str) -> Rollouts:
-    arm, policy, layer = (settings.text(name) for name in ("arm", "policy", "layer"))
-    return load_rollouts(Path(folder), [arm], policy, layer)
+def _read(settings: Settings, name: str, arms: Sequence[str]) -> Rollouts:
+    """Reads one run folder, or a list of them."""
+    folders = settings.texts(name)
+    policy, layer = settings.text("policy"), settings.text("layer")
+    return joined([load_rollouts(Path(folder), arms, policy, layer) for folder in folders])
 
 
 def _cost(probe: Probe, rows: Rollouts) -> float:
@@ -125,10 +156,11 @@ def _options(parser: argparse.ArgumentParser) -> None:
 COMMAND = Command(
     name="fit",
     details="""
-        Fits a risk head on the activations of collected weak-only episodes, calibrates its
-        threshold by split conformal prediction on episodes from other start states, and reports
-        AUROC with bootstrap intervals in the first 30 % of the horizon, next to what time, task and
-        proprioception alone can tell.
+        Fits a risk head on the activations of collected episodes, calibrates its threshold by split
+        conformal prediction on weak-only episodes from other start states, and reports AUROC with
+        bootstrap intervals in the first 30 % of the horizon, next to what time, task and
+        proprioception alone can tell. Episodes in which the strong policy drove for a while teach
+        it when control can be given back; only rows after that are read.
     """,
     examples=(
         ("aegis fit", "on runs/collect, dealt out by start state"),
@@ -136,6 +168,11 @@ COMMAND = Command(
         (
             "aegis fit train=runs/a calibration=runs/b test=runs/c alpha=0.05",
             "three separate collections, stricter",
+        ),
+        (
+            "aegis fit kind=ensemble strength=0.3 weight=row arms=[weak,stint_early] "
+            "layer=head.hidden+trunk.last+tick train=[runs/a,runs/b]",
+            "networks, on two layers and time, after stays of the strong policy too",
         ),
     ),
     configured=True,
