@@ -170,7 +170,7 @@ def _curve(canvas: Canvas, bins: Sequence[Bin]) -> None:
 
 def _alarms(canvas: Canvas, result: Result, detector: DetectorResult) -> None:
     x = Scale(0.0, 1.0, 488, 634)
-    canvas.title_line((380, 20), "Episodes with an alarm", shorten(detector.alarm, 120, SMALL))
+    canvas.title_line((380, 20), "Alarms of the published rule")
     bottom(canvas, x, 186, "share of episodes [%]", hundredths, TOP, 3)
     if math.isfinite(detector.alpha):
         place = x(detector.alpha)
