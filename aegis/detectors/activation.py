@@ -9,13 +9,16 @@ from aegis.core.errors import CheckpointError, ShapeError
 from aegis.core.protocols import PolicySpec
 from aegis.core.types import EpisodeKey, Observation, Proposal, Score
 from aegis.detectors.probe import Probe
+from aegis.detectors.reading import Past
 
 _NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationProbe:
-    """Scores each weak chunk by a probe on what is tapped; keeps no state.
+    """Scores each weak chunk by a probe on what is tapped.
+
+    Its state is what was seen so far in the episode, if the probe reads that, else None.
 
     Attributes:
         probe: The risk head.
@@ -60,12 +63,13 @@ class ActivationProbe:
                 f"{self.probe.head.width}. Fit it again."
             )
 
-    def start(self, key: EpisodeKey) -> None:
-        """Returns the state at the start of an episode: none."""
+    def start(self, key: EpisodeKey) -> Past | None:
+        """Returns the state at the start of an episode: nothing was seen."""
+        return None
 
     def update(
-        self, state: None, proposal: Proposal | None, obs: Observation
-    ) -> tuple[None, Score]:
+        self, state: Past | None, proposal: Proposal | None, obs: Observation
+    ) -> tuple[Past | None, Score]:
         """Scores one proposal; NaN when it, its activations, or a number among them is missing.
 
         Raises:
@@ -73,14 +77,11 @@ class ActivationProbe:
             ShapeError: If they have another width.
         """
         if proposal is None or not proposal.features:
-            return None, Score(self.name, _NAN)
-        features = self.probe.reading.vector(
-            proposal.features,
-            proposal.k0,
-            self.probe.horizon,
-            f"the proposal of '{proposal.policy}'",
-        )
-        return None, Score(self.name, float(self.probe.risk(features[None])[0]))
+            return state, Score(self.name, _NAN)
+        reading, where = self.probe.reading, f"the proposal of '{proposal.policy}'"
+        seen = reading.remember(state, proposal.features, where)
+        features = reading.vector(proposal.features, proposal.k0, self.probe.horizon, where, seen)
+        return seen, Score(self.name, float(self.probe.risk(features[None])[0]))
 
 
 def _same_policy(probe: Probe, digest: str) -> None:

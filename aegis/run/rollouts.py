@@ -92,15 +92,15 @@ class _Run:
         mask = np.isin(episode, chosen) & _alone(steps, rows, self.policy, episode, k)
         horizon = int(str(self.facts["horizon"]))
         columns = {name: _matrix(table.column("vector")) for name, table in vectors.items()}
+        # Joined before rows are left out: what a probe remembers, it saw in those, too.
+        features = self.reading.matrix(columns, episode, k, horizon)[mask]
         episode, k = episode[mask], k[mask]
         return Rollouts(
             episode=episode,
             task=np.array([rows[i].task for i in episode], np.int64),
             start=np.array([str(rows[i].key) for i in episode], np.str_),
             k=k,
-            features=self.reading.matrix(
-                {name: column[mask] for name, column in columns.items()}, k, horizon
-            ),
+            features=features,
             proprio=_matrix(steps.column("proprio"))[_offsets(rows)[episode] + k],
             success=np.array([rows[i].success for i in episode], bool),
             horizon=horizon,

@@ -1,4 +1,4 @@
-"""Readings: which layers, in which order, and time."""
+"""Readings: which layers, in which order, time, and what was seen before."""
 
 from __future__ import annotations
 
@@ -8,32 +8,52 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.detectors.reading import TICKS, Reading, ticks
+from aegis.detectors.reading import TICKS, Past, Reading, ticks
 
 HERE = "the proposal of 'weak'"
 LAYERS = {"a": 3, "b": 2, "c.1": 1}
 FEATURES = {name: np.full(width, i, np.float32) for i, (name, width) in enumerate(LAYERS.items())}
-ORDERS = st.permutations(["a", "b", "c.1", "tick"])
+ORDERS = st.permutations(["a", "b", "c.1", "past", "tick"])
 
 
 @given(ORDERS, st.integers(0, 219))
 def test_parts_are_joined_in_the_order_of_their_names(names: list[str], k: int) -> None:
-    got = Reading("+".join(names)).vector(FEATURES, k, 220, HERE)
-    want = [ticks([k], 220)[0] if name == "tick" else FEATURES[name] for name in names]
+    reading = Reading("+".join(names))
+    seen = reading.remember(None, FEATURES, HERE)
+    got = reading.vector(FEATURES, k, 220, HERE, seen)
+    parts = {**FEATURES, "tick": ticks([k], 220)[0]}
+    parts["past"] = np.concatenate([FEATURES[name] for name in reading.tapped])
+    want = [parts[name] for name in names]
     np.testing.assert_array_equal(got, np.concatenate(want))
     assert got.dtype == np.float32
 
 
-@given(ORDERS, st.lists(st.integers(0, 219), min_size=1, max_size=5))
-def test_a_table_reads_like_its_rows(names: list[str], k: list[int]) -> None:
+@given(ORDERS, st.lists(st.integers(1, 4), min_size=1, max_size=3))
+def test_a_table_reads_like_its_episodes_one_after_the_other(
+    names: list[str], lengths: list[int]
+) -> None:
     reading = Reading("+".join(names))
-    columns = {name: np.stack([vector + i for i in k]) for name, vector in FEATURES.items()}
-    rows = [
-        reading.vector({name: columns[name][i] for name in columns}, tick, 220, HERE)
-        for i, tick in enumerate(k)
-    ]
-    np.testing.assert_array_equal(reading.matrix(columns, np.array(k), 220), np.stack(rows))
+    episode = np.repeat(np.arange(len(lengths)), lengths)
+    k = np.concatenate([5 * np.arange(n) for n in lengths])
+    noise = np.random.default_rng(len(k)).normal(size=len(k)).astype(np.float32)
+    columns = {name: vector + noise[:, None] for name, vector in FEATURES.items()}
+    rows, seen = [], None
+    for i, tick in enumerate(k):
+        chunk = {name: columns[name][i] for name in columns}
+        seen = reading.remember(seen if tick else None, chunk, HERE)
+        rows.append(reading.vector(chunk, int(tick), 220, HERE, seen))
+    np.testing.assert_array_equal(reading.matrix(columns, episode, k, 220), np.stack(rows))
     assert reading.width(LAYERS, HERE) == len(rows[0])
+
+
+@given(st.integers(1, 9))
+def test_the_past_is_a_mean(n: int) -> None:
+    past = None
+    for i in range(n):
+        past = Reading("b+past").remember(past, {"b": np.float32([i, 1.0])}, HERE)
+    assert isinstance(past, Past)
+    np.testing.assert_allclose(past.mean, [(n - 1) / 2, 1.0])
+    assert Reading("b").remember(None, FEATURES, HERE) is None
 
 
 def test_time_is_a_line_a_square_and_two_waves() -> None:
@@ -61,7 +81,7 @@ def test_what_is_missing_is_named() -> None:
             ask()
 
 
-@pytest.mark.parametrize("layer", ["", "a+", "a++b", "a+a", "tick"])
+@pytest.mark.parametrize("layer", ["", "a+", "a++b", "a+a", "tick", "past+tick"])
 def test_what_says_nothing_is_refused(layer: str) -> None:
     with pytest.raises(ConfigError, match="does not say what to read"):
         Reading(layer)
