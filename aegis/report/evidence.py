@@ -26,7 +26,8 @@ def detector(result: Result) -> list[Block]:
             rows.append((f"{code(score.name)}{kind}", *values))
         caption = (
             f"AUROC {'within task' if within else 'pooled'} of the mean score in the first part of "
-            "the horizon, reference arm, before any hand-over."
+            "the horizon, reference arm, before any hand-over. Bold: the score that "
+            f"{code(result.recommended)} hands over on."
         )
         head = ("score", *(f"first {percent(w, 0)}" for w in windows))
         bold = tuple(i for i, s in enumerate(found.scores) if s.name == found.name)

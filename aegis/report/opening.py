@@ -16,7 +16,7 @@ from aegis.report.document import (
 )
 from aegis.report.palette import named, primary
 from aegis.study.numerals import bracket, decimal, p_value, percent, points
-from aegis.study.result import ContrastResult, KillResult, Result
+from aegis.study.result import ArmResult, ContrastResult, KillResult, Result
 
 
 def opening(result: Result) -> list[Block]:
@@ -64,11 +64,16 @@ def registered(result: Result) -> list[Block]:
     return blocks
 
 
+def roles(result: Result) -> list[Block]:
+    """Returns what each arm is there for."""
+    return [Bullets(tuple(_role(result, arm) for arm in result.arms))] if result.arms else []
+
+
 def locked(result: Result) -> list[Block]:
-    """Returns what each arm is there for, and the digests of the lock."""
-    roles = [f"{code(a.name)}: {_bare(a.role) or 'no role stated'}." for a in result.arms]
-    blocks: list[Block] = [Heading("Arms and lock"), Bullets((*roles,))]
+    """Returns the digests of the lock."""
+    blocks: list[Block] = []
     if result.lock:
+        blocks.append(Heading("Lock"))
         digests = tuple((code(name), code(digest)) for name, digest in result.lock.items())
         caption = (
             "Lock: digests (SHA-256 where nothing else is said) that were written before the first "
@@ -77,6 +82,12 @@ def locked(result: Result) -> list[Block]:
         )
         blocks.append(Table(caption, ("of", "digest"), digests, "lock", (), (1,)))
     return blocks
+
+
+def _role(result: Result, arm: ArmResult) -> str:
+    marks = {result.reference: "the reference", result.recommended: "recommended"}
+    mark = f" ({marks[arm.name]})" if arm.name in marks else ""
+    return f"{code(arm.name)}{mark}: {_bare(arm.role) or 'no role stated'}."
 
 
 def _loose(result: Result) -> bool:
@@ -154,8 +165,10 @@ def _closest(result: Result) -> ContrastResult | None:
 
 def _words(result: Result) -> str:
     return (
-        "All arms play the same units: same start state, same noise, the same simulation bit for "
-        f"bit until an arm first hands over. Recovered: of the units that {code(result.reference)} "
+        "A weak policy drives a simulated robot through tasks; an arm is a way of deciding when a "
+        "strong policy drives instead. All arms play the same units: same start state, same "
+        "noise, the same simulation bit for bit until an arm first hands over. "
+        f"Recovered: of the units that {code(result.reference)} "
         "fails alone, those that an arm solves. Disrupted: of those that it solves alone, those "
         "that an arm fails. Duty: share of steps that the strong policy drives. Brackets hold 95 % "
         "intervals; pp are percentage points. Every number is in `report.json`; the appendix "

@@ -21,11 +21,6 @@ from aegis.study.numerals import (
 )
 from aegis.study.result import ContrastResult, Result
 
-CLUSTERED = (
-    "p over starts and over tasks asks the same of start states, and of whole tasks, as clusters: "
-    "the sign of each cluster's sum is a fair coin under the null (with 10 tasks it is at least "
-    "1/1024)."
-)
 UNCORRECTED = ("p, not corrected", "p, starts, not corrected", "p, tasks, not corrected")
 
 
@@ -74,7 +69,7 @@ def contrasts(result: Result) -> list[Block]:
     caption = (
         f"Primary contrasts, named in the plan, at level {main[0].alpha:g} with Holm's "
         "correction. Only one solved it: number of units, first arm : second arm. p counts units; "
-        f"{CLUSTERED}"
+        f"{_clustered(main[0])}"
     )
     return [_contrasts(main, caption, True), _readings(main)]
 
@@ -86,7 +81,7 @@ def exploratory(result: Result) -> list[Block]:
         return []
     caption = (
         "Exploratory contrasts: not part of the claim, not corrected for their number. A small "
-        f"p here is a reason to plan a study, not a finding. As above, {CLUSTERED}"
+        f"p here is a reason to plan a study, not a finding. As above, {_clustered(rest[0])}"
     )
     return [_contrasts(rest, caption, False)]
 
@@ -196,6 +191,16 @@ def _contrasts(found: tuple[ContrastResult, ...], caption: str, main: bool) -> T
     )
     bold = tuple(i for i, c in enumerate(found) if main and c.passed)
     return Table(caption, head, rows, "contrasts", bold)
+
+
+def _clustered(contrast: ContrastResult) -> str:
+    tasks = len(contrast.per_task)
+    least = f" With {tasks} tasks it cannot fall below 1/{2**tasks}." if 1 < tasks < 20 else ""
+    return (
+        "p over starts and over tasks ask the same with start states, and with whole tasks, as "
+        "clusters: under the null the sign of each cluster's difference is a fair coin. The "
+        f"latter is what other tasks may show.{least}"
+    )
 
 
 def _margin(contrast: ContrastResult) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from aegis.report import detection, evidence, frontier, outcomes, sheets, timing
 from aegis.report.document import Block, Document, Figure, Heading
 from aegis.report.methods import limits, methods, sources
-from aegis.report.opening import locked, opening, registered
+from aegis.report.opening import locked, opening, registered, roles
 from aegis.report.tables import Tables
 from aegis.report.traces import Pictures, traces
 from aegis.study.result import Result
@@ -24,7 +24,7 @@ def story(result: Result, tables: Tables, pictures: Pictures) -> Document:
     blocks = [
         *opening(result),
         *registered(result),
-        *_section("What the arms did", sheets.arms(result), outcomes.arms(result)),
+        *_section("What the arms did", roles(result), sheets.arms(result), outcomes.arms(result)),
         *_section("Against whom", outcomes.contrasts(result), sheets.contrasts(result)),
         *_section("Where outcomes went", outcomes.flow(result), outcomes.tasks(result, tables)),
         *_section(

@@ -198,6 +198,7 @@ def contrast(
         lost.mcnemar(), around(0.004, 0.02), tuple(per_task),
         Looks(12.3 if p < 0.01 else -1.2, 260 if p < 0.01 else None),
         Posterior(cells.difference, difference.ci, 1 - p, 0.9 * (1 - p)), primary and p < 0.01,
+        p, max(p, 2.0 ** -len(per_task)),
     )  # fmt: skip
 
 
