@@ -131,7 +131,7 @@ class Calibrator:
         self._chunk, self._horizon, self._tries, self._tell = chunk, horizon, tries, tell
         self._nodes: dict[str, Node] = {}
         self._spent: dict[str, Spent] = {}
-        self._scores: list[float] | None = None
+        self._scores: list[tuple[str, float]] | None = None
         self.reached: dict[str, Reached] = {}
         self.played: list[Played] = []
 
@@ -199,7 +199,7 @@ class Calibrator:
             )
             return spent
 
-        scores = self._reference_scores() if dial.kind == "threshold" else []
+        scores = self._reference_scores(node) if dial.kind == "threshold" else []
         return seek(aim, dial.grid(self._chunk, self._horizon, scores), dial.rising, evaluate)
 
     def _keep(self, name: str, dial: Dial, aim: Aim, best: Try, tried: Sequence[Attempt]) -> None:
@@ -243,12 +243,13 @@ class Calibrator:
             self.played.append(Played(name, words, tables.episodes))
         return tables
 
-    def _reference_scores(self) -> list[float]:
+    def _reference_scores(self, node: Node) -> list[float]:
+        """Returns what the reference arm was scored: by the score that the gate names, if any."""
+        gate = node.get("gate")
+        wanted = gate.get("score") if isinstance(gate, Mapping) else None
         if self._scores is None:
             name = self._plan.reference
             tables = self._tables(name, self._arms.nodes[name], "as configured")
             steps = tables.steps().select(["boundary", "scores"]).to_pylist()
-            self._scores = [
-                value for step in steps if step["boundary"] for _, value in step["scores"]
-            ]
-        return self._scores
+            self._scores = [pair for step in steps if step["boundary"] for pair in step["scores"]]
+        return [value for name, value in self._scores if wanted in (None, name)]

@@ -21,7 +21,7 @@ NODES: Mapping[str, Node] = {
     "weak": {"gate": {}},
     "blind": {"gate": {"start_tick": 0, "holds": [9]}},
     "random": {"gate": {"rate": 0.5, "holds": [9]}},
-    "ours": {"gate": {"threshold": 0.5}, "salt": {}},
+    "ours": {"gate": {"threshold": 0.5, "score": "probe"}, "salt": {}},
     "reseed": {"strong": "reseed", "salt": {"reseed": 1}},
 }
 DIALS = {
@@ -37,7 +37,10 @@ class Tables(RunTables):
     """Tables that lie nowhere: the reference was scored 0.00 to 0.99."""
 
     def steps(self) -> pa.Table:
-        steps = [{"boundary": i % 2 == 0, "scores": [("probe", i / 100)]} for i in range(100)]
+        steps = [
+            {"boundary": i % 2 == 0, "scores": [("probe", i / 100), ("other", 5.0 + i)]}
+            for i in range(100)
+        ]
         return pa.Table.from_pylist(steps, schema=STEPS)
 
 
@@ -92,7 +95,7 @@ def test_a_threshold_is_one_of_the_scores_at_boundaries() -> None:
     one = calibrator(Game())
     one.run()
     tried = {attempt.setting for attempt in one.reached["ours"].tried}
-    assert tried <= {i / 100 for i in range(0, 100, 2)}
+    assert tried <= {i / 100 for i in range(0, 100, 2)}, "those of another score are none of it"
 
 
 def test_the_placebo_takes_over_what_was_set_and_no_dial() -> None:
