@@ -12,7 +12,7 @@ from aegis.app.lab import Lab
 from aegis.app.settings import Settings
 from aegis.app.targets import CALIBRATED, Node
 from aegis.core.controller import Controller
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Gate, Switch
 from aegis.run.arm import Arm
 
@@ -33,10 +33,13 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
 
     Raises:
         ConfigError: If the parts cannot work together.
+        UnknownNameError: If gate or switch read a score that no detector of the arm gives.
     """
     detectors = lab.detectors if settings.flag("detect") else ()
     gate = _calibrated(settings.node("gate"), f"arms.{name}.gate", lab.detectors)
     switch = _calibrated(settings.node("switch"), f"arms.{name}.switch", lab.detectors)
+    for part, node in (("gate", gate), ("switch", switch)):
+        _check_score(node, f"arms.{name}.{part}", detectors)
     controller = Controller(
         embodiment=lab.embodiment,
         weak=settings.text("weak"),
@@ -65,10 +68,12 @@ def fill_in(name: str, node: Node, detectors: Sequence[Detector[Any]]) -> Node:
     Args:
         name: Name of the arm.
         node: Its configuration.
-        detectors: The first of them was calibrated.
+        detectors: Those that were calibrated. A part takes the numbers of the one whose score it
+            reads, else those of the first.
 
     Raises:
-        ConfigError: If it was not.
+        ConfigError: If that was not calibrated.
+        UnknownNameError: If none gives the score.
     """
     return {
         part: _calibrated(cast("Node", value), f"arms.{name}.{part}", detectors)
@@ -95,7 +100,8 @@ def _describe(arm: Arm) -> str:
     control = arm.controller
     heads = [_weights(detector) for detector in control.detectors]
     parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
-    return repr((parts, control.gate, control.switch, heads, sorted(arm.salt.items())))
+    shadow = ("shadow",) if control.shadow else ()
+    return repr((parts, control.gate, control.switch, heads, sorted(arm.salt.items()), *shadow))
 
 
 def _weights(detector: Detector[Any]) -> str:
@@ -113,17 +119,30 @@ def _weights(detector: Detector[Any]) -> str:
 
 
 def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> Node:
-    """Replaces ``calibrated`` by the number that the first detector was calibrated to."""
+    """Replaces ``calibrated`` by the number that the part's detector was calibrated to."""
     done: dict[str, object] = {}
     for name, value in node.items():
         done[str(name)] = value
         if value == CALIBRATED:
-            done[str(name)] = _number(str(name), where, detectors)
+            _check_score(node, where, detectors)
+            done[str(name)] = _number(str(name), where, _detector_of(node, detectors))
     return done
 
 
-def _number(name: str, where: str, detectors: Sequence[Detector[Any]]) -> float:
-    detector = detectors[0] if detectors else None
+def _check_score(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> None:
+    """Refuses a score that no detector gives: to a gate it would be unknown, and thus risk."""
+    score, names = node.get("score"), [detector.name for detector in detectors]
+    if score is not None and score not in names:
+        raise UnknownNameError("score", str(score), names or ["(no detector watches)"], where)
+
+
+def _detector_of(node: Node, detectors: Sequence[Detector[Any]]) -> Detector[Any] | None:
+    """Returns the detector whose score a part reads; the first where it names none."""
+    score = node.get("score")
+    return next((one for one in detectors if score is None or one.name == score), None)
+
+
+def _number(name: str, where: str, detector: Detector[Any] | None) -> float:
     value = getattr(getattr(detector, "probe", detector), name, None)
     if not isinstance(value, int | float):
         raise ConfigError(

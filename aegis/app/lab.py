@@ -30,7 +30,7 @@ class Lab:
         embodiment: The robot.
         horizon: Longest episode [control steps].
         policies: Part (``weak``, ``strong``) to policy.
-        detectors: They watch the weak policy.
+        detectors: They watch the weak policy; the one in ``detector`` first, then ``detectors``.
         identity: What results depend on besides policies, arms and units.
     """
 
@@ -79,9 +79,7 @@ def open_lab(composed: Composed, parts: Sequence[PolicyId]) -> Iterator[Lab]:
         embodiment, horizon, facts = _look_at(world)
         for part in parts:
             policies[part] = build_policy(composed, part, settings.node(part))
-        detectors: tuple[Detector[Any], ...] = ()
-        if "detector" in composed.tree:
-            detectors = (_detector(composed, settings.node("detector"), policies["weak"].spec),)
+        detectors = _detectors(composed, settings, policies)
         identity = {"horizon": str(horizon), **facts}
         yield Lab(composed, settings, world, embodiment, horizon, policies, detectors, identity)
     finally:
@@ -152,11 +150,34 @@ def _look_at(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str
         sample.close()
 
 
-def _detector(composed: Composed, node: Node, spec: PolicySpec) -> Detector[Any]:
-    detector = build(composed, "detector", node)
+def _detectors(
+    composed: Composed, settings: Settings, policies: Mapping[PolicyId, Policy]
+) -> tuple[Detector[Any], ...]:
+    """Builds the detector, then the further ones under the names that they have there."""
+    found: list[Detector[Any]] = []
+    if "detector" in composed.tree:
+        node = settings.node("detector")
+        found.append(_detector(composed, "detector", node, policies["weak"].spec))
+    if "detectors" in composed.tree:
+        further = settings.level("detectors")
+        for name in further.names():
+            node, where = further.node(name), f"detectors.{name}"
+            named = {**node, "name": name} if "name" in node else node
+            detector = _detector(composed, where, named, policies["weak"].spec)
+            if detector.name != name:
+                raise ConfigError(
+                    f"'{where}' names its score '{detector.name}'. Give its class an argument "
+                    "'name', or call it what it is called."
+                )
+            found.append(detector)
+    return tuple(found)
+
+
+def _detector(composed: Composed, where: str, node: Node, spec: PolicySpec) -> Detector[Any]:
+    detector = build(composed, where, node)
     for name in ("start", "update"):
         if not callable(getattr(detector, name, None)):
-            raise ConfigError(f"'detector' is no detector: it has no {name}().")
+            raise ConfigError(f"'{where}' is no detector: it has no {name}().")
     check = getattr(detector, "check", None)
     if callable(check):
         check(spec)

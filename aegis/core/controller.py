@@ -96,6 +96,8 @@ class Controller:
         switch: Decides who drives next.
         patience: Consecutive ticks of Hold that are tolerated before Stop [control steps].
         first: Who drives first.
+        shadow: Whether the weak policy is asked while the strong one drives even if the gate needs
+            no scores, so that its activations can be written down.
 
     Raises:
         ConfigError: If the parts cannot work together.
@@ -112,6 +114,7 @@ class Controller:
     switch: Switch[Any]
     patience: int
     first: PolicyId
+    shadow: bool = False
 
     def __post_init__(self) -> None:
         if self.weak == self.strong:
@@ -198,7 +201,7 @@ class Controller:
         scores: tuple[Score, ...] = ()
         if context.mode.active == self.weak:
             minds, scores = self._score(state, tick, usable=rows is not None)
-        elif self.gate.needs_scores:
+        elif self._shadowed:
             shadow, _ = self._rows(state, tick, self.weak)
             minds, scores = self._score(state, tick, usable=shadow is not None)
         gate, verdict = self.gate.judge(state.gate, scores, context)
@@ -286,9 +289,13 @@ class Controller:
 
     def _wanted(self, driver: PolicyId) -> tuple[PolicyId, ...]:
         """Returns whom to query for a boundary: the driver, and the weak shadow if needed."""
-        if driver == self.strong and self.gate.needs_scores:
+        if driver == self.strong and self._shadowed:
             return (self.strong, self.weak)
         return (driver,)
+
+    @property
+    def _shadowed(self) -> bool:
+        return self.shadow or self.gate.needs_scores
 
     def _still(self, last: F32) -> F32:
         """Returns the embodiment's way to do nothing. Shape (a,)."""

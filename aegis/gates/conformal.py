@@ -8,12 +8,12 @@ from math import isnan
 
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, limits, worst
+from aegis.gates.limits import Limits, check_finite, limits, named, worst
 
 
 @dataclass(frozen=True, slots=True)
 class ConformalGate:
-    """Fires when the worst score exceeds a split-conformal threshold (arXiv 2606.06660).
+    """Fires when a score, or the worst, exceeds a split-conformal threshold (arXiv 2606.06660).
 
     It fires only while the weak policy drives, at ``k >= guard_fraction * horizon``, with fewer
     than ``ceil(fires_fraction * horizon)`` fires so far. NaN, or no score at all, counts as above
@@ -23,6 +23,7 @@ class ConformalGate:
         threshold: Scores above it fire; from calibration, hence no default.
         guard_fraction: Share of the horizon without fires.
         fires_fraction: Cap on fires as a share of the horizon.
+        score: Name of the score that it reads; None reads the worst of all.
 
     Raises:
         ConfigError: If the threshold is not finite or a fraction lies outside [0, 1].
@@ -31,6 +32,7 @@ class ConformalGate:
     threshold: float
     guard_fraction: float = 0.20
     fires_fraction: float = 0.05
+    score: str | None = None
     needs_scores: bool = True
 
     def __post_init__(self) -> None:
@@ -45,7 +47,7 @@ class ConformalGate:
         refusal = self._limits().refusal(context)
         if refusal is not None:
             return None, refusal
-        risk = worst(scores)
+        risk = worst(named(scores, self.score))
         if isnan(risk):
             return None, Verdict(Level.ESCALATE, "risk unknown")
         if risk > self.threshold:

@@ -57,6 +57,11 @@ def limits(guard_fraction: float, fires_fraction: float) -> Limits:
     return Limits(guard_fraction, fires_fraction)
 
 
+def named(scores: Sequence[Score], name: str | None) -> Sequence[Score]:
+    """Returns the score of one detector, or all for None; empty if there is none of that name."""
+    return scores if name is None else [score for score in scores if score.detector == name]
+
+
 def worst(scores: Sequence[Score]) -> float:
     """Returns the highest score; NaN when one is NaN or there is none."""
     values = [score.value for score in scores]

@@ -9,7 +9,7 @@ from math import isfinite, isnan
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, PolicyId, Score, Verdict
-from aegis.gates.limits import worst
+from aegis.gates.limits import named, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +17,16 @@ class HysteresisSwitch:
     """Hands over on ESCALATE; gives control back after a stay, when the weak policy's risk is low.
 
     Back to the weak policy when all of these hold: the strong one drove at least ``hold_chunks``
-    chunks, the gate does not ask to escalate, and every (shadow) score is finite and below
-    ``release``. A verdict that carried a hold length overrides this: control returns after
-    exactly that many chunks. NaN, or no score, never releases.
+    chunks, the gate does not ask to escalate, and the (shadow) score that it reads, or every one,
+    is finite and below ``release``. A verdict that carried a hold length overrides this: control
+    returns after exactly that many chunks. NaN, or no score, never releases.
 
     Attributes:
         release: Scores below it give control back. Minus infinity never does.
         hold_chunks: Least stay with the strong policy [chunks].
         max_chunks: Stay after which any finite score gives control back [chunks]; None for no end.
         threshold: The gate's threshold, if it has one; just to refuse a release above it.
+        score: Name of the score that it reads; None reads all.
 
     Raises:
         ConfigError: If the numbers cannot make a hysteresis.
@@ -35,6 +36,7 @@ class HysteresisSwitch:
     hold_chunks: int = 3
     max_chunks: int | None = None
     threshold: float | None = None
+    score: str | None = None
 
     def __post_init__(self) -> None:
         if self.hold_chunks < 1:
@@ -73,8 +75,9 @@ class HysteresisSwitch:
         return (None, context.weak) if back else (state, context.strong)
 
     def _safe(self, verdict: Verdict, scores: Sequence[Score], dwell: int) -> bool:
-        if not all(isfinite(score.value) for score in scores) or not scores:
+        read = named(scores, self.score)
+        if not all(isfinite(score.value) for score in read) or not read:
             return False
         if self.max_chunks is not None and dwell >= self.max_chunks:
             return True
-        return verdict.level < Level.ESCALATE and worst(scores) < self.release
+        return verdict.level < Level.ESCALATE and worst(read) < self.release

@@ -77,19 +77,20 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
         promise.kept(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None)")
         return after, verdict
 
+    read = getattr(gate, "score", None)
     drivers = ((_WEAK, 0), (_STRONG, 1), (_WEAK, 1))
     values = ((_LOW,), (_HIGH,), (nan,), (_LOW, nan), ())
     cases = [
-        (_scores(*some), _context(k, active, fires=fires))
+        (_scores(*some, read=read), _context(k, active, fires=fires))
         for k, (active, fires), some in product(range(0, HORIZON, STRIDE), drivers, values)
     ]
     begin = lambda: _started(one, gate, key)  # noqa: E731
     _check_pure(one, "judge", begin, judge, cases)
-    unknown = [_scores(nan), _scores(_LOW, nan), _scores(nan, _LOW)]
+    unknown = [_scores(*some, read=read) for some in ((nan,), (_LOW, nan), (nan, _LOW))]
     if gate.needs_scores:
         unknown.append(())
     for scores in unknown:
-        _check_unknown(one, begin, judge, scores)
+        _check_unknown(one, begin, judge, scores, read)
 
 
 def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
@@ -109,16 +110,17 @@ def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
         promise.kept(driver in (_WEAK, _STRONG), repr(driver), f"'{_WEAK}' or '{_STRONG}'")
         return after, driver
 
+    read = getattr(switch, "score", None)
     verdicts = [Verdict(level, "check", hold) for level in Level for hold in (None, 2)]
     values = ((_LOW,), (_HIGH,), (nan,), ())
     cases = [
-        (verdict, _scores(*some), _context(100, active, dwell=dwell, fires=1))
+        (verdict, _scores(*some, read=read), _context(100, active, dwell=dwell, fires=1))
         for verdict, some, dwell, active in product(verdicts, values, (0, 1, 9), (_WEAK, _STRONG))
     ]
     begin = lambda: _started(one, switch, key)  # noqa: E731
     _check_pure(one, "transition", begin, move, cases)
-    _check_release(one, begin, move)
-    _check_holds(one, begin, move)
+    _check_release(one, begin, move, read)
+    _check_holds(one, begin, move, read)
 
 
 def _check_pure(
@@ -153,6 +155,7 @@ def _check_unknown(
     begin: Callable[[], Any],
     judge: Callable[[Any, tuple[tuple[Score, ...], Context]], tuple[Any, Verdict]],
     unknown: tuple[Score, ...],
+    read: object,
 ) -> None:
     """Unknown risk is judged no better than the highest: after high ones, and from the start on."""
     mend = "Escalate if there is no score or one is NaN; note that NaN > threshold is False"
@@ -160,7 +163,9 @@ def _check_unknown(
     risky, blind, alarmed = begin(), begin(), False
     for k in range(0, HORIZON, STRIDE):
         context = _context(k, _WEAK)
-        most = max(judge(risky, (_scores(risk), context))[1].level for risk in (_HIGH, inf))
+        most = max(
+            judge(risky, (_scores(risk, read=read), context))[1].level for risk in (_HIGH, inf)
+        )
         after_high = judge(risky, (unknown, context))[1].level
         blind, verdict = judge(blind, (unknown, context))
         alarmed = alarmed or verdict.level >= Level.ESCALATE
@@ -169,22 +174,27 @@ def _check_unknown(
             promise.kept(level >= most, given, f"{most.name}, as for a score of {_HIGH:g}")
         if most >= Level.ESCALATE:
             return
-        risky = judge(risky, (_scores(_HIGH), context))[0]
+        risky = judge(risky, (_scores(_HIGH, read=read), context))[0]
 
 
 def _check_release(
     one: Plugin,
     begin: Callable[[], Any],
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
+    read: object,
 ) -> None:
     mend = "Keep the strong policy while a score is NaN, however long it drives"
     promise = one.promise("transition", "NaN never gives control back", mend)
     for values in ((nan,), (nan, _LOW), (_LOW, nan)):
         given = f"'{_WEAK}' on {list(values)}"
-        state, _ = move(begin(), (Verdict(Level.ESCALATE, ""), _scores(_HIGH), _context(60, _WEAK)))
+        state, _ = move(
+            begin(), (Verdict(Level.ESCALATE, ""), _scores(_HIGH, read=read), _context(60, _WEAK))
+        )
         for dwell in range(1, HORIZON // STRIDE):
             context = _context(60 + dwell, _STRONG, dwell=dwell, fires=1)
-            state, driver = move(state, (Verdict(Level.STAY, ""), _scores(*values), context))
+            state, driver = move(
+                state, (Verdict(Level.STAY, ""), _scores(*values, read=read), context)
+            )
             promise.kept(driver == _STRONG, f"{given} after {dwell} chunks", f"'{_STRONG}'")
 
 
@@ -192,15 +202,18 @@ def _check_holds(
     one: Plugin,
     begin: Callable[[], Any],
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
+    read: object,
 ) -> None:
     mend = "Remember verdict.hold when you hand over, and give back when context.dwell reaches it"
     promise = one.promise("transition", "the hold of a verdict is kept exactly", mend)
     for hold, value in product((1, 2, 5), (_LOW, _HIGH)):
         order = Verdict(Level.ESCALATE, "", hold)
-        state, _ = move(begin(), (order, _scores(_HIGH), _context(60, _WEAK)))
+        state, _ = move(begin(), (order, _scores(_HIGH, read=read), _context(60, _WEAK)))
         for dwell in range(1, hold + 1):
             context = _context(60 + dwell, _STRONG, dwell=dwell, fires=1)
-            state, driver = move(state, (Verdict(Level.STAY, ""), _scores(value), context))
+            state, driver = move(
+                state, (Verdict(Level.STAY, ""), _scores(value, read=read), context)
+            )
             wanted = _WEAK if dwell == hold else _STRONG
             given = f"'{driver}' after {dwell} of {hold} chunks"
             promise.kept(driver == wanted, given, f"'{wanted}'")
@@ -220,8 +233,13 @@ def _is_verdict(verdict: object) -> bool:
     )
 
 
-def _scores(*values: float) -> tuple[Score, ...]:
-    return tuple(Score(f"detector {i}", value) for i, value in enumerate(values))
+def _scores(*values: float, read: object = None) -> tuple[Score, ...]:
+    """Returns scores; a rule that reads one by name finds the NaN among them, else the first."""
+    at = next((i for i, value in enumerate(values) if value != value), 0)
+    return tuple(
+        Score(read if isinstance(read, str) and i == at else f"detector {i}", value)
+        for i, value in enumerate(values)
+    )
 
 
 def _context(k: int, active: str, *, dwell: int = 1, fires: int = 0) -> Context:

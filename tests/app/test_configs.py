@@ -58,9 +58,22 @@ def test_every_group_is_documented() -> None:
             assert f"`{option.stem}`" in readme
 
 
-@pytest.mark.parametrize("gate", ["aegis", "blind", "random", "never", "always"])
+@pytest.mark.parametrize("gate", ["aegis", "gain", "blind", "random", "stint", "never", "always"])
 def test_every_gate_can_be_chosen(gate: str) -> None:
     assert compose("run", [f"gate={gate}"], CONFIGS).tree["gate"]
+
+
+def test_arms_bring_the_detectors_that_they_read() -> None:
+    words = ["arm=[weak,aegis,gain,advantage]", "detectors.foresight.path=runs/fit/one"]
+    tree = compose("study", [*words, "detector=probe_mlp"], CONFIGS).tree
+    study = Settings(tree)
+    assert study.level("detectors").names() == ["foresight", "advantage"]
+    scores = {"aegis": "probe_mlp", "gain": "foresight", "advantage": "advantage"}
+    for arm, score in scores.items():
+        level = study.level("arms").level(arm)
+        assert level.node("gate")["score"] == level.node("switch")["score"] == score
+        assert level.node("switch")["_target_"] == "aegis.gates.switch.HysteresisSwitch"
+    assert "detectors" not in compose("study", ["arm=[weak,aegis]"], CONFIGS).tree
 
 
 def _write(folder: Path, **files: str) -> Path:

@@ -30,7 +30,11 @@ detector:
 """
 _SHARED = "sharing: true\naudit: 0.02\n"
 _GATE = """
-gate: {_target_: aegis.gates.conformal.ConformalGate, threshold: calibrated, guard_fraction: 0.2}
+gate:
+  _target_: aegis.gates.conformal.ConformalGate
+  threshold: calibrated
+  guard_fraction: 0.2
+  score: null
 switch: {_target_: aegis.gates.switch.HysteresisSwitch, release: calibrated, hold_chunks: 2}
 first: weak
 """

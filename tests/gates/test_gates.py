@@ -15,8 +15,10 @@ from aegis.core.types import Level, Mode, Score
 from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import AlwaysGate, NeverGate
+from aegis.gates.gain import GainGate
 from aegis.gates.limits import Limits
 from aegis.gates.schedule import ScheduleGate
+from aegis.gates.stint import StintGate
 from tests.fakes import KEY, toy_key
 
 
@@ -73,6 +75,108 @@ def test_caps_are_exact_where_floats_are_not(horizon: int, percent: int) -> None
     assert Limits(0.2, percent / 100).cap(horizon) == exact
 
 
+@given(SCORES, st.sampled_from(["0", "1", "nobody"]), st.integers(44, 219), st.floats(0, 1))
+def test_a_named_score_is_read_and_no_other(
+    values: list[float], name: str, k: int, threshold: float
+) -> None:
+    named = ConformalGate(threshold, score=name)
+    known = [value for i, value in enumerate(values) if str(i) == name]
+    assert fires(named, k, *values) == fires(ConformalGate(threshold), k, *known)
+
+
+# --- Gain ---------------------------------------------------------------------------------
+
+TICKS, RECOVERY = (0, 60, 100, 220), (1.0, 0.8, 0.2, 0.0)
+TICK, CHANCE = st.integers(0, 219), st.floats(0, 1)
+
+
+@given(CHANCE, CHANCE, TICK, CHANCE, st.floats(-1, 1))
+def test_gain_rises_with_risk(p: float, lift: float, k: int, d: float, price: float) -> None:
+    gate = GainGate(price, TICKS, RECOVERY, d)
+    assert fires(gate, k, p) <= fires(gate, k, min(1.0, p + lift))
+    assert fires(gate, k, nan)
+    assert fires(gate, k)
+
+
+@given(CHANCE, st.tuples(CHANCE, CHANCE, CHANCE), st.tuples(CHANCE, CHANCE, CHANCE), TICK, CHANCE)
+def test_gain_rises_with_the_chance_of_recovery_and_falls_with_the_price(
+    p: float, one: tuple[float, ...], other: tuple[float, ...], k: int, price: float
+) -> None:
+    low, high = (tuple(map(how, one, other)) for how in (min, max))
+    gates = [GainGate(price, (0, 90, 150), chances, 0.02) for chances in (low, high)]
+    assert fires(gates[0], k, p) <= fires(gates[1], k, p)
+    assert fires(gates[1], k, p) <= fires(GainGate(price / 2, (0, 90, 150), high, 0.02), k, p)
+
+
+@given(SCORES, TICK, CHANCE, st.integers(0, 11))
+def test_a_sure_and_harmless_rescuer_makes_it_the_conformal_gate(
+    values: list[float], k: int, threshold: float, fired: int
+) -> None:
+    gain = GainGate(threshold, (0,), (1.0,), 0.0, guard_fraction=0.2, fires_fraction=0.05)
+    for active in ("weak", "strong"):
+        more = {"fires": fired, "active": active}
+        assert fires(gain, k, *values, **more) == fires(  # type: ignore[arg-type]
+            ConformalGate(threshold), k, *values, **more
+        )
+
+
+@given(CHANCE, st.floats(0.01, 1), st.floats(0, 0.99), TICK)
+def test_at_no_price_it_fires_where_a_hand_over_pays_at_all(
+    p: float, r: float, d: float, k: int
+) -> None:
+    bar = d / (r + d)
+    if abs(p - bar) > 1e-9:
+        assert fires(GainGate(0.0, (0,), (r,), d), k, p) == (p > bar)
+
+
+def test_recovery_is_known_between_its_ticks_and_level_beyond_them() -> None:
+    gate = GainGate(0.0, (20, 60, 100), (0.9, 0.5, 0.1), 0.0)
+    assert [gate.recovers(k) for k in (0, 20, 30, 60, 90, 100, 200)] == pytest.approx(
+        [0.9, 0.9, 0.8, 0.5, 0.2, 0.1, 0.1]
+    )
+    shipped = GainGate(0.0, TICKS, RECOVERY, 0.0)
+    want = np.interp(np.arange(220), TICKS, RECOVERY)
+    assert [shipped.recovers(k) for k in range(220)] == pytest.approx(want.tolist())
+
+
+def test_a_verdict_names_gain_and_price() -> None:
+    gate = GainGate(0.25, (0,), (0.8,), 0.1, score="b")
+    scores = [Score("a", 0.9), Score("b", 0.5)]
+    verdict = gate.judge(None, scores, context(100))[1]
+    assert (verdict.level, verdict.reason) == (Level.ESCALATE, "gain 0.350 > 0.250")
+    assert gate.judge(None, scores[:1], context(100))[1].reason == "risk unknown"
+
+
+# --- Stint --------------------------------------------------------------------------------
+
+
+def stay(gate: StintGate, index: int) -> tuple[int | None, int | None]:
+    """Tick and length of an episode's stay, asked at every chunk boundary."""
+    state = gate.start(toy_key(index))
+    for k in range(0, 220, 5):
+        state, verdict = gate.judge(state, (), context(k))
+        if verdict.level is Level.ESCALATE:
+            return k, verdict.hold
+    return None, None
+
+
+def test_a_stint_is_drawn_once_per_episode_within_its_range() -> None:
+    gate = StintGate(20, 70, (2, 5, 9))
+    stays = [stay(gate, index) for index in range(100)]
+    assert stays == [stay(StintGate(20, 70, (2, 5, 9)), index) for index in range(100)]
+    assert {tick for tick, _ in stays} == set(range(20, 75, 5))
+    assert {hold for _, hold in stays} == {2, 5, 9}
+    assert stays != [stay(StintGate(21, 70, (2, 5, 9)), index) for index in range(100)]
+
+
+@given(TICK, st.integers(1, 5))
+def test_a_stint_comes_once_and_never_while_the_strong_policy_drives(k: int, fired: int) -> None:
+    gate = StintGate(0, 40, (2,))
+    assert not fires(gate, k, fires=fired)
+    assert not fires(gate, k, active="strong")
+    assert fires(gate, max(k, 40))
+
+
 # --- Blind --------------------------------------------------------------------------------
 
 
@@ -89,7 +193,8 @@ def test_a_schedule_fires_from_its_tick_on_and_again_after_its_period() -> None:
 
 
 def test_scores_do_not_move_a_blind_gate() -> None:
-    for gate in (ScheduleGate(44, (3,)), RandomGate(0.5, (3,)), NeverGate(), AlwaysGate()):
+    blind = (ScheduleGate(44, (3,)), RandomGate(0.5, (3,)), StintGate(0, 200, (3,)))
+    for gate in (*blind, NeverGate(), AlwaysGate()):
         for k in range(0, 220, 4):
             assert (
                 fires(gate, k, 0.0) == fires(gate, k, 1.0) == fires(gate, k, nan) == fires(gate, k)
@@ -146,6 +251,17 @@ def test_never_and_always(k: int) -> None:
         (lambda: ScheduleGate(-1, (3,)), "must not be negative"),
         (lambda: RandomGate(0.1, (0,)), "holds must be at least one number"),
         (lambda: RandomGate(nan, (3,)), "rate must lie in"),
+        (lambda: GainGate(nan, (0,), (1.0,), 0.0), "threshold must be finite"),
+        (lambda: GainGate(0.0, (), (), 0.0), "equally long, and not empty"),
+        (lambda: GainGate(0.0, (0, 5), (1.0,), 0.0), "equally long"),
+        (lambda: GainGate(0.0, (5, 5), (1.0, 0.0), 0.0), "ticks must ascend"),
+        (lambda: GainGate(0.0, (0,), (1.1,), 0.0), "must lie in"),
+        (lambda: GainGate(0.0, (0,), (nan,), 0.0), "must lie in"),
+        (lambda: GainGate(0.0, (0,), (1.0,), -0.1), "must lie in"),
+        (lambda: GainGate(0.0, (0,), (1.0,), 0.0, guard_fraction=2), "guard_fraction must lie in"),
+        (lambda: StintGate(5, 5, (3,)), "low <= tick < high"),
+        (lambda: StintGate(-1, 5, (3,)), "low <= tick < high"),
+        (lambda: StintGate(0, 5, ()), "holds must be at least one number"),
     ],
 )
 def test_settings_out_of_range_are_refused(make: object, message: str) -> None:

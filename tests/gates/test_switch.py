@@ -93,3 +93,12 @@ def test_settings_that_make_no_hysteresis_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         HysteresisSwitch(**({"release": 0.3} | changes))  # type: ignore[arg-type]
+
+
+@given(st.lists(FLOATS, max_size=3), st.sampled_from(["0", "2", "nobody"]), st.integers(0, 12))
+@example([0.0, nan], "0", 9)
+@example([0.0], "nobody", 9)
+def test_a_named_score_alone_gives_control_back(values: list[float], name: str, dwell: int) -> None:
+    known = [value for i, value in enumerate(values) if str(i) == name]
+    got = next_driver(HysteresisSwitch(0.3, score=name), STAY, values, dwell)
+    assert got == next_driver(HysteresisSwitch(0.3), STAY, known, dwell)

@@ -28,7 +28,9 @@ from aegis.detectors.fit import fit_probe
 from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import AlwaysGate, NeverGate
+from aegis.gates.gain import GainGate
 from aegis.gates.schedule import ScheduleGate
+from aegis.gates.stint import StintGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.run.check import (
     check_detector,
@@ -127,6 +129,11 @@ def test_fake_detectors(detector: Detector) -> None:
         AlwaysGate(),
         ConformalGate(threshold=0.5),
         ConformalGate(threshold=-3.0, guard_fraction=0.0, fires_fraction=1.0),
+        ConformalGate(threshold=0.5, score="detector 0"),
+        ConformalGate(threshold=0.5, score="nobody"),
+        GainGate(0.1, (0, 100), (1.0, 0.0), 0.02),
+        GainGate(0.0, (0,), (0.5,), 0.5, guard_fraction=0.3, fires_fraction=0.02, score="nobody"),
+        StintGate(20, 70, (2, 4)),
         ScheduleGate(start_tick=20, holds=(2, 3), period=30),
         ScheduleGate(start_tick=0, holds=(1,), order="cycle"),
         RandomGate(rate=0.3, holds=(2, 4)),
@@ -142,6 +149,7 @@ def test_gates(gate: Gate) -> None:
     [
         HysteresisSwitch(release=0.3),
         HysteresisSwitch(release=0.3, hold_chunks=1, max_chunks=4, threshold=0.5),
+        HysteresisSwitch(release=0.3, score="detector 0"),
         HysteresisSwitch(release=-np.inf),
     ],
     ids=repr,

@@ -16,6 +16,7 @@ from aegis.detectors.reading import ticks
 from aegis.detectors.rollouts import Rollouts
 from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
+from aegis.gates.stint import StintGate
 from aegis.run.arm import Arm
 from aegis.run.rollouts import load_rollouts
 from aegis.run.store import RunTables
@@ -54,6 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Arm("once", controller(Shadowed(0, (1,)))),
         Arm("twice", controller(Twice())),
         Arm("end", controller(Shadowed(0, (1000,)))),
+        Arm("stint", replace(controller(StintGate(0, 12, (1, 2))), shadow=True, detectors=())),
     )
     toy_run(out, toy_plan(8, tuple(replace(arm, log_features=True) for arm in arms)))
     return out
@@ -73,7 +75,7 @@ def places(rows: Rollouts) -> set[PLACE]:
     return {(*unit, int(k)) for unit, k in zip(units, rows.k, strict=True)}
 
 
-@pytest.mark.parametrize("arm", ["weak", "once", "twice"])
+@pytest.mark.parametrize("arm", ["weak", "once", "twice", "stint"])
 def test_kept_are_rows_from_which_the_weak_policy_finished_alone(run: Path, arm: str) -> None:
     want: set[PLACE] = set()
     for (task, index), chunks in boundaries(run, arm).items():
@@ -83,6 +85,17 @@ def test_kept_are_rows_from_which_the_weak_policy_finished_alone(run: Path, arm:
             if mine or (rest and set(rest) == {"weak"}):
                 want.add((task, index, k))
     assert places(load_rollouts(run, [arm], "weak", "trunk")) == want
+
+
+def test_a_shadow_needs_no_detector(run: Path) -> None:
+    steps = RunTables.load(run).steps().to_pylist()
+    shadowed = [step for step in steps if step["arm"] == "stint" and step["active"] == "strong"]
+    assert {tuple(sorted(step["asked"])) for step in shadowed if step["boundary"]} == {
+        ("strong", "weak")
+    }
+    assert not any(step["scores"] for step in shadowed)
+    again = [step["k"] for step in steps if step["arm"] == "stint" and step["hold"]]
+    assert len(set(again)) > 1  # Stays begin at different ticks.
 
 
 def test_what_another_policy_finished_says_nothing_about_this_one(run: Path) -> None:

@@ -1,0 +1,95 @@
+"""Hands over where what is likely won exceeds a price: a risk counts less when help comes late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isnan
+
+from aegis.core.errors import ConfigError
+from aegis.core.protocols import Context
+from aegis.core.types import EpisodeKey, Level, Score, Verdict
+from aegis.gates.limits import Limits, check_finite, limits, named, worst
+
+
+@dataclass(frozen=True, slots=True)
+class GainGate:
+    """Fires when the expected gain of a hand-over exceeds a threshold.
+
+    With p the risk that the weak policy fails, r(k) the chance that the strong one still recovers
+    such an episode when it takes over at tick k, and d the chance that it ruins one that the weak
+    policy would have solved, a hand-over gains ``p r(k) - (1 - p) d``. At a threshold of 0 this is
+    the condition for a hand-over to pay at all, ``p > d / (r + d)`` (arXiv 2606.06660); above 0 it
+    is a price, so that a budget goes to where it is worth most. NaN, or no score at all, counts as
+    above the threshold. It fires only while the weak policy drives, within the limits of
+    ``ConformalGate``.
+
+    Attributes:
+        threshold: Gains above it fire; in episodes solved per hand-over.
+        ticks: Where recovery is known [control steps]; ascending.
+        recovery: r at these ticks; straight lines between them, level beyond them.
+        disruption: d.
+        guard_fraction: Share of the horizon without fires.
+        fires_fraction: Cap on fires as a share of the horizon.
+        score: Name of the score that it reads; None reads the worst of all.
+
+    Raises:
+        ConfigError: If a number is out of range, or ticks and recovery do not fit together.
+    """
+
+    threshold: float
+    ticks: tuple[int, ...]
+    recovery: tuple[float, ...]
+    disruption: float
+    guard_fraction: float = 0.0
+    fires_fraction: float = 1.0
+    score: str | None = None
+    needs_scores: bool = True
+
+    def __post_init__(self) -> None:
+        check_finite("threshold", self.threshold)
+        for name in ("ticks", "recovery"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.ticks or len(self.ticks) != len(self.recovery):
+            raise ConfigError(
+                f"ticks and recovery must be equally long, and not empty. Got: {len(self.ticks)} "
+                f"and {len(self.recovery)} numbers."
+            )
+        if not all(early < late for early, late in pairwise(self.ticks)):
+            raise ConfigError(f"ticks must ascend. Got: {list(self.ticks)}.")
+        if not all(0 <= chance <= 1 for chance in (*self.recovery, self.disruption)):
+            raise ConfigError(
+                "recovery and disruption are chances; they must lie in [0, 1]. Got: "
+                f"{list(self.recovery)} and {self.disruption}."
+            )
+        self._limits()
+
+    def start(self, key: EpisodeKey) -> None:
+        """Returns the state at the start of an episode: none."""
+
+    def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
+        """Judges a chunk boundary."""
+        refusal = self._limits().refusal(context)
+        if refusal is not None:
+            return None, refusal
+        risk = worst(named(scores, self.score))
+        if isnan(risk):
+            return None, Verdict(Level.ESCALATE, "risk unknown")
+        gain = risk * self.recovers(context.k) - (1 - risk) * self.disruption
+        if not gain <= self.threshold:  # What is no number is risk, too.
+            return None, Verdict(Level.ESCALATE, f"gain {gain:.3f} > {self.threshold:.3f}")
+        return None, Verdict(Level.STAY, f"gain {gain:.3f} <= {self.threshold:.3f}")
+
+    def recovers(self, k: int) -> float:
+        """Returns the chance of recovery when the strong policy takes over at a tick."""
+        if k <= self.ticks[0]:
+            return self.recovery[0]
+        for i, (low, high) in enumerate(pairwise(self.ticks)):
+            if k <= high:
+                share = (k - low) / (high - low)
+                return self.recovery[i] + share * (self.recovery[i + 1] - self.recovery[i])
+        return self.recovery[-1]
+
+    def _limits(self) -> Limits:
+        return limits(self.guard_fraction, self.fires_fraction)
