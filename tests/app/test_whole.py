@@ -53,6 +53,36 @@ def test_collect(place: Path) -> None:
     assert status["state"] == "finished"
 
 
+def test_collect_with_stays_of_the_strong_policy_and_fit_on_what_came_after(place: Path) -> None:
+    answer = type_in(place, "collect", "stints=true", "name=stints")
+    assert set(answer["per_arm"]) == {"weak", "stint_early", "stint_late"}
+    assert answer["per_arm"]["weak"] == [answer["successes"], answer["episodes"]] == [*won(place)]
+    assert answer["per_arm"]["stint_early"][0] > answer["successes"], "help helps"
+    arms = "arms=[weak,stint_early,stint_late]"
+    words = ("train=runs/stints", arms, "layer=trunk+tick", "strength=0.1", "weight=row")
+    fitted = type_in(place, "fit", *words, "name=after")
+    plain = type_in(place, "fit", "layer=trunk+tick", "strength=0.1", "weight=row", "name=plain")
+    assert fitted["n_train"] > plain["n_train"]
+    assert fitted["n_calibration"] == plain["n_calibration"], "calibrated on the policy alone"
+    assert fitted["report"]["episodes"] == plain["report"]["episodes"]
+    assert fitted["report"]["lines"][1:] == plain["report"]["lines"][1:]
+
+
+def won(place: Path) -> tuple[int, int]:
+    """Successes and episodes of the policy alone, from the plain collection."""
+    answer = json.loads((place / "collected.json").read_text())
+    return answer["successes"], answer["episodes"]
+
+
+def test_collect_forks(place: Path) -> None:
+    answer = type_in(place, "collect", "forks=[0,8]", "units=12", "name=forks")
+    arms = {"strong_at_000", "strong_at_008", "reseed_at_000", "reseed_at_008"}
+    assert set(answer["per_arm"]) == {"weak"} | arms
+    assert answer["per_arm"]["strong_at_000"][0] >= answer["successes"]
+    answer = type_in(place, "collect", "forks=[0]", "stints=true", "name=both", code=2)
+    assert "two collections" in answer["error"]["message"]
+
+
 def test_fit(place: Path) -> None:
     answer = json.loads((place / "fitted.json").read_text())
     probe = answer["report"]["lines"][0]

@@ -105,6 +105,12 @@ keep: [aegis, ours]
 truth: []
 pictures: {camera: eye, size: 16, count: 4}
 """
+_COLLECT = """
+strong: {_target_: tests.fakes.ToyPolicy, name: strong, weak: false}
+stints: false
+stint: {ranges: {early: [0, 8], late: [4, 12]}, holds: [1, 2, 1000]}
+forks: []
+"""
 _FIT = """
 name: fit
 seed: 0
@@ -183,7 +189,7 @@ def write_configs(folder: Path) -> Path:
     film = "film: {size: 32, fps: 20}\n"
     demo = "arms:" + _arm("weak") + _arm("aegis")
     texts = {
-        "collect": _common("collect", "training", 120),
+        "collect": _common("collect", "training", 120) + _COLLECT,
         "fit": _FIT,
         "train": _common("train", "training", 1) + _TRAIN,
         "run": _common("run", "test", 8) + _BOTH + _GATE,

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from aegis.app.collection import ALONE, arms_of, parts_of, policies_of
 from aegis.app.command import Command
 from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
-from aegis.app.lab import Lab, open_lab
+from aegis.app.lab import open_lab
 from aegis.app.screen import Json, Screen
 from aegis.app.settings import Settings
-from aegis.core.controller import Controller
-from aegis.gates.constant import NeverGate
-from aegis.gates.switch import HysteresisSwitch
-from aegis.run.arm import Arm
+from aegis.run.rows import EpisodeRow
 from aegis.run.runner import run
 from aegis.stats.intervals import wilson
-
-_NOBODY = "nobody"  # A controller names two policies; this one is never asked.
 
 
 def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
@@ -26,26 +23,31 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
         return {}
     settings = Settings(composed.tree)
     out = run_folder(settings.text("name"))
-    with open_lab(composed, ("weak",)) as lab:
-        plan = plan_of(lab, lab.units(settings.integer("units", 1)), [_alone(lab)])
-        policy = lab.policies["weak"]
+    with open_lab(composed, parts_of(settings)) as lab:
+        arms, units = arms_of(lab), lab.units(settings.integer("units", 1))
+        # Arms of one unit share what comes before they part; that is audited where arms compete.
+        plan = plan_of(lab, units, arms, sharing=len(arms) > 1, audit=0.0)
         tables = run(
             plan,
-            {"weak": policy, _NOBODY: policy},
+            policies_of(lab),
             lab.world,
             out,
             sink_of(screen, f"collect · {settings.text('name')}", out),
             lab.workers,
             settings.integer("slots", 1),
         )
-        taps = list(policy.spec.taps)
-    won = sum(row.success for row in tables.episodes)
-    n = len(tables.episodes)
+        taps = list(lab.policies["weak"].spec.taps)
+    alone = [row for row in tables.episodes if row.arm == ALONE]
+    won, n = sum(row.success for row in alone), len(alone)
     interval = wilson(won, n)
     screen.say(f"{won}/{n} successes, {n - won} failures (95 % interval of success {interval})")
-    per_task = _per_task([(row.task, row.success) for row in tables.episodes])
+    per_task = _per_task([(row.task, row.success) for row in alone])
     for task, (of_task, tried) in per_task.items():
         screen.say(f"  task {task}: {of_task}/{tried} {wilson(of_task, tried)}")
+    per_arm = _per_arm(tables.episodes)
+    for arm, (of_arm, tried) in per_arm.items():
+        if arm != ALONE:
+            screen.say(f"  arm {arm}: {of_arm}/{tried} {wilson(of_arm, tried)}")
     screen.say(f"activations of {', '.join(taps) or 'no layer'} in {out}; next: aegis fit")
     return {
         "out": str(out),
@@ -53,25 +55,9 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
         "successes": won,
         "interval": [interval.low, interval.high],
         "per_task": {str(task): list(counts) for task, counts in per_task.items()},
+        "per_arm": {arm: list(counts) for arm, counts in per_arm.items()},
         "layers": taps,
     }
-
-
-def _alone(lab: Lab) -> Arm:
-    """The weak policy alone; the arm is named like it, as `aegis fit` expects."""
-    controller = Controller(
-        embodiment=lab.embodiment,
-        weak="weak",
-        strong=_NOBODY,
-        execute={"weak": lab.policies["weak"].spec.execute, _NOBODY: 1},
-        horizon=lab.horizon,
-        detectors=(),
-        gate=NeverGate(),
-        switch=HysteresisSwitch(release=float("-inf")),
-        patience=lab.settings.integer("patience", 0),
-        first="weak",
-    )
-    return Arm("weak", controller, log_features=True)
 
 
 def _per_task(outcomes: list[tuple[int, bool]]) -> dict[int, tuple[int, int]]:
@@ -85,6 +71,12 @@ def _per_task(outcomes: list[tuple[int, bool]]) -> dict[int, tuple[int, int]]:
     }
 
 
+def _per_arm(rows: Sequence[EpisodeRow]) -> dict[str, tuple[int, int]]:
+    """Returns successes and episodes of each arm."""
+    won, tried = Counter(row.arm for row in rows if row.success), Counter(row.arm for row in rows)
+    return {arm: (won[arm], tried[arm]) for arm in sorted(tried)}
+
+
 def _options(parser: argparse.ArgumentParser) -> None:
     del parser  # None of its own.
 
@@ -93,12 +85,18 @@ COMMAND = Command(
     name="collect",
     details="""
         Lets one policy drive alone and writes down, per chunk, the activations of its tapped
-        layers, and per episode whether it reached its goal: what `aegis fit` needs. The start
-        states are those of the training split unless told otherwise.
+        layers, and per episode whether it reached its goal: what `aegis fit` needs. With
+        stints=true the same start states are also played with one stay of the strong policy, at a
+        random time for a random length: what comes after shows when control can be given back. With
+        forks=[...] everything is handed over at these ticks, to the strong policy and to the weak
+        one with fresh noise. The start states are those of the training split unless told
+        otherwise.
     """,
     examples=(
         ("aegis collect", "200 episodes of the weak policy"),
         ("aegis collect units=600 weak.taps=[trunk.last,head.hidden]", "more, and two layers"),
+        ("aegis collect stints=true name=stints", "after stays of the strong policy, too"),
+        ("aegis collect forks=[0,25,50,75,100] name=forks", "what a hand-over is worth, by tick"),
         ("aegis collect name=check weak=nano_strong start=official", "the strong policy's figures"),
         ("aegis collect weak.paraphrase=held_out name=words", "with words it was never told"),
     ),
