@@ -16,6 +16,13 @@ from aegis.detectors.rollouts import I64, Bools, Rollouts
 from aegis.stats.auroc import auroc, auroc_within
 from aegis.stats.intervals import Interval, bootstrap, clopper_pearson
 
+FAILURE, ADVANTAGE = "failure", "advantage"
+LABELS = (FAILURE, ADVANTAGE)
+"""What a probe is fitted to: how an episode ends, or whether only the strong policy solves it.
+
+In a table for the latter each row, a state that was forked, is an episode of its own.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -66,6 +73,7 @@ class Report:
         failures: Failed ones among them.
         ended: Episodes that ended, by success, inside the window: for these, time leaks.
         cost_us: Cost of one score [us], where measured.
+        label: What counts as failure; one of ``LABELS``.
     """
 
     lines: tuple[Line, ...]
@@ -76,6 +84,7 @@ class Report:
     failures: int
     ended: int
     cost_us: float | None = None
+    label: str = FAILURE
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain numbers and names, for JSON."""
@@ -92,14 +101,28 @@ class Report:
             for line in self.lines
         ]
         a = self.alarms
+        first, good, bad = self._words()
         rows += [
-            f"{self.how} over the first {self.window:.0%} of the horizon; {self.episodes} "
-            f"episodes, {self.failures} failed, {self.ended} ended inside the window",
-            f"alarms after the guard: {a.false:.1%} {a.false_ci} of successes, "
-            f"{a.detected:.1%} {a.detected_ci} of failures",
+            first,
+            f"alarms after the guard: {a.false:.1%} {a.false_ci} of {good}, "
+            f"{a.detected:.1%} {a.detected_ci} of {bad}",
         ]
         cost = f"{self.cost_us:.1f} us" if self.cost_us is not None else "not measured"
         return "\n".join([*rows, f"cost per score: {cost}"])
+
+    def _words(self) -> tuple[str, str, str]:
+        """Returns what was looked at, and what its good and bad ones are called."""
+        if self.label == ADVANTAGE:
+            first = (
+                f"{self.episodes} forks in the first {self.window:.0%} of the horizon, in "
+                f"{self.failures} of which only the strong policy succeeds"
+            )
+            return first, "forks without need", "forks in need"
+        first = (
+            f"{self.how} over the first {self.window:.0%} of the horizon; {self.episodes} "
+            f"episodes, {self.failures} failed, {self.ended} ended inside the window"
+        )
+        return first, "successes", "failures"
 
 
 def judge_probe(
@@ -111,6 +134,7 @@ def judge_probe(
     window: float = JUDGED,
     how: str = "mean",
     draws: int = 1000,
+    label: str = FAILURE,
 ) -> Report:
     """Judges a probe and its baselines on the same episodes, in the same window.
 
@@ -125,6 +149,7 @@ def judge_probe(
         window: Share of the horizon that is looked at; fixed, never the realised length.
         how: ``"mean"`` or ``"max"`` of the scores in the window.
         draws: Bootstrap resamples.
+        label: What counts as failure; one of ``LABELS``.
 
     Raises:
         CalibrationError: If the sets share start states or differ in policy, layer or horizon.
@@ -136,16 +161,28 @@ def judge_probe(
     for name, values in _scores(probe, train, early, window, root).items():
         scores = early.per_episode(values, how)
         lines.append(_line(name, scores, failed, task, root, draws))
-    last = test.per_episode(test.k.astype(np.float64), "max")
     return Report(
         lines=tuple(lines),
-        alarms=_alarms(probe, test),
+        alarms=_alarms(probe, test if label == FAILURE else test.where(_eligible(probe, test))),
         window=window,
         how=how,
         episodes=early.episodes,
         failures=int(failed.sum()),
-        ended=int((test.outcomes() & (last + _stride(test) < window * test.horizon)).sum()),
+        ended=_ended(test, window) if label == FAILURE else 0,
+        label=label,
     )
+
+
+def _ended(test: Rollouts, window: float) -> int:
+    """Returns how many episodes ended, by success, inside the window."""
+    last = test.per_episode(test.k.astype(np.float64), "max")
+    return int((test.outcomes() & (last + _stride(test) < window * test.horizon)).sum())
+
+
+def _eligible(probe: Probe, rows: Rollouts) -> Bools:
+    """Says which rows a gate may fire in. Shape (n,)."""
+    eligible: Bools = rows.k >= probe.guard * rows.horizon
+    return eligible
 
 
 def _scores(
@@ -194,8 +231,7 @@ def _line(name: str, scores: F64, failed: Bools, task: I64, root: int, draws: in
 
 
 def _alarms(probe: Probe, test: Rollouts) -> Alarms:
-    eligible = test.k >= probe.guard * test.horizon
-    highest = test.per_episode(probe.risk(test.features), "max", eligible)
+    highest = test.per_episode(probe.risk(test.features), "max", _eligible(probe, test))
     alarm, good = ~(highest <= probe.threshold), test.outcomes()
     counts = [(int(alarm[kind].sum()), int(kind.sum())) for kind in (good, ~good)]
     (false, n_good), (found, n_bad) = counts

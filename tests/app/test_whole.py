@@ -75,10 +75,16 @@ def won(place: Path) -> tuple[int, int]:
 
 
 def test_collect_forks(place: Path) -> None:
-    answer = type_in(place, "collect", "forks=[0,8]", "units=12", "name=forks")
+    answer = type_in(place, "collect", "forks=[0,8]", "units=60", "name=forks")
     arms = {"strong_at_000", "strong_at_008", "reseed_at_000", "reseed_at_008"}
     assert set(answer["per_arm"]) == {"weak"} | arms
     assert answer["per_arm"]["strong_at_000"][0] >= answer["successes"]
+    fitted = type_in(place, "fit", "label=advantage", "name=advantage", "guard=0.0", "alpha=0.3")
+    assert fitted["label"] == fitted["report"]["label"] == "advantage"
+    assert "forks without need" in fitted["said"]
+    assert fitted["report"]["lines"][0]["pooled"] > 0.6
+    answer = type_in(place, "fit", "label=advantage", "arms=[weak]", "name=wrong", code=2)
+    assert "fitted on forks of one arm" in answer["error"]["message"]
     answer = type_in(place, "collect", "forks=[0]", "stints=true", "name=both", code=2)
     assert "two collections" in answer["error"]["message"]
 

@@ -118,6 +118,8 @@ train: runs/collect
 calibration: null
 test: null
 shares: [0.5, 0.25, 0.25]
+label: failure
+forks: runs/forks
 arm: weak
 arms: null
 policy: weak

@@ -16,10 +16,11 @@ from aegis.app.settings import Settings
 from aegis.core.errors import CalibrationError, ConfigError
 from aegis.detectors.fit import WEIGHTS, WINDOWS, fit_probe
 from aegis.detectors.probe import KINDS, Probe
-from aegis.detectors.report import Report, judge_probe
+from aegis.detectors.report import ADVANTAGE, FAILURE, LABELS, Report, judge_probe
 from aegis.detectors.rollouts import Rollouts, joined
 from aegis.run.files import write_atomic
 from aegis.run.rollouts import load_rollouts
+from aegis.study.advantage import load_advantage
 
 _PARTS = ("train", "calibration", "test")
 _TIMES = 2000  # scores to time
@@ -39,7 +40,8 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     with screen.err.status("fitting" + ", with cross-validation by start state" * chosen):
         probe = _fit(settings, sets, seed)
     with screen.err.status("judging, with bootstrap intervals by episode"):
-        report = judge_probe(probe, sets.alone, sets.test, root=seed)
+        label = settings.choice("label", LABELS)
+        report = judge_probe(probe, sets.alone, sets.test, root=seed, label=label)
     report = replace(report, cost_us=_cost(probe, sets.test))
     out.parent.mkdir(parents=True, exist_ok=True)
     probe.save(out)
@@ -47,9 +49,10 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     write_atomic(out.with_suffix(".json"), (json.dumps(facts, indent=2) + "\n").encode())
     screen.say(report.text())
     screen.say(
-        f"\n{probe.kind} probe on {probe.layer}: {probe.n_train} training episodes, threshold "
-        f"{probe.threshold:.3f} from {probe.n_calibration} successes at alpha {probe.alpha}, "
-        f"release {probe.release:.3f}"
+        f"\n{probe.kind} probe on {probe.layer}: {probe.n_train} training "
+        f"{'episodes' if label == FAILURE else 'forks'}, threshold {probe.threshold:.3f} from "
+        f"{probe.n_calibration} {'successes' if label == FAILURE else 'forks without need'} at "
+        f"alpha {probe.alpha}, release {probe.release:.3f}"
     )
     screen.say(f"written to {out}; next: aegis run detector.path={out}")
     return facts
@@ -68,12 +71,16 @@ class _Sets:
 def _fit(settings: Settings, sets: _Sets, seed: int) -> Probe:
     """Fits a probe as the configuration says."""
     strength, window = settings.value("strength"), settings.value("window")
+    guard, calibration = settings.number("guard", 0.0, 1.0), sets.calibration
+    if settings.choice("label", LABELS) == ADVANTAGE:
+        # A fork before the guard is no episode that ended calmly: no gate would be asked there.
+        calibration = calibration.where(calibration.k >= guard * calibration.horizon)
     return fit_probe(
         sets.train,
-        sets.calibration,
+        calibration,
         kind=settings.choice("kind", KINDS),
         alpha=settings.number("alpha", 0.0, 1.0),
-        guard=settings.number("guard", 0.0, 1.0),
+        guard=guard,
         root=seed,
         windows=WINDOWS if window is None else (settings.number("window", 0.0, 1.0),),
         release_quantile=settings.number("release", 0.0, 1.0),
@@ -120,8 +127,14 @@ def _deal(whole: Rollouts, weights: list[float], seed: int) -> tuple[Rollouts, .
 
 def _read(settings: Settings, name: str, arms: Sequence[str]) -> Rollouts:
     """Reads one run folder, or a list of them."""
-    folders = settings.texts(name)
     policy, layer = settings.text("policy"), settings.text("layer")
+    if settings.choice("label", LABELS) == ADVANTAGE:
+        if settings.value("arms") is not None:
+            raise ConfigError("label=advantage is fitted on forks of one arm. Leave out 'arms'.")
+        folders = settings.texts("forks" if name == "train" else name)
+        forked = settings.text("arm")
+        return joined([load_advantage(Path(one), forked, policy, layer) for one in folders])
+    folders = settings.texts(name)
     return joined([load_rollouts(Path(folder), arms, policy, layer) for folder in folders])
 
 
@@ -138,6 +151,7 @@ def _cost(probe: Probe, rows: Rollouts) -> float:
 def _facts(probe: Probe, report: Report, out: Path) -> dict[str, Json]:
     return {
         "out": str(out),
+        "label": report.label,
         "layer": probe.layer,
         "kind": probe.kind,
         "threshold": probe.threshold,
@@ -160,7 +174,8 @@ COMMAND = Command(
         conformal prediction on weak-only episodes from other start states, and reports AUROC with
         bootstrap intervals in the first 30 % of the horizon, next to what time, task and
         proprioception alone can tell. Episodes in which the strong policy drove for a while teach
-        it when control can be given back; only rows after that are read.
+        it when control can be given back; only rows after that are read. On forks it learns,
+        instead, where only the strong policy succeeds.
     """,
     examples=(
         ("aegis fit", "on runs/collect, dealt out by start state"),
@@ -173,6 +188,10 @@ COMMAND = Command(
             "aegis fit kind=ensemble strength=0.3 weight=row arms=[weak,stint_early] "
             "layer=head.hidden+trunk.last+tick train=[runs/a,runs/b]",
             "networks, on two layers and time, after stays of the strong policy too",
+        ),
+        (
+            "aegis fit label=advantage forks=runs/forks name=advantage",
+            "is help needed, and enough?",
         ),
     ),
     configured=True,
