@@ -62,7 +62,8 @@ def frontier(result: Result) -> Figure | None:
         "intervals of both as crosses. Rings: other settings of a gate, played on calibration "
         "units; bands are their 95 % intervals. Two gates may be compared only at the same duty, "
         "that is one above the other. Level line and band: the strong policy alone, at duty "
-        f"100 %. The recommended arm, {code(result.recommended)}, is in blue.",
+        f"100 %. The recommended arm, {code(result.recommended)}, is in blue. An oracle that is no "
+        "arm of the table is shown on the units that were forked.",
         "frontier[]; arms that are not in it, from arms.*.",
     )
 
@@ -126,7 +127,8 @@ def _settings(canvas: Canvas, gate: _Gate, x: Scale, y: Scale, dash: str) -> Non
             upper = [(x(p.duty.value), y(p.success.ci.high)) for p in sure]
             lower = [(x(p.duty.value), y(p.success.ci.low)) for p in sure]
             canvas.area([*upper, *reversed(lower)], gate.colour, 0.13)
-        canvas.curve(places, gate.colour, 1.8 if gate.bold else 1.1, "" if gate.bold else dash)
+        colour = FAINT if gate.colour == SOFT else gate.colour
+        canvas.curve(places, colour, 1.8 if gate.bold else 0.9, "" if gate.bold else dash)
     for place in places:
         canvas.dot(place, gate.colour, 3.2 if gate.bold else 2.4, hollow=True)
 

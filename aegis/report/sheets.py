@@ -48,9 +48,17 @@ def arms(result: Result) -> list[Block]:
     caption = (
         f"All arms on {result.units} units. Success: of all units. Recovered: of the "
         f"{first.recovered.of} that {code(result.reference)} fails. Disrupted: of the "
-        f"{first.disrupted.of} that it solves."
+        f"{first.disrupted.of} that it solves. Duty: of all steps.{_placebos(result)}"
     )
     return [Table(caption, head, rows, "arms", bold)]
+
+
+def _placebos(result: Result) -> str:
+    """Says whose steps the duty of an arm counts that hands over to another policy."""
+    names = [code(a.name) for a in result.arms if a.duty.value > 0 and not a.asks.get(STRONG, 0.0)]
+    if not names:
+        return ""
+    return f" That of {', '.join(names)} counts steps under the policy that it hands over to."
 
 
 def costs(result: Result) -> list[Block]:

@@ -73,7 +73,7 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
         timing=_timing(plan, played, tables, facts),
         forks=fork_points(forks, plan.reference, draws=facts.draws),
         gaps=_gaps(plan, episodes, oracle, facts),
-        frontier=frontier(arms, facts),
+        frontier=frontier(arms, facts, oracle),
         kill_criteria=kills,
         latency=latency_result(tables.latency),
         notes=(*_notes(plan, played, tables, facts), *_unequal(primary, plan, facts)),

@@ -56,9 +56,9 @@ def _tally(arm: str, held: Sequence[ContrastResult], lost: Sequence[ContrastResu
     which = f"{len(held)} of" if held else "none of"
     hold = "holds" if len(held) < 2 else "hold"
     named = sorted(lost, key=lambda c: c.difference.value)[:_NAMED]
-    more = f"; nor {len(lost) - len(named)} more" if len(lost) > len(named) else ""
-    words = "; ".join(_said(arm, c) for c in named)
-    return f"{which} {total} planned contrasts {hold}, not {words}{more}"
+    more = f", and {len(lost) - len(named)} more" if len(lost) > len(named) else ""
+    words = ", ".join(_said(arm, c) for c in named)
+    return f"{which} {total} planned contrasts {hold}; not: {words}{more}"
 
 
 def _said(arm: str, c: ContrastResult, ci: str = "") -> str:

@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from aegis.core.seeds import stream
 from aegis.core.types import F64
+from aegis.run.rows import EpisodeRow
 from aegis.stats.differences import ratio
 from aegis.stats.resample import Sample
-from aegis.study.facts import Facts, Setting
+from aegis.study.facts import Facts
 from aegis.study.outcomes import Outcomes, share
 from aegis.study.result import ArmResult, Estimate, FrontierPoint
 
 
-def frontier(arms: tuple[ArmResult, ...], facts: Facts) -> tuple[FrontierPoint, ...]:
+def frontier(
+    arms: tuple[ArmResult, ...], facts: Facts, oracle: Sequence[EpisodeRow] = ()
+) -> tuple[FrontierPoint, ...]:
     """Returns a point per arm on test units, then one per setting tried on calibration units.
 
     Args:
         arms: The arms of the study.
         facts: Their settings in words, and what was tried.
+        oracle: Rows of the oracle; it has a point of its own where it is no arm of the study,
+            only some units having been forked.
     """
     played = [
         FrontierPoint(arm.name, facts.settings.get(arm.name, "as locked"), arm.duty, arm.success)
         for arm in arms
     ]
-    return (*played, *(_tried(setting, facts.draws) for setting in facts.tried))
+    if oracle and oracle[0].arm not in {arm.name for arm in arms}:
+        words = f"on the {len(oracle)} units that were forked"
+        played.append(_point(oracle[0].arm, words, oracle, facts.draws))
+    tried = (
+        _point(one.gate, f"{one.words}, on calibration units", one.rows, facts.draws)
+        for one in facts.tried
+    )
+    return (*played, *tried)
 
 
-def _tried(setting: Setting, draws: int) -> FrontierPoint:
-    arm = setting.rows[0].arm
-    outcomes = Outcomes.of(setting.rows, [arm])
+def _point(gate: str, words: str, rows: Sequence[EpisodeRow], draws: int) -> FrontierPoint:
+    arm = rows[0].arm
+    outcomes = Outcomes.of(rows, [arm])
     columns: F64 = np.column_stack([outcomes.strong[arm], outcomes.steps[arm]])
-    rng = stream(outcomes.root, "study", "frontier", setting.gate, setting.words)
+    rng = stream(outcomes.root, "study", "frontier", gate, words)
     found = ratio(Sample.of(columns, outcomes.task, outcomes.start), rng, draws=draws)
     return FrontierPoint(
-        gate=setting.gate,
-        setting=f"{setting.words}, on calibration units",
+        gate=gate,
+        setting=words,
         duty=Estimate(found.value, found.interval),
         success=share(outcomes.success[arm]),
     )

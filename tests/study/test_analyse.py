@@ -111,6 +111,17 @@ def test_an_arm_that_spent_more_than_its_control_is_told_on() -> None:
     assert not [n for n in found if "than random" in n]
 
 
+def test_an_oracle_of_some_units_is_on_the_frontier_and_no_arm() -> None:
+    there = tables()
+    forked = {(row.task, row.index) for row in there.forks[:20]}
+    few = tuple(row for row in there.forks if (row.task, row.index) in forked)
+    found = analyse(plan(), replace(there, forks=few), facts())
+    assert "oracle" not in [arm.name for arm in found.arms]
+    point = found.frontier[len(found.arms)]
+    assert (point.gate, point.success.of) == ("oracle", len(forked))
+    assert f"on the {len(forked)} units" in point.setting
+
+
 def test_settings_tried_are_on_the_frontier() -> None:
     tried = Setting("ours", "threshold 0.3", rows("ours", "0110", 10))
     found = analyse(plan(), tables(), facts(tried=(tried,))).frontier[-1]

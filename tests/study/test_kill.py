@@ -89,10 +89,10 @@ def test_the_claim_says_how_it_ended() -> None:
     tie += [r for r in good if r.arm == "blind"]
     assert sentence(plan(), tie).startswith("Not confirmed: ")
     said = sentence(plan(), tie)
-    assert "none of 2 planned contrasts holds, not over blind (0.0\u00a0pp, " in said
+    assert "none of 2 planned contrasts holds; not: over blind (0.0\u00a0pp, " in said
     half = [r for r in good if r.arm != "blind"]
     half += [replace(r, arm="blind") for r in good if r.arm == "ours"]
     said = sentence(plan(), half)
     assert said.startswith("Confirmed in part: ")
-    assert "1 of 2 planned contrasts holds, not over blind (0.0\u00a0pp, Holm's p" in said
+    assert "1 of 2 planned contrasts holds; not: over blind (0.0\u00a0pp, Holm's p" in said
     assert "over random" not in said

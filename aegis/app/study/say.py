@@ -38,22 +38,23 @@ def say_result(result: Result, screen: Screen) -> None:
     title = f"{result.units} paired units; recovered, disrupted refer to '{result.reference}'"
     screen.table(title, ["arm", "success", "recovered", "disrupted", "duty"], arms)
     screen.say()
+    primary = [one for one in result.contrasts if one.primary]
+    same = len({one.arm for one in primary}) == 1
     contrasts = [
         [
-            f"{one.arm} against {one.against}",
-            str(one.recovered),
-            str(one.disrupted),
+            one.against if same else f"{one.arm} - {one.against}",
+            f"{one.recovered}:{one.disrupted}",
             _of(one.difference),
             _of(one.recovered_difference),
-            f"{one.p:.2g}",
             f"{one.p_holm:.2g}",
-            "holds" if one.passed else "does not hold",
+            "yes" if one.passed else "no",
         ]
-        for one in result.contrasts
-        if one.primary
+        for one in primary
     ]
-    columns = ["contrast", "only it", "only other", "difference", "of failures", "p", "p Holm", ""]
-    screen.table("planned contrasts, 95 % intervals, one-sided exact McNemar", columns, contrasts)
+    who = f"{primary[0].arm} against others" if primary and same else "planned contrasts"
+    title = f"{who}: units only one solved, differences with 95 % intervals, Holm's p"
+    columns = ["against", "only", "all units", "failures", "p", "holds"]
+    screen.table(title, columns, contrasts)
     for kill in result.kill_criteria:
         if kill.killed:
             screen.say(f"KILL CRITERION {kill.name}: {kill.rule}; measured: {kill.measured}")
