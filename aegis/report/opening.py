@@ -61,6 +61,8 @@ def registered(result: Result) -> list[Block]:
         blocks.append(Table(caption, head, rows, "kill_criteria", (), (1, 2, 3, 4), struck))
     else:
         blocks.append(Paragraph("The plan names no kill criterion."))
+    if result.notes:
+        blocks += [Paragraph("To know before reading on:"), Bullets(result.notes)]
     return blocks
 
 
@@ -192,7 +194,7 @@ def _decided(result: Result) -> tuple[str, ...]:
     ]
     excluded = [f"{code(unit)} ({why})" for unit, why in result.excluded.items()]
     items.append(f"Units left out: {'; '.join(excluded) if excluded else 'none'}.")
-    return (*items, *result.notes)
+    return tuple(items)
 
 
 def _margin(contrast: ContrastResult) -> str:

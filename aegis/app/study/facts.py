@@ -54,7 +54,17 @@ def facts_of(locked: Locked, plan: StudyPlan, root: Path, changes: Sequence[Chan
         settings={arm: f"{dial['key']} {dial['setting']}" for arm, dial in dials.items()},
         tried=read_tried(root),
         lock={"file": locked.digest, **locked.digests},
-        notes=tuple(f"Not as locked: {change}." for change in changes),
+        notes=_changed(changes),
+    )
+
+
+def _changed(changes: Sequence[Change]) -> tuple[str, ...]:
+    if not changes:
+        return ()
+    names = ", ".join(change.name for change in changes)
+    return (
+        f"Analysed by other code or versions than the plan was locked with: {names}. The tables "
+        "are as sealed; aegis study verify tells whether they can be played again.",
     )
 
 
