@@ -31,7 +31,8 @@ def read_plan(settings: Settings) -> StudyPlan:
         reference=level.text("reference"),
         published=level.text("published"),
         recommended=level.text("recommended"),
-        contrasts=_contrasts(level),
+        contrasts=_contrasts(level, "contrasts"),
+        secondary=_contrasts(level, "secondary"),
         alpha=level.number("alpha", 0.0, 1.0),
         margin=level.number("margin", 0.0, 1.0),
         budget=Budget(*(budget.number(n, 0.0, 1.0) for n in ("duty", "at_most", "tolerance"))),
@@ -79,20 +80,20 @@ def read_arms(settings: Settings, plan: StudyPlan) -> Arms:
     return Arms(nodes, dials, likes)
 
 
-def _contrasts(level: Settings) -> tuple[PlannedContrast, ...]:
-    value = level.value("contrasts")
+def _contrasts(level: Settings, family: str) -> tuple[PlannedContrast, ...]:
+    value = level.value(family)
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
         raise ConfigError(
-            "'plan.contrasts' must be a list of {arm: A, against: B, alternative: greater}. "
+            f"'plan.{family}' must be a list of {{arm: A, against: B, alternative: greater}}. "
             f"Got: {value!r}."
         )
     found = []
     for i, item in enumerate(value):
-        one = Settings(item, f"plan.contrasts[{i}]")
+        one = Settings(item, f"plan.{family}[{i}]")
         for name in one.names():
             if name not in ("arm", "against", "alternative"):
                 allowed = ("arm", "against", "alternative")
-                raise UnknownNameError("key", name, allowed, f"plan.contrasts[{i}]")
+                raise UnknownNameError("key", name, allowed, f"plan.{family}[{i}]")
         found.append(PlannedContrast(one.text("arm"), one.text("against"), one.text("alternative")))
     return tuple(found)
 

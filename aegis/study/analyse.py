@@ -125,7 +125,7 @@ def _notes(
             "The plan was not locked before the test units were played: all is exploratory."
         )
     notes.append(
-        "Contrasts that the plan does not name are exploratory: not corrected, and no claim."
+        "Contrasts outside the plan's family are secondary or exploratory: not corrected, no claim."
     )
     if len(set(outcomes.start.tolist())) == outcomes.n:
         notes.append("Each start state was played once, so start states are the units.")

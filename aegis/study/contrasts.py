@@ -138,11 +138,12 @@ def of_arms(
 
 
 def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastResult, ...]:
-    """Returns the primary contrasts, corrected as one family, then exploratory ones, uncorrected.
+    """Returns the primary contrasts, corrected as one family, then others, uncorrected.
 
-    Exploratory are: the recommended and the published arm against each other arm, and every arm
-    against the reference. In a sequential study the family is corrected with p-values that hold
-    at any time, one over the largest e so far; ``p`` stays the exact test, for comparison.
+    Others are: secondary ones that the plan names; then, exploratory, the recommended and the
+    published arm against each other arm, and every arm against the reference. In a sequential
+    study the family is corrected with p-values that hold at any time, one over the largest e so
+    far; ``p`` stays the exact test, for comparison.
     """
     primary = [of_arms(outcomes, planned, plan, draws) for planned in plan.contrasts]
     valid = {f"{c.arm} {c.against}": _valid_p(outcomes, c, plan) for c in primary}
@@ -160,14 +161,14 @@ def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastR
 def _exploratory(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedContrast]:
     pairs = [(one, other) for one in (plan.recommended, plan.published) for other in arms]
     pairs += [(arm, plan.reference) for arm in arms]
-    known = {(planned.arm, planned.against) for planned in plan.contrasts}
+    known = {(one.arm, one.against) for one in (*plan.contrasts, *plan.secondary)}
     new = dict.fromkeys(
         (one, other)
         for one, other in pairs
         if one != other and (one, other) not in known and plan.oracle not in (one, other)
         if one != plan.reference
     )
-    return [PlannedContrast(one, other) for one, other in new]
+    return [*plan.secondary, *(PlannedContrast(one, other) for one, other in new)]
 
 
 def _valid_p(outcomes: Outcomes, result: ContrastResult, plan: StudyPlan) -> float:

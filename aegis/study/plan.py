@@ -94,7 +94,8 @@ class StudyPlan:
         reference: Arm whose failures and successes count as such.
         published: Arm of the published rule.
         recommended: Arm that the project recommends.
-        contrasts: Primary comparisons, corrected together.
+        contrasts: Primary comparisons, corrected together; the claim rests on them.
+        secondary: Further planned comparisons, outside the family: not corrected, and no claim.
         alpha: Level of their family.
         margin: Of non-inferiority, difference in success rate.
         multiplicity: How they are corrected: ``holm``.
@@ -129,6 +130,7 @@ class StudyPlan:
     oracle: str | None = None
     multiplicity: str = "holm"
     looks: tuple[int, ...] = field(default=())
+    secondary: tuple[PlannedContrast, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1 or not 0 <= self.margin < 1:
@@ -148,7 +150,7 @@ class StudyPlan:
             )
         if not self.contrasts:
             raise ConfigError("A plan needs at least one contrast: what is the study about?")
-        pairs = [(contrast.arm, contrast.against) for contrast in self.contrasts]
+        pairs = [(one.arm, one.against) for one in (*self.contrasts, *self.secondary)]
         if len(set(pairs)) != len(pairs):
             raise ConfigError(f"A plan names a contrast twice: {pairs}.")
         if self.stopping == SEQUENTIAL and not self.looks:
@@ -164,9 +166,10 @@ class StudyPlan:
         """
         named = {"reference": self.reference, "published": self.published}
         named |= {"recommended": self.recommended, "random": self.random}
-        for i, contrast in enumerate(self.contrasts):
-            named[f"contrasts[{i}].arm"] = contrast.arm
-            named[f"contrasts[{i}].against"] = contrast.against
+        for family in ("contrasts", "secondary"):
+            for i, contrast in enumerate(getattr(self, family)):
+                named[f"{family}[{i}].arm"] = contrast.arm
+                named[f"{family}[{i}].against"] = contrast.against
         for where, arm in named.items():
             if arm not in arms:
                 raise UnknownNameError("arm", arm, arms, f"plan.{where}")

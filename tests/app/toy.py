@@ -87,6 +87,8 @@ plan:
     - {arm: ours, against: random, alternative: greater}
     - {arm: ours, against: reseed, alternative: greater}
     - {arm: ours, against: strong, alternative: noninferior}
+  secondary:
+    - {arm: ours, against: aegis, alternative: greater}
   alpha: 0.05
   margin: 0.03
   multiplicity: holm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from aegis.core.errors import ShapeError
+from aegis.core.errors import ConfigError, ShapeError
 from aegis.stats.cells import noninferiority
 from aegis.stats.intervals import clopper_pearson
 from aegis.stats.paired import PairedOutcome
@@ -155,6 +156,20 @@ def test_primary_contrasts_are_one_family() -> None:
     assert ("ours", "weak") in others
     assert ("aegis", "random") in others
     assert all(math.isnan(c.p_holm) and not c.passed for c in found[2:])
+
+
+def test_secondary_contrasts_are_tested_outside_the_family() -> None:
+    episodes = rows("weak", "0" * 8) + rows("blind", "01" * 4) + rows("random", "01" * 4)
+    episodes += rows("ours", "1" * 8) + rows("aegis", "0" * 8)
+    outcomes = Outcomes.of(episodes, ("weak", "blind", "random", "aegis", "ours"))
+    alone = plan(contrasts=(PlannedContrast("ours", "blind"),))
+    second = PlannedContrast("ours", "random", "noninferior")
+    found = families(outcomes, replace(alone, secondary=(second,)), 20)
+    assert [c.p_holm for c in found if c.primary] == [families(outcomes, alone, 20)[0].p_holm]
+    (told,) = [c for c in found if (c.arm, c.against) == ("ours", "random")]
+    assert (told.alternative, told.primary, told.passed) == ("noninferior", False, False)
+    with pytest.raises(ConfigError, match="names a contrast twice"):
+        replace(alone, secondary=alone.contrasts)
 
 
 def test_a_sequential_family_uses_p_values_that_hold_at_any_time() -> None:
