@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from aegis.app.study import lock, stand
 from aegis.run.files import write_atomic
@@ -102,6 +103,25 @@ def test_times_are_measured_where_asked_and_sealed(place: Path) -> None:
     wrong = failed(type_in(place, "study", "verify", "timed", "sample=0", code=4))
     assert "latency.parquet" in wrong["seal"]
     assert "other columns" in wrong["tables"]
+
+
+def test_the_recommended_arm_may_read_a_score_of_its_own(place: Path) -> None:
+    """Its score is judged, its threshold is drawn tick by tick; alarms are the published rule's."""
+    path = place / "configs/study.yaml"
+    tree = yaml.safe_load(path.read_text())
+    tree["detectors"] = {"second": {**tree["detector"], "name": "second"}}
+    tree["arms"]["ours"]["gate"] = {
+        "_target_": "aegis.gates.gain.GainGate", "threshold": 0.1, "score": "second",
+        "ticks": [0, 60], "recovery": [1.0, 0.2], "disruption": 0.1,
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(tree))
+    few = ("units=8", "calibration.units=8", "calibration.tries=4")
+    answer = type_in(place, "study", "name=two", *few)
+    assert (answer["detector"]["name"], answer["detector"]["alarm"]) == ("second", "probe")
+    assert {"probe", "second"} <= {score["name"] for score in answer["detector"]["scores"]}
+    assert {part["arm"] for part in answer["timing"]} == {"aegis", "ours"}
+    assert "by tick" in (place / "runs/two/report.md").read_text()
+    assert type_in(place, "study", "verify", "two", "sample=1")["verified"]
 
 
 def test_a_path_is_as_good_as_a_name(made: Path) -> None:
