@@ -146,9 +146,13 @@ def _times(times: Times) -> tuple[str, str]:
 
 def _costs(result: Result, bold: tuple[int, ...]) -> Table:
     policies = sorted({name for arm in result.arms for name in arm.asks})
+    found: dict[str, str] = {}
+    for point in result.frontier:  # the first of a gate is what it was frozen to
+        found.setdefault(point.gate, point.setting)
     rows = tuple(
         (
             code(arm.name),
+            found.get(arm.name) or NONE,
             percent(arm.duty.value),
             NONE if arm.duty_target is None else percent(arm.duty_target),
             NONE if arm.duty_calibration is None else percent(arm.duty_calibration),
@@ -161,6 +165,7 @@ def _costs(result: Result, bold: tuple[int, ...]) -> Table:
     )
     head = (
         "arm",
+        "dial",
         "duty",
         "duty, set for",
         "duty, calibration",
@@ -170,10 +175,10 @@ def _costs(result: Result, bold: tuple[int, ...]) -> Table:
         *(f"calls of {code(name)} per episode" for name in policies),
     )
     caption = (
-        "What arms cost. Settings were chosen on calibration units and then frozen; the duty on "
-        "test units is what it came to."
+        "What arms cost. Dials were set on calibration units and then frozen; the duty on test "
+        "units is what it came to."
     )
-    return Table(caption, head, rows, "arms", bold)
+    return Table(caption, head, rows, "arms", bold, (1,))
 
 
 def _contrasts(found: tuple[ContrastResult, ...], caption: str, main: bool) -> Table:
