@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Line:
     Attributes:
         name: The score.
         pooled: AUROC over all episodes.
-        pooled_ci: Its 95 % bootstrap interval, by episode.
+        pooled_ci: Its 95 % bootstrap interval, by episode; of forks, by start state.
         within: AUROC over pairs of episodes of the same task (see ``auroc_within``).
         within_ci: Its interval.
     """
@@ -157,10 +157,11 @@ def judge_probe(
     check_sets(train, test)
     early = test.early(window)
     failed, task = ~early.outcomes(), early.tasks()
+    groups = _groups(early, label)
     lines = []
     for name, values in _scores(probe, train, early, window, root).items():
         scores = early.per_episode(values, how)
-        lines.append(_line(name, scores, failed, task, root, draws))
+        lines.append(_line(name, scores, failed, task, groups, root, draws))
     return Report(
         lines=tuple(lines),
         alarms=_alarms(probe, test if label == FAILURE else test.where(_eligible(probe, test))),
@@ -171,6 +172,14 @@ def judge_probe(
         ended=_ended(test, window) if label == FAILURE else 0,
         label=label,
     )
+
+
+def _groups(rows: Rollouts, label: str) -> list[I64]:
+    """Returns what is resampled together: each episode, or the forks of each start state."""
+    if label == FAILURE:
+        return [np.array([i]) for i in range(rows.episodes)]
+    starts = rows.starts()
+    return [np.flatnonzero(starts == start) for start in np.unique(starts)]
 
 
 def _ended(test: Rollouts, window: float) -> int:
@@ -211,22 +220,37 @@ def _task_rate(train: Rollouts, task: I64) -> F64:
     return np.array([rates[t] for t in task], np.float64)
 
 
-def _line(name: str, scores: F64, failed: Bools, task: I64, root: int, draws: int) -> Line:
+def _line(
+    name: str,
+    scores: F64,
+    failed: Bools,
+    task: I64,
+    groups: Sequence[I64],
+    root: int,
+    draws: int,
+) -> Line:
     def pooled(i: I64) -> float:
         return auroc(scores[i], failed[i])
 
     def within(i: I64) -> float:
         return auroc_within(scores[i], failed[i], task[i])
 
+    def interval(of: Callable[[I64], float]) -> Interval:
+        # The same resamples for every line: their differences are paired.
+        return bootstrap(
+            lambda chosen: of(np.concatenate([groups[i] for i in chosen])),
+            len(groups),
+            stream(root, "report"),
+            draws=draws,
+        )
+
     everyone = np.arange(len(scores))
-    n = len(scores)
-    # The same resamples for every line: their differences are paired.
     return Line(
         name=name,
         pooled=pooled(everyone),
-        pooled_ci=bootstrap(pooled, n, stream(root, "report"), draws=draws),
+        pooled_ci=interval(pooled),
         within=within(everyone),
-        within_ci=bootstrap(within, n, stream(root, "report"), draws=draws),
+        within_ci=interval(within),
     )
 
 

@@ -70,6 +70,10 @@ class Rollouts:
         """Returns the task of each episode, in order of episode number."""
         return self.task[self._first()[0]]
 
+    def starts(self) -> NDArray[np.str_]:
+        """Returns the start state of each episode, in order of episode number."""
+        return self.start[self._first()[0]]
+
     def outcomes(self) -> Bools:
         """Returns the success of each episode, in order of episode number."""
         return self.success[self._first()[0]]

@@ -10,7 +10,8 @@ import pytest
 from aegis.core.errors import CalibrationError, UnknownNameError
 from aegis.detectors.fit import choose, fit_probe
 from aegis.detectors.probe import Probe
-from aegis.detectors.report import judge_probe
+from aegis.detectors.report import ADVANTAGE, judge_probe
+from aegis.detectors.rollouts import joined
 from tests.detectors.data import HORIZON, rollouts
 
 
@@ -94,6 +95,17 @@ def test_data_that_cannot_support_a_fit_are_refused() -> None:
         fit(train=rollouts("train", 2, p_fail=0.5))
     with pytest.raises(UnknownNameError, match="forest"):
         fit("forest")
+
+
+def test_forks_of_one_start_state_are_resampled_together() -> None:
+    probe, train, test = fit(), rollouts("train", signal=0.5), rollouts("test", signal=0.5)
+    again = replace(test, episode=test.episode + test.episodes)
+    once, twice = (
+        judge_probe(probe, train, rows, root=3, draws=50, label=ADVANTAGE).lines[0]
+        for rows in (test, joined([test, again]))
+    )
+    assert (once.pooled_ci, once.within_ci) == (twice.pooled_ci, twice.within_ci)
+    assert once.pooled_ci.low < once.pooled < once.pooled_ci.high
 
 
 def test_the_report_counts_where_time_leaks_and_prints() -> None:
