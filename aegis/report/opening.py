@@ -16,7 +16,7 @@ from aegis.report.document import (
 )
 from aegis.report.palette import named, primary
 from aegis.study.numerals import bracket, decimal, p_value, percent, points
-from aegis.study.result import ArmResult, ContrastResult, KillResult, Result
+from aegis.study.result import SECONDARY, ArmResult, ContrastResult, KillResult, Result
 
 
 def opening(result: Result) -> list[Block]:
@@ -179,11 +179,8 @@ def _words(result: Result) -> str:
 
 
 def _decided(result: Result) -> tuple[str, ...]:
-    main = [
-        f"{code(c.arm)} against {code(c.against)} "
-        + ("(solves more)" if c.alternative == "greater" else _margin(c))
-        for c in primary(result)
-    ]
+    main = [_asked(c) for c in primary(result)]
+    more = [_asked(c) for c in result.contrasts if c.family == SECONDARY]
     alphas = sorted({c.alpha for c in primary(result)})
     level = f", level {', '.join(f'{a:g}' for a in alphas)}, Holm" if alphas else ""
     items = [
@@ -192,9 +189,16 @@ def _decided(result: Result) -> tuple[str, ...]:
         f"Reference: {code(result.reference)}. Recommended arm: {code(result.recommended)}.",
         f"Primary contrasts{level}: {'; '.join(main) if main else 'none'}.",
     ]
+    if more:
+        items.append(f"Secondary contrasts, not corrected and no claim: {'; '.join(more)}.")
     excluded = [f"{code(unit)} ({why})" for unit, why in result.excluded.items()]
     items.append(f"Units left out: {'; '.join(excluded) if excluded else 'none'}.")
     return tuple(items)
+
+
+def _asked(contrast: ContrastResult) -> str:
+    more = "(solves more)" if contrast.alternative == "greater" else _margin(contrast)
+    return f"{code(contrast.arm)} against {code(contrast.against)} {more}"
 
 
 def _margin(contrast: ContrastResult) -> str:

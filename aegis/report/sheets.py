@@ -19,7 +19,7 @@ from aegis.study.numerals import (
     percent,
     share,
 )
-from aegis.study.result import ContrastResult, Result
+from aegis.study.result import SECONDARY, ContrastResult, Result
 
 UNCORRECTED = ("p, not corrected", "p, starts, not corrected", "p, tasks, not corrected")
 
@@ -82,9 +82,21 @@ def contrasts(result: Result) -> list[Block]:
     return [_contrasts(main, caption, True), _readings(main)]
 
 
+def secondary(result: Result) -> list[Block]:
+    """Returns the contrasts that were planned, but outside the family."""
+    rest = tuple(c for c in result.contrasts if c.family == SECONDARY)
+    if not rest:
+        return []
+    caption = (
+        "Secondary contrasts: named in the plan beforehand, but no part of the claim, and not "
+        f"corrected for their number. {_clustered(rest[0])}"
+    )
+    return [_contrasts(rest, caption, False)]
+
+
 def exploratory(result: Result) -> list[Block]:
-    """Returns all other contrasts."""
-    rest = tuple(c for c in result.contrasts if not c.primary)
+    """Returns the contrasts that nobody had planned."""
+    rest = tuple(c for c in result.contrasts if not c.primary and c.family != SECONDARY)
     if not rest:
         return []
     caption = (

@@ -25,7 +25,12 @@ def story(result: Result, tables: Tables, pictures: Pictures) -> Document:
         *opening(result),
         *registered(result),
         *_section("What the arms did", roles(result), sheets.arms(result), outcomes.arms(result)),
-        *_section("Against whom", outcomes.contrasts(result), sheets.contrasts(result)),
+        *_section(
+            "Against whom",
+            outcomes.contrasts(result),
+            sheets.contrasts(result),
+            sheets.secondary(result),
+        ),
         *_section("Where outcomes went", outcomes.flow(result), outcomes.tasks(result, tables)),
         *_section(
             "Success against duty",

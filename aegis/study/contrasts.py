@@ -26,7 +26,16 @@ from aegis.stats.resample import Sample
 from aegis.stats.sequential import anytime_p, first_stop, log_e_path
 from aegis.study.outcomes import I64, Bools, Outcomes
 from aegis.study.plan import GREATER, NONINFERIOR, SEQUENTIAL, PlannedContrast, StudyPlan
-from aegis.study.result import ContrastResult, Estimate, Looks, Posterior, TaskDifference
+from aegis.study.result import (
+    EXPLORATORY,
+    PRIMARY,
+    SECONDARY,
+    ContrastResult,
+    Estimate,
+    Looks,
+    Posterior,
+    TaskDifference,
+)
 
 NOWHERE = Interval(float("nan"), float("nan"))
 """The interval of what cannot be estimated."""
@@ -149,12 +158,19 @@ def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastR
     valid = {f"{c.arm} {c.against}": _valid_p(outcomes, c, plan) for c in primary}
     corrected = holm(valid)
     found = [
-        replace(c, primary=True, p_holm=corrected[name], passed=corrected[name] <= plan.alpha)
+        replace(
+            c,
+            primary=True,
+            family=PRIMARY,
+            p_holm=corrected[name],
+            passed=corrected[name] <= plan.alpha,
+        )
         for name, c in zip(corrected, primary, strict=True)
     ]
     for planned in _exploratory(plan, list(outcomes.rows)):
         result = of_arms(outcomes, planned, plan, draws)
-        found.append(replace(result, p_holm=float("nan"), passed=False))
+        family = SECONDARY if planned in plan.secondary else EXPLORATORY
+        found.append(replace(result, family=family, p_holm=float("nan"), passed=False))
     return tuple(found)
 
 

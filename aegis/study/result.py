@@ -11,6 +11,8 @@ from aegis.stats.intervals import Interval
 from aegis.study.latency import LatencyResult
 
 FORMAT = "aegis-report-1"
+PRIMARY, SECONDARY, EXPLORATORY = "primary", "secondary", "exploratory"
+"""Families of contrasts; only the first is corrected, and the claim rests on it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class ContrastResult:
         p_starts: Exact sign-flip test with start states as clusters; McNemar's where each start
             state was played once.
         p_tasks: The same with whole tasks as clusters; it cannot fall below 1 / 2^tasks.
+        family: ``primary``; ``secondary``: planned, not corrected, no claim; ``exploratory``.
     """
 
     arm: str
@@ -159,6 +162,7 @@ class ContrastResult:
     passed: bool
     p_starts: float = float("nan")
     p_tasks: float = float("nan")
+    family: str = EXPLORATORY
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ def result(rows: Sequence[EpisodeRow]) -> Result:
     main.append(replace(contrast(by_arm, "advantage", "strong", True), alternative="noninferior",
                         margin=0.03, passed=False, p=0.98, p_holm=0.98))  # fmt: skip
     rest = [contrast(by_arm, "aegis", o, False) for o in ("random", "blind_late", "weak")]
+    rest[0] = replace(rest[0], family="secondary")
     return Result(
         name="reference",
         claim="At the same share of steps, handing over when the gate says so recovers more of "
@@ -198,7 +199,7 @@ def contrast(
         lost.mcnemar(), around(0.004, 0.02), tuple(per_task),
         Looks(12.3 if p < 0.01 else -1.2, 260 if p < 0.01 else None),
         Posterior(cells.difference, difference.ci, 1 - p, 0.9 * (1 - p)), primary and p < 0.01,
-        p, max(p, 2.0 ** -len(per_task)),
+        p, max(p, 2.0 ** -len(per_task)), "primary" if primary else "exploratory",
     )  # fmt: skip
 
 

@@ -118,6 +118,18 @@ def test_both_forms_say_the_same(tmp_path: Path, result: Result, tables: Tables)
             assert number in page
 
 
+def test_contrasts_outside_the_family_are_said_not_to_be_corrected(
+    tmp_path: Path, result: Result, tables: Tables
+) -> None:
+    text = written(tmp_path, result, tables)["report.md"]
+    heads = [line for line in text.splitlines() if "only one solved it" in line]
+    assert len(heads) == 3, "primary, secondary, exploratory"
+    assert "p, Holm" in heads[0]
+    for head in heads[1:]:
+        assert "p, not corrected" in head
+        assert "Holm" not in head
+
+
 def test_a_struck_criterion_comes_first(tmp_path: Path, result: Result, tables: Tables) -> None:
     struck = KillResult("duty", "duty at most 38 %", "41.2 %", "mark", True)
     files = written(tmp_path, replace(result, kill_criteria=(struck,)), tables)

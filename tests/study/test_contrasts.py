@@ -168,6 +168,8 @@ def test_secondary_contrasts_are_tested_outside_the_family() -> None:
     assert [c.p_holm for c in found if c.primary] == [families(outcomes, alone, 20)[0].p_holm]
     (told,) = [c for c in found if (c.arm, c.against) == ("ours", "random")]
     assert (told.alternative, told.primary, told.passed) == ("noninferior", False, False)
+    assert {c.family for c in found if c.primary} == {"primary"}
+    assert [c.against for c in found if c.family == "secondary"] == ["random"]
     with pytest.raises(ConfigError, match="names a contrast twice"):
         replace(alone, secondary=alone.contrasts)
 
