@@ -128,7 +128,10 @@ def _bar(canvas: Canvas, rule: Rule, x: Scale, y: Scale, top: float) -> None:
         at = y(value)
         words = "hands over above" if rule.bar else f"threshold {rule.threshold:.2f}"
         canvas.text(
-            (x(k) + 4, at + (12 if at < top + 16 else -5)), words, VERMILLION, size=SMALL - 1
+            (x(k) + 4, at + (14 if rule.bar or at < top + 16 else -5)),
+            words,
+            VERMILLION,
+            size=SMALL - 1,
         )
 
 
