@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from aegis.app.screen import Screen
 from aegis.app.study.stand import Stand
 from aegis.bench.machine import describe_machine
@@ -37,16 +39,17 @@ def measure(stand: Stand, root: Path, screen: Screen) -> None:
     units = stand.test()[:count]
     screen.note(f"latency: {len(units)} units, each arm alone, one query at a time")
     machine = {name: str(value) for name, value in describe_machine().items()}
-    machine |= {"load": f"{os.getloadavg()[0]:.1f}", "batch": "1"}
+    machine |= {"load": f"{os.getloadavg()[0]:.1f}", "batch": "1", "blas threads": "1"}
     world = stand.lab.world()
     try:
         known: set[PolicyId] = set()
-        rows = [
-            row
-            for key in units
-            for arm in stand.played()
-            for row in _episode(world, arm, stand.lab.policies, key, known)
-        ]
+        with threadpool_limits(1, user_api="blas"):  # as in the workers, where detectors run
+            rows = [
+                row
+                for key in units
+                for arm in stand.played()
+                for row in _episode(world, arm, stand.lab.policies, key, known)
+            ]
     finally:
         world.close()
     write_latency(root, latency_table(rows, machine))
