@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ def load_rollouts(
         CalibrationError: If no episode is left.
     """
     run = _Run.load(root, policy, Reading(layer))
-    found = joined([run.rollouts(arm, split) for arm in arms])
+    alone = partial(_alone, policy=policy)
+    found = joined([run.rollouts(arm, split, alone) for arm in arms])
     if not found.episodes:
         of_split = "" if split is None else f" of split '{split}'"
         raise CalibrationError(
@@ -58,6 +60,46 @@ def load_rollouts(
             f"{', '.join(arms)}. Collect some."
         )
     return found
+
+
+def load_stays(
+    root: Path, arms: Sequence[str], policy: PolicyId, layer: str, holds: tuple[int, int]
+) -> Rollouts:
+    """Reads the states in which another policy was called for one stay, and how that ended.
+
+    A row is the chunk of the policy at which the stay was decided. It counts as a failure, in the
+    sense of the table, where the episode *succeeded*: what a detector of it scores high is rescued
+    by a stay of such a length. Each row is an episode of its own. What counts is the length that
+    was ordered: a stay also ends with its episode, so the length that it had depends on success.
+
+    Args:
+        root: Run folder, for example of ``aegis collect stints=true``.
+        arms: Arms with one stay per episode, which wrote activations down.
+        policy: Whose activations.
+        layer: Of which taps; see ``aegis.detectors.reading``.
+        holds: Shortest and longest stay that counts [chunks].
+
+    Raises:
+        TraceError: If the run is missing or damaged.
+        UnknownNameError: If the run has no such arm, policy or layer.
+        CalibrationError: If it has no such stays.
+    """
+    run = _Run.load(root, policy, Reading(layer))
+    called = partial(_called, holds=holds)
+    found = joined([run.rollouts(arm, None, called) for arm in arms])
+    if not found.episodes:
+        raise CalibrationError(
+            f"{root} has no episodes with one stay of {holds[0]} to {holds[1]} chunks in "
+            f"{', '.join(arms)}. Play some: aegis collect stints=true."
+        )
+    number = np.arange(len(found.k), dtype=np.int64)
+    return replace(found, episode=number, success=~found.success)
+
+
+_Keep = Callable[
+    [pa.Table, Sequence[EpisodeRow], NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]
+]
+"""Says which rows count, from an arm's steps, its episodes, and the rows' episodes and ticks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +120,8 @@ class _Run:
         assert isinstance(facts, dict)
         return cls(tables, tables.steps(), tables.features(), policy, reading, facts)
 
-    def rollouts(self, arm: str, split: Split | None) -> Rollouts:
-        """Returns the episodes of one arm."""
+    def rollouts(self, arm: str, split: Split | None, keep: _Keep) -> Rollouts:
+        """Returns the rows of one arm that count."""
         root, rows = self.tables.root, [row for row in self.tables.episodes if row.arm == arm]
         if not rows:
             names = sorted({row.arm for row in self.tables.episodes})
@@ -89,7 +131,7 @@ class _Run:
         episode = _episode_numbers(some, rows)
         chosen = [i for i, row in enumerate(rows) if split is None or split_of(row.key) is split]
         k = some.column("k").to_numpy().astype(np.int64)
-        mask = np.isin(episode, chosen) & _alone(steps, rows, self.policy, episode, k)
+        mask = np.isin(episode, chosen) & keep(steps, rows, episode, k)
         horizon = int(str(self.facts["horizon"]))
         columns = {name: _matrix(table.column("vector")) for name, table in vectors.items()}
         # Joined before rows are left out: what a probe remembers, it saw in those, too.
@@ -126,14 +168,13 @@ class _Run:
 def _alone(
     steps: pa.Table,
     rows: Sequence[EpisodeRow],
-    policy: PolicyId,
     episode: NDArray[np.int64],
     k: NDArray[np.int64],
+    policy: PolicyId,
 ) -> NDArray[np.bool_]:
     """Says from which ticks on a policy drove alone to the end. Shape (n,)."""
     active = pc.equal(steps.column("active"), policy).to_numpy()
-    begun = steps.column("boundary").to_numpy()
-    number = np.repeat(np.arange(len(rows)), [row.steps for row in rows])
+    begun, number = steps.column("boundary").to_numpy(), _numbers(rows)
     tick = steps.column("k").to_numpy()
     mine, other = (np.full(len(rows), -1, np.int64) for _ in range(2))
     for last, chunks in ((mine, begun & active), (other, begun & ~active)):
@@ -142,6 +183,30 @@ def _alone(
     finished = (other < 0) | (mine > other)
     alone: NDArray[np.bool_] = finished[episode] & (k >= other[episode])
     return alone
+
+
+def _called(
+    steps: pa.Table,
+    rows: Sequence[EpisodeRow],
+    episode: NDArray[np.int64],
+    k: NDArray[np.int64],
+    holds: tuple[int, int],
+) -> NDArray[np.bool_]:
+    """Says at which chunks the only stay of an episode was decided. Shape (n,)."""
+    ordered = pc.is_valid(steps.column("hold")).to_numpy()
+    number, tick = _numbers(rows)[ordered], steps.column("k").to_numpy()[ordered]
+    hold = steps.column("hold").drop_null().to_numpy()
+    once = (np.bincount(number, minlength=len(rows)) == 1)[number]
+    short = once & (hold >= holds[0]) & (hold <= holds[1])
+    decided = np.full(len(rows), -1, np.int64)
+    decided[number[short]] = tick[short]
+    called: NDArray[np.bool_] = decided[episode] == k
+    return called
+
+
+def _numbers(rows: Sequence[EpisodeRow]) -> NDArray[np.int64]:
+    """Returns the number of the episode that each step belongs to. Shape (steps,)."""
+    return np.repeat(np.arange(len(rows)), [row.steps for row in rows])
 
 
 def _offsets(rows: Sequence[EpisodeRow]) -> NDArray[np.int64]:

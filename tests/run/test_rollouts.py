@@ -18,7 +18,7 @@ from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.stint import StintGate
 from aegis.run.arm import Arm
-from aegis.run.rollouts import load_rollouts
+from aegis.run.rollouts import load_rollouts, load_stays
 from aegis.run.store import RunTables
 from tests.run.toyrun import controller, toy_plan, toy_run
 
@@ -143,3 +143,31 @@ def test_time_is_joined_where_it_is_named(run: Path) -> None:
         load_rollouts(run, ["once"], "weak", "trunk+trnk")
     with pytest.raises(ConfigError, match="does not say what to read"):
         load_rollouts(run, ["once"], "weak", "trunk+")
+
+
+@pytest.mark.parametrize("holds", [(1, 1), (2, 2), (1, 2)])
+def test_a_stay_is_a_row_at_its_decision_labelled_with_whether_it_rescued(
+    run: Path, holds: tuple[int, int]
+) -> None:
+    tables = RunTables.load(run)
+    won = {(r.task, r.index): r.success for r in tables.episodes if r.arm == "stint"}
+    want = {
+        (step["task"], step["index"], step["k"]): won[step["task"], step["index"]]
+        for step in tables.steps().to_pylist()
+        if step["arm"] == "stint" and step["hold"] in range(holds[0], holds[1] + 1)
+    }
+    rows = load_stays(run, ["stint"], "weak", "trunk+tick", holds)
+    units = map(place_of, rows.start, rows.task)
+    got = {(*unit, int(k)): not s for unit, k, s in zip(units, rows.k, rows.success, strict=True)}
+    assert got == want
+    assert rows.episodes == len(want) > 0
+    np.testing.assert_array_equal(rows.features[:, 4:], ticks(rows.k, rows.horizon))
+
+
+def test_stays_are_single_and_of_the_length_that_was_ordered(run: Path) -> None:
+    ordered = load_stays(run, ["once", "end", "twice"], "weak", "trunk", (1, 1000))
+    assert ordered.episodes == 2 * load_rollouts(run, ["once"], "weak", "trunk").episodes
+    with pytest.raises(CalibrationError, match=r"one stay of 2 to 6 chunks in end.*stints=true"):
+        load_stays(run, ["end"], "weak", "trunk", (2, 6))  # ended with the episode, not by order
+    with pytest.raises(UnknownNameError, match=r"Unknown arm 'stnt'.*Did you mean 'stint'"):
+        load_stays(run, ["stnt"], "weak", "trunk", (2, 6))
