@@ -16,12 +16,19 @@ from aegis.detectors.rollouts import I64, Bools, Rollouts
 from aegis.stats.auroc import auroc, auroc_within
 from aegis.stats.intervals import Interval, bootstrap, clopper_pearson
 
-FAILURE, ADVANTAGE = "failure", "advantage"
-LABELS = (FAILURE, ADVANTAGE)
-"""What a probe is fitted to: how an episode ends, or whether only the strong policy solves it.
+FAILURE, ADVANTAGE, RESCUE = "failure", "advantage", "rescue"
+LABELS = (FAILURE, ADVANTAGE, RESCUE)
+"""What a probe is fitted to: how an episode ends, or whether only the strong policy solves it, or
+whether a short stay of the strong policy makes it succeed.
 
-In a table for the latter each row, a state that was forked, is an episode of its own.
+In a table for the latter two each row, a state that was forked or helped, is an episode of its own.
 """
+NOUNS: Mapping[str, tuple[str, str, str]] = {
+    FAILURE: ("episodes", "successes", "failures"),
+    ADVANTAGE: ("forks", "forks without need", "forks in need"),
+    RESCUE: ("stays", "stays in vain", "stays that rescued"),
+}
+"""Label to what its rows are called, and those that should score low, and high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Line:
     Attributes:
         name: The score.
         pooled: AUROC over all episodes.
-        pooled_ci: Its 95 % bootstrap interval, by episode; of forks, by start state.
+        pooled_ci: Its 95 % bootstrap interval, by episode; of forks and stays, by start state.
         within: AUROC over pairs of episodes of the same task (see ``auroc_within``).
         within_ci: Its interval.
     """
@@ -101,28 +108,28 @@ class Report:
             for line in self.lines
         ]
         a = self.alarms
-        first, good, bad = self._words()
+        _, good, bad = NOUNS[self.label]
         rows += [
-            first,
+            self._first(),
             f"alarms after the guard: {a.false:.1%} {a.false_ci} of {good}, "
             f"{a.detected:.1%} {a.detected_ci} of {bad}",
         ]
         cost = f"{self.cost_us:.1f} us" if self.cost_us is not None else "not measured"
         return "\n".join([*rows, f"cost per score: {cost}"])
 
-    def _words(self) -> tuple[str, str, str]:
-        """Returns what was looked at, and what its good and bad ones are called."""
-        if self.label == ADVANTAGE:
-            first = (
-                f"{self.episodes} forks in the first {self.window:.0%} of the horizon, in "
-                f"{self.failures} of which only the strong policy succeeds"
+    def _first(self) -> str:
+        """Returns what was looked at."""
+        if self.label == FAILURE:
+            return (
+                f"{self.how} over the first {self.window:.0%} of the horizon; {self.episodes} "
+                f"episodes, {self.failures} failed, {self.ended} ended inside the window"
             )
-            return first, "forks without need", "forks in need"
-        first = (
-            f"{self.how} over the first {self.window:.0%} of the horizon; {self.episodes} "
-            f"episodes, {self.failures} failed, {self.ended} ended inside the window"
+        seen = (
+            f"{self.episodes} {NOUNS[self.label][0]} in the first {self.window:.0%} of the horizon"
         )
-        return first, "successes", "failures"
+        if self.label == ADVANTAGE:
+            return f"{seen}, in {self.failures} of which only the strong policy succeeds"
+        return f"{seen}, of which {self.failures} rescued: the episode succeeded"
 
 
 def judge_probe(
@@ -175,7 +182,7 @@ def judge_probe(
 
 
 def _groups(rows: Rollouts, label: str) -> list[I64]:
-    """Returns what is resampled together: each episode, or the forks of each start state."""
+    """Returns what is resampled together: each episode, or all rows of each start state."""
     if label == FAILURE:
         return [np.array([i]) for i in range(rows.episodes)]
     starts = rows.starts()

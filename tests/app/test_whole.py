@@ -68,6 +68,36 @@ def test_collect_with_stays_of_the_strong_policy_and_fit_on_what_came_after(plac
     assert fitted["report"]["lines"][1:] == plain["report"]["lines"][1:]
 
 
+def test_fit_on_whether_a_short_stay_rescued(place: Path) -> None:
+    arms = "arms=[stint_early,stint_late]"
+    words = ("label=rescue", "train=runs/stints", "layer=trunk+tick", "strength=0.1", "guard=0.0")
+    more = ("weight=row", "alpha=0.5", "shares=[1,1,1]")
+    fitted = type_in(place, "fit", *words, *more, arms, "name=rescue")
+    assert fitted["label"] == fitted["report"]["label"] == "rescue"
+    for text in ("stays in the first 30% of the horizon, of which", "training stays", "in vain"):
+        assert text in fitted["said"]
+    less = type_in(place, "fit", *words, *more, arms, "holds=[1,1]", "name=shorter")
+    assert less["n_train"] < fitted["n_train"], "other lengths do not count"
+    answer = type_in(place, "fit", *words, "name=no", code=2)
+    assert "Name them: arms=[stint_early" in answer["error"]["message"]
+    answer = type_in(place, "fit", *words, arms, "holds=[3,2]", "name=no", code=2)
+    assert "two ascending lengths" in answer["error"]["message"]
+
+
+def test_folders_of_a_list_may_lack_some_of_the_arms(place: Path) -> None:
+    words = ("layer=trunk+tick", "strength=0.1", "weight=row", "name=both")
+    many = "train=[runs/collect,runs/stints]"
+    fitted = type_in(place, "fit", *words, many, "arms=[weak,stint_early]")
+    alone = type_in(place, "fit", *words, many)
+    assert fitted["n_train"] > alone["n_train"]
+    for arms in ("[weak,stint_erly]", "[weak,aegis]"):
+        answer = type_in(place, "fit", *words, many, f"arms={arms}", code=2)
+        assert answer["error"]["kind"] == "UnknownNameError"
+        assert "in runs/collect, runs/stints" in answer["error"]["message"]
+    answer = type_in(place, "fit", *words, many, "arms=[stint_early]", code=2)
+    assert "Unknown arm 'stint_early' in runs/collect" in answer["error"]["message"]
+
+
 def won(place: Path) -> tuple[int, int]:
     """Successes and episodes of the policy alone, from the plain collection."""
     answer = json.loads((place / "collected.json").read_text())

@@ -124,6 +124,7 @@ label: failure
 forks: runs/forks
 arm: weak
 arms: null
+holds: [1, 2]
 policy: weak
 layer: trunk
 kind: logistic

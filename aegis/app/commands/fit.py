@@ -13,13 +13,22 @@ from aegis.app.command import Command
 from aegis.app.experiment import composed_for, run_folder
 from aegis.app.screen import Json, Screen
 from aegis.app.settings import Settings
-from aegis.core.errors import CalibrationError, ConfigError
+from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
 from aegis.detectors.fit import WEIGHTS, WINDOWS, fit_probe
 from aegis.detectors.probe import KINDS, Probe
-from aegis.detectors.report import ADVANTAGE, FAILURE, LABELS, Report, judge_probe
+from aegis.detectors.report import (
+    ADVANTAGE,
+    FAILURE,
+    LABELS,
+    NOUNS,
+    RESCUE,
+    Report,
+    judge_probe,
+)
 from aegis.detectors.rollouts import Rollouts, joined
 from aegis.run.files import write_atomic
-from aegis.run.rollouts import load_rollouts
+from aegis.run.rollouts import load_rollouts, load_stays
+from aegis.run.store import RunTables
 from aegis.study.advantage import load_advantage
 
 _PARTS = ("train", "calibration", "test")
@@ -48,11 +57,11 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     facts = _facts(probe, report, out)
     write_atomic(out.with_suffix(".json"), (json.dumps(facts, indent=2) + "\n").encode())
     screen.say(report.text())
+    rows, good, _ = NOUNS[label]
     screen.say(
-        f"\n{probe.kind} probe on {probe.layer}: {probe.n_train} training "
-        f"{'episodes' if label == FAILURE else 'forks'}, threshold {probe.threshold:.3f} from "
-        f"{probe.n_calibration} {'successes' if label == FAILURE else 'forks without need'} at "
-        f"alpha {probe.alpha}, release {probe.release:.3f}"
+        f"\n{probe.kind} probe on {probe.layer}: {probe.n_train} training {rows}, threshold "
+        f"{probe.threshold:.3f} from {probe.n_calibration} {good} at alpha {probe.alpha}, release "
+        f"{probe.release:.3f}"
     )
     screen.say(f"written to {out}; next: aegis run detector.path={out}")
     return facts
@@ -60,7 +69,7 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sets:
-    """What is fitted on, what of that the policy drove alone, and what the rest is done on."""
+    """What is fitted on, what of that is like the rest, and what the rest is done on."""
 
     train: Rollouts
     alone: Rollouts
@@ -72,8 +81,8 @@ def _fit(settings: Settings, sets: _Sets, seed: int) -> Probe:
     """Fits a probe as the configuration says."""
     strength, window = settings.value("strength"), settings.value("window")
     guard, calibration = settings.number("guard", 0.0, 1.0), sets.calibration
-    if settings.choice("label", LABELS) == ADVANTAGE:
-        # A fork before the guard is no episode that ended calmly: no gate would be asked there.
+    if settings.choice("label", LABELS) != FAILURE:
+        # A row before the guard is no episode that ended calmly: no gate would be asked there.
         calibration = calibration.where(calibration.k >= guard * calibration.horizon)
     return fit_probe(
         sets.train,
@@ -94,7 +103,13 @@ def _sets(settings: Settings, seed: int) -> _Sets:
     shares = settings.numbers("shares")
     if len(shares) != len(_PARTS) or min(shares) <= 0:
         raise ConfigError(f"'shares' must be three positive numbers. Got: {list(shares)}.")
-    arm, many = [settings.text("arm")], settings.value("arms")
+    stays, many = settings.choice("label", LABELS) == RESCUE, settings.value("arms")
+    if stays and many is None:
+        raise ConfigError(
+            "label=rescue is fitted on arms with one stay of the strong policy. Name them: "
+            "arms=[stint_early,stint_middle]."
+        )
+    arm = settings.texts("arms") if stays else [settings.text("arm")]
     cut = [name for name in _PARTS if name == "train" or settings.value(name) is None]
     weights = [shares[_PARTS.index(name)] for name in cut]
 
@@ -105,7 +120,8 @@ def _sets(settings: Settings, seed: int) -> _Sets:
     parts = deal(arm)
     rest = {name: _read(settings, name, arm) for name in _PARTS if name not in parts}
     # A start state is dealt out by its address, so all its arms go to the same part.
-    train = parts["train"] if many is None else deal(settings.texts("arms"))["train"]
+    plain = stays or many is None
+    train = parts["train"] if plain else deal(settings.texts("arms"))["train"]
     return _Sets(
         train=train,
         alone=parts["train"],
@@ -128,14 +144,38 @@ def _deal(whole: Rollouts, weights: list[float], seed: int) -> tuple[Rollouts, .
 def _read(settings: Settings, name: str, arms: Sequence[str]) -> Rollouts:
     """Reads one run folder, or a list of them."""
     policy, layer = settings.text("policy"), settings.text("layer")
-    if settings.choice("label", LABELS) == ADVANTAGE:
+    label = settings.choice("label", LABELS)
+    if label == ADVANTAGE:
         if settings.value("arms") is not None:
             raise ConfigError("label=advantage is fitted on forks of one arm. Leave out 'arms'.")
         folders = settings.texts("forks" if name == "train" else name)
         forked = settings.text("arm")
         return joined([load_advantage(Path(one), forked, policy, layer) for one in folders])
-    folders = settings.texts(name)
-    return joined([load_rollouts(Path(folder), arms, policy, layer) for folder in folders])
+    found = _with_arms([Path(folder) for folder in settings.texts(name)], arms)
+    if label == FAILURE:
+        return joined([load_rollouts(root, there, policy, layer) for root, there in found])
+    holds = settings.integers("holds")
+    if len(holds) != 2 or not 1 <= holds[0] <= holds[1]:
+        raise ConfigError(f"'holds' must be two ascending lengths [chunks]. Got: {list(holds)}.")
+    return joined([load_stays(root, there, policy, layer, holds) for root, there in found])
+
+
+def _with_arms(roots: Sequence[Path], arms: Sequence[str]) -> list[tuple[Path, list[str]]]:
+    """Returns each run folder with those of the arms that it has; every folder must have one.
+
+    Raises:
+        TraceError: If a run is missing or damaged.
+        UnknownNameError: If an arm is in no folder, or a folder has none of them.
+    """
+    names = {root: {row.arm for row in RunTables.load(root).episodes} for root in roots}
+    everywhere = set().union(*names.values())
+    for arm in arms:
+        if arm not in everywhere:
+            raise UnknownNameError("arm", arm, sorted(everywhere), ", ".join(map(str, roots)))
+    for root, there in names.items():
+        if not there & set(arms):
+            raise UnknownNameError("arm", arms[0], sorted(there), str(root))
+    return [(root, [arm for arm in arms if arm in there]) for root, there in names.items()]
 
 
 def _cost(probe: Probe, rows: Rollouts) -> float:
@@ -174,8 +214,9 @@ COMMAND = Command(
         conformal prediction on weak-only episodes from other start states, and reports AUROC with
         bootstrap intervals in the first 30 % of the horizon, next to what time, task and
         proprioception alone can tell. Episodes in which the strong policy drove for a while teach
-        it when control can be given back; only rows after that are read. On forks it learns,
-        instead, where only the strong policy succeeds.
+        it when control can be given back; only rows after that are read. Of several folders, those
+        may lack some of the arms. On forks it learns, instead, where only the strong policy
+        succeeds; on stays, where a short one makes the episode succeed.
     """,
     examples=(
         ("aegis fit", "on runs/collect, dealt out by start state"),
@@ -192,6 +233,10 @@ COMMAND = Command(
         (
             "aegis fit label=advantage forks=runs/forks name=advantage",
             "is help needed, and enough?",
+        ),
+        (
+            "aegis fit label=rescue arms=[stint_early,stint_middle] train=runs/stints name=rescue",
+            "will a short stay do? from aegis collect stints=true",
         ),
     ),
     configured=True,
