@@ -14,6 +14,7 @@ from aegis.app.targets import CALIBRATED, Node
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Gate, Switch
+from aegis.gates.limits import reads
 from aegis.run.arm import Arm
 
 
@@ -38,8 +39,13 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
     detectors = lab.detectors if settings.flag("detect") else ()
     gate = _calibrated(settings.node("gate"), f"arms.{name}.gate", lab.detectors)
     switch = _calibrated(settings.node("switch"), f"arms.{name}.switch", lab.detectors)
-    for part, node in (("gate", gate), ("switch", switch)):
-        _check_score(node, f"arms.{name}.{part}", detectors)
+    rules: dict[str, Any] = {
+        part: build(lab.composed, f"arms.{name}.{part}", node)
+        for part, node in (("gate", gate), ("switch", switch))
+    }
+    for part, rule in rules.items():
+        for score in reads(rule):
+            _check_score(score, f"arms.{name}.{part}", detectors)
     controller = Controller(
         embodiment=lab.embodiment,
         weak=settings.text("weak"),
@@ -47,8 +53,8 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
         execute={part: policy.spec.execute for part, policy in lab.policies.items()},
         horizon=lab.horizon,
         detectors=detectors,
-        gate=cast("Gate[Any]", build(lab.composed, f"arms.{name}.gate", gate)),
-        switch=cast("Switch[Any]", build(lab.composed, f"arms.{name}.switch", switch)),
+        gate=cast("Gate[Any]", rules["gate"]),
+        switch=cast("Switch[Any]", rules["switch"]),
         patience=lab.settings.integer("patience", 0),
         first=settings.text("first"),
     )
@@ -124,16 +130,17 @@ def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> N
     for name, value in node.items():
         done[str(name)] = value
         if value == CALIBRATED:
-            _check_score(node, where, detectors)
+            if node.get("score") is not None:
+                _check_score(str(node["score"]), where, detectors)
             done[str(name)] = _number(str(name), where, _detector_of(node, detectors))
     return done
 
 
-def _check_score(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> None:
+def _check_score(score: str, where: str, detectors: Sequence[Detector[Any]]) -> None:
     """Refuses a score that no detector gives: to a gate it would be unknown, and thus risk."""
-    score, names = node.get("score"), [detector.name for detector in detectors]
-    if score is not None and score not in names:
-        raise UnknownNameError("score", str(score), names or ["(no detector watches)"], where)
+    names = [detector.name for detector in detectors]
+    if score not in names:
+        raise UnknownNameError("score", score, names or ["(no detector watches)"], where)
 
 
 def _detector_of(node: Node, detectors: Sequence[Detector[Any]]) -> Detector[Any] | None:

@@ -75,7 +75,10 @@ class Detector(Protocol[S]):
 
 
 class Gate(Protocol[S]):
-    """Decides whether to hand over control."""
+    """Decides whether to hand over control.
+
+    One that reads scores by name says which in a tuple ``reads``; each of them must be watched.
+    """
 
     @property
     def needs_scores(self) -> bool:
@@ -92,7 +95,10 @@ class Gate(Protocol[S]):
 
 
 class Switch(Protocol[S]):
-    """Turns verdicts into modes: dwell, hold, caps, hysteresis."""
+    """Turns verdicts into modes: dwell, hold, caps, hysteresis.
+
+    One that reads scores by name says which, like a gate.
+    """
 
     def start(self, key: EpisodeKey) -> S:
         """Returns the state at the start of an episode."""

@@ -65,6 +65,11 @@ class GainGate:
             )
         self._limits()
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the scores that it reads; empty if it names none."""
+        return () if self.score is None else (self.score,)
+
     def start(self, key: EpisodeKey) -> None:
         """Returns the state at the start of an episode: none."""
 

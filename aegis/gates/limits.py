@@ -62,6 +62,11 @@ def named(scores: Sequence[Score], name: str | None) -> Sequence[Score]:
     return scores if name is None else [score for score in scores if score.detector == name]
 
 
+def reads(rule: object) -> tuple[str, ...]:
+    """Returns the names of the scores that a gate or switch reads; empty if it names none."""
+    return tuple(getattr(rule, "reads", ()))
+
+
 def worst(scores: Sequence[Score]) -> float:
     """Returns the highest score; NaN when one is NaN or there is none."""
     values = [score.value for score in scores]

@@ -53,6 +53,11 @@ class HysteresisSwitch:
                 f"release {self.release} must not exceed the gate's threshold {self.threshold}."
             )
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the scores that it reads; empty if it names none."""
+        return () if self.score is None else (self.score,)
+
     def start(self, key: EpisodeKey) -> int | None:
         """Returns the state at the start of an episode: no exact hold in force."""
         return None

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from aegis.core.protocols import Context, Detector, Gate, Switch
 from aegis.core.types import EpisodeKey, Level, Mode, Observation, Proposal, Score, Verdict
+from aegis.gates.limits import reads
 from aegis.run.promise import Plugin, bits, is_count, is_number, plugin
 
 HORIZON = 200
@@ -77,7 +78,7 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
         promise.kept(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None)")
         return after, verdict
 
-    read = getattr(gate, "score", None)
+    read = reads(gate)
     drivers = ((_WEAK, 0), (_STRONG, 1), (_WEAK, 1))
     values = ((_LOW,), (_HIGH,), (nan,), (_LOW, nan), ())
     cases = [
@@ -110,7 +111,7 @@ def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
         promise.kept(driver in (_WEAK, _STRONG), repr(driver), f"'{_WEAK}' or '{_STRONG}'")
         return after, driver
 
-    read = getattr(switch, "score", None)
+    read = reads(switch)
     verdicts = [Verdict(level, "check", hold) for level in Level for hold in (None, 2)]
     values = ((_LOW,), (_HIGH,), (nan,), ())
     cases = [
@@ -155,7 +156,7 @@ def _check_unknown(
     begin: Callable[[], Any],
     judge: Callable[[Any, tuple[tuple[Score, ...], Context]], tuple[Any, Verdict]],
     unknown: tuple[Score, ...],
-    read: object,
+    read: tuple[str, ...],
 ) -> None:
     """Unknown risk is judged no better than the highest: after high ones, and from the start on."""
     mend = "Escalate if there is no score or one is NaN; note that NaN > threshold is False"
@@ -181,7 +182,7 @@ def _check_release(
     one: Plugin,
     begin: Callable[[], Any],
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
-    read: object,
+    read: tuple[str, ...],
 ) -> None:
     mend = "Keep the strong policy while a score is NaN, however long it drives"
     promise = one.promise("transition", "NaN never gives control back", mend)
@@ -202,7 +203,7 @@ def _check_holds(
     one: Plugin,
     begin: Callable[[], Any],
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
-    read: object,
+    read: tuple[str, ...],
 ) -> None:
     mend = "Remember verdict.hold when you hand over, and give back when context.dwell reaches it"
     promise = one.promise("transition", "the hold of a verdict is kept exactly", mend)
@@ -233,13 +234,14 @@ def _is_verdict(verdict: object) -> bool:
     )
 
 
-def _scores(*values: float, read: object = None) -> tuple[Score, ...]:
-    """Returns scores; a rule that reads one by name finds the NaN among them, else the first."""
+def _scores(*values: float, read: tuple[str, ...] = ()) -> tuple[Score, ...]:
+    """Returns scores; a rule that reads some by name finds the values, a NaN too, under those."""
+    values = (*values, *values[-1:] * (len(read) - len(values)))
+    names = [*read, *(f"detector {i}" for i in range(len(read), len(values)))]
     at = next((i for i, value in enumerate(values) if value != value), 0)
-    return tuple(
-        Score(read if isinstance(read, str) and i == at else f"detector {i}", value)
-        for i, value in enumerate(values)
-    )
+    if 0 < len(read) <= at:
+        names[0], names[at] = names[at], names[0]
+    return tuple(map(Score, names, values))
 
 
 def _context(k: int, active: str, *, dwell: int = 1, fires: int = 0) -> Context:

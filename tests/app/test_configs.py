@@ -58,7 +58,9 @@ def test_every_group_is_documented() -> None:
             assert f"`{option.stem}`" in readme
 
 
-@pytest.mark.parametrize("gate", ["aegis", "gain", "blind", "random", "stint", "never", "always"])
+@pytest.mark.parametrize(
+    "gate", ["aegis", "gain", "rescue", "blind", "random", "stint", "never", "always"]
+)
 def test_every_gate_can_be_chosen(gate: str) -> None:
     assert compose("run", [f"gate={gate}"], CONFIGS).tree["gate"]
 
@@ -74,6 +76,10 @@ def test_arms_bring_the_detectors_that_they_read() -> None:
         assert level.node("gate")["score"] == level.node("switch")["score"] == score
         assert level.node("switch")["_target_"] == "aegis.gates.switch.HysteresisSwitch"
     assert "detectors" not in compose("study", ["arm=[weak,aegis]"], CONFIGS).tree
+    rescue = Settings(compose("study", ["arm=[weak,rescue]"], CONFIGS).tree)
+    assert rescue.level("detectors").names() == ["foresight", "rescue"]
+    gate = rescue.level("arms").level("rescue").node("gate")
+    assert (gate["risk"], gate["rescue"]) == ("foresight", "rescue")
 
 
 def _write(folder: Path, **files: str) -> Path:

@@ -44,6 +44,14 @@ def test_the_gain_at_the_bar_is_the_price(price: float, k: int) -> None:
         assert risk * recovery - (1 - risk) * 0.1 == pytest.approx(price)
 
 
+def test_a_gate_of_two_scores_shows_the_risk_without_a_bar() -> None:
+    gate = {"threshold": 0.2, "risk": "foresight", "rescue": "rescue", "guard_fraction": 0.15}
+    rule = rule_of(gate, 220, "probe")
+    assert rule is not None
+    assert (rule.score, rule.guard, rule.bar) == ("foresight", 33, ())
+    assert list(rule.pieces(220)) == []
+
+
 def test_where_strong_neither_recovers_nor_ruins_nothing_pays() -> None:
     gate = {**GAIN, "threshold": 0.0, "recovery": [0, 0, 0], "disruption": 0.0}
     rule = rule_of(gate, 100, "probe")

@@ -70,3 +70,28 @@ def test_a_score_that_nobody_gives_is_refused_before_anything_runs(place: Path) 
     said = answer["error"]["message"]
     assert "Unknown score 'lat' in arms.aegis.gate. Did you mean 'late'?" in said
     assert not (place / "runs/no").exists()
+
+
+def test_a_gate_that_reads_two_scores_needs_both(place: Path) -> None:
+    gate = (
+        "gate={_target_: aegis.gates.rescue.RescueGate, threshold: 0.0, risk: RISK, rescue: late}"
+    )
+    for risk, known in (("probe", True), ("prob", False)):
+        text = (place / "configs/run.yaml").read_text()
+        old = text[text.index("gate:") : text.index("switch:")]
+        new = gate.replace("=", ": ", 1).replace("RISK", risk) + "\n"
+        (place / "configs/rescue").mkdir(exist_ok=True)
+        (place / "configs/rescue/run.yaml").write_text(text.replace(old, new))
+        words = ("run", "--config-dir", "configs/rescue", f"name=rescue-{risk}")
+        answer = type_in(place, *words, code=0 if known else 2)
+        assert (place / f"runs/rescue-{risk}").exists() == known
+        if not known:
+            said = answer["error"]["message"]
+            assert "Unknown score 'prob' in arms.aegis.gate. Did you mean 'probe'?" in said
+    steps = RunTables.load(place / "runs/rescue-probe").steps().to_pylist()
+    judged = [step for step in steps if step["reason"].startswith("advantage ")]
+    assert judged
+    for step in judged:
+        scores = dict(step["scores"])
+        fires = scores["probe"] + (scores["late"] - 1) > 0.0
+        assert (step["level"] == "ESCALATE") == fires

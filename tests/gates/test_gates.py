@@ -16,9 +16,11 @@ from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import AlwaysGate, NeverGate
 from aegis.gates.gain import GainGate
-from aegis.gates.limits import Limits
+from aegis.gates.limits import Limits, reads
+from aegis.gates.rescue import RescueGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.stint import StintGate
+from aegis.gates.switch import HysteresisSwitch
 from tests.fakes import KEY, toy_key
 
 
@@ -147,6 +149,58 @@ def test_a_verdict_names_gain_and_price() -> None:
     assert gate.judge(None, scores[:1], context(100))[1].reason == "risk unknown"
 
 
+# --- Rescue -------------------------------------------------------------------------------
+
+
+def rescue_gate(threshold: float, **more: float) -> RescueGate:
+    """Reads "0" as the risk and "1" as the chance of a rescue."""
+    return RescueGate(threshold, risk="0", rescue="1", **more)
+
+
+@given(CHANCE, CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1), CHANCE)
+def test_advantage_rises_with_risk_and_with_rescue(
+    risk: float, more: float, rescue: float, lift: float, k: int, price: float, discount: float
+) -> None:
+    gate = rescue_gate(price)
+    if fires(gate, k, risk, rescue):
+        assert fires(gate, k, risk + more, rescue + lift)
+        assert fires(rescue_gate(price - discount), k, risk, rescue)
+    assert fires(gate, k, nan, rescue)
+    assert fires(gate, k, risk, nan)
+    assert fires(gate, k, risk)
+    assert fires(gate, k)
+
+
+@given(CHANCE, TICK, CHANCE, st.integers(0, 11), st.sampled_from(["weak", "strong"]))
+def test_a_sure_rescue_makes_it_the_conformal_gate_on_the_risk(
+    risk: float, k: int, threshold: float, fired: int, active: str
+) -> None:
+    gate = rescue_gate(threshold, guard_fraction=0.2, fires_fraction=0.05)
+    like = ConformalGate(threshold, score="0")
+    more = {"fires": fired, "active": active}
+    assert fires(gate, k, risk, 1.0, **more) == fires(like, k, risk, 1.0, **more)  # type: ignore[arg-type]
+
+
+def test_where_all_fails_it_is_rescue_that_ranks() -> None:
+    assert not fires(rescue_gate(0.3), 100, 1.0, 0.29)
+    assert fires(rescue_gate(0.3), 100, 1.0, 0.31)
+    scores = [Score("rescue", 0.25), Score("other", nan), Score("risk", 0.5)]
+    verdict = RescueGate(0.0, "risk", "rescue").judge(None, scores, context(100))[1]
+    assert (verdict.level, verdict.reason) == (Level.STAY, "advantage -0.250 <= 0.000")
+    verdict = RescueGate(-0.5, "risk", "rescue").judge(None, scores, context(100))[1]
+    assert (verdict.level, verdict.reason) == (Level.ESCALATE, "advantage -0.250 > -0.500")
+    assert "unknown" in RescueGate(0.0, "risk", "x").judge(None, scores, context(100))[1].reason
+
+
+def test_a_rule_says_which_scores_it_reads() -> None:
+    gain = GainGate(0.0, (0,), (1.0,), 0.0, score="b")
+    named = (ConformalGate(0.5, score="b"), gain, HysteresisSwitch(0.5, score="b"))
+    assert {reads(rule) for rule in named} == {("b",)}
+    assert reads(RescueGate(0.0, "b", "a")) == ("b", "a")
+    nobody = (ConformalGate(0.5), HysteresisSwitch(0.5), NeverGate(), RandomGate(0.1, (3,)))
+    assert {reads(rule) for rule in nobody} == {()}
+
+
 # --- Stint --------------------------------------------------------------------------------
 
 
@@ -259,6 +313,9 @@ def test_never_and_always(k: int) -> None:
         (lambda: GainGate(0.0, (0,), (nan,), 0.0), "must lie in"),
         (lambda: GainGate(0.0, (0,), (1.0,), -0.1), "must lie in"),
         (lambda: GainGate(0.0, (0,), (1.0,), 0.0, guard_fraction=2), "guard_fraction must lie in"),
+        (lambda: RescueGate(nan, "a", "b"), "threshold must be finite"),
+        (lambda: RescueGate(0.0, "a", "a"), "must be two scores"),
+        (lambda: RescueGate(0.0, "a", "b", guard_fraction=2), "guard_fraction must lie in"),
         (lambda: StintGate(5, 5, (3,)), "low <= tick < high"),
         (lambda: StintGate(-1, 5, (3,)), "low <= tick < high"),
         (lambda: StintGate(0, 5, ()), "holds must be at least one number"),

@@ -29,6 +29,7 @@ from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import AlwaysGate, NeverGate
 from aegis.gates.gain import GainGate
+from aegis.gates.rescue import RescueGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.stint import StintGate
 from aegis.gates.switch import HysteresisSwitch
@@ -133,6 +134,8 @@ def test_fake_detectors(detector: Detector) -> None:
         ConformalGate(threshold=0.5, score="nobody"),
         GainGate(0.1, (0, 100), (1.0, 0.0), 0.02),
         GainGate(0.0, (0,), (0.5,), 0.5, guard_fraction=0.3, fires_fraction=0.02, score="nobody"),
+        RescueGate(0.1, "risk", "rescue"),
+        RescueGate(-0.9, "a", "b", guard_fraction=0.3, fires_fraction=0.02),
         StintGate(20, 70, (2, 4)),
         ScheduleGate(start_tick=20, holds=(2, 3), period=30),
         ScheduleGate(start_tick=0, holds=(1,), order="cycle"),
@@ -522,6 +525,15 @@ class Patient(ConformalGate):
         return count, Verdict(Level.ESCALATE if count >= 2 else Level.STAY, "")
 
 
+class Hopeful(RescueGate):
+    """Takes an unknown chance of rescue for a small one, and stays."""
+
+    def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple:
+        known = [s for s in scores if s.detector == self.risk or s.value == s.value]
+        one = known if len(known) == len(scores) else [*known, Score(self.rescue, 0.0)]
+        return super().judge(state, one, context)
+
+
 class Once(NeverGate):
     """Remembers in itself that it has been asked."""
 
@@ -548,6 +560,10 @@ class NoHold(NeverGate):
         (Compares(0.5), "is risk. Got: STAY on [nan] at tick 40 of 200. Allowed: ESCALATE, as for"),
         (Silent(0.5), "is risk. Got: STAY on [] at tick 40 of 200. Allowed: ESCALATE, as for a sc"),
         (Patient(0.5), "Gate.judge of Patient: NaN, or no score where scores are needed, is risk"),
+        (
+            Hopeful(0.5, "a", "b"),
+            "is risk. Got: STAY on [-1000000000.0, nan] at tick 0 of 200. All",
+        ),
         (Once(), "Gate.judge of Once: equal state and input give equal answers. Got: Verdict("),
         (PlainInt(), "it answers a Verdict. Got: Verdict(level=0, reason='', hold=None). Allowed"),
         (NoHold(), "Return Verdict(Level..., 'why'), with hold None or at least 1 chunk."),

@@ -18,7 +18,8 @@ Node = Mapping[str, object]
 def rules_of(locked: Locked) -> dict[str, Rule]:
     """Returns the rules of the arms that hand over on a score; others have none.
 
-    A gate that names no score reads the worst of all; it is shown with the first.
+    A gate that names no score reads the worst of all; it is shown with the first. One that reads
+    risk and rescue is shown, and judged, with the risk, and without a threshold.
 
     Args:
         locked: The locked plan.
@@ -46,9 +47,11 @@ def rule_of(gate: Node, horizon: int, first: str) -> Rule | None:
     threshold = gate.get("threshold")
     if not isinstance(threshold, int | float):
         return None
-    score, fraction = gate.get("score"), gate.get("guard_fraction")
+    score, fraction = gate.get("score", gate.get("risk")), gate.get("guard_fraction")
     named = first if score is None else str(score)
     guard = math.ceil(horizon * fraction - 1e-9) if isinstance(fraction, int | float) else 0
+    if {"risk", "rescue"} <= set(gate):
+        return Rule(named, math.nan, guard)  # its threshold is one of both scores together
     if not {"ticks", "recovery", "disruption"} <= set(gate):
         return Rule(named, float(threshold), guard)
     return Rule(named, math.nan, guard, _bar(gate, float(threshold), horizon))

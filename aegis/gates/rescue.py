@@ -1,0 +1,75 @@
+"""Hands over where a short stay is likely to turn a failure into a success: risk and rescue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from aegis.core.errors import ConfigError
+from aegis.core.protocols import Context
+from aegis.core.types import EpisodeKey, Level, Score, Verdict
+from aegis.gates.limits import Limits, check_finite, limits, named, worst
+
+
+@dataclass(frozen=True, slots=True)
+class RescueGate:
+    """Fires when the expected advantage of a short stay exceeds a threshold.
+
+    With risk the chance that the weak policy, left alone, fails, and rescue the chance that the
+    episode succeeds when the strong policy drives for a short stay from here, a stay gains
+    ``rescue - (1 - risk)`` episodes. Where nearly everything fails, risk alone says nothing about
+    where help is worth it. A score that is missing, or NaN, counts as above the threshold. It fires
+    only while the weak policy drives, within the limits of ``ConformalGate``.
+
+    Attributes:
+        threshold: Advantages above it fire; in episodes solved per stay, from -1 to 1.
+        risk: Name of the score that is read as the risk of failure.
+        rescue: Name of the score that is read as the chance of success after a stay.
+        guard_fraction: Share of the horizon without fires.
+        fires_fraction: Cap on fires as a share of the horizon.
+
+    Raises:
+        ConfigError: If the threshold is not finite, a fraction lies outside [0, 1], or both scores
+            are one.
+    """
+
+    threshold: float
+    risk: str
+    rescue: str
+    guard_fraction: float = 0.0
+    fires_fraction: float = 1.0
+    needs_scores: bool = True
+
+    def __post_init__(self) -> None:
+        check_finite("threshold", self.threshold)
+        if self.risk == self.rescue:
+            raise ConfigError(f"risk and rescue must be two scores. Got: '{self.risk}' for both.")
+        self._limits()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the scores that it reads."""
+        return self.risk, self.rescue
+
+    def start(self, key: EpisodeKey) -> None:
+        """Returns the state at the start of an episode: none."""
+
+    def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
+        """Judges a chunk boundary."""
+        refusal = self._limits().refusal(context)
+        if refusal is not None:
+            return None, refusal
+        risk, rescue = (worst(named(scores, name)) for name in self.reads)
+        # In this order a sure rescue leaves the risk as it is, to the last digit.
+        advantage = risk + (rescue - 1)
+        if isnan(advantage):
+            return None, Verdict(Level.ESCALATE, "advantage unknown")
+        if advantage > self.threshold:
+            return None, Verdict(
+                Level.ESCALATE, f"advantage {advantage:.3f} > {self.threshold:.3f}"
+            )
+        return None, Verdict(Level.STAY, f"advantage {advantage:.3f} <= {self.threshold:.3f}")
+
+    def _limits(self) -> Limits:
+        return limits(self.guard_fraction, self.fires_fraction)
