@@ -11,9 +11,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from aegis.core.controller import Controller
 from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
 from aegis.run.store import RunTables
 from aegis.study.dial import Dial, Node, put
+from aegis.study.expect import Course, courses_of, expected_duty
 from aegis.study.facts import Setting as Played
 from aegis.study.match import Aim, Setting, Spent, Try, nearest, seek
 from aegis.study.plan import StudyPlan
@@ -115,6 +117,8 @@ class Calibrator:
         horizon: Longest episode [control steps].
         tries: Settings of a dial that may be played.
         tell: Is told what was tried.
+        build: Builds the controller of an arm (name, configuration), to guess what a setting would
+            spend before it is played; without it, searches begin at a fixed place.
     """
 
     def __init__(
@@ -126,12 +130,15 @@ class Calibrator:
         horizon: int,
         tries: int,
         tell: Callable[[str], None],
+        build: Callable[[str, Node], Controller] | None = None,
     ) -> None:
         self._plan, self._arms, self._play = plan, arms, play
         self._chunk, self._horizon, self._tries, self._tell = chunk, horizon, tries, tell
+        self._build = build
         self._nodes: dict[str, Node] = {}
         self._spent: dict[str, Spent] = {}
         self._scores: list[tuple[str, float]] | None = None
+        self._courses: tuple[Course, ...] | None = None
         self.reached: dict[str, Reached] = {}
         self.played: list[Played] = []
 
@@ -200,7 +207,20 @@ class Calibrator:
             return spent
 
         scores = self._reference_scores(node) if dial.kind == "threshold" else []
-        return seek(aim, dial.grid(self._chunk, self._horizon, scores), dial.rising, evaluate)
+        grid = dial.grid(self._chunk, self._horizon, scores)
+        return seek(aim, grid, dial.rising, evaluate, self._expectation(name, node, dial))
+
+    def _expectation(self, name: str, node: Node, dial: Dial) -> Callable[[Setting], float] | None:
+        """Returns who guesses what a setting would spend, from the reference's episodes."""
+        build = self._build
+        if build is None:
+            return None
+        if self._courses is None:
+            self._courses = courses_of(self._reference(), self._plan.reference)
+        courses = self._courses
+        if not courses:
+            return None
+        return lambda setting: expected_duty(build(name, dial.turn(node, setting)), courses)
 
     def _keep(self, name: str, dial: Dial, aim: Aim, best: Try, tried: Sequence[Attempt]) -> None:
         self.reached[name] = Reached(
@@ -243,13 +263,21 @@ class Calibrator:
             self.played.append(Played(name, words, tables.episodes))
         return tables
 
-    def _reference_scores(self, node: Node) -> list[float]:
-        """Returns what the reference arm was scored: by the score that the gate names, if any."""
+    def _reference(self) -> RunTables:
+        name = self._plan.reference
+        return self._tables(name, self._arms.nodes[name], "as configured")
+
+    def _reference_scores(self, node: Node) -> list[float] | None:
+        """Returns what the reference arm was scored: by the score that the gate names, if any.
+
+        None for a gate that weighs two scores: its threshold is neither of them.
+        """
         gate = node.get("gate")
-        wanted = gate.get("score") if isinstance(gate, Mapping) else None
+        known = gate if isinstance(gate, Mapping) else {}
+        if {"risk", "rescue"} <= set(known):
+            return None
+        wanted = known.get("score")
         if self._scores is None:
-            name = self._plan.reference
-            tables = self._tables(name, self._arms.nodes[name], "as configured")
-            steps = tables.steps().select(["boundary", "scores"]).to_pylist()
+            steps = self._reference().steps().select(["boundary", "scores"]).to_pylist()
             self._scores = [pair for step in steps if step["boundary"] for pair in step["scores"]]
         return [value for name, value in self._scores if wanted in (None, name)]

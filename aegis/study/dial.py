@@ -68,20 +68,22 @@ class Dial:
         """Key path of the setting, within the arm."""
         return KINDS[self.kind][0]
 
-    def grid(self, chunk: int, horizon: int, scores: Sequence[float]) -> tuple[Setting, ...]:
+    def grid(self, chunk: int, horizon: int, scores: Sequence[float] | None) -> tuple[Setting, ...]:
         """Returns all settings, ascending.
 
         Args:
             chunk: Rows of a proposal that are executed [control steps].
             horizon: Longest episode [control steps].
             scores: What the reference arm was scored on calibration units, in any order; a
-                threshold that lies between two neighbours acts like either.
+                threshold that lies between two neighbours acts like either. None where a threshold
+                is no score but a difference of chances, -1 to 1.
         """
         most = -(-horizon // chunk)
         found: Sequence[Setting]
         if self.kind == "threshold":
-            finite = sorted({round(score, _DIGITS) for score in scores if math.isfinite(score)})
-            found = finite
+            hundredths = [i / 100 for i in range(-100, 101)]
+            known = hundredths if scores is None else scores
+            found = sorted({round(score, _DIGITS) for score in known if math.isfinite(score)})
         elif self.kind == "rate":
             found = [round(10 ** (-2.7 + 0.02 * i), _DIGITS) for i in range(136)]
         elif self.kind in ("start", "period"):

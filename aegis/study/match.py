@@ -7,13 +7,18 @@ closed loop, and frozen before test units are played.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from aegis.core.errors import CalibrationError
 from aegis.run.rows import EpisodeRow
 
 Setting = float | int
+
+_LEAP = 4.0
+"""How many times as much as expected at the last place is looked for at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +73,24 @@ class Aim:
 
 
 def seek(
-    aim: Aim, grid: Sequence[Setting], rising: bool, evaluate: Callable[[Setting], Spent]
+    aim: Aim,
+    grid: Sequence[Setting],
+    rising: bool,
+    evaluate: Callable[[Setting], Spent],
+    expect: Callable[[Setting], float] | None = None,
 ) -> tuple[Try, ...]:
     """Tries settings by a bracketed secant over the places of a grid, until one is good enough.
 
-    Where a bend keeps one end of the bracket in its place, every other step halves it.
+    The secant takes duty for a straight line over the places or, where there is an expectation,
+    over the duty expected there: then it begins where that is what is sought. Where a bend keeps
+    one end of the bracket in its place, every other step halves it.
 
     Args:
         aim: What is sought.
         grid: Settings, ascending; duty rises or falls along it, noise apart.
         rising: Which of both.
         evaluate: Plays a setting on the calibration units.
+        expect: Guesses the duty at a setting, at little cost; it may be wrong.
 
     Returns:
         All tries, in order.
@@ -90,13 +102,17 @@ def seek(
         raise CalibrationError("A dial has no settings to try. Are there scores to choose from?")
     order = list(grid) if rising else list(reversed(grid))
     done: list[Try] = []
+    scale = None if expect is None else _Expected(len(order), lambda at: expect(order[at]))
     # Until measured: the places before and behind the grid spend nothing, and all.
     low, high = (-1, 0.0), (len(order), 1.0)
     above: list[bool] = []
     while high[0] - low[0] > 1 and len(done) < aim.tries:
         bent = len(above) > 1 and above[-1] == above[-2]
-        share = 0.5 if bent else _share(low[1], high[1], aim.duty)
-        at = round(low[0] + (high[0] - low[0]) * share)
+        if bent or scale is None:
+            share = 0.5 if bent else _share(low[1], high[1], aim.duty)
+            at = round(low[0] + (high[0] - low[0]) * share)
+        else:
+            at = scale.place(low, high, aim.duty)
         at = min(max(at, low[0] + 1), high[0] - 1)
         got = evaluate(order[at])
         done.append(Try(order[at], got.duty, got.success))
@@ -107,6 +123,32 @@ def seek(
         if bent:
             above.clear()
     return tuple(done)
+
+
+class _Expected:
+    """Finds places of a grid by the duty expected there, which rises along it, noise apart."""
+
+    def __init__(self, size: int, expect: Callable[[int], float]) -> None:
+        self._size, self._expect = size, cache(expect)
+
+    def place(self, low: tuple[int, float], high: tuple[int, float], duty: float) -> int:
+        """Returns where in a bracket of places and measured duties a duty should be spent."""
+        first, last = low[0] + 1, high[0] - 1
+        wanted = self._wanted(low, high, duty)
+        at = bisect_left(range(first, last), wanted, key=self._expect) + first
+        below = max(at - 1, first)
+        return min((at, below), key=lambda one: abs(self._expect(one) - wanted))
+
+    def _wanted(self, low: tuple[int, float], high: tuple[int, float], duty: float) -> float:
+        """Returns which duty to look for among the expected ones."""
+        known = [end for end in (low, high) if 0 <= end[0] < self._size]
+        if not known:
+            return duty
+        if len(known) == 1:  # Measured over expected is taken to be the same further on.
+            at, spent = known[0]
+            return self._expect(at) * min(duty / max(spent, 1e-9), _LEAP)
+        least, most = self._expect(low[0]), self._expect(high[0])
+        return least + (most - least) * (duty - low[1]) / max(high[1] - low[1], 1e-9)
 
 
 def nearest(aim: Aim, tries: Sequence[Try], name: str) -> Try:

@@ -102,6 +102,7 @@ def _calibrator(stand: Stand, out: Path, screen: Screen, pool: Pool) -> Calibrat
         horizon=stand.lab.horizon,
         tries=stand.settings.level("calibration").integer("tries", 1),
         tell=screen.note,
+        build=lambda name, node: stand.arm(name, node).controller,
     )
 
 
