@@ -98,6 +98,15 @@ def test_a_threshold_is_one_of_the_scores_at_boundaries() -> None:
     assert tried <= {i / 100 for i in range(0, 100, 2)}, "those of another score are none of it"
 
 
+def test_a_threshold_on_two_scores_is_one_of_the_differences_of_chances() -> None:
+    two = {"gate": {"threshold": 0.5, "risk": "probe", "rescue": "other"}}
+    one = calibrator(Game(), Arms({**NODES, "ours": two}, DIALS, {"reseed": "ours"}))
+    one.run()
+    tried = [attempt.setting for attempt in one.reached["ours"].tried]
+    assert set(tried) <= {i / 100 for i in range(-100, 101)}
+    assert one.reached["ours"].duty == pytest.approx(0.25, abs=0.031)
+
+
 def test_the_placebo_takes_over_what_was_set_and_no_dial() -> None:
     nodes = {**NODES, "ours": {**NODES["ours"], "dial": {"kind": "threshold"}}}
     found = calibrator(Game(), Arms(nodes, DIALS, {"reseed": "ours"})).run()

@@ -35,6 +35,10 @@ def test_a_grid_ascends_and_each_setting_can_be_set(kind: str) -> None:
 def test_grids_are_what_makes_sense() -> None:
     assert dial("start").grid(5, 22, []) == (0, 5, 10, 15, 20)
     assert dial("threshold").grid(5, 22, [0.3, nan, 0.1, inf]) == (0.1, 0.3)
+    chances = dial("threshold").grid(5, 22, None)
+    assert (len(chances), chances[0], chances[100], chances[-1]) == (201, -1.0, 0.0, 1.0)
+    assert dial("threshold", low=0.0, high=0.02).grid(5, 22, None) == (0.0, 0.01, 0.02)
+    assert dial("threshold").grid(5, 22, []) == ()
     assert dial("hold").grid(5, 15, []) == tuple(i / 5 for i in range(5, 16))
     assert dial("rate").grid(5, 22, [])[-1] == 1.0
     assert dial("hold", low=1.5, high=2.0).grid(5, 22, []) == (1.6, 1.8, 2.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,9 +40,14 @@ def test_a_rate_under_a_guard_and_a_cap_takes_few_tries() -> None:
     st.booleans(),
     st.integers(1, 9),
     st.floats(0.05, 0.95),
+    st.none() | st.lists(st.floats(0, 1) | st.just(math.nan), min_size=40, max_size=40),
 )
 def test_every_try_is_on_the_grid_and_none_is_made_twice(
-    duties: list[float], rising: bool, tries: int, duty: float
+    duties: list[float],
+    rising: bool,
+    tries: int,
+    duty: float,
+    guesses: list[float] | None,
 ) -> None:
     ordered = sorted(duties, reverse=not rising)
     seen: list[Setting] = []
@@ -49,21 +57,46 @@ def test_every_try_is_on_the_grid_and_none_is_made_twice(
         return Spent(ordered[int(setting)], 0.5)
 
     aim = Aim(duty, 1.0, 0.0, tries)
-    found = seek(aim, range(len(ordered)), rising, evaluate)
+    expect = None if guesses is None else lambda setting: guesses[int(setting)]
+    found = seek(aim, range(len(ordered)), rising, evaluate, expect)
     assert [one.setting for one in found] == seen
     assert len(seen) == len(set(seen)) <= tries
     best = nearest(aim, found, "ours")
     assert all(abs(best.duty - duty) <= abs(one.duty - duty) for one in found)
 
 
-@given(st.integers(0, 200))
-def test_with_enough_tries_the_nearest_of_all_is_a_neighbour_of_what_was_found(place: int) -> None:
+SHARES = st.lists(st.floats(0, 1), min_size=101, max_size=101)
+
+
+@given(st.integers(0, 200), st.none() | SHARES)
+def test_with_enough_tries_the_nearest_of_all_is_a_neighbour_of_what_was_found(
+    place: int, guesses: list[float] | None
+) -> None:
     """A monotone duty is bracketed down to neighbours, so nothing better lies elsewhere."""
     duty = place / 200
     aim = Aim(min(max(duty, 0.01), 0.99), 1.0, 0.0, 200)
-    found = seek(aim, range(101), True, lambda at: Spent((at / 100) ** 2, 0.5))
+    expect = None if guesses is None else lambda at: guesses[int(at)]
+    found = seek(aim, range(101), True, lambda at: Spent((at / 100) ** 2, 0.5), expect)
     best = nearest(aim, found, "ours")
     assert abs(best.duty - aim.duty) == min(abs((i / 100) ** 2 - aim.duty) for i in range(101))
+
+
+@given(st.floats(0.05, 0.4), st.floats(0.5, 2.0), st.lists(st.floats(0, 1), min_size=200))
+def test_an_expectation_that_is_off_by_a_factor_takes_two_tries(
+    duty: float, factor: float, steps: list[float]
+) -> None:
+    """The first tries what is expected to be right, the second scales by what came of it."""
+    curve = [total / (sum(steps) + 1) for total in accumulate(steps)]
+    finest = max(late - early for early, late in zip([0.0, *curve], curve, strict=False))
+    aim = Aim(duty, 1.0, 4 * finest + 1e-9, 8)
+
+    def evaluate(at: Setting) -> Spent:
+        return Spent(factor * curve[int(at)], 0.5)
+
+    found = seek(aim, range(len(curve)), True, evaluate, lambda at: curve[int(at)])
+    reach = 0.99 * curve[-1] * min(factor, 1.0)
+    if duty < reach:
+        assert len(found) <= 2
 
 
 def test_too_much_is_never_chosen_however_near() -> None:
