@@ -105,22 +105,33 @@ def test_times_are_measured_where_asked_and_sealed(place: Path) -> None:
     assert "other columns" in wrong["tables"]
 
 
-def test_the_recommended_arm_may_read_a_score_of_its_own(place: Path) -> None:
+GAIN = {
+    "_target_": "aegis.gates.gain.GainGate", "threshold": 0.1, "score": "second",
+    "ticks": [0, 60], "recovery": [1.0, 0.2], "disruption": 0.1,
+}  # fmt: skip
+RESCUE = {
+    "_target_": "aegis.gates.rescue.RescueGate", "threshold": 0.1, "risk": "second",
+    "rescue": "probe",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("gate", "by_tick"), [(GAIN, True), (RESCUE, False)])
+def test_the_recommended_arm_may_read_scores_of_its_own(
+    place: Path, gate: dict[str, object], by_tick: bool
+) -> None:
     """Its score is judged, its threshold is drawn tick by tick; alarms are the published rule's."""
     path = place / "configs/study.yaml"
     tree = yaml.safe_load(path.read_text())
     tree["detectors"] = {"second": {**tree["detector"], "name": "second"}}
-    tree["arms"]["ours"]["gate"] = {
-        "_target_": "aegis.gates.gain.GainGate", "threshold": 0.1, "score": "second",
-        "ticks": [0, 60], "recovery": [1.0, 0.2], "disruption": 0.1,
-    }  # fmt: skip
+    tree["arms"]["ours"]["gate"] = gate
     path.write_text(yaml.safe_dump(tree))
     few = ("units=8", "calibration.units=8", "calibration.tries=4")
     answer = type_in(place, "study", "name=two", *few)
     assert (answer["detector"]["name"], answer["detector"]["alarm"]) == ("second", "probe")
     assert {"probe", "second"} <= {score["name"] for score in answer["detector"]["scores"]}
     assert {part["arm"] for part in answer["timing"]} == {"aegis", "ours"}
-    assert "by tick" in (place / "runs/two/report.md").read_text()
+    said = (place / "runs/two/report.md").read_text()
+    assert ("the risk above which it hands over, by tick" in said) == by_tick
     assert type_in(place, "study", "verify", "two", "sample=1")["verified"]
 
 
