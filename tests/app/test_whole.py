@@ -74,7 +74,8 @@ def test_fit_on_whether_a_short_stay_rescued(place: Path) -> None:
     more = ("weight=row", "alpha=0.5", "shares=[1,1,1]")
     fitted = type_in(place, "fit", *words, *more, arms, "name=rescue")
     assert fitted["label"] == fitted["report"]["label"] == "rescue"
-    for text in ("stays in the first 30% of the horizon, of which", "training stays", "in vain"):
+    words_said = ("the first 30% of the horizon, of which", "training stays", "stays in vain")
+    for text in (*words_said, "aegis study detectors.rescue.path=runs/rescue/probe"):
         assert text in fitted["said"]
     less = type_in(place, "fit", *words, *more, arms, "holds=[1,1]", "name=shorter")
     assert less["n_train"] < fitted["n_train"], "other lengths do not count"

@@ -63,7 +63,8 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
         f"{probe.threshold:.3f} from {probe.n_calibration} {good} at alpha {probe.alpha}, release "
         f"{probe.release:.3f}"
     )
-    screen.say(f"written to {out}; next: aegis run detector.path={out}")
+    reader = "run detector" if label == FAILURE else f"study detectors.{label}"
+    screen.say(f"written to {out}; next: aegis {reader}.path={out}")
     return facts
 
 
