@@ -15,8 +15,11 @@ from aegis.report.document import (
     code,
 )
 from aegis.report.palette import named, primary
+from aegis.study.arms import ArmResult
+from aegis.study.contrast import SECONDARY, ContrastResult
+from aegis.study.kill import KillResult
 from aegis.study.numerals import bracket, decimal, p_value, percent, points
-from aegis.study.result import SECONDARY, ArmResult, ContrastResult, KillResult, Result
+from aegis.study.result import Result
 
 
 def opening(result: Result) -> list[Block]:

@@ -10,8 +10,11 @@ from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH, Dot, Panel, Rung, ladder
 from aegis.report.palette import hue, leading, main_arms, rung
 from aegis.report.tables import Tables, instructions
+from aegis.study.arms import ArmResult
+from aegis.study.contrast import ContrastResult, TaskDifference
+from aegis.study.estimate import Estimate, Share
 from aegis.study.numerals import GAP, percent, points
-from aegis.study.result import ArmResult, ContrastResult, Estimate, Result, Share, TaskDifference
+from aegis.study.result import Result
 
 KEPT, LOST, WON = "#e3e3e3", "#f2b48e", "#8fc1e3"
 BAR, TALL, ACROSS, DOWN = 12.0, 120.0, 3, 196.0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from aegis.report.canvas import BLUE, GREEN, INK, SOFT, VERMILLION
 from aegis.report.ladder import Rung
-from aegis.study.result import ArmResult, ContrastResult, Result
+from aegis.study.arms import ArmResult
+from aegis.study.contrast import ContrastResult
+from aegis.study.result import Result
 
 STRONG, ORACLE, PUBLISHED = "strong", "oracle", "aegis"
 """Arms that have these names in every plan."""

@@ -7,6 +7,7 @@ import math
 from aegis.report.document import Block, Paragraph, Table, code
 from aegis.report.palette import STRONG, primary
 from aegis.stats.intervals import Interval
+from aegis.study.contrast import SECONDARY, ContrastResult
 from aegis.study.latency import Times
 from aegis.study.numerals import (
     GAP,
@@ -19,7 +20,7 @@ from aegis.study.numerals import (
     percent,
     share,
 )
-from aegis.study.result import SECONDARY, ContrastResult, Result
+from aegis.study.result import Result
 
 UNCORRECTED = ("p, not corrected", "p, starts, not corrected", "p, tasks, not corrected")
 

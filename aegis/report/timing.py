@@ -22,7 +22,9 @@ from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
 from aegis.report.palette import hue
 from aegis.report.tables import Tables
-from aegis.study.result import ForkPoint, Result, Share
+from aegis.study.estimate import Share
+from aegis.study.forks import ForkPoint
+from aegis.study.result import Result
 from aegis.study.timing import takeover
 
 BINS = 22

@@ -12,6 +12,7 @@ from dataclasses import replace
 from aegis.run.rows import EpisodeRow
 from aegis.study.arms import arm_results
 from aegis.study.claim import claim
+from aegis.study.contrast import ContrastResult
 from aegis.study.contrasts import families
 from aegis.study.detector import detector_result
 from aegis.study.facts import Facts
@@ -19,12 +20,12 @@ from aegis.study.forks import fork_points
 from aegis.study.frontier import frontier
 from aegis.study.kill import kill_results
 from aegis.study.latency import latency_result
-from aegis.study.oracle import oracle_gap, oracle_rows
+from aegis.study.oracle import OracleGap, oracle_gap, oracle_rows
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import SEQUENTIAL, StudyPlan
-from aegis.study.result import ContrastResult, OracleGap, Result, TimingResult
+from aegis.study.result import Result
 from aegis.study.tables import StudyTables, event_map
-from aegis.study.timing import timing
+from aegis.study.timing import TimingResult, timing
 
 
 def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:

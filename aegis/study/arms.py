@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,9 +12,44 @@ from aegis.core.types import F64
 from aegis.run.rows import EpisodeRow
 from aegis.stats.differences import ratio
 from aegis.stats.resample import Sample
+from aegis.study.estimate import Estimate, Share
 from aegis.study.facts import Facts
 from aegis.study.outcomes import Outcomes, share
-from aegis.study.result import ArmResult, Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """One arm on all units.
+
+    Attributes:
+        name: The arm.
+        role: What it is there for, in words; from the plan.
+        n: Units.
+        success: Of all units.
+        recovered: Of the units that the reference failed, those that this arm solved.
+        disrupted: Of the units that the reference solved, those that this arm failed.
+        duty: Steps under the strong policy over all steps.
+        duty_target: The duty that its dial was set for; None if it has no dial.
+        duty_calibration: The duty that it then had on calibration units; None without a dial.
+        fires: Hand-overs per episode.
+        hold_chunks: Mean length of a stay with the strong policy [chunks]; NaN without one.
+        steps: Control steps per episode.
+        asks: Queries per episode, by policy; ``strong`` are the strong calls.
+    """
+
+    name: str
+    role: str
+    n: int
+    success: Share
+    recovered: Share
+    disrupted: Share
+    duty: Estimate
+    duty_target: float | None
+    duty_calibration: float | None
+    fires: float
+    hold_chunks: float
+    steps: float
+    asks: Mapping[str, float]
 
 
 def arm_results(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aegis.study.arms import ArmResult
+from aegis.study.contrast import ContrastResult
+from aegis.study.estimate import Share
+from aegis.study.kill import KillResult
 from aegis.study.numerals import GAP, bracket, p_value, percent, points
 from aegis.study.plan import NONINFERIOR
-from aegis.study.result import ArmResult, ContrastResult, KillResult, Share
 
 _NAMED = 3
 """Contrasts that do not hold and are named; the table has the others."""

@@ -24,18 +24,18 @@ from aegis.stats.paired import PairedOutcome, by_task
 from aegis.stats.permutation import sign_flip
 from aegis.stats.resample import Sample
 from aegis.stats.sequential import anytime_p, first_stop, log_e_path
-from aegis.study.outcomes import I64, Bools, Outcomes
-from aegis.study.plan import GREATER, NONINFERIOR, SEQUENTIAL, PlannedContrast, StudyPlan
-from aegis.study.result import (
+from aegis.study.contrast import (
     EXPLORATORY,
     PRIMARY,
     SECONDARY,
     ContrastResult,
-    Estimate,
     Looks,
     Posterior,
     TaskDifference,
 )
+from aegis.study.estimate import Estimate
+from aegis.study.outcomes import I64, Bools, Outcomes
+from aegis.study.plan import GREATER, NONINFERIOR, SEQUENTIAL, PlannedContrast, StudyPlan
 
 NOWHERE = Interval(float("nan"), float("nan"))
 """The interval of what cannot be estimated."""
@@ -98,7 +98,6 @@ def contrast(
     return ContrastResult(
         arm=names[0],
         against=names[1],
-        primary=False,
         alternative=alternative,
         margin=margin if alternative == NONINFERIOR else None,
         alpha=alpha,
@@ -160,7 +159,6 @@ def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastR
     found = [
         replace(
             c,
-            primary=True,
             family=PRIMARY,
             p_holm=corrected[name],
             passed=corrected[name] <= plan.alpha,

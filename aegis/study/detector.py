@@ -16,10 +16,11 @@ from aegis.stats.auroc_intervals import auroc_gain, auroc_interval
 from aegis.stats.calibration import calibration_error, reliability
 from aegis.stats.intervals import clopper_pearson, wilson
 from aegis.study.baselines import fitted_risk, halves, task_risk
+from aegis.study.detection import Bin, DetectorResult, ScoreResult, WindowAuroc
+from aegis.study.estimate import Estimate, Share
 from aegis.study.facts import Facts
 from aegis.study.outcomes import I64, Bools, Outcomes
 from aegis.study.plan import StudyPlan
-from aegis.study.result import Bin, DetectorResult, Estimate, ScoreResult, Share, WindowAuroc
 from aegis.study.tables import Unit, unit_of
 
 TIME, TASK, PROPRIO = BASELINES = ("time", "task", "proprio")

@@ -10,18 +10,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from aegis.core.seeds import stream
 from aegis.run.rows import EpisodeRow
 from aegis.stats.differences import clustered_difference
+from aegis.study.estimate import Estimate, Share
 from aegis.study.outcomes import share
-from aegis.study.result import Estimate, ForkPoint
 from aegis.study.tables import Unit, unit_of
 
 STRONG, RESEED = "strong_at", "reseed_at"
 """Arms of a fork set: this, ``_`` and the tick in three digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkPoint:
+    """What a hand-over at one tick was worth.
+
+    Attributes:
+        k: Tick of the fork [control steps].
+        n: Episodes still running then.
+        failing: Of these, the share that the weak policy goes on to fail: p.
+        recovers: Strong's success where the weak policy fails: r.
+        disrupts: Strong's failure where the weak policy succeeds: d.
+        reseeded: Success of the weak policy with fresh noise where it fails with the first.
+        advantage: Success of strong minus success of weak with fresh noise.
+        pays: Whether p > d / (r + d).
+    """
+
+    k: int
+    n: int
+    failing: Share
+    recovers: Share
+    disrupts: Share
+    reseeded: Share
+    advantage: Estimate
+    pays: bool
 
 
 def fork_points(

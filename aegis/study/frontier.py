@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,9 +12,27 @@ from aegis.core.types import F64
 from aegis.run.rows import EpisodeRow
 from aegis.stats.differences import ratio
 from aegis.stats.resample import Sample
+from aegis.study.arms import ArmResult
+from aegis.study.estimate import Estimate, Share
 from aegis.study.facts import Facts
 from aegis.study.outcomes import Outcomes, share
-from aegis.study.result import ArmResult, Estimate, FrontierPoint
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """Success against duty at one setting of one gate.
+
+    Attributes:
+        gate: Name of the family of settings.
+        setting: The dial, in words.
+        duty: Steps under the strong policy over all steps.
+        success: Of all units.
+    """
+
+    gate: str
+    setting: str
+    duty: Estimate
+    success: Share
 
 
 def frontier(

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from aegis.study.arms import ArmResult
+from aegis.study.detection import DetectorResult
 from aegis.study.numerals import bracket, percent
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import StudyPlan
-from aegis.study.result import ArmResult, DetectorResult, KillResult
 from aegis.study.timing import began_weak
 
 STOP, MARK = "stop", "mark"
+
+
+@dataclass(frozen=True, slots=True)
+class KillResult:
+    """A criterion of the plan that stops the study or marks its result.
+
+    Attributes:
+        name: For example ``early_auroc``, ``duty``, ``common_prefix``, ``floor``, ``ceiling``.
+        rule: The rule in words, with its number.
+        measured: What was found, in words.
+        action: ``stop`` or ``mark``.
+        killed: Whether it struck.
+    """
+
+    name: str
+    rule: str
+    measured: str
+    action: str
+    killed: bool
 
 
 def kill_results(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from aegis.stats.intervals import Interval
-from aegis.study.result import Estimate, Share
+from aegis.study.estimate import Estimate, Share
 
 NONE = "–"
 """What stands where there is no number."""

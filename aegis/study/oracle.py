@@ -7,7 +7,7 @@ do, and the way from random to it is the scale on which a gate is placed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,12 +16,27 @@ from aegis.core.types import F64
 from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import of_totals
 from aegis.stats.resample import Sample
+from aegis.study.estimate import Estimate
 from aegis.study.forks import STRONG, forks_of
 from aegis.study.outcomes import Outcomes
-from aegis.study.result import Estimate, OracleGap
 from aegis.study.tables import unit_of
 
 _HALVINGS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class OracleGap:
+    """How much of the way from random to oracle timing an arm goes, at no more duty.
+
+    Attributes:
+        arm, random, oracle: The arms.
+        closed: (arm - random) / (oracle - random), success over all units.
+    """
+
+    arm: str
+    random: str
+    oracle: str
+    closed: Estimate
 
 
 def oracle_rows(

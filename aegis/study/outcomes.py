@@ -12,7 +12,7 @@ from aegis.core.errors import PairingError, UnknownNameError
 from aegis.core.types import F64, EpisodeKey
 from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import wilson
-from aegis.study.result import Share
+from aegis.study.estimate import Share
 
 Bools = NDArray[np.bool_]
 I64 = NDArray[np.int64]

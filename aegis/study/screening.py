@@ -12,11 +12,10 @@ from aegis.run.store import Store
 from aegis.study.arms import arm_results
 from aegis.study.detector import detector_result
 from aegis.study.facts import Facts
-from aegis.study.kill import early_auroc, reference_range
+from aegis.study.kill import KillResult, early_auroc, reference_range
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import StudyPlan
 from aegis.study.play import Machine
-from aegis.study.result import KillResult
 from aegis.study.tables import StudyTables, distil
 
 FOLDER = "reference"

@@ -8,14 +8,37 @@ one that lies after it was predicted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from aegis.run.rows import EpisodeRow
+from aegis.study.estimate import Share
 from aegis.study.events import KINDS, Event
 from aegis.study.outcomes import Outcomes, share
-from aegis.study.result import TimingResult
 from aegis.study.tables import Unit, unit_of
+
+
+@dataclass(frozen=True, slots=True)
+class TimingResult:
+    """When an arm handed over, held against what went wrong in the reference arm.
+
+    Attributes:
+        arm: The arm.
+        events: Kind of failure event in the reference arm (``missed``, ``dropped``, ``blocked``,
+            ``misplaced``, ``unreached``) to number of episodes.
+        fired: Failing episodes in which the arm handed over.
+        before: Of these with an event, those handed over before it: predicted, not detected.
+        lead: Quartiles of event tick minus hand-over tick [control steps]; NaN without any.
+        first_fire: Quartiles of the tick of the first hand-over [control steps].
+    """
+
+    arm: str
+    events: Mapping[str, int]
+    fired: Share
+    before: Share
+    lead: tuple[float, float, float]
+    first_fire: tuple[float, float, float]
 
 
 def timing(

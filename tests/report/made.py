@@ -14,27 +14,18 @@ from aegis.report.tables import Rule, Tables
 from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval, wilson
 from aegis.stats.paired import PairedOutcome
+from aegis.study.arms import ArmResult
+from aegis.study.contrast import ContrastResult, Looks, Posterior, TaskDifference
+from aegis.study.detection import Bin, DetectorResult, ScoreResult, WindowAuroc
+from aegis.study.estimate import Estimate, Share
+from aegis.study.forks import ForkPoint
+from aegis.study.frontier import FrontierPoint
+from aegis.study.kill import KillResult
 from aegis.study.latency import ArmTimes, LatencyResult, Times
-from aegis.study.result import (
-    ArmResult,
-    Bin,
-    ContrastResult,
-    DetectorResult,
-    Estimate,
-    ForkPoint,
-    FrontierPoint,
-    KillResult,
-    Looks,
-    OracleGap,
-    Posterior,
-    Result,
-    ScoreResult,
-    Share,
-    TaskDifference,
-    TimingResult,
-    WindowAuroc,
-)
+from aegis.study.oracle import OracleGap
+from aegis.study.result import Result
 from aegis.study.tables import EVENTS, SCORES
+from aegis.study.timing import TimingResult
 
 HORIZON, CHUNK, NAN = 220, 10, float("nan")
 # Name, strong's grip on the outcome: chance to recover, to disrupt, duty, and what it is there for.
@@ -193,7 +184,7 @@ def contrast(
         per_task.append(TaskDifference(t, mine.units, mine.recovered, mine.disrupted, estimate))
     difference, p = around(cells.difference, 0.04), cells.mcnemar()
     return ContrastResult(
-        one, other, primary, "greater", None, 0.05, cells.units, cells.recovered,
+        one, other, "greater", None, 0.05, cells.units, cells.recovered,
         cells.disrupted, difference, difference.ci, difference.ci, lost.units,
         around(lost.difference, 0.06), p, p * 0.8, min(1.0, 5 * p) if primary else NAN,
         lost.mcnemar(), around(0.004, 0.02), tuple(per_task),

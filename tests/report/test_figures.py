@@ -19,7 +19,9 @@ from aegis.report.timing import forks, timing
 from aegis.report.traces import traces
 from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval
-from aegis.study.result import Estimate, FrontierPoint, Result, Share
+from aegis.study.estimate import Estimate, Share
+from aegis.study.frontier import FrontierPoint
+from aegis.study.result import Result
 from aegis.study.tables import SCORES
 from tests.report import made
 

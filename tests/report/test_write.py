@@ -18,8 +18,9 @@ from aegis.report.tables import Tables
 from aegis.report.write import write_report
 from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval
+from aegis.study.kill import KillResult
 from aegis.study.numerals import bracket, decimal, p_value, percent, points
-from aegis.study.result import KillResult, Result
+from aegis.study.result import Result
 from tests.report import made
 from tests.report.test_document import parsed
 

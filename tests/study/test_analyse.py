@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aegis.core.errors import PairingError, UnknownNameError
 from aegis.study.analyse import analyse
 from aegis.study.facts import Setting
-from aegis.study.result import flatten
+from aegis.study.plain import flatten
 from aegis.study.tables import StudyTables
 from tests.study.rows import (
     ARMS,

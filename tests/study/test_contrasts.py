@@ -16,10 +16,10 @@ from aegis.core.errors import ConfigError, ShapeError
 from aegis.stats.cells import noninferiority
 from aegis.stats.intervals import clopper_pearson
 from aegis.stats.paired import PairedOutcome
+from aegis.study.contrast import ContrastResult
 from aegis.study.contrasts import contrast, families
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import PlannedContrast
-from aegis.study.result import ContrastResult
 from tests.study.rows import plan, rows, study_rows
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from aegis.study.detection import DetectorResult, ScoreResult
 from aegis.study.detector import detector_result
 from aegis.study.outcomes import Outcomes
-from aegis.study.result import DetectorResult, ScoreResult
 from aegis.study.tables import SCORES
 from tests.study.rows import HORIZON, facts, plan, rows, score_table, study_rows, tables
 

@@ -10,10 +10,10 @@ from aegis.study.arms import arm_results
 from aegis.study.claim import claim
 from aegis.study.contrasts import families
 from aegis.study.detector import detector_result
-from aegis.study.kill import common_prefix, early_auroc, kill_results
+from aegis.study.estimate import Estimate
+from aegis.study.kill import KillResult, common_prefix, early_auroc, kill_results
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import Kill, StudyPlan
-from aegis.study.result import Estimate, KillResult
 from tests.study.rows import ARMS, facts, plan, row, rows, study_rows, tables
 
 

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aegis.stats.intervals import Interval
+from aegis.study.estimate import Share
 from aegis.study.numerals import NONE, bracket, decimal, p_value, percent, points, share
-from aegis.study.result import Share
 
 RATES = st.floats(-1, 1)
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from aegis.study.contrast import ContrastResult
 from aegis.study.contrasts import contrast
-from aegis.study.result import ContrastResult
 
 Bools = NDArray[np.bool_]
 TASKS, STUDIES = 10, 2000

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from aegis.app.screen import Screen
 from aegis.app.settings import Settings
+from aegis.study.estimate import Estimate, Share
 from aegis.study.lock import Locked
-from aegis.study.result import Estimate, Result, Share
+from aegis.study.result import Result
 from aegis.study.sizing import Size
 from aegis.study.verify import Check
 

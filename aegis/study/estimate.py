@@ -1,0 +1,25 @@
+"""Estimates: a number, or a share of units, with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aegis.stats.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    ci: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of units, with its 95 % interval."""
+
+    count: int
+    of: int
+    value: float
+    ci: Interval
