@@ -1,0 +1,53 @@
+"""The rescue gate: the chance of a rescue against the chance of success."""
+
+from __future__ import annotations
+
+from math import nan
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aegis.core.types import Level, Score
+from aegis.gates.conformal import ConformalGate
+from aegis.gates.rescue import RescueGate
+from tests.gates.asked import CHANCE, TICK, context, fires
+
+
+def rescue_gate(threshold: float, **more: float) -> RescueGate:
+    """Reads "0" as the risk and "1" as the chance of a rescue."""
+    return RescueGate(threshold, risk="0", rescue="1", **more)
+
+
+@given(CHANCE, CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1), CHANCE)
+def test_advantage_rises_with_risk_and_with_rescue(
+    risk: float, more: float, rescue: float, lift: float, k: int, price: float, discount: float
+) -> None:
+    gate = rescue_gate(price)
+    if fires(gate, k, risk, rescue):
+        assert fires(gate, k, risk + more, rescue + lift)
+        assert fires(rescue_gate(price - discount), k, risk, rescue)
+    assert fires(gate, k, nan, rescue)
+    assert fires(gate, k, risk, nan)
+    assert fires(gate, k, risk)
+    assert fires(gate, k)
+
+
+@given(CHANCE, TICK, CHANCE, st.integers(0, 11), st.sampled_from(["weak", "strong"]))
+def test_a_sure_rescue_makes_it_the_conformal_gate_on_the_risk(
+    risk: float, k: int, threshold: float, fired: int, active: str
+) -> None:
+    gate = rescue_gate(threshold, guard_fraction=0.2, fires_fraction=0.05)
+    like = ConformalGate(threshold, score="0")
+    more = {"fires": fired, "active": active}
+    assert fires(gate, k, risk, 1.0, **more) == fires(like, k, risk, 1.0, **more)  # type: ignore[arg-type]
+
+
+def test_where_all_fails_it_is_rescue_that_ranks() -> None:
+    assert not fires(rescue_gate(0.3), 100, 1.0, 0.29)
+    assert fires(rescue_gate(0.3), 100, 1.0, 0.31)
+    scores = [Score("rescue", 0.25), Score("other", nan), Score("risk", 0.5)]
+    verdict = RescueGate(0.0, "risk", "rescue").judge(None, scores, context(100))[1]
+    assert (verdict.level, verdict.reason) == (Level.STAY, "advantage -0.250 <= 0.000")
+    verdict = RescueGate(-0.5, "risk", "rescue").judge(None, scores, context(100))[1]
+    assert (verdict.level, verdict.reason) == (Level.ESCALATE, "advantage -0.250 > -0.500")
+    assert "unknown" in RescueGate(0.0, "risk", "x").judge(None, scores, context(100))[1].reason
