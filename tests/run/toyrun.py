@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from aegis.core.controller import Controller
-from aegis.core.protocols import Gate, Outcome, Query
+from aegis.core.protocols import Gate, Outcome, Policy, Query
 from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Score
 from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
@@ -21,12 +21,13 @@ from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.run.arm import Arm
+from aegis.run.check import sample_queries
 from aegis.run.plan import Plan
 from aegis.run.runner import run
 from aegis.run.sink import NullSink, Sink
 from aegis.run.store import RunTables
 from aegis.run.unit import Split, units
-from tests.fakes import ToyPolicy, ToyWorld, toy_embodiment
+from tests.fakes import ToyPolicy, ToyWorld, toy_embodiment, toy_key
 
 HORIZON = 60
 
@@ -78,6 +79,10 @@ def toy_policies() -> dict[PolicyId, ToyPolicy]:
         "weak": ToyPolicy("weak", weak=True, cameras=cameras),
         "strong": ToyPolicy("strong", weak=False, cameras=cameras),
     }
+
+
+def toy_queries(policy: Policy) -> list[Query]:
+    return sample_queries(ToyWorld, [toy_key(1), toy_key(2)], policy.spec)
 
 
 def toy_plan(count: int = 4, arms: tuple[Arm, ...] | None = None, **kwargs: object) -> Plan:
