@@ -181,17 +181,13 @@ class Controller:
         if state.heir != state.mode.active:
             state = replace(state, mode=Mode(state.heir, tick.k), dwell=0)
         rows, trouble = self._rows(state, tick, state.mode.active)
-        watched = state.mode.active == self.weak
-        if rows is None and not watched:
-            hold = Hold(self._still(state.last), trouble)
-            return self._close(state, tick.k, hold, (), _UNJUDGED, boundary=False)
-        dwell = state.dwell + (rows is not None)
-        context = self._context(state, tick.k, dwell)
-        state, scores, verdict = self._judge(state, tick, context, rows)
-        if rows is None:
-            hold = Hold(self._still(state.last), trouble)
-            return self._close(state, tick.k, hold, scores, verdict, boundary=False)
-        return self._close(state, tick.k, Act(rows[0]), scores, verdict, boundary=True)
+        command: Command = Hold(self._still(state.last), trouble) if rows is None else Act(rows[0])
+        scores: tuple[Score, ...] = ()
+        verdict = _UNJUDGED
+        if rows is not None or state.mode.active == self.weak:
+            context = self._context(state, tick.k, state.dwell + (rows is not None))
+            state, scores, verdict = self._judge(state, tick, context, rows)
+        return self._close(state, tick.k, command, scores, verdict, boundary=rows is not None)
 
     def _judge(
         self, state: ControllerState, tick: Tick, context: Context, rows: F32 | None
