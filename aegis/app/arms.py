@@ -90,8 +90,17 @@ def fill_in(name: str, node: Node, detectors: Sequence[Detector[Any]]) -> Node:
 
 
 def weights(detector: Detector[Any]) -> str:
-    """Returns what a detector's scores depend on: its own digest, else that of its weights."""
-    return _weights(detector)
+    """Returns what scores depend on: a detector's digest, else its weights', else its text."""
+    digest = getattr(detector, "digest", None)
+    if isinstance(digest, str):
+        return digest
+    head = getattr(getattr(detector, "probe", None), "head", None)
+    if head is None:
+        return repr(detector)
+    sha = hashlib.blake2b(digest_size=8)
+    for array in (head.mean, head.scale, *head.weights, *head.biases):
+        sha.update(array.tobytes())
+    return sha.hexdigest()
 
 
 def fingerprint(arms: Sequence[Arm]) -> dict[str, str]:
@@ -104,24 +113,10 @@ def fingerprint(arms: Sequence[Arm]) -> dict[str, str]:
 
 def _describe(arm: Arm) -> str:
     control = arm.controller
-    heads = [_weights(detector) for detector in control.detectors]
+    heads = [weights(detector) for detector in control.detectors]
     parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
     shadow = ("shadow",) if control.shadow else ()
     return repr((parts, control.gate, control.switch, heads, sorted(arm.salt.items()), *shadow))
-
-
-def _weights(detector: Detector[Any]) -> str:
-    """Describes a detector by its own digest, else by its probe's weights, else by its text."""
-    digest = getattr(detector, "digest", None)
-    if isinstance(digest, str):
-        return digest
-    head = getattr(getattr(detector, "probe", None), "head", None)
-    if head is None:
-        return repr(detector)
-    sha = hashlib.blake2b(digest_size=8)
-    for array in (head.mean, head.scale, *head.weights, *head.biases):
-        sha.update(array.tobytes())
-    return sha.hexdigest()
 
 
 def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> Node:
