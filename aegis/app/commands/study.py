@@ -174,7 +174,7 @@ COMMAND = Command(
         on where it was.
     """,
     examples=(
-        ("aegis study", "all of it: 200 units, ten arms"),
+        ("aegis study", "all of it: every arm on 200 units"),
         ("aegis study name=fresh seed=11 start.offset=500", "on start states not used before"),
         ("aegis study lock name=big units=1500", "a plan, to commit before it is run"),
         ("aegis study run big workers=8", "plays it, or what is left of it"),

@@ -31,9 +31,7 @@ def measure(stand: Stand, root: Path, screen: Screen) -> None:
         root: Its run folder.
         screen: Is told.
     """
-    settings = stand.settings
-    named = "latency" in settings.names()
-    count = settings.level("latency").integer("units", 0) if named else 0
+    count = stand.settings.level("latency").integer("units", 0)
     if not count:
         return
     units = stand.test()[:count]
