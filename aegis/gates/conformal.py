@@ -8,7 +8,7 @@ from math import isnan
 
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, limits, named, worst
+from aegis.gates.limits import Limits, check_finite, limits, named, unknown, weighed, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ class ConformalGate:
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        refusal = self._limits().refusal(context)
-        if refusal is not None:
-            return None, refusal
+        return None, self._limits().refusal(context) or self._verdict(scores)
+
+    def _verdict(self, scores: Sequence[Score]) -> Verdict:
         risk = worst(named(scores, self.score))
         if isnan(risk):
-            return None, Verdict(Level.ESCALATE, "risk unknown")
-        if risk > self.threshold:
-            return None, Verdict(Level.ESCALATE, f"risk {risk:.3f} > {self.threshold:.3f}")
-        return None, Verdict(Level.STAY, "risk low")
+            return unknown("risk")
+        if risk <= self.threshold:
+            return Verdict(Level.STAY, "risk low")
+        return weighed("risk", risk, self.threshold)
 
     def _limits(self) -> Limits:
         return limits(self.guard_fraction, self.fires_fraction)

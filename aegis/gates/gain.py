@@ -9,8 +9,8 @@ from math import isnan
 
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
-from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, limits, named, worst
+from aegis.core.types import EpisodeKey, Score, Verdict
+from aegis.gates.limits import Limits, check_finite, limits, named, unknown, weighed, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,7 @@ class GainGate:
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        refusal = self._limits().refusal(context)
-        if refusal is not None:
-            return None, refusal
-        risk = worst(named(scores, self.score))
-        if isnan(risk):
-            return None, Verdict(Level.ESCALATE, "risk unknown")
-        gain = risk * self.recovers(context.k) - (1 - risk) * self.disruption
-        if not gain <= self.threshold:  # What is no number is risk, too.
-            return None, Verdict(Level.ESCALATE, f"gain {gain:.3f} > {self.threshold:.3f}")
-        return None, Verdict(Level.STAY, f"gain {gain:.3f} <= {self.threshold:.3f}")
+        return None, self._limits().refusal(context) or self._verdict(scores, context.k)
 
     def recovers(self, k: int) -> float:
         """Returns the chance of recovery when the strong policy takes over at a tick."""
@@ -95,6 +86,13 @@ class GainGate:
                 share = (k - low) / (high - low)
                 return self.recovery[i] + share * (self.recovery[i + 1] - self.recovery[i])
         return self.recovery[-1]
+
+    def _verdict(self, scores: Sequence[Score], k: int) -> Verdict:
+        risk = worst(named(scores, self.score))
+        if isnan(risk):
+            return unknown("risk")
+        gain = risk * self.recovers(k) - (1 - risk) * self.disruption
+        return weighed("gain", gain, self.threshold)
 
     def _limits(self) -> Limits:
         return limits(self.guard_fraction, self.fires_fraction)

@@ -1,4 +1,4 @@
-"""When a gate may fire at all, and how bad the worst score is: shared by the gates."""
+"""When a gate may fire at all, and what it says of a score: shared by the gates."""
 
 from __future__ import annotations
 
@@ -71,6 +71,18 @@ def worst(scores: Sequence[Score]) -> float:
     """Returns the highest score; NaN when one is NaN or there is none."""
     values = [score.value for score in scores]
     return nan if not values or any(map(isnan, values)) else max(values)
+
+
+def unknown(noun: str) -> Verdict:
+    """Returns the verdict on a value that is not known: it counts as above every threshold."""
+    return Verdict(Level.ESCALATE, f"{noun} unknown")
+
+
+def weighed(noun: str, value: float, threshold: float) -> Verdict:
+    """Returns the verdict on a value: to escalate where it exceeds a threshold, or is no number."""
+    if value <= threshold:
+        return Verdict(Level.STAY, f"{noun} {value:.3f} <= {threshold:.3f}")
+    return Verdict(Level.ESCALATE, f"{noun} {value:.3f} > {threshold:.3f}")
 
 
 def check_holds(holds: Sequence[int]) -> None:

@@ -8,8 +8,8 @@ from math import isnan
 
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
-from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, limits, named, worst
+from aegis.core.types import EpisodeKey, Score, Verdict
+from aegis.gates.limits import Limits, check_finite, limits, named, unknown, weighed, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,15 @@ class RescueGate:
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        refusal = self._limits().refusal(context)
-        if refusal is not None:
-            return None, refusal
+        return None, self._limits().refusal(context) or self._verdict(scores)
+
+    def _verdict(self, scores: Sequence[Score]) -> Verdict:
         risk, rescue = (worst(named(scores, name)) for name in self.reads)
         # In this order a sure rescue leaves the risk as it is, to the last digit.
         advantage = risk + (rescue - 1)
         if isnan(advantage):
-            return None, Verdict(Level.ESCALATE, "advantage unknown")
-        if advantage > self.threshold:
-            return None, Verdict(
-                Level.ESCALATE, f"advantage {advantage:.3f} > {self.threshold:.3f}"
-            )
-        return None, Verdict(Level.STAY, f"advantage {advantage:.3f} <= {self.threshold:.3f}")
+            return unknown("advantage")
+        return weighed("advantage", advantage, self.threshold)
 
     def _limits(self) -> Limits:
         return limits(self.guard_fraction, self.fires_fraction)
