@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from aegis.core.controller import Controller
 from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
 from aegis.run.store import RunTables
-from aegis.study.dial import Dial, Node, put
+from aegis.study.dial import Dial, Node, of_two_scores, put
 from aegis.study.expect import Course, courses_of, expected_duty
 from aegis.study.facts import Setting as Played
 from aegis.study.match import Aim, Setting, Spent, Try, nearest, seek
@@ -274,7 +274,7 @@ class Calibrator:
         """
         gate = node.get("gate")
         known = gate if isinstance(gate, Mapping) else {}
-        if {"risk", "rescue"} <= set(known):
+        if of_two_scores(known):
             return None
         wanted = known.get("score")
         if self._scores is None:

@@ -104,6 +104,11 @@ class Dial:
         return put(node, self.key, spread(setting) if stays else setting)
 
 
+def of_two_scores(gate: Node) -> bool:
+    """Says whether a gate weighs risk and rescue, so that its threshold is neither of them."""
+    return {"risk", "rescue"} <= set(gate)
+
+
 def spread(chunks: float) -> list[int]:
     """Returns lengths of stay to draw from, whole chunks whose mean is the length asked for."""
     whole = math.floor(chunks)

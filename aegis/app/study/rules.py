@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 
 from aegis.app.settings import Settings
 from aegis.report.tables import Rule
+from aegis.study.dial import Node, of_two_scores
 from aegis.study.lock import Locked
-
-Node = Mapping[str, object]
 
 
 def rules_of(locked: Locked) -> dict[str, Rule]:
@@ -50,8 +49,8 @@ def rule_of(gate: Node, horizon: int, first: str) -> Rule | None:
     score, fraction = gate.get("score", gate.get("risk")), gate.get("guard_fraction")
     named = first if score is None else str(score)
     guard = math.ceil(horizon * fraction - 1e-9) if isinstance(fraction, int | float) else 0
-    if {"risk", "rescue"} <= set(gate):
-        return Rule(named, math.nan, guard)  # its threshold is one of both scores together
+    if of_two_scores(gate):
+        return Rule(named, math.nan, guard)
     if not {"ticks", "recovery", "disruption"} <= set(gate):
         return Rule(named, float(threshold), guard)
     return Rule(named, math.nan, guard, _bar(gate, float(threshold), horizon))
