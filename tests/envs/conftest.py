@@ -1,4 +1,4 @@
-"""LIBERO's own environments to compare ours with, built once per process; they take seconds."""
+"""A world of ours per file, and LIBERO's own, which take seconds, once per process."""
 
 import os
 from collections.abc import Callable
@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from envs.assets.resolve import VARIABLE, resolve_assets
+from envs.libero.world import LiberoWorld
+from tests.envs.courses import new_world
 from tests.envs.reference import Reference
+
+
+@pytest.fixture(scope="module")
+def world() -> LiberoWorld:
+    return new_world()
 
 
 @pytest.fixture(scope="session")
