@@ -9,7 +9,7 @@ import pytest
 from aegis.detectors.probe import Probe
 from aegis.run.store import RunTables
 from policies.nano_vla.policy import NanoVLA
-from tests.app.test_whole import type_in
+from tests.app.typed import type_in
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHECKPOINTS = REPOSITORY / "policies/nano_vla/checkpoints"

@@ -11,8 +11,8 @@ from aegis.app.arms import fill_in
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.detectors.activation import ActivationProbe
 from aegis.run.store import RunTables
-from tests.app.test_whole import type_in
 from tests.app.toy import write_configs
+from tests.app.typed import type_in
 from tests.detectors.test_probe import probe
 from tests.fakes import FakeDetector
 

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from aegis.app.main import main
 from aegis.detectors.probe import Probe
 from aegis.run.store import RunTables
 from tests.app.toy import write_configs
-
-
-def type_in(place: Path, *words: str, code: int = 0) -> dict[str, Any]:
-    """Types a command in a folder; returns its JSON, with what it said under ``said``."""
-    before, out, err = Path.cwd(), io.StringIO(), io.StringIO()
-    os.chdir(place)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            got = main([*words, "--json"])
-    finally:
-        os.chdir(before)
-    assert got == code, err.getvalue()
-    answer = json.loads(out.getvalue())
-    assert isinstance(answer, dict)
-    return answer | {"said": err.getvalue()}
+from tests.app.typed import type_in
 
 
 @pytest.fixture(scope="module")
