@@ -13,9 +13,9 @@ from aegis.run.rows import EpisodeRow
 from aegis.study.arms import arm_results
 from aegis.study.claim import claim
 from aegis.study.contrast import ContrastResult
-from aegis.study.contrasts import families
 from aegis.study.detector import detector_result
 from aegis.study.facts import Facts
+from aegis.study.families import families
 from aegis.study.forks import fork_points
 from aegis.study.frontier import frontier
 from aegis.study.kill import kill_results

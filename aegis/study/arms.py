@@ -66,7 +66,7 @@ def arm_results(
     return tuple(_arm(outcomes, arm, reference, roles.get(arm, ""), facts) for arm in outcomes.rows)
 
 
-def duty_of(outcomes: Outcomes, arm: str, draws: int) -> Estimate:
+def duty_of(outcomes: Outcomes, arm: str, rng: np.random.Generator, draws: int) -> Estimate:
     """Returns an arm's duty: steps under the strong policy over all steps.
 
     Long episodes count more, since that is what is paid for. Start states are resampled as
@@ -74,13 +74,13 @@ def duty_of(outcomes: Outcomes, arm: str, draws: int) -> Estimate:
     """
     columns: F64 = np.column_stack([outcomes.strong[arm], outcomes.steps[arm]])
     sample = Sample.of(columns, outcomes.task, outcomes.start)
-    found = ratio(sample, stream(outcomes.root, "study", "duty", arm), draws=draws)
-    return Estimate(found.value, found.interval)
+    return Estimate.of(ratio(sample, rng, draws=draws))
 
 
 def _arm(outcomes: Outcomes, arm: str, reference: str, role: str, facts: Facts) -> ArmResult:
     rows = outcomes.rows[arm]
     solved, before = outcomes.success[arm], outcomes.success[reference]
+    rng = stream(outcomes.root, "study", "duty", arm)
     holds = [chunks for row in rows for chunks in row.holds]
     return ArmResult(
         name=arm,
@@ -89,7 +89,7 @@ def _arm(outcomes: Outcomes, arm: str, reference: str, role: str, facts: Facts) 
         success=share(solved),
         recovered=share(solved[~before]),
         disrupted=share(~solved[before]),
-        duty=duty_of(outcomes, arm, facts.draws),
+        duty=duty_of(outcomes, arm, rng, facts.draws),
         duty_target=facts.duty_target.get(arm),
         duty_calibration=facts.duty_calibration.get(arm),
         fires=float(np.mean([row.fires for row in rows])),

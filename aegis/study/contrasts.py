@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,23 +19,14 @@ from aegis.stats.differences import (
     tasks_difference,
 )
 from aegis.stats.intervals import Interval, clopper_pearson, paired_difference
-from aegis.stats.multiplicity import holm
 from aegis.stats.paired import PairedOutcome, by_task
 from aegis.stats.permutation import sign_flip
 from aegis.stats.resample import Sample
-from aegis.stats.sequential import anytime_p, first_stop, log_e_path
-from aegis.study.contrast import (
-    EXPLORATORY,
-    PRIMARY,
-    SECONDARY,
-    ContrastResult,
-    Looks,
-    Posterior,
-    TaskDifference,
-)
+from aegis.stats.sequential import first_stop, log_e_path
+from aegis.study.contrast import ContrastResult, Looks, Posterior, TaskDifference
 from aegis.study.estimate import Estimate
-from aegis.study.outcomes import I64, Bools, Outcomes
-from aegis.study.plan import GREATER, NONINFERIOR, SEQUENTIAL, PlannedContrast, StudyPlan
+from aegis.study.outcomes import I64, Bools
+from aegis.study.plan import GREATER, NONINFERIOR
 
 NOWHERE = Interval(float("nan"), float("nan"))
 """The interval of what cannot be estimated."""
@@ -81,118 +72,120 @@ def contrast(
         ShapeError: If the shapes differ or there is no unit.
     """
     x, y, z = (np.asarray(part, bool) for part in (arm, against, reference))
-    if not x.shape == y.shape == z.shape == np.shape(task) == np.shape(start) or not x.size:
-        shapes = [x.shape, y.shape, z.shape, np.shape(task), np.shape(start)]
+    shapes = [np.shape(part) for part in (x, y, z, task, start)]
+    if len(set(shapes)) > 1 or not x.size:
         raise ShapeError(f"Need five vectors over the same units. Got: {shapes}.")
-    outcome, lost = PairedOutcome.of(x, y), PairedOutcome.of(x[~z], y[~z])
-
-    def rng(what: str) -> np.random.Generator:
-        return stream(root, "study", "contrast", *names, what)
-
-    one_per_start = len(np.unique(np.stack([task, start]), axis=1)[0]) == len(x)
-    units = _apart(paired_difference(x, y, task, rng("units"), draws=draws), outcome)
-    conditional = conditional_difference(x, y, ~z, task, rng("failures"), draws=draws)
-    clusters = clustered_difference(x, y, task, start, rng("starts"), draws=draws)
-    greater = outcome.mcnemar()
-    p = noninferiority(outcome, margin) if alternative == NONINFERIOR else greater
-    return ContrastResult(
-        arm=names[0],
-        against=names[1],
-        alternative=alternative,
-        margin=margin if alternative == NONINFERIOR else None,
-        alpha=alpha,
-        n=outcome.units,
-        recovered=outcome.recovered,
-        disrupted=outcome.disrupted,
-        difference=Estimate(outcome.difference, units),
-        difference_clustered=units if one_per_start else _apart(clusters.interval, outcome),
-        difference_tasks=_over_tasks(x, y, task, rng("tasks"), draws),
-        failures=lost.units,
-        recovered_difference=Estimate(conditional.value, _apart(conditional.interval, lost)),
-        p=p,
-        mid_p=outcome.mid_p(),
-        p_holm=p,
-        # Against the reference itself a loss is impossible there: such a test would be empty.
-        failures_p=float("nan") if (x == z).all() or (y == z).all() else lost.mcnemar(),
-        duty_difference=_duty(duty, task, start, rng("duty"), draws),
-        per_task=_per_task(x, y, task),
-        looks=_looks(x, y, alpha),
-        posterior=_posterior(x, y, task, rng("posterior"), 10 * draws),
-        passed=p <= alpha,
-        p_starts=greater if one_per_start else sign_flip(x, y, task, start),
-        p_tasks=sign_flip(x, y, task),
-    )
+    matched = _Matched(x, y, z, task, start, root, names, draws)
+    return matched.compare(alternative, margin, alpha, duty)
 
 
-def of_arms(
-    outcomes: Outcomes, planned: PlannedContrast, plan: StudyPlan, draws: int
-) -> ContrastResult:
-    """Compares two arms of a study."""
-    one, other = planned.arm, planned.against
-    return contrast(
-        outcomes.success[one],
-        outcomes.success[other],
-        outcomes.success[plan.reference],
-        outcomes.task,
-        outcomes.start,
-        root=outcomes.root,
-        names=(one, other),
-        alternative=planned.alternative,
-        margin=plan.margin,
-        alpha=plan.alpha,
-        draws=draws,
-        duty=[table[arm] for arm in (one, other) for table in (outcomes.strong, outcomes.steps)],
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matched:
+    """Two arms and the reference on the same units, and how their resampling is addressed.
 
-
-def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastResult, ...]:
-    """Returns the primary contrasts, corrected as one family, then others, uncorrected.
-
-    Others are: secondary ones that the plan names; then, exploratory, the recommended and the
-    published arm against each other arm, and every arm against the reference. In a sequential
-    study the family is corrected with p-values that hold at any time, one over the largest e so
-    far; ``p`` stays the exact test, for comparison.
+    Attributes:
+        x, y, z: Success of the arm, of the other, and of the reference. Shape (n,).
+        task, start: Task and start state of each unit. Shape (n,).
+        root: Root seed.
+        names: The two arms.
+        draws: Resamples.
     """
-    primary = [of_arms(outcomes, planned, plan, draws) for planned in plan.contrasts]
-    valid = {f"{c.arm} {c.against}": _valid_p(outcomes, c, plan) for c in primary}
-    corrected = holm(valid)
-    found = [
-        replace(
-            c,
-            family=PRIMARY,
-            p_holm=corrected[name],
-            passed=corrected[name] <= plan.alpha,
+
+    x: Bools
+    y: Bools
+    z: Bools
+    task: I64
+    start: I64
+    root: int
+    names: tuple[str, str]
+    draws: int
+
+    def compare(
+        self, alternative: str, margin: float, alpha: float, duty: Sequence[F64]
+    ) -> ContrastResult:
+        """Returns all readings of the contrast; arguments as of ``contrast``."""
+        x, y, z = self.x, self.y, self.z
+        outcome, lost = PairedOutcome.of(x, y), PairedOutcome.of(x[~z], y[~z])
+        once = len(np.unique(np.stack([self.task, self.start]), axis=1)[0]) == len(x)
+        units = _apart(self._over_units(), outcome)
+        greater = outcome.mcnemar()
+        p = noninferiority(outcome, margin) if alternative == NONINFERIOR else greater
+        return ContrastResult(
+            arm=self.names[0],
+            against=self.names[1],
+            alternative=alternative,
+            margin=margin if alternative == NONINFERIOR else None,
+            alpha=alpha,
+            n=outcome.units,
+            recovered=outcome.recovered,
+            disrupted=outcome.disrupted,
+            difference=Estimate(outcome.difference, units),
+            difference_clustered=units if once else _apart(self._over_starts(), outcome),
+            difference_tasks=self._over_tasks(),
+            failures=lost.units,
+            recovered_difference=self._recovered(lost),
+            p=p,
+            mid_p=outcome.mid_p(),
+            p_holm=p,
+            # Against the reference itself a loss is impossible there: a test would be empty.
+            failures_p=float("nan") if (x == z).all() or (y == z).all() else lost.mcnemar(),
+            duty_difference=self._duty(duty),
+            per_task=self._per_task(),
+            looks=self._looks(alpha),
+            posterior=self._posterior(),
+            passed=p <= alpha,
+            p_starts=greater if once else sign_flip(x, y, self.task, self.start),
+            p_tasks=sign_flip(x, y, self.task),
         )
-        for name, c in zip(corrected, primary, strict=True)
-    ]
-    for planned in _exploratory(plan, list(outcomes.rows)):
-        result = of_arms(outcomes, planned, plan, draws)
-        family = SECONDARY if planned in plan.secondary else EXPLORATORY
-        found.append(replace(result, family=family, p_holm=float("nan"), passed=False))
-    return tuple(found)
 
+    def _rng(self, what: str) -> np.random.Generator:
+        return stream(self.root, "study", "contrast", *self.names, what)
 
-def _exploratory(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedContrast]:
-    pairs = [(one, other) for one in (plan.recommended, plan.published) for other in arms]
-    pairs += [(arm, plan.reference) for arm in arms]
-    known = {(one.arm, one.against) for one in (*plan.contrasts, *plan.secondary)}
-    new = dict.fromkeys(
-        (one, other)
-        for one, other in pairs
-        if one != other and (one, other) not in known and plan.oracle not in (one, other)
-        if one != plan.reference
-    )
-    return [*plan.secondary, *(PlannedContrast(one, other) for one, other in new)]
+    def _over_units(self) -> Interval:
+        rng = self._rng("units")
+        return paired_difference(self.x, self.y, self.task, rng, draws=self.draws)
 
+    def _over_starts(self) -> Interval:
+        rng = self._rng("starts")
+        found = clustered_difference(self.x, self.y, self.task, self.start, rng, draws=self.draws)
+        return found.interval
 
-def _valid_p(outcomes: Outcomes, result: ContrastResult, plan: StudyPlan) -> float:
-    """Returns the p-value that holds: of units that share a start state, or at any time."""
-    if result.alternative != GREATER:
-        return result.p
-    if plan.stopping == SEQUENTIAL:
-        one, other = (outcomes.success[arm] for arm in (result.arm, result.against))
-        return anytime_p(log_e_path(one, other))
-    return max(result.p, result.p_starts)
+    def _over_tasks(self) -> Interval:
+        if len(np.unique(self.task)) < 2:
+            return NOWHERE
+        rng = self._rng("tasks")
+        return tasks_difference(self.x, self.y, self.task, rng, draws=self.draws).interval
+
+    def _recovered(self, lost: PairedOutcome) -> Estimate:
+        """Returns the difference on the units that the reference failed, ``lost``."""
+        rng = self._rng("failures")
+        found = conditional_difference(self.x, self.y, ~self.z, self.task, rng, draws=self.draws)
+        return Estimate(found.value, _apart(found.interval, lost))
+
+    def _duty(self, duty: Sequence[F64]) -> Estimate:
+        if not duty:
+            return _UNKNOWN
+        sample = Sample.of(np.column_stack(duty), self.task, self.start)
+        return Estimate.of(ratio_difference(sample, self._rng("duty"), draws=self.draws))
+
+    def _per_task(self) -> tuple[TaskDifference, ...]:
+        """Returns the difference in each task; Tango's interval holds its level for few units."""
+        return tuple(
+            TaskDifference(
+                name, c.units, c.recovered, c.disrupted, Estimate(c.difference, tango(c))
+            )
+            for name, c in by_task(self.x, self.y, self.task).items()
+        )
+
+    def _looks(self, alpha: float) -> Looks:
+        path = log_e_path(self.x, self.y)
+        return Looks(float(path[-1]), first_stop(path, alpha))
+
+    def _posterior(self) -> Posterior:
+        cells = list(by_task(self.x, self.y, self.task).values())
+        rng = self._rng("posterior")
+        found = difference_posterior(cells, rng, above=0.02, draws=10 * self.draws)
+        return Posterior(found.mean, found.interval, found.p_positive, found.p_above)
 
 
 def _apart(interval: Interval, outcome: PairedOutcome) -> Interval:
@@ -208,37 +201,3 @@ def _apart(interval: Interval, outcome: PairedOutcome) -> Interval:
         high = clopper_pearson(0, outcome.units).high
         return Interval(min(score.low, -high), max(score.high, high))
     return Interval(min(interval.low, score.low), max(interval.high, score.high))
-
-
-def _over_tasks(x: Bools, y: Bools, task: I64, rng: np.random.Generator, draws: int) -> Interval:
-    if len(np.unique(task)) < 2:
-        return NOWHERE
-    return tasks_difference(x, y, task, rng, draws=draws).interval
-
-
-def _duty(
-    duty: Sequence[F64], task: I64, start: I64, rng: np.random.Generator, draws: int
-) -> Estimate:
-    if not duty:
-        return _UNKNOWN
-    found = ratio_difference(Sample.of(np.column_stack(duty), task, start), rng, draws=draws)
-    return Estimate(found.value, found.interval)
-
-
-def _per_task(x: Bools, y: Bools, task: I64) -> tuple[TaskDifference, ...]:
-    """Returns each task's difference with Tango's interval, which holds its level for few units."""
-    return tuple(
-        TaskDifference(name, c.units, c.recovered, c.disrupted, Estimate(c.difference, tango(c)))
-        for name, c in by_task(x, y, task).items()
-    )
-
-
-def _looks(x: Bools, y: Bools, alpha: float) -> Looks:
-    path = log_e_path(x, y)
-    return Looks(float(path[-1]), first_stop(path, alpha))
-
-
-def _posterior(x: Bools, y: Bools, task: I64, rng: np.random.Generator, draws: int) -> Posterior:
-    cells = list(by_task(x, y, task).values())
-    found = difference_posterior(cells, rng, above=0.02, draws=draws)
-    return Posterior(found.mean, found.interval, found.p_positive, found.p_above)

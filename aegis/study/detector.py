@@ -207,7 +207,7 @@ def _gains(field: Field) -> dict[str, Estimate]:
                 within=True,
                 draws=field.facts.draws,
             )
-            gains[name] = Estimate(found.value, found.interval)
+            gains[name] = Estimate.of(found)
     return gains
 
 

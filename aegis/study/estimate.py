@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aegis.stats.differences import Difference
 from aegis.stats.intervals import Interval
 
 
@@ -13,6 +14,11 @@ class Estimate:
 
     value: float
     ci: Interval
+
+    @classmethod
+    def of(cls, found: Difference) -> Estimate:
+        """Takes over what a bootstrap found."""
+        return cls(found.value, found.interval)
 
 
 @dataclass(frozen=True, slots=True)

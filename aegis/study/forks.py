@@ -17,6 +17,7 @@ import numpy as np
 from aegis.core.seeds import stream
 from aegis.run.rows import EpisodeRow
 from aegis.stats.differences import clustered_difference
+from aegis.stats.intervals import wilson
 from aegis.study.estimate import Estimate, Share
 from aegis.study.outcomes import share
 from aegis.study.tables import Unit, unit_of
@@ -119,16 +120,14 @@ def _advantage(
     draws: int,
 ) -> Estimate:
     rows = [strong[unit] for unit in units]
-    rng = stream(rows[0].root if rows else 0, "study", "fork", k)
     if not rows:
-        nan = float("nan")
-        return Estimate(nan, share(np.zeros(0, bool)).ci)
+        return Estimate(float("nan"), wilson(0, 0))
     found = clustered_difference(
         np.array([row.success for row in rows], bool),
         np.array([reseed[unit].success for unit in units], bool),
         np.array([row.task for row in rows], np.int64),
         np.array([row.index for row in rows], np.int64),
-        rng,
+        stream(rows[0].root, "study", "fork", k),
         draws=draws,
     )
-    return Estimate(found.value, found.interval)
+    return Estimate.of(found)

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from aegis.core.seeds import stream
-from aegis.core.types import F64
 from aegis.run.rows import EpisodeRow
-from aegis.stats.differences import ratio
-from aegis.stats.resample import Sample
-from aegis.study.arms import ArmResult
+from aegis.study.arms import ArmResult, duty_of
 from aegis.study.estimate import Estimate, Share
 from aegis.study.facts import Facts
 from aegis.study.outcomes import Outcomes, share
@@ -63,12 +58,10 @@ def frontier(
 def _point(gate: str, words: str, rows: Sequence[EpisodeRow], draws: int) -> FrontierPoint:
     arm = rows[0].arm
     outcomes = Outcomes.of(rows, [arm])
-    columns: F64 = np.column_stack([outcomes.strong[arm], outcomes.steps[arm]])
     rng = stream(outcomes.root, "study", "frontier", gate, words)
-    found = ratio(Sample.of(columns, outcomes.task, outcomes.start), rng, draws=draws)
     return FrontierPoint(
         gate=gate,
         setting=words,
-        duty=Estimate(found.value, found.interval),
+        duty=duty_of(outcomes, arm, rng, draws),
         success=share(outcomes.success[arm]),
     )

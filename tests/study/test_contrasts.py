@@ -17,7 +17,8 @@ from aegis.stats.cells import noninferiority
 from aegis.stats.intervals import clopper_pearson
 from aegis.stats.paired import PairedOutcome
 from aegis.study.contrast import ContrastResult
-from aegis.study.contrasts import contrast, families
+from aegis.study.contrasts import contrast
+from aegis.study.families import families
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import PlannedContrast
 from tests.study.rows import plan, rows, study_rows

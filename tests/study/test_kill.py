@@ -8,9 +8,9 @@ from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval
 from aegis.study.arms import arm_results
 from aegis.study.claim import claim
-from aegis.study.contrasts import families
 from aegis.study.detector import detector_result
 from aegis.study.estimate import Estimate
+from aegis.study.families import families
 from aegis.study.kill import KillResult, common_prefix, early_auroc, kill_results
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan import Kill, StudyPlan
