@@ -161,6 +161,14 @@ def first_true(
     return high
 
 
+def table_size(n: int) -> int:
+    """Returns up to where a table that is needed up to n is made.
+
+    There are few such sizes, so that a search for n computes a table once.
+    """
+    return 1 << max(n, 64).bit_length()
+
+
 def binomial(n: int, rate: float) -> F64:
     """Returns the probabilities of 0 to n hits in n trials. Shape (n + 1,)."""
     k = np.arange(n + 1)
@@ -179,8 +187,7 @@ def _rejection_up_to(theta: float, size: int, alpha: float) -> F64:
 
 def _rejection(theta: float, n: int, alpha: float) -> F64:
     """Returns P(reject) given d = 0 to n discordant units. Shape (n + 1,)."""
-    size = 1 << max(n, 64).bit_length()  # Few sizes, so that a search for n computes it once.
-    return _rejection_up_to(theta, size, alpha)[: n + 1]
+    return _rejection_up_to(theta, table_size(n), alpha)[: n + 1]
 
 
 def _likely(n: int, rate: float) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from scipy.special import betainc, betaln
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.power import binomial, first_reaching, first_true
+from aegis.stats.power import binomial, first_reaching, first_true, table_size
 
 _UNDERFLOW = 1e-280
 
@@ -166,8 +166,7 @@ def stopping_counts(n: int, alpha: float) -> NDArray[np.int64]:
 
 def _stopped(theta: float, n: int, alpha: float) -> F64:
     """Returns P(stopped by d discordant units) for d = 0 to n. Shape (n + 1,)."""
-    size = 1 << max(n, 64).bit_length()  # Few sizes, so that a search for n computes it once.
-    return _stopped_up_to(theta, size, alpha)[: n + 1]
+    return _stopped_up_to(theta, table_size(n), alpha)[: n + 1]
 
 
 @lru_cache(maxsize=32)
