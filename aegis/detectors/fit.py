@@ -26,7 +26,8 @@ WINDOWS = (0.3, 0.6, 1.0)
 """Shares of the horizon to choose the training window from."""
 
 WEIGHTS = ("episode", "row")
-"""What has the same weight in training."""
+"""What has the same weight in training: an episode, so that long (failed) ones do not outvote short
+ones; or a row, which suits episodes of which little is left after a stay of the strong policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Choice:
     window: float
     strength: float
     auroc: float
+
+    def metrics(self) -> dict[str, float]:
+        """Returns what a probe keeps of it, as far as it was measured."""
+        measured = {} if isnan(self.auroc) else {"cv_auroc": self.auroc}
+        return {**measured, "strength": self.strength}
 
 
 def fit_probe(
@@ -76,9 +82,7 @@ def fit_probe(
         release_quantile: Which quantile of risk in successful episodes gives control back.
         strength: Regularisation, see ``STRENGTHS``; then nothing is chosen, and the longest window
             is trained on. None chooses.
-        weight: ``"episode"``: each has the same total weight, so that long (failed) ones do not
-            outvote short ones. ``"row"``: each row has, which suits episodes of which little is
-            left after a stay of the strong policy.
+        weight: ``"episode"`` or ``"row"``: what has the same weight; see ``WEIGHTS``.
 
     Raises:
         CalibrationError: If the data cannot support it: one class only, too few successes for
@@ -86,37 +90,53 @@ def fit_probe(
         UnknownNameError: If the kind does not exist.
     """
     check_sets(train, calibration)
-    if strength is None:
-        choice = choose(train, kind, windows, root, weight)
-    else:
-        choice = Choice(max(windows), strength, float("nan"))
+    given = None if strength is None else Choice(max(windows), strength, float("nan"))
+    choice = given or choose(train, kind, windows, root, weight)
     rows = train.early(choice.window)
     head = train_rows(rows, rows.features, kind, choice.strength, root, weight)
-    risk = head.risk(calibration.features)
-    eligible = calibration.k >= guard * calibration.horizon
-    good = calibration.outcomes()
-    highest = calibration.per_episode(risk, "max", eligible)
-    threshold = conformal_threshold(highest[good], alpha)
-    calm = risk[eligible & calibration.success]
+    alarm = _alarm(head, calibration, alpha, guard, release_quantile)
     return Probe(
         layer=train.layer,
         kind=kind,
         head=head,
-        threshold=threshold,
-        release=min(float(np.quantile(calm, release_quantile)), threshold),
+        threshold=alarm.threshold,
+        release=alarm.release,
         alpha=alpha,
         window=choice.window,
         guard=guard,
         horizon=train.horizon,
         policy_digest=train.policy_digest,
         n_train=train.episodes,
-        n_calibration=int(good.sum()),
-        metrics={
-            **({} if isnan(choice.auroc) else {"cv_auroc": choice.auroc}),
-            "strength": choice.strength,
-            "detected": float((highest[~good] > threshold).mean()) if (~good).any() else 0.0,
-        },
+        n_calibration=alarm.good,
+        metrics={**choice.metrics(), "detected": alarm.detected},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Alarm:
+    """What a head was calibrated to.
+
+    Attributes:
+        threshold: Risks above it are alarms.
+        release: Risks below it give control back; at most the threshold.
+        good: Successful episodes that it comes from.
+        detected: Share of the failed ones with an alarm; 0 without any.
+    """
+
+    threshold: float
+    release: float
+    good: int
+    detected: float
+
+
+def _alarm(head: Head, rows: Rollouts, alpha: float, guard: float, quantile: float) -> _Alarm:
+    """Calibrates a head; arguments as of ``fit_probe``."""
+    risk, eligible, good = head.risk(rows.features), rows.k >= guard * rows.horizon, rows.outcomes()
+    highest = rows.per_episode(risk, "max", eligible)
+    threshold = conformal_threshold(highest[good], alpha)
+    release = float(np.quantile(risk[eligible & rows.success], quantile))
+    detected = float((highest[~good] > threshold).mean()) if (~good).any() else 0.0
+    return _Alarm(threshold, min(release, threshold), int(good.sum()), detected)
 
 
 def check_sets(train: Rollouts, other: Rollouts) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from aegis.core.errors import ConfigError, NonFiniteError
 from aegis.core.protocols import Outcome, Policy, Query, World
 from aegis.core.seeds import episode_stream
-from aegis.core.types import F32, U8, Act, Embodiment, EpisodeKey, Observation
+from aegis.core.types import F32, U8, Act, EpisodeKey, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +148,11 @@ def demonstrate(
         NonFiniteError: If a policy wants NaN or infinity.
     """
     robot = world.embodiment
-    _check(noise, robot)
-    shake = noise.draw(key, world.horizon)
+    shake = _shake(noise, world, key)
     world.begin(key)
-    led = _led(world, lead, key)
-    if led is None:
+    if (led := _led(world, lead, key)) is None:
         return None
-    done = list(led)
-    wanted = list(led)  # whoever led got what it wanted
+    done, wanted = list(led), list(led)  # whoever led got what it wanted
     begun = k = len(led)
     kept: list[Observation] = []
     chunk, start = np.empty((0, len(robot.names)), np.float32), k
@@ -185,12 +182,15 @@ def demonstrate(
     )
 
 
-def _check(noise: ActionNoise, robot: Embodiment) -> None:
-    if len(noise.largest) != len(robot.names):
+def _shake(noise: ActionNoise, world: World, key: EpisodeKey) -> F32:
+    """Returns how the hand is shaken, at every tick. Shape (horizon, a)."""
+    names = world.embodiment.names
+    if len(noise.largest) != len(names):
         raise ConfigError(
-            f"Noise for {len(robot.names)} action dimensions is needed ({', '.join(robot.names)}). "
+            f"Noise for {len(names)} action dimensions is needed ({', '.join(names)}). "
             f"Got: {len(noise.largest)}."
         )
+    return noise.draw(key, world.horizon)
 
 
 def _led(world: World, lead: Lead | None, key: EpisodeKey) -> list[F32] | None:
