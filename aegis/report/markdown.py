@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from aegis.report.document import (
@@ -68,7 +69,7 @@ def _figure(figure: Figure) -> str:
     return f"{picture}\n\n{_inline(figure.caption)}{source}"
 
 
-def _row(cells: list[str] | tuple[str, ...]) -> str:
+def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

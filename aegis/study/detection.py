@@ -10,7 +10,14 @@ from aegis.study.estimate import Estimate, Share
 
 @dataclass(frozen=True, slots=True)
 class WindowAuroc:
-    """How well a score ranks failing episodes in a fixed first part of the horizon."""
+    """How well a score ranks failing episodes in a fixed first part of the horizon.
+
+    Attributes:
+        window: The part, as a share of the horizon.
+        pooled: AUROC over all pairs of a failing and a successful episode.
+        within_task: AUROC over pairs of the same task.
+        ended: Successful episodes that were over before the end of the window.
+    """
 
     window: float
     pooled: Estimate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aegis.core.errors import ConfigError, UnknownNameError
 
@@ -129,8 +129,8 @@ class StudyPlan:
     random: str
     oracle: str | None = None
     multiplicity: str = "holm"
-    looks: tuple[int, ...] = field(default=())
-    secondary: tuple[PlannedContrast, ...] = field(default=())
+    looks: tuple[int, ...] = ()
+    secondary: tuple[PlannedContrast, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1 or not 0 <= self.margin < 1:

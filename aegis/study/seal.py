@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +57,13 @@ class Seal:
         return tuple(name for name in self.tables if not (root / name).exists())
 
 
-def write_seal(root: Path, lock: str, names: Sequence[str] = SEALED) -> Seal:
+def write_seal(root: Path, lock: str) -> Seal:
     """Seals the tables that are there.
 
     Raises:
         MachineError: If it cannot be written.
     """
-    tables = {name: file_digest(root / name) for name in names if (root / name).exists()}
+    tables = {name: file_digest(root / name) for name in SEALED if (root / name).exists()}
     text = json.dumps({"lock": lock, "tables": tables}, indent=2) + "\n"
     write_atomic(root / NAME, text.encode())
     return Seal(lock, tables)

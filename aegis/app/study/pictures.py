@@ -98,7 +98,8 @@ def _take(
 
 def _steps(root: Path, row: EpisodeRow) -> Sequence[dict[str, Any]]:
     table = read_table(root / "steps.parquet")
-    for name, value in (("arm", row.arm), ("task", row.task), ("index", row.index)):
+    place = {"arm": row.arm, "task": row.task, "start": row.start, "index": row.index}
+    for name, value in place.items():
         table = table.filter(pc.equal(table.column(name), value))
     found: list[dict[str, Any]] = table.select(["k", "action", "digest"]).to_pylist()
     return found
