@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,81 +20,6 @@ from aegis.run.rows import EpisodeRow
 from aegis.run.store import RunTables
 from aegis.run.unit import Split, split_of
 
-
-def load_rollouts(
-    root: Path,
-    arms: Sequence[str],
-    policy: PolicyId,
-    layer: str,
-    split: Split | None = None,
-) -> Rollouts:
-    """Reads the activations of one policy in some arms of a run.
-
-    Rows are those from which that policy alone drove to the end, since only they say how it ends
-    when it is left alone: all rows of an episode without another driver; else those after the last
-    chunk of another, and the shadow's row at the start of that chunk, at which control was given
-    back.
-
-    Args:
-        root: Run folder.
-        arms: Arms that wrote their activations down. Each plays an episode of its own from a start
-            state; splits keep those of one start state together.
-        policy: Whose activations.
-        layer: Of which taps; see ``aegis.detectors.reading``.
-        split: Only units of this split; None takes all.
-
-    Raises:
-        TraceError: If the run is missing or damaged.
-        UnknownNameError: If the run has no such arm, policy or layer.
-        ConfigError: If the layers are no reading.
-        CalibrationError: If no episode is left.
-    """
-    run = _Run.load(root, policy, Reading(layer))
-    alone = partial(_alone, policy=policy)
-    found = joined([run.rollouts(arm, split, alone) for arm in arms])
-    if not found.episodes:
-        of_split = "" if split is None else f" of split '{split}'"
-        raise CalibrationError(
-            f"{root} has no episodes{of_split} that '{policy}' finished alone in "
-            f"{', '.join(arms)}. Collect some."
-        )
-    return found
-
-
-def load_stays(
-    root: Path, arms: Sequence[str], policy: PolicyId, layer: str, holds: tuple[int, int]
-) -> Rollouts:
-    """Reads the states in which another policy was called for one stay, and how that ended.
-
-    A row is the chunk of the policy at which the stay was decided. It counts as a failure, in the
-    sense of the table, where the episode *succeeded*: what a detector of it scores high is rescued
-    by a stay of such a length. Each row is an episode of its own. What counts is the length that
-    was ordered: a stay also ends with its episode, so the length that it had depends on success.
-
-    Args:
-        root: Run folder, for example of ``aegis collect stints=true``.
-        arms: Arms with one stay per episode, which wrote activations down.
-        policy: Whose activations.
-        layer: Of which taps; see ``aegis.detectors.reading``.
-        holds: Shortest and longest stay that counts [chunks].
-
-    Raises:
-        TraceError: If the run is missing or damaged.
-        UnknownNameError: If the run has no such arm, policy or layer.
-        CalibrationError: If it has no such stays.
-    """
-    run = _Run.load(root, policy, Reading(layer))
-    called = partial(_called, holds=holds)
-    found = joined([run.rollouts(arm, None, called) for arm in arms])
-    if not found.episodes:
-        raise CalibrationError(
-            f"{root} has no episodes with one stay of {holds[0]} to {holds[1]} chunks in "
-            f"{', '.join(arms)}. Play some: aegis collect stints=true."
-        )
-    number = np.arange(len(found.k), dtype=np.int64)
-    return replace(found, episode=number, success=~found.success)
-
-
 _Keep = Callable[
     [pa.Table, Sequence[EpisodeRow], NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]
 ]
@@ -103,8 +27,17 @@ _Keep = Callable[
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Run:
-    """A run's tables, and what is wanted of them."""
+class Collected:
+    """A collected run, of which the tables were read once.
+
+    Attributes:
+        tables: The run.
+        steps: Its steps.
+        features: Its activations.
+        policy: Whose activations are wanted.
+        reading: Of which taps.
+        facts: What the run was made of.
+    """
 
     tables: RunTables
     steps: pa.Table
@@ -114,13 +47,80 @@ class _Run:
     facts: Mapping[str, object]
 
     @classmethod
-    def load(cls, root: Path, policy: PolicyId, reading: Reading) -> _Run:
-        tables = RunTables.load(root)
-        facts = manifest.read(root)["identity"]
+    def of(cls, tables: RunTables, policy: PolicyId, layer: str) -> Collected:
+        """Reads a run.
+
+        Args:
+            tables: The run.
+            policy: Whose activations.
+            layer: Of which taps; see ``aegis.detectors.reading``.
+
+        Raises:
+            TraceError: If the run is damaged.
+            ConfigError: If the layers are no reading.
+        """
+        facts, reading = manifest.read(tables.root)["identity"], Reading(layer)
         assert isinstance(facts, dict)
         return cls(tables, tables.steps(), tables.features(), policy, reading, facts)
 
-    def rollouts(self, arm: str, split: Split | None, keep: _Keep) -> Rollouts:
+    def rollouts(self, arms: Sequence[str], split: Split | None = None) -> Rollouts:
+        """Returns the activations of the policy in some arms.
+
+        Rows are those from which that policy alone drove to the end, since only they say how it
+        ends when it is left alone: all rows of an episode without another driver; else those after
+        the last chunk of another, and the shadow's row at the start of that chunk, at which control
+        was given back.
+
+        Args:
+            arms: Arms that wrote their activations down. Each plays an episode of its own from a
+                start state; splits keep those of one start state together.
+            split: Only units of this split; None takes all.
+
+        Raises:
+            TraceError: If the run is damaged.
+            UnknownNameError: If the run has no such arm, policy or layer.
+            CalibrationError: If no episode is left.
+        """
+        alone = partial(_alone, policy=self.policy)
+        found = joined([self._of_arm(arm, split, alone) for arm in arms])
+        if not found.episodes:
+            of_split = "" if split is None else f" of split '{split}'"
+            raise CalibrationError(
+                f"{self.tables.root} has no episodes{of_split} that '{self.policy}' finished alone "
+                f"in {', '.join(arms)}. Collect some."
+            )
+        return found
+
+    def stays(self, arms: Sequence[str], holds: tuple[int, int]) -> Rollouts:
+        """Returns the states in which another policy was called for one stay, and how that ended.
+
+        A row is the chunk of the policy at which the stay was decided. It counts as a failure, in
+        the sense of the table, where the episode *succeeded*: what a detector of it scores high is
+        rescued by a stay of such a length. Each row is an episode of its own. What counts is the
+        length that was ordered: a stay also ends with its episode, so the length that it had
+        depends on success.
+
+        Args:
+            arms: Arms with one stay per episode, which wrote activations down, for example of
+                ``aegis collect stints=true``.
+            holds: Shortest and longest stay that counts [chunks].
+
+        Raises:
+            TraceError: If the run is damaged.
+            UnknownNameError: If the run has no such arm, policy or layer.
+            CalibrationError: If it has no such stays.
+        """
+        called = partial(_called, holds=holds)
+        found = joined([self._of_arm(arm, None, called) for arm in arms])
+        if not found.episodes:
+            raise CalibrationError(
+                f"{self.tables.root} has no episodes with one stay of {holds[0]} to {holds[1]} "
+                f"chunks in {', '.join(arms)}. Play some: aegis collect stints=true."
+            )
+        number = np.arange(len(found.k), dtype=np.int64)
+        return replace(found, episode=number, success=~found.success)
+
+    def _of_arm(self, arm: str, split: Split | None, keep: _Keep) -> Rollouts:
         """Returns the rows of one arm that count."""
         root, rows = self.tables.root, [row for row in self.tables.episodes if row.arm == arm]
         if not rows:

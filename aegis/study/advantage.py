@@ -11,7 +11,7 @@ import numpy as np
 from aegis.core.errors import CalibrationError
 from aegis.core.types import PolicyId
 from aegis.detectors.rollouts import Rollouts
-from aegis.run.rollouts import load_rollouts
+from aegis.run.rollouts import Collected
 from aegis.run.rows import EpisodeRow
 from aegis.run.store import RunTables
 from aegis.study.forks import RESEED, STRONG, forks_of
@@ -37,8 +37,9 @@ def load_advantage(root: Path, arm: str, policy: PolicyId, layer: str) -> Rollou
         UnknownNameError: If the run has no such arm, policy or layer.
         CalibrationError: If the run has no forks.
     """
-    rows, episodes = load_rollouts(root, [arm], policy, layer), RunTables.load(root).episodes
-    strong, reseed = (_won(forks_of(episodes, kind)) for kind in (STRONG, RESEED))
+    tables = RunTables.load(root)
+    rows = Collected.of(tables, policy, layer).rollouts([arm])
+    strong, reseed = (_won(forks_of(tables.episodes, kind)) for kind in (STRONG, RESEED))
     places = list(zip(rows.start.tolist(), rows.k.tolist(), strict=True))
     mask = np.array([place in strong for place in places], bool)
     if not mask.any():

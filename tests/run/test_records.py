@@ -10,7 +10,7 @@ import pytest
 
 from aegis.core.errors import CalibrationError, ConfigError, PairingError, UnknownNameError
 from aegis.run.pairing import Trail, check
-from aegis.run.rollouts import load_rollouts
+from aegis.run.rollouts import Collected
 from aegis.run.sink import NullSink, Progress, StatusFile, Tee
 from aegis.run.store import RunTables
 from aegis.run.unit import Split, official_units, split_of, units
@@ -94,8 +94,8 @@ def test_rollouts_join_activations_with_steps(tmp_path: Path) -> None:
     heard = Recorder()
     toy_run(tmp_path, toy_plan(4, toy_arms()[:2]), sink=heard)
     assert all(isinstance(item, Progress) for item in heard.heard)
-    rollouts = load_rollouts(tmp_path, ["weak"], "weak", "trunk")
     tables = RunTables.load(tmp_path)
+    rollouts = Collected.of(tables, "weak", "trunk").rollouts(["weak"])
     assert rollouts.episodes == 4
     assert rollouts.horizon == 60
     assert rollouts.policy_digest == "toy-weak"
@@ -112,8 +112,8 @@ def test_rollouts_join_activations_with_steps(tmp_path: Path) -> None:
         place = by_place[key.task, key.index, int(rollouts.k[i])]
         assert np.array_equal(rollouts.proprio[i], np.array(place, np.float32))
     with pytest.raises(UnknownNameError, match=r"Unknown layer 'trnk'.* Did you mean 'trunk'"):
-        load_rollouts(tmp_path, ["weak"], "weak", "trnk")
+        Collected.of(tables, "weak", "trnk").rollouts(["weak"])
     with pytest.raises(UnknownNameError, match="none were written down"):
-        load_rollouts(tmp_path, ["strong"], "strong", "trunk")
+        Collected.of(tables, "strong", "trunk").rollouts(["strong"])
     with pytest.raises(CalibrationError, match="no episodes of split"):
-        load_rollouts(tmp_path, ["weak"], "weak", "trunk", Split.TRAINING)
+        Collected.of(tables, "weak", "trunk").rollouts(["weak"], Split.TRAINING)

@@ -18,7 +18,7 @@ from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.stint import StintGate
 from aegis.run.arm import Arm
-from aegis.run.rollouts import load_rollouts, load_stays
+from aegis.run.rollouts import Collected
 from aegis.run.store import RunTables
 from tests.run.toyrun import controller, toy_plan, toy_run
 
@@ -75,6 +75,16 @@ def places(rows: Rollouts) -> set[PLACE]:
     return {(*unit, int(k)) for unit, k in zip(units, rows.k, strict=True)}
 
 
+def alone(root: Path, arms: Sequence[str], layer: str = "trunk") -> Rollouts:
+    return Collected.of(RunTables.load(root), "weak", layer).rollouts(arms)
+
+
+def stays(
+    root: Path, arms: Sequence[str], holds: tuple[int, int], layer: str = "trunk"
+) -> Rollouts:
+    return Collected.of(RunTables.load(root), "weak", layer).stays(arms, holds)
+
+
 @pytest.mark.parametrize("arm", ["weak", "once", "twice", "stint"])
 def test_kept_are_rows_from_which_the_weak_policy_finished_alone(run: Path, arm: str) -> None:
     want: set[PLACE] = set()
@@ -84,7 +94,7 @@ def test_kept_are_rows_from_which_the_weak_policy_finished_alone(run: Path, arm:
             mine = not rest and chunks[i][1] == "weak"
             if mine or (rest and set(rest) == {"weak"}):
                 want.add((task, index, k))
-    assert places(load_rollouts(run, [arm], "weak", "trunk")) == want
+    assert places(alone(run, [arm])) == want
 
 
 def test_a_shadow_needs_no_detector(run: Path) -> None:
@@ -100,13 +110,13 @@ def test_a_shadow_needs_no_detector(run: Path) -> None:
 
 def test_what_another_policy_finished_says_nothing_about_this_one(run: Path) -> None:
     with pytest.raises(CalibrationError, match=r"no episodes that 'weak' finished.*end"):
-        load_rollouts(run, ["end"], "weak", "trunk")
-    weak, both = (load_rollouts(run, a, "weak", "trunk") for a in (["weak"], ["weak", "end"]))
+        alone(run, ["end"])
+    weak, both = (alone(run, a) for a in (["weak"], ["weak", "end"]))
     assert both.episodes == weak.episodes
 
 
 def test_hand_back_itself_is_judged_and_labelled_with_what_came_of_it(run: Path) -> None:
-    rows = load_rollouts(run, ["once"], "weak", "trunk")
+    rows = alone(run, ["once"])
     drivers = {
         (*unit, k): driver
         for unit, chunks in boundaries(run, "once").items()
@@ -123,26 +133,26 @@ def place_of(start: str, task: int) -> tuple[int, int]:
 
 
 def test_an_arm_is_episodes_of_its_own_from_the_same_start_states(run: Path) -> None:
-    weak, once = (load_rollouts(run, [arm], "weak", "trunk") for arm in ("weak", "once"))
-    both = load_rollouts(run, ["weak", "once"], "weak", "trunk")
+    weak, once = (alone(run, [arm]) for arm in ("weak", "once"))
+    both = alone(run, ["weak", "once"])
     assert both.episodes == weak.episodes + once.episodes
     assert set(both.start) == set(weak.start)
     np.testing.assert_array_equal(both.features, np.concatenate([weak.features, once.features]))
     np.testing.assert_array_equal(both.proprio, np.concatenate([weak.proprio, once.proprio]))
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'onse'.*Did you mean 'once'"):
-        load_rollouts(run, ["weak", "onse"], "weak", "trunk")
+        alone(run, ["weak", "onse"])
 
 
 def test_time_is_joined_where_it_is_named(run: Path) -> None:
-    plain = load_rollouts(run, ["once"], "weak", "trunk")
-    timed = load_rollouts(run, ["once"], "weak", "tick+trunk")
+    plain = alone(run, ["once"])
+    timed = alone(run, ["once"], "tick+trunk")
     np.testing.assert_array_equal(timed.features[:, 4:], plain.features)
     np.testing.assert_array_equal(timed.features[:, :4], ticks(timed.k, timed.horizon))
     assert timed.layer == "tick+trunk"
     with pytest.raises(UnknownNameError, match="Unknown layer 'trnk'"):
-        load_rollouts(run, ["once"], "weak", "trunk+trnk")
+        alone(run, ["once"], "trunk+trnk")
     with pytest.raises(ConfigError, match="does not say what to read"):
-        load_rollouts(run, ["once"], "weak", "trunk+")
+        alone(run, ["once"], "trunk+")
 
 
 @pytest.mark.parametrize("holds", [(1, 1), (2, 2), (1, 2)])
@@ -156,7 +166,7 @@ def test_a_stay_is_a_row_at_its_decision_labelled_with_whether_it_rescued(
         for step in tables.steps().to_pylist()
         if step["arm"] == "stint" and step["hold"] in range(holds[0], holds[1] + 1)
     }
-    rows = load_stays(run, ["stint"], "weak", "trunk+tick", holds)
+    rows = stays(run, ["stint"], holds, "trunk+tick")
     units = map(place_of, rows.start, rows.task)
     got = {(*unit, int(k)): not s for unit, k, s in zip(units, rows.k, rows.success, strict=True)}
     assert got == want
@@ -165,9 +175,9 @@ def test_a_stay_is_a_row_at_its_decision_labelled_with_whether_it_rescued(
 
 
 def test_stays_are_single_and_of_the_length_that_was_ordered(run: Path) -> None:
-    ordered = load_stays(run, ["once", "end", "twice"], "weak", "trunk", (1, 1000))
-    assert ordered.episodes == 2 * load_rollouts(run, ["once"], "weak", "trunk").episodes
+    ordered = stays(run, ["once", "end", "twice"], (1, 1000))
+    assert ordered.episodes == 2 * alone(run, ["once"]).episodes
     with pytest.raises(CalibrationError, match=r"one stay of 2 to 6 chunks in end.*stints=true"):
-        load_stays(run, ["end"], "weak", "trunk", (2, 6))  # ended with the episode, not by order
+        stays(run, ["end"], (2, 6))  # ended with the episode, not by order
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'stnt'.*Did you mean 'stint'"):
-        load_stays(run, ["stnt"], "weak", "trunk", (2, 6))
+        stays(run, ["stnt"], (2, 6))

@@ -12,7 +12,7 @@ import pytest
 from aegis.core.errors import CalibrationError, UnknownNameError
 from aegis.detectors.fit import fit_probe
 from aegis.detectors.report import ADVANTAGE, judge_probe
-from aegis.run.rollouts import load_rollouts
+from aegis.run.rollouts import Collected
 from aegis.run.rows import EpisodeRow
 from aegis.run.store import RunTables
 from aegis.study.advantage import load_advantage
@@ -54,7 +54,7 @@ def test_what_counts_is_that_only_the_strong_policy_succeeds(forked: Path) -> No
 
 def test_its_features_are_those_of_the_episode_that_was_forked(forked: Path) -> None:
     rows = load_advantage(forked, "weak", "weak", "trunk+tick")
-    whole = load_rollouts(forked, ["weak"], "weak", "trunk+tick")
+    whole = Collected.of(RunTables.load(forked), "weak", "trunk+tick").rollouts(["weak"])
     at = {place: i for i, place in enumerate(zip(whole.start, whole.k, strict=True))}
     index = [at[place] for place in zip(rows.start, rows.k, strict=True)]
     np.testing.assert_array_equal(rows.features, whole.features[index])

@@ -27,7 +27,7 @@ from aegis.detectors.report import (
 )
 from aegis.detectors.rollouts import Rollouts, joined
 from aegis.run.files import write_atomic
-from aegis.run.rollouts import load_rollouts, load_stays
+from aegis.run.rollouts import Collected
 from aegis.run.store import RunTables
 from aegis.study.advantage import load_advantage
 
@@ -113,21 +113,14 @@ def _sets(settings: Settings, seed: int) -> _Sets:
     arm = settings.texts("arms") if stays else [settings.text("arm")]
     cut = [name for name in _PARTS if name == "train" or settings.value(name) is None]
     weights = [shares[_PARTS.index(name)] for name in cut]
-
-    def deal(arms: Sequence[str]) -> dict[str, Rollouts]:
-        whole = _read(settings, "train", arms)
-        return dict(zip(cut, _deal(whole, weights, seed), strict=True))
-
-    parts = deal(arm)
-    rest = {name: _read(settings, name, arm) for name in _PARTS if name not in parts}
+    read = [arm] if stays or many is None else [arm, settings.texts("arms")]
     # A start state is dealt out by its address, so all its arms go to the same part.
-    plain = stays or many is None
-    train = parts["train"] if plain else deal(settings.texts("arms"))["train"]
-    return _Sets(
-        train=train,
-        alone=parts["train"],
-        **{name: (parts | rest)[name] for name in _PARTS if name != "train"},
-    )
+    dealt = [
+        dict(zip(cut, _deal(whole, weights, seed), strict=True))
+        for whole in _read(settings, "train", read)
+    ]
+    found = dealt[0] | {name: _read(settings, name, [arm])[0] for name in _PARTS if name not in cut}
+    return _Sets(dealt[-1]["train"], found["train"], found["calibration"], found["test"])
 
 
 def _deal(whole: Rollouts, weights: list[float], seed: int) -> tuple[Rollouts, ...]:
@@ -142,8 +135,8 @@ def _deal(whole: Rollouts, weights: list[float], seed: int) -> tuple[Rollouts, .
     return parts
 
 
-def _read(settings: Settings, name: str, arms: Sequence[str]) -> Rollouts:
-    """Reads one run folder, or a list of them."""
+def _read(settings: Settings, name: str, sets: Sequence[Sequence[str]]) -> list[Rollouts]:
+    """Reads one run folder, or a list of them, each once; a table for each set of arms."""
     policy, layer = settings.text("policy"), settings.text("layer")
     label = settings.choice("label", LABELS)
     if label == ADVANTAGE:
@@ -151,32 +144,40 @@ def _read(settings: Settings, name: str, arms: Sequence[str]) -> Rollouts:
             raise ConfigError("label=advantage is fitted on forks of one arm. Leave out 'arms'.")
         folders = settings.texts("forks" if name == "train" else name)
         forked = settings.text("arm")
-        return joined([load_advantage(Path(one), forked, policy, layer) for one in folders])
-    found = _with_arms([Path(folder) for folder in settings.texts(name)], arms)
-    if label == FAILURE:
-        return joined([load_rollouts(root, there, policy, layer) for root, there in found])
+        return [joined([load_advantage(Path(one), forked, policy, layer) for one in folders])]
+    runs = [RunTables.load(Path(folder)) for folder in dict.fromkeys(settings.texts(name))]
+    chosen = [_with_arms(runs, arms) for arms in sets]
+    holds = _holds(settings) if label == RESCUE else None
+    found: list[list[Rollouts]] = []
+    for run, *there in zip(runs, *chosen, strict=True):
+        read = Collected.of(run, policy, layer)
+        found.append([read.stays(arms, holds) if holds else read.rollouts(arms) for arms in there])
+    return [joined(parts) for parts in zip(*found, strict=True)]
+
+
+def _holds(settings: Settings) -> tuple[int, int]:
     holds = settings.integers("holds")
     if len(holds) != 2 or not 1 <= holds[0] <= holds[1]:
         raise ConfigError(f"'holds' must be two ascending lengths [chunks]. Got: {list(holds)}.")
-    return joined([load_stays(root, there, policy, layer, holds) for root, there in found])
+    return holds[0], holds[1]
 
 
-def _with_arms(roots: Sequence[Path], arms: Sequence[str]) -> list[tuple[Path, list[str]]]:
-    """Returns each run folder with those of the arms that it has; every folder must have one.
+def _with_arms(runs: Sequence[RunTables], arms: Sequence[str]) -> list[list[str]]:
+    """Returns those of the arms that each run has; every run must have one.
 
     Raises:
-        TraceError: If a run is missing or damaged.
-        UnknownNameError: If an arm is in no folder, or a folder has none of them.
+        UnknownNameError: If an arm is in no run, or a run has none of them.
     """
-    names = {root: {row.arm for row in RunTables.load(root).episodes} for root in roots}
-    everywhere = set().union(*names.values())
+    names = [{row.arm for row in run.episodes} for run in runs]
+    everywhere = set().union(*names)
     for arm in arms:
         if arm not in everywhere:
-            raise UnknownNameError("arm", arm, sorted(everywhere), ", ".join(map(str, roots)))
-    for root, there in names.items():
+            where = ", ".join(str(run.root) for run in runs)
+            raise UnknownNameError("arm", arm, sorted(everywhere), where)
+    for run, there in zip(runs, names, strict=True):
         if not there & set(arms):
-            raise UnknownNameError("arm", arms[0], sorted(there), str(root))
-    return [(root, [arm for arm in arms if arm in there]) for root, there in names.items()]
+            raise UnknownNameError("arm", arms[0], sorted(there), str(run.root))
+    return [[arm for arm in arms if arm in there] for there in names]
 
 
 def _cost(probe: Probe, rows: Rollouts) -> float:
