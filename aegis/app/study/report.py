@@ -69,9 +69,14 @@ class Found:
             facts = replace(facts, exploratory=True, notes=(*facts.notes, note))
         return cls(locked, plan, facts, changes)
 
-    def result(self, root: Path) -> Result:
+    def result(self, tables: StudyTables) -> Result:
         """Computes the result from the tables, whatever computed it before."""
-        return analyse(self.plan, StudyTables.load(root), self.facts)
+        return analyse(self.plan, tables, self.facts)
+
+    def drawn(self, tables: StudyTables) -> Tables:
+        """Returns what figures need beyond the result."""
+        rules = rules_of(self.locked)
+        return Tables(tables.episodes, tables.scores, tables.events, rules)
 
 
 def report(
@@ -93,18 +98,12 @@ def report(
     """
     found = Found.read(root, otherwise)
     check_seal(root, found.locked.digest)
-    result = found.result(root)
+    tables = StudyTables.load(root)
+    result, drawn = found.result(tables), found.drawn(tables)
     out = root / EXPLORATORY if otherwise else root
     out.mkdir(exist_ok=True)
     write_atomic(out / JSON, result.text().encode())
-    drawn = _drawn(root, found)
     shown = examples(result, drawn)
     taken = pictures(root, composed_of(found.locked, {}), shown, screen)
     files = write_report(result, drawn, out, taken)
     return result, (out / JSON, *files), found.changes
-
-
-def _drawn(root: Path, found: Found) -> Tables:
-    """Returns what figures need beyond the result."""
-    tables = StudyTables.load(root)
-    return Tables(tables.episodes, tables.scores, tables.events, rules_of(found.locked))

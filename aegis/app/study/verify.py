@@ -64,7 +64,7 @@ def verify(
         screen.note(f"not as locked: {change}")
     tables = _try(checks, "tables", lambda: StudyTables.load(root))
     if tables is not None:
-        _try(checks, "numbers", lambda: checks.append(_numbers(root, found)))
+        _try(checks, "numbers", lambda: checks.append(_numbers(root, found, tables)))
         checks.append(check_rows(tables.episodes, found.plan.reference))
         with open_stand(composed_of(found.locked, machine)) as stand:
             built = stand.digests()
@@ -114,7 +114,7 @@ def _identity(root: Path) -> Mapping[str, object]:
     return found
 
 
-def _numbers(root: Path, found: Found) -> Check:
+def _numbers(root: Path, found: Found, tables: StudyTables) -> Check:
     """Recomputes the report."""
     path = root / JSON
     if not path.exists():
@@ -123,7 +123,7 @@ def _numbers(root: Path, found: Found) -> Check:
         reported = json.loads(path.read_text())
     except ValueError as error:
         return Check("numbers", False, 0, f"{path} is damaged: {error}")
-    return check_numbers(reported, json.loads(found.result(root).text()))
+    return check_numbers(reported, json.loads(found.result(tables).text()))
 
 
 def _again(
