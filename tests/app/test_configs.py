@@ -31,7 +31,7 @@ def test_option_names_a_target_that_takes_its_arguments(option: str) -> None:
     tree = OmegaConf.to_container(OmegaConf.load(CONFIGS / option), resolve=False)
     assert isinstance(tree, dict)
     nodes = [node for node in walk(tree) if "_target_" in node[1]]
-    assert nodes or option.split("/")[0] in ("arm", "start", "bench")
+    assert nodes or option.split("/")[0] in ("arm", "start", "bench", "regime")
     for where, node in nodes:
         check_arguments(where, node)
 
