@@ -17,7 +17,7 @@ import numpy as np
 from aegis.core.seeds import stream
 from aegis.run.rows import EpisodeRow
 from aegis.stats.differences import clustered_difference
-from aegis.stats.intervals import wilson
+from aegis.stats.intervals import Interval
 from aegis.study.estimate import Estimate, Share
 from aegis.study.outcomes import share
 from aegis.study.tables import Unit, unit_of
@@ -121,7 +121,7 @@ def _advantage(
 ) -> Estimate:
     rows = [strong[unit] for unit in units]
     if not rows:
-        return Estimate(float("nan"), wilson(0, 0))
+        return Estimate(float("nan"), Interval(-1.0, 1.0))  # Nothing is known of a difference.
     found = clustered_difference(
         np.array([row.success for row in rows], bool),
         np.array([reseed[unit].success for unit in units], bool),

@@ -155,6 +155,12 @@ class StudyPlan:
             raise ConfigError(f"A plan names a contrast twice: {pairs}.")
         if self.stopping == SEQUENTIAL and not self.looks:
             raise ConfigError("A sequential study needs looks: numbers of units, ascending.")
+        superior = [one for one in self.contrasts if one.alternative == GREATER]
+        if self.stopping == SEQUENTIAL and not superior:
+            raise ConfigError(
+                f"A sequential study is decided by contrasts of alternative '{GREATER}'; "
+                "the plan has none. Add one, or set plan.stopping=fixed."
+            )
         if list(self.looks) != sorted(set(self.looks)) or min(self.looks, default=1) < 1:
             raise ConfigError(f"looks are numbers of units, ascending. Got: {self.looks}.")
 

@@ -68,6 +68,15 @@ def test_each_superiority_must_be_decided_for() -> None:
     assert decided(plan(contrasts=(*study.contrasts, noninferior)), won + lost)
 
 
+def test_a_sequential_study_without_a_superiority_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"plan\.stopping=fixed"):
+        plan(
+            stopping="sequential",
+            looks=(4,),
+            contrasts=(PlannedContrast("ours", "strong", "noninferior"),),
+        )
+
+
 def test_splits_must_be_apart_and_what_they_say() -> None:
     calibration = units(7, "toy", (0, 1), "wide", Split.CALIBRATION, 8)
     test = units(7, "toy", (0, 1), "wide", Split.TEST, 8)
