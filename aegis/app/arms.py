@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 from aegis.app.build import build
@@ -116,7 +117,22 @@ def _describe(arm: Arm) -> str:
     heads = [weights(detector) for detector in control.detectors]
     parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
     shadow = ("shadow",) if control.shadow else ()
-    return repr((parts, control.gate, control.switch, heads, sorted(arm.salt.items()), *shadow))
+    rules = (_told(control.gate), _told(control.switch))
+    return repr((parts, *rules, heads, sorted(arm.salt.items()), *shadow))
+
+
+def _told(rule: object) -> object:
+    """Returns a rule with those of its later options that are set.
+
+    An option that a release adds is hidden from ``repr``, so that runs of earlier ones keep their
+    fingerprints; from then on it counts where it differs from what it is without being set.
+    """
+    if not is_dataclass(rule):
+        return rule
+    later = [(one.name, getattr(rule, one.name)) for one in fields(rule) if not one.repr]
+    known = {one.name: one.default for one in fields(rule)}
+    changed = [(name, value) for name, value in later if value != known[name]]
+    return (rule, changed) if changed else rule
 
 
 def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> Node:

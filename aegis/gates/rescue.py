@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan
 
 from aegis.core.errors import ConfigError
@@ -18,9 +18,11 @@ class RescueGate:
 
     With risk the chance that the weak policy, left alone, fails, and rescue the chance that the
     episode succeeds when the strong policy drives for a short stay from here, a stay gains
-    ``rescue - (1 - risk)`` episodes. Where nearly everything fails, risk alone says nothing about
-    where help is worth it. A score that is missing, or NaN, counts as above the threshold. It fires
-    only while the weak policy drives, within the limits of ``ConformalGate``.
+    ``rescue - (1 - risk)`` episodes. A rescue that was fitted to failures only is a chance given
+    failure; with the chance that a stay ruins what the weak policy would have solved, it gains
+    ``risk * rescue - (1 - risk) * disruption``. Where nearly everything fails, risk alone says
+    nothing about where help is worth it. A score that is missing, or NaN, counts as above the
+    threshold. It fires only while the weak policy drives, within the limits of ``ConformalGate``.
 
     Attributes:
         threshold: Advantages above it fire; in episodes solved per stay, from -1 to 1.
@@ -28,10 +30,13 @@ class RescueGate:
         rescue: Name of the score that is read as the chance of success after a stay.
         guard_fraction: Share of the horizon without fires.
         fires_fraction: Cap on fires as a share of the horizon.
+        disruption: None: rescue is the chance of success after a stay. A number: rescue is that of
+            an episode that the weak policy would fail, and this the chance that a stay ruins one
+            that it would solve.
 
     Raises:
-        ConfigError: If the threshold is not finite, a fraction lies outside [0, 1], or both scores
-            are one.
+        ConfigError: If the threshold is not finite, a fraction or the disruption lies outside
+            [0, 1], or both scores are one.
     """
 
     threshold: float
@@ -40,11 +45,17 @@ class RescueGate:
     guard_fraction: float = 0.0
     fires_fraction: float = 1.0
     needs_scores: bool = True
+    disruption: float | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_finite("threshold", self.threshold)
         if self.risk == self.rescue:
             raise ConfigError(f"risk and rescue must be two scores. Got: '{self.risk}' for both.")
+        if self.disruption is not None and not 0 <= self.disruption <= 1:
+            raise ConfigError(
+                f"disruption is a chance; it must lie in [0, 1]. Got: {self.disruption}. Leave it "
+                "null where rescue was fitted on all episodes."
+            )
         self._limits()
 
     @property
@@ -61,8 +72,11 @@ class RescueGate:
 
     def _verdict(self, scores: Sequence[Score]) -> Verdict:
         risk, rescue = (worst(named(scores, name)) for name in self.reads)
-        # In this order a sure rescue leaves the risk as it is, to the last digit.
-        advantage = risk + (rescue - 1)
+        if self.disruption is None:
+            # In this order a sure rescue leaves the risk as it is, to the last digit.
+            advantage = risk + (rescue - 1)
+        else:
+            advantage = risk * rescue - (1 - risk) * self.disruption
         if isnan(advantage):
             return unknown("advantage")
         return weighed("advantage", advantage, self.threshold)

@@ -60,6 +60,8 @@ def test_fit_on_whether_a_short_stay_rescued(place: Path) -> None:
         assert text in fitted["said"]
     less = type_in(place, "fit", *words, *more, arms, "holds=[1,1]", "name=shorter")
     assert less["n_train"] < fitted["n_train"], "other lengths do not count"
+    given = type_in(place, "fit", *words, *more, arms, "given=failure", "name=given")
+    assert given["n_train"] < fitted["n_train"], "what the policy alone solves does not count"
     answer = type_in(place, "fit", *words, "name=no", code=2)
     assert "Name them: arms=[stint_early" in answer["error"]["message"]
     answer = type_in(place, "fit", *words, arms, "holds=[3,2]", "name=no", code=2)

@@ -125,6 +125,7 @@ forks: runs/forks
 arm: weak
 arms: null
 holds: [1, 2]
+given: all
 policy: weak
 layer: trunk
 kind: logistic

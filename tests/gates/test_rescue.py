@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from math import nan
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis.core.errors import ConfigError
 from aegis.core.types import Level, Score
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.rescue import RescueGate
@@ -42,10 +44,30 @@ def test_a_sure_rescue_makes_it_the_conformal_gate_on_the_risk(
     assert fires(gate, k, risk, 1.0, **more) == fires(like, k, risk, 1.0, **more)  # type: ignore[arg-type]
 
 
+@given(CHANCE, CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1), CHANCE)
+def test_a_rescue_of_failures_is_weighed_against_what_is_ruined(
+    risk: float, more: float, rescue: float, lift: float, k: int, price: float, disruption: float
+) -> None:
+    gate = rescue_gate(price, disruption=disruption)
+    if fires(gate, k, risk, rescue):
+        assert fires(gate, k, min(1.0, risk + more), min(1.0, rescue + lift))
+        assert fires(rescue_gate(price, disruption=0.0), k, risk, rescue)
+    assert fires(gate, k, nan, rescue)
+    assert fires(gate, k, risk, nan)
+
+
+@pytest.mark.parametrize("disruption", [-0.1, 1.1, nan])
+def test_a_disruption_is_a_chance(disruption: float) -> None:
+    with pytest.raises(ConfigError, match=r"disruption is a chance.*null"):
+        rescue_gate(0.0, disruption=disruption)
+
+
 def test_where_all_fails_it_is_rescue_that_ranks() -> None:
     assert not fires(rescue_gate(0.3), 100, 1.0, 0.29)
     assert fires(rescue_gate(0.3), 100, 1.0, 0.31)
     scores = [Score("rescue", 0.25), Score("other", nan), Score("risk", 0.5)]
+    gate = RescueGate(0.0, "risk", "rescue", disruption=0.1)
+    assert gate.judge(None, scores, context(100))[1].reason == "advantage 0.075 > 0.000"
     verdict = RescueGate(0.0, "risk", "rescue").judge(None, scores, context(100))[1]
     assert (verdict.level, verdict.reason) == (Level.STAY, "advantage -0.250 <= 0.000")
     verdict = RescueGate(-0.5, "risk", "rescue").judge(None, scores, context(100))[1]

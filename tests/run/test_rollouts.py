@@ -80,9 +80,13 @@ def alone(root: Path, arms: Sequence[str], layer: str = "trunk") -> Rollouts:
 
 
 def stays(
-    root: Path, arms: Sequence[str], holds: tuple[int, int], layer: str = "trunk"
+    root: Path,
+    arms: Sequence[str],
+    holds: tuple[int, int],
+    layer: str = "trunk",
+    failed: str | None = None,
 ) -> Rollouts:
-    return Collected.of(RunTables.load(root), "weak", layer).stays(arms, holds)
+    return Collected.of(RunTables.load(root), "weak", layer).stays(arms, holds, failed)
 
 
 @pytest.mark.parametrize("arm", ["weak", "once", "twice", "stint"])
@@ -181,3 +185,15 @@ def test_stays_are_single_and_of_the_length_that_was_ordered(run: Path) -> None:
         stays(run, ["end"], (2, 6))  # ended with the episode, not by order
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'stnt'.*Did you mean 'stint'"):
         stays(run, ["stnt"], (2, 6))
+
+
+def test_stays_given_failure_are_those_of_start_states_that_an_arm_fails(run: Path) -> None:
+    lost = {str(r.key) for r in RunTables.load(run).episodes if r.arm == "weak" and not r.success}
+    every = stays(run, ["once", "stint"], (1, 1000))
+    some = stays(run, ["once", "stint"], (1, 1000), failed="weak")
+    assert set(some.start) == set(every.start) & lost
+    assert some.episodes == np.isin(every.start, sorted(lost)).sum() > 0
+    with pytest.raises(UnknownNameError, match=r"Unknown arm 'weal'.*Did you mean 'weak'"):
+        stays(run, ["once"], (1, 1000), failed="weal")
+    with pytest.raises(CalibrationError, match=r"whose start state 'weak' fails with one stay"):
+        stays(run, ["once"], (900, 1000), failed="weak")
