@@ -19,6 +19,7 @@ KINDS: Mapping[str, tuple[str, bool]] = {
     "stint": ("gate.holds", True),
     "lead": ("switch.holds", True),
     "period": ("gate.period", False),
+    "every": ("gate.period", False),
     "rate": ("gate.rate", True),
 }
 """Kind to the key that is set, and whether duty rises with it."""
@@ -35,7 +36,8 @@ class Dial:
     Attributes:
         kind: ``threshold`` of a gate; tick of the only hand-over (``start``); mean length of a
             stay (``hold``), of the best one over several ticks (``stint``), of a strong start
-            (``lead``); ticks between stays (``period``); probability of one (``rate``); ``none``.
+            (``lead``); ticks between stays (``period``), before the first one, too (``every``);
+            probability of one (``rate``); ``none``.
         target: What should be spent: ``budget``, or what another arm spends.
         holds: Arm whose lengths of stay are taken over; empty to keep the arm's own.
         starts: Ticks to choose from (``stint``) [control steps].
@@ -86,7 +88,7 @@ class Dial:
             found = sorted({round(score, _DIGITS) for score in known if math.isfinite(score)})
         elif self.kind == "rate":
             found = [round(10 ** (-2.7 + 0.02 * i), _DIGITS) for i in range(136)]
-        elif self.kind in ("start", "period"):
+        elif self.kind in ("start", "period", "every"):
             found = [chunk * i for i in range(most)]
         else:
             found = [round(1 + i / _PARTS, 1) for i in range((most - 1) * _PARTS + 1)]
@@ -100,6 +102,8 @@ class Dial:
         Raises:
             ConfigError: If the arm has no such key.
         """
+        if self.kind == "every":
+            node = put(node, "gate.start_tick", setting)
         stays = self.key.endswith("holds")
         return put(node, self.key, spread(setting) if stays else setting)
 

@@ -32,6 +32,12 @@ def test_a_grid_ascends_and_each_setting_can_be_set(kind: str) -> None:
     assert NODE["gate"]["start_tick"] == 0, "nor the original"
 
 
+def test_every_waits_as_long_before_the_first_stay_as_between_stays() -> None:
+    gate = dial("every").turn(NODE, 40)["gate"]
+    assert gate == {**GATE["gate"], "start_tick": 40, "period": 40}
+    assert not dial("every").rising, "the longer the wait, the less is spent"
+
+
 def test_grids_are_what_makes_sense() -> None:
     assert dial("start").grid(5, 22, []) == (0, 5, 10, 15, 20)
     assert dial("threshold").grid(5, 22, [0.3, nan, 0.1, inf]) == (0.1, 0.3)
