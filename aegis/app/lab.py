@@ -161,6 +161,8 @@ def _detectors(
     if "detectors" in composed.tree:
         further = settings.level("detectors")
         for name in further.names():
+            if further.value(name) is None:  # A regime turned it off.
+                continue
             node, where = further.node(name), f"detectors.{name}"
             named = {**node, "name": name} if "name" in node else node
             detector = _detector(composed, where, named, policies["weak"].spec)

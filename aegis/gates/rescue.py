@@ -20,9 +20,11 @@ class RescueGate:
     episode succeeds when the strong policy drives for a short stay from here, a stay gains
     ``rescue - (1 - risk)`` episodes. A rescue that was fitted to failures only is a chance given
     failure; with the chance that a stay ruins what the weak policy would have solved, it gains
-    ``risk * rescue - (1 - risk) * disruption``. Where nearly everything fails, risk alone says
-    nothing about where help is worth it. A score that is missing, or NaN, counts as above the
-    threshold. It fires only while the weak policy drives, within the limits of ``ConformalGate``.
+    ``risk * rescue - (1 - risk) * disruption``. What a stay ruins
+    depends on the moment, too: with a third score, ``disruption`` is ``1 - keep``. Where nearly
+    everything fails, risk alone says nothing about where help is worth it. A score that is missing,
+    or NaN, counts as above the threshold. It fires only while the weak policy drives, within the
+    limits of ``ConformalGate``.
 
     Attributes:
         threshold: Advantages above it fire; in episodes solved per stay, from -1 to 1.
@@ -33,10 +35,12 @@ class RescueGate:
         disruption: None: rescue is the chance of success after a stay. A number: rescue is that of
             an episode that the weak policy would fail, and this the chance that a stay ruins one
             that it would solve.
+        keep: Instead of a disruption: name of the score that is read as the chance of success after
+            a stay in an episode that the weak policy would solve; None reads none.
 
     Raises:
         ConfigError: If the threshold is not finite, a fraction or the disruption lies outside
-            [0, 1], or both scores are one.
+            [0, 1], two scores are one, or disruption and keep are both given.
     """
 
     threshold: float
@@ -46,11 +50,19 @@ class RescueGate:
     fires_fraction: float = 1.0
     needs_scores: bool = True
     disruption: float | None = field(default=None, repr=False)
+    keep: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_finite("threshold", self.threshold)
-        if self.risk == self.rescue:
-            raise ConfigError(f"risk and rescue must be two scores. Got: '{self.risk}' for both.")
+        if len(set(self.reads)) < len(self.reads):
+            raise ConfigError(
+                f"risk, rescue and keep must be different scores. Got: {', '.join(self.reads)}."
+            )
+        if self.disruption is not None and self.keep is not None:
+            raise ConfigError(
+                f"disruption and keep say the same, as one number and for each moment. Got: "
+                f"{self.disruption} and '{self.keep}'. Leave one of them null."
+            )
         if self.disruption is not None and not 0 <= self.disruption <= 1:
             raise ConfigError(
                 f"disruption is a chance; it must lie in [0, 1]. Got: {self.disruption}. Leave it "
@@ -61,7 +73,8 @@ class RescueGate:
     @property
     def reads(self) -> tuple[str, ...]:
         """Names of the scores that it reads."""
-        return self.risk, self.rescue
+        both = (self.risk, self.rescue)
+        return both if self.keep is None else (*both, self.keep)
 
     def start(self, key: EpisodeKey) -> None:
         """Returns the state at the start of an episode: none."""
@@ -71,12 +84,13 @@ class RescueGate:
         return None, self._limits().refusal(context) or self._verdict(scores)
 
     def _verdict(self, scores: Sequence[Score]) -> Verdict:
-        risk, rescue = (worst(named(scores, name)) for name in self.reads)
-        if self.disruption is None:
+        risk, rescue, *kept = (worst(named(scores, name)) for name in self.reads)
+        disruption = 1 - kept[0] if kept else self.disruption
+        if disruption is None:
             # In this order a sure rescue leaves the risk as it is, to the last digit.
             advantage = risk + (rescue - 1)
         else:
-            advantage = risk * rescue - (1 - risk) * self.disruption
+            advantage = risk * rescue - (1 - risk) * disruption
         if isnan(advantage):
             return unknown("advantage")
         return weighed("advantage", advantage, self.threshold)

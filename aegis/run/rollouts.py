@@ -92,7 +92,11 @@ class Collected:
         return found
 
     def stays(
-        self, arms: Sequence[str], holds: tuple[int, int], failed: str | None = None
+        self,
+        arms: Sequence[str],
+        holds: tuple[int, int],
+        alone: str | None = None,
+        solved: bool = False,
     ) -> Rollouts:
         """Returns the states in which another policy was called for one stay, and how that ended.
 
@@ -106,8 +110,9 @@ class Collected:
             arms: Arms with one stay per episode, which wrote activations down, for example of
                 ``aegis collect stints=true``.
             holds: Shortest and longest stay that counts [chunks].
-            failed: Only stays in episodes that this arm fails from the same start state, so that a
+            alone: Only stays in episodes that this arm fails from the same start state, so that a
                 rescue is one of a failure; None: all.
+            solved: Those that it solves instead, so that what is no rescue was ruined by the stay.
 
         Raises:
             TraceError: If the run is damaged.
@@ -116,10 +121,11 @@ class Collected:
         """
         called = partial(_called, holds=holds)
         found = joined([self._of_arm(arm, None, called) for arm in arms])
-        if failed is not None:
-            found = found.where(np.isin(found.start, self._lost(failed)))
+        if alone is not None:
+            found = found.where(np.isin(found.start, self._ended(alone, solved)))
         if not found.episodes:
-            where = "" if failed is None else f" whose start state '{failed}' fails"
+            how = "solves" if solved else "fails"
+            where = "" if alone is None else f" whose start state '{alone}' {how}"
             raise CalibrationError(
                 f"{self.tables.root} has no episodes{where} with one stay of {holds[0]} to "
                 f"{holds[1]} chunks in {', '.join(arms)}. Play some: aegis collect stints=true."
@@ -127,13 +133,13 @@ class Collected:
         number = np.arange(len(found.k), dtype=np.int64)
         return replace(found, episode=number, success=~found.success)
 
-    def _lost(self, arm: str) -> list[str]:
-        """Returns the start states of which an arm failed the episode."""
+    def _ended(self, arm: str, solved: bool) -> list[str]:
+        """Returns the start states of which an arm solved, or failed, the episode."""
         rows = [row for row in self.tables.episodes if row.arm == arm]
         if not rows:
             names = sorted({row.arm for row in self.tables.episodes})
             raise UnknownNameError("arm", arm, names, str(self.tables.root))
-        return [str(row.key) for row in rows if not row.success]
+        return [str(row.key) for row in rows if row.success == solved]
 
     def _of_arm(self, arm: str, split: Split | None, keep: _Keep) -> Rollouts:
         """Returns the rows of one arm that count."""

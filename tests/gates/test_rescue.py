@@ -56,6 +56,27 @@ def test_a_rescue_of_failures_is_weighed_against_what_is_ruined(
     assert fires(gate, k, risk, nan)
 
 
+@given(CHANCE, CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1))
+def test_what_is_kept_is_weighed_moment_by_moment(
+    risk: float, rescue: float, kept: float, more: float, k: int, price: float
+) -> None:
+    gate = RescueGate(price, risk="0", rescue="1", keep="2")
+    assert fires(gate, k, risk, rescue, kept) == fires(
+        rescue_gate(price, disruption=1 - kept), k, risk, rescue
+    )
+    if fires(gate, k, risk, rescue, kept):
+        assert fires(gate, k, risk, rescue, min(1.0, kept + more))
+    assert fires(gate, k, risk, rescue, nan)
+    assert fires(gate, k, risk, rescue)
+
+
+def test_scores_are_different_ones_and_disruption_is_said_once() -> None:
+    with pytest.raises(ConfigError, match=r"must be different scores. Got: 0, 1, 1"):
+        RescueGate(0.0, "0", "1", keep="1")
+    with pytest.raises(ConfigError, match=r"Got: 0.1 and '2'. Leave one of them null"):
+        RescueGate(0.0, "0", "1", disruption=0.1, keep="2")
+
+
 @pytest.mark.parametrize("disruption", [-0.1, 1.1, nan])
 def test_a_disruption_is_a_chance(disruption: float) -> None:
     with pytest.raises(ConfigError, match=r"disruption is a chance.*null"):

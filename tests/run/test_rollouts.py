@@ -84,9 +84,10 @@ def stays(
     arms: Sequence[str],
     holds: tuple[int, int],
     layer: str = "trunk",
-    failed: str | None = None,
+    alone: str | None = None,
+    solved: bool = False,
 ) -> Rollouts:
-    return Collected.of(RunTables.load(root), "weak", layer).stays(arms, holds, failed)
+    return Collected.of(RunTables.load(root), "weak", layer).stays(arms, holds, alone, solved)
 
 
 @pytest.mark.parametrize("arm", ["weak", "once", "twice", "stint"])
@@ -187,13 +188,16 @@ def test_stays_are_single_and_of_the_length_that_was_ordered(run: Path) -> None:
         stays(run, ["stnt"], (2, 6))
 
 
-def test_stays_given_failure_are_those_of_start_states_that_an_arm_fails(run: Path) -> None:
+def test_stays_given_an_outcome_are_those_of_start_states_that_ended_so(run: Path) -> None:
     lost = {str(r.key) for r in RunTables.load(run).episodes if r.arm == "weak" and not r.success}
     every = stays(run, ["once", "stint"], (1, 1000))
-    some = stays(run, ["once", "stint"], (1, 1000), failed="weak")
+    some = stays(run, ["once", "stint"], (1, 1000), alone="weak")
     assert set(some.start) == set(every.start) & lost
     assert some.episodes == np.isin(every.start, sorted(lost)).sum() > 0
+    rest = stays(run, ["once", "stint"], (1, 1000), alone="weak", solved=True)
+    assert set(rest.start) == set(every.start) - lost
+    assert rest.episodes == every.episodes - some.episodes > 0
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'weal'.*Did you mean 'weak'"):
-        stays(run, ["once"], (1, 1000), failed="weal")
+        stays(run, ["once"], (1, 1000), alone="weal")
     with pytest.raises(CalibrationError, match=r"whose start state 'weak' fails with one stay"):
-        stays(run, ["once"], (900, 1000), failed="weak")
+        stays(run, ["once"], (900, 1000), alone="weak")

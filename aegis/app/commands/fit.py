@@ -34,8 +34,8 @@ from aegis.study.advantage import load_advantage
 _PARTS = ("train", "calibration", "test")
 _TIMES = 2000  # scores to time
 
-GIVEN = ("all", FAILURE)
-"""Whose stays count: those of all episodes, or of those that the policy alone fails."""
+GIVEN = ("all", FAILURE, "success")
+"""Whose stays count: those of all episodes, or of those that the policy alone fails, or solves."""
 
 
 def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
@@ -151,12 +151,16 @@ def _read(settings: Settings, name: str, sets: Sequence[Sequence[str]]) -> list[
     runs = [RunTables.load(Path(folder)) for folder in dict.fromkeys(settings.texts(name))]
     chosen = [_with_arms(runs, arms) for arms in sets]
     holds = _holds(settings) if label == RESCUE else None
-    failed = settings.text("arm") if settings.choice("given", GIVEN) == FAILURE else None
+    given = settings.choice("given", GIVEN)
+    alone, solved = (None if given == "all" else settings.text("arm")), given == "success"
     found: list[list[Rollouts]] = []
     for run, *there in zip(runs, *chosen, strict=True):
         read = Collected.of(run, policy, layer)
         found.append(
-            [read.stays(arms, holds, failed) if holds else read.rollouts(arms) for arms in there]
+            [
+                read.stays(arms, holds, alone, solved) if holds else read.rollouts(arms)
+                for arms in there
+            ]
         )
     return [joined(parts) for parts in zip(*found, strict=True)]
 
