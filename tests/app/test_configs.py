@@ -77,9 +77,12 @@ def test_arms_bring_the_detectors_that_they_read() -> None:
         assert level.node("switch")["_target_"] == "aegis.gates.switch.HysteresisSwitch"
     assert "detectors" not in compose("study", ["arm=[weak,aegis]"], CONFIGS).tree
     rescue = Settings(compose("study", ["arm=[weak,rescue]"], CONFIGS).tree)
-    assert rescue.level("detectors").names() == ["foresight", "rescue"]
+    assert rescue.level("detectors").names() == ["foresight", "rescue", "keep"]
     gate = rescue.level("arms").level("rescue").node("gate")
-    assert (gate["risk"], gate["rescue"]) == ("foresight", "rescue")
+    assert [gate[name] for name in ("risk", "rescue", "keep")] == ["foresight", "rescue", "keep"]
+    tenth = Settings(compose("study", ["regime=tenth"], CONFIGS).tree)
+    assert tenth.level("detectors").value("keep") is None
+    assert tenth.level("arms").level("rescue").node("gate")["keep"] is None
 
 
 def _write(folder: Path, **files: str) -> Path:

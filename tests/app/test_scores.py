@@ -72,6 +72,16 @@ def test_a_score_that_nobody_gives_is_refused_before_anything_runs(place: Path) 
     assert not (place / "runs/no").exists()
 
 
+def test_a_detector_that_is_turned_off_does_not_watch(place: Path) -> None:
+    folder = place / "configs/off"
+    folder.mkdir()
+    text = (place / "configs/run.yaml").read_text()
+    (folder / "run.yaml").write_text(text[: text.index("detectors:")] + "detectors: {late: null}\n")
+    type_in(place, "run", "--config-dir", "configs/off", "gate.score=probe", "name=off")
+    steps = RunTables.load(place / "runs/off").steps().to_pylist()
+    assert {name for step in steps for name, _ in step["scores"]} == {"probe"}
+
+
 def test_a_gate_that_reads_two_scores_needs_both(place: Path) -> None:
     gate = (
         "gate={_target_: aegis.gates.rescue.RescueGate, threshold: 0.0, risk: RISK, rescue: late}"
