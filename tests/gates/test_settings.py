@@ -34,7 +34,7 @@ from aegis.gates.stint import StintGate
         (lambda: GainGate(0.0, (0,), (1.0,), -0.1), "must lie in"),
         (lambda: GainGate(0.0, (0,), (1.0,), 0.0, guard_fraction=2), "guard_fraction must lie in"),
         (lambda: RescueGate(nan, "a", "b"), "threshold must be finite"),
-        (lambda: RescueGate(0.0, "a", "a"), "must be two scores"),
+        (lambda: RescueGate(0.0, "a", "a"), "must be different scores"),
         (lambda: RescueGate(0.0, "a", "b", guard_fraction=2), "guard_fraction must lie in"),
         (lambda: StintGate(5, 5, (3,)), "low <= tick < high"),
         (lambda: StintGate(-1, 5, (3,)), "low <= tick < high"),
