@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isnan
+from math import inf, isnan
 
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
@@ -20,11 +20,11 @@ class RescueGate:
     episode succeeds when the strong policy drives for a short stay from here, a stay gains
     ``rescue - (1 - risk)`` episodes. A rescue that was fitted to failures only is a chance given
     failure; with the chance that a stay ruins what the weak policy would have solved, it gains
-    ``risk * rescue - (1 - risk) * disruption``. What a stay ruins
-    depends on the moment, too: with a third score, ``disruption`` is ``1 - keep``. Where nearly
-    everything fails, risk alone says nothing about where help is worth it. A score that is missing,
-    or NaN, counts as above the threshold. It fires only while the weak policy drives, within the
-    limits of ``ConformalGate``.
+    ``risk * rescue - caution * (1 - risk) * disruption``. What a stay ruins depends on the moment,
+    too: with a third score, ``disruption`` is ``1 - keep``. Where nearly everything fails, risk
+    alone says nothing about where help is worth it. A score that is missing, or NaN, counts as
+    above the threshold. It fires only while the weak policy drives, within the limits of
+    ``ConformalGate``.
 
     Attributes:
         threshold: Advantages above it fire; in episodes solved per stay, from -1 to 1.
@@ -37,10 +37,13 @@ class RescueGate:
             that it would solve.
         keep: Instead of a disruption: name of the score that is read as the chance of success after
             a stay in an episode that the weak policy would solve; None reads none.
+        caution: How many rescued failures weigh as much as one ruined success; 1 counts episodes,
+            more spends the same duty with less harm.
 
     Raises:
         ConfigError: If the threshold is not finite, a fraction or the disruption lies outside
-            [0, 1], two scores are one, or disruption and keep are both given.
+            [0, 1], two scores are one, disruption and keep are both given, or caution is no finite
+            number from 0 up or weighs nothing.
     """
 
     threshold: float
@@ -51,6 +54,7 @@ class RescueGate:
     needs_scores: bool = True
     disruption: float | None = field(default=None, repr=False)
     keep: str | None = field(default=None, repr=False)
+    caution: float = field(default=1.0, repr=False)
 
     def __post_init__(self) -> None:
         check_finite("threshold", self.threshold)
@@ -68,6 +72,7 @@ class RescueGate:
                 f"disruption is a chance; it must lie in [0, 1]. Got: {self.disruption}. Leave it "
                 "null where rescue was fitted on all episodes."
             )
+        self._check_caution()
         self._limits()
 
     @property
@@ -90,10 +95,22 @@ class RescueGate:
             # In this order a sure rescue leaves the risk as it is, to the last digit.
             advantage = risk + (rescue - 1)
         else:
-            advantage = risk * rescue - (1 - risk) * disruption
+            advantage = risk * rescue - self.caution * ((1 - risk) * disruption)
         if isnan(advantage):
             return unknown("advantage")
         return weighed("advantage", advantage, self.threshold)
+
+    def _check_caution(self) -> None:
+        if not 0 <= self.caution < inf:
+            raise ConfigError(
+                f"caution must be a finite number from 0 up. Got: {self.caution}. 1 counts a "
+                "ruined success as one rescued failure."
+            )
+        if self.caution != 1 and self.disruption is None and self.keep is None:
+            raise ConfigError(
+                f"caution weighs what a stay ruins, and neither disruption nor keep says that. "
+                f"Got: {self.caution}. Give one of them, or leave caution at 1."
+            )
 
     def _limits(self) -> Limits:
         return limits(self.guard_fraction, self.fires_fraction)

@@ -68,7 +68,9 @@ def test_the_strong_policy_solves_what_it_is_given(place: Path) -> None:
 
 def test_checkpoints_are_small_and_belong_together() -> None:
     files = list(CHECKPOINTS.glob("*.safetensors"))
-    assert sum(file.stat().st_size for file in files) < 25e6
+    sizes = [file.stat().st_size for file in files]
+    assert max(sizes) < 7e6
+    assert sum(sizes) < 50e6  # a clone stays small; those that a locked study names are kept
     probe = Probe.load(CHECKPOINTS / "probe.safetensors")
     weak = NanoVLA("weak", str(CHECKPOINTS / "weak.safetensors"), taps=[probe.layer])
     assert probe.policy_digest == weak.spec.digest

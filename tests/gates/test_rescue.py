@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 
 import pytest
 from hypothesis import given
@@ -68,6 +68,32 @@ def test_what_is_kept_is_weighed_moment_by_moment(
         assert fires(gate, k, risk, rescue, min(1.0, kept + more))
     assert fires(gate, k, risk, rescue, nan)
     assert fires(gate, k, risk, rescue)
+
+
+@given(CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1), st.floats(0, 10), st.floats(0, 10))
+def test_caution_never_adds_a_hand_over_and_zero_forgets_the_harm(
+    risk: float, rescue: float, kept: float, k: int, price: float, caution: float, more: float
+) -> None:
+    def gate(weight: float) -> RescueGate:
+        return RescueGate(price, risk="0", rescue="1", keep="2", caution=weight)
+
+    if fires(gate(caution + more), k, risk, rescue, kept):
+        assert fires(gate(caution), k, risk, rescue, kept)
+    harmless = rescue_gate(price, disruption=0.0)
+    assert fires(gate(0.0), k, risk, rescue, kept) == fires(harmless, k, risk, rescue)
+    assert fires(gate(caution), k, risk, rescue, 1.0) == fires(harmless, k, risk, rescue)
+    assert fires(gate(caution), k, risk, rescue, nan)
+
+
+@pytest.mark.parametrize("caution", [-0.1, nan, inf])
+def test_caution_is_a_weight(caution: float) -> None:
+    with pytest.raises(ConfigError, match=r"caution must be a finite number"):
+        rescue_gate(0.0, disruption=0.1, caution=caution)
+
+
+def test_caution_needs_something_to_weigh() -> None:
+    with pytest.raises(ConfigError, match=r"neither disruption nor keep says that. Got: 2.0"):
+        rescue_gate(0.0, caution=2.0)
 
 
 def test_scores_are_different_ones_and_disruption_is_said_once() -> None:

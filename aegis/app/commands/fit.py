@@ -66,9 +66,16 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
         f"{probe.threshold:.3f} from {probe.n_calibration} {good} at alpha {probe.alpha}, release "
         f"{probe.release:.3f}"
     )
-    reader = "run detector" if label == FAILURE else f"study detectors.{label}"
-    screen.say(f"written to {out}; next: aegis {reader}.path={out}")
+    given = settings.choice("given", GIVEN)
+    screen.say(f"written to {out}; next: aegis {reader_of(label, given)}.path={out}")
     return facts
+
+
+def reader_of(label: str, given: str) -> str:
+    """Returns the command, and the part of its configuration, that reads such a probe."""
+    if label == FAILURE:
+        return "run detector"
+    return f"study detectors.{'keep' if (label, given) == (RESCUE, 'success') else label}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
