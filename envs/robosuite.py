@@ -20,7 +20,7 @@ from aegis.core.protocols import Outcome, WorldState
 from aegis.core.seeds import episode_stream
 from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
 from envs.camera import render
-from envs.legacy import contained
+from envs.contained import contained
 from envs.panda import (
     PERIOD_NS,
     STATE,

@@ -1,1 +1,4 @@
-"""Room `policies`; see docs/architecture.md."""
+"""Policies behind the protocol of `aegis.core.protocols.Policy`.
+
+A policy knows the core only, never a world; configurations name it.
+"""

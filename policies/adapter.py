@@ -25,7 +25,7 @@ from aegis.core.errors import ConfigError, NonFiniteError, ShapeError
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.seeds import EpisodeStreams, stream
 from aegis.core.types import F32, EpisodeKey, Observation, Proposal
-from policies.sizes import steady_sizes
+from policies.batch_sizes import steady_sizes
 
 _WORDS = tuple(
     f"pick up the black bowl {where} and place it on the plate"

@@ -1,1 +1,4 @@
-"""Room `aegis/app`; see docs/architecture.md."""
+"""The command line, and everything that knows configurations.
+
+Only this room may know all the others.
+"""

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
-from aegis.app.arms import arms_of
-from aegis.app.build import Composed, build_later, call
+from aegis.app.config.arm_builder import arms_of
+from aegis.app.config.build import Composed, build_later, call
+from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import plan_of
-from aegis.app.lab import Lab, open_lab
-from aegis.app.settings import Settings
 from aegis.bench.contest import Contest
 from aegis.bench.gate import FeedContest, record
 from aegis.bench.profile import ProfileContest
@@ -20,8 +20,8 @@ from aegis.bench.rollout import RolloutContest, VectorPart
 from aegis.bench.study import PlayContest, SharingContest, Track, WarmStartContest
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import ForkableWorld
-from aegis.run.arm import Arm
-from aegis.run.plan import Plan
+from aegis.fleet.arm import Arm
+from aegis.fleet.run_plan import Plan
 
 Timed = tuple[Contest, int]
 """A contest, and how often it is measured."""

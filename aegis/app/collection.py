@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from aegis.app.lab import Lab
-from aegis.app.settings import Settings
+from aegis.app.config.lab import Lab
+from aegis.app.config.settings import Settings
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy
 from aegis.core.types import PolicyId
+from aegis.fleet.arm import Arm
 from aegis.gates.constant import NeverGate
 from aegis.gates.stint import StintGate
 from aegis.gates.switch import HysteresisSwitch
-from aegis.run.arm import Arm
-from aegis.study.play import fork_arms
-from aegis.study.reseed import RESEED, Renamed
+from aegis.study.play.execution import fork_arms
+from aegis.study.play.reseed import RESEED, Renamed
 
 ALONE = "weak"
 """The arm of the policy alone, named like it, as `aegis fit` expects."""

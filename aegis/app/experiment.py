@@ -9,15 +9,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aegis.app.arms import fingerprint
-from aegis.app.build import Composed, compose, config_dir
-from aegis.app.lab import Lab
+from aegis.app.config.arm_builder import fingerprint
+from aegis.app.config.build import Composed, compose, config_dir
+from aegis.app.config.lab import Lab
 from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
 from aegis.core.types import EpisodeKey
-from aegis.run.arm import Arm
-from aegis.run.plan import Plan
-from aegis.run.sink import StatusFile, Tee
+from aegis.fleet.arm import Arm
+from aegis.fleet.progress import StatusFile, Tee
+from aegis.fleet.run_plan import Plan
 
 RUNS = Path("runs")
 _PACKAGES = ("numpy", "mujoco", "torch", "robosuite", "hf-libero", "scikit-learn", "pyarrow")

@@ -11,9 +11,9 @@ import numpy as np
 from aegis.core.errors import TraceError
 from aegis.core.protocols import World
 from aegis.core.types import Act
-from aegis.monitor.video import Frame, write_video
-from aegis.run.rows import EpisodeRow
-from aegis.run.store import Store
+from aegis.export.video import Frame, write_video
+from aegis.records.rows import EpisodeRow
+from aegis.records.store import Store
 
 _COLUMNS = ("k", "active", "risk", "action", "digest")
 

@@ -21,8 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from aegis.fleet.progress import Sink
 from aegis.monitor.live import LineSink, sink_for
-from aegis.run.sink import Sink
 
 Json: TypeAlias = (
     "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"  # recursive

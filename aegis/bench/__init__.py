@@ -1,1 +1,1 @@
-"""Benchmarks: ours and a reference in one run."""
+"""Benchmarks: contests whose sides run in turn, and their ratios."""

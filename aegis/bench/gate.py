@@ -11,8 +11,8 @@ import numpy as np
 from aegis.core.controller import Controller
 from aegis.core.protocols import ForkableWorld, Policy
 from aegis.core.types import EpisodeKey, PolicyId, Tick
-from aegis.run.rollout import Rollout
-from aegis.run.session import Session
+from aegis.runtime.lockstep import Rollout
+from aegis.runtime.session import Session
 
 
 class FeedContest:

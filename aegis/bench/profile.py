@@ -8,9 +8,9 @@ from typing import Any
 
 from aegis.core.protocols import ForkableWorld, Policy, Query
 from aegis.core.types import EpisodeKey, PolicyId, Proposal
-from aegis.run.arm import Arm, Source
-from aegis.run.episode import Branch, Pause, play, roots
-from aegis.run.wire import Eyes
+from aegis.fleet.arm import Arm, Source
+from aegis.fleet.branches import Branch, Pause, play, roots
+from aegis.fleet.messages import Eyes
 
 Spent = dict[str, float]
 """Part to CPU time [s]."""

@@ -11,7 +11,7 @@ import numpy as np
 from aegis.bench.study import Track
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import F64, U8, EpisodeKey, Observation
-from aegis.run.plan import Plan
+from aegis.fleet.run_plan import Plan
 
 
 class VectorPart(Protocol):

@@ -13,12 +13,12 @@ from typing import Any
 from aegis.bench.contest import process_peak
 from aegis.core.protocols import Policy, World
 from aegis.core.types import PolicyId
-from aegis.run.plan import Plan
-from aegis.run.pool import Pool
-from aegis.run.runner import run
-from aegis.run.sink import NullSink
-from aegis.run.store import RunTables
-from aegis.run.wire import Asked, Eyes, Play, Setup
+from aegis.fleet.messages import Asked, Eyes, Play, Setup
+from aegis.fleet.pool import Pool
+from aegis.fleet.progress import NullSink
+from aegis.fleet.run_plan import Plan
+from aegis.fleet.runner import run
+from aegis.records.store import RunTables
 
 TABLES = ("episodes", "steps", "features")
 

@@ -1,1 +1,4 @@
-"""Room `aegis/core`; see docs/architecture.md."""
+"""The control tick in pure numpy: types, protocols, controller, seeds, errors.
+
+No clock, thread, file or framework may enter. Everything else depends on this room.
+"""

@@ -1,1 +1,4 @@
-"""Room `aegis/monitor`; see docs/architecture.md."""
+"""The live terminal panel, beside a run or attached to one.
+
+Drawing must stay cheap: the panel runs beside the simulation.
+"""

@@ -11,8 +11,8 @@ from typing import cast
 
 from aegis.core.errors import TraceError, UnknownNameError
 from aegis.core.types import EpisodeKey
-from aegis.run.sink import Progress, Sink
-from aegis.run.store import RunTables, Store
+from aegis.fleet.progress import Progress, Sink
+from aegis.records.store import RunTables, Store
 
 _PART = re.compile(r"(\d+)-(.+)-(\d+)-([A-Za-z0-9_.]+)\.parquet")
 

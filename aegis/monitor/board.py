@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aegis.core.types import EpisodeKey, PolicyId
+from aegis.fleet.progress import Progress
 from aegis.monitor.spark import Track
-from aegis.run.rows import EpisodeRow
-from aegis.run.sink import Progress
+from aegis.records.rows import EpisodeRow
 
 TRACK_WIDTH = 22
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
+from aegis.fleet.progress import Progress, Sink
 from aegis.monitor import look
 from aegis.monitor.board import Board
 from aegis.monitor.panel import Pace, Panel
-from aegis.run.rows import EpisodeRow
-from aegis.run.sink import Progress, Sink
+from aegis.records.rows import EpisodeRow
 
 PERIOD = 0.1  # [s]; 10 Hz at most
 IDLE = 0.5  # [s]; how often the clock moves on when nothing happens

@@ -1,1 +1,4 @@
-"""Room `aegis/report`; see docs/architecture.md."""
+"""A study's result as Markdown, one HTML page and figures.
+
+Nothing is computed here that `report.json` does not hold.
+"""

@@ -9,10 +9,10 @@ from aegis.report.axis import Scale, bottom, hundredths, left, reach, spread
 from aegis.report.canvas import BLUE, FAINT, INK, SMALL, SOFT, TEXT, Canvas, shorten
 from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
-from aegis.study.detection import Bin, DetectorResult, ScoreResult
-from aegis.study.estimate import Estimate, Share
-from aegis.study.numerals import decimal, percent
-from aegis.study.result import Result
+from aegis.study.analysis.formatting import decimal, percent
+from aegis.study.analysis.study_result import Result
+from aegis.study.detection.detector_result import Bin, DetectorResult, ScoreResult
+from aegis.study.estimates import Estimate, Share
 
 TOP, FOOT, TALL = 44.0, 300.0, 346.0
 GREYS = ("#5a5a5a", "#7a7a7a", "#949494")

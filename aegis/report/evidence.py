@@ -6,8 +6,16 @@ import math
 
 from aegis.report.document import Block, Paragraph, Table, code
 from aegis.stats.intervals import Interval
-from aegis.study.numerals import NONE, bracket, decimal, difference, estimate, percent, share
-from aegis.study.result import Result
+from aegis.study.analysis.formatting import (
+    NONE,
+    bracket,
+    decimal,
+    difference,
+    estimate,
+    percent,
+    share,
+)
+from aegis.study.analysis.study_result import Result
 
 
 def detector(result: Result) -> list[Block]:

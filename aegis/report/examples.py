@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aegis.records.forks import Unit
+from aegis.records.rows import EpisodeRow
 from aegis.report.palette import PUBLISHED
 from aegis.report.tables import Boundary, Rule, Tables
-from aegis.run.rows import EpisodeRow
-from aegis.study.result import Result
-from aegis.study.tables import Unit
-from aegis.study.timing import takeover
+from aegis.study.analysis.study_result import Result
+from aegis.study.detection.timing import takeover
 
 KINDS = ("recovered", "missed", "disrupted")
 

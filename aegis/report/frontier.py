@@ -11,11 +11,11 @@ from aegis.report.canvas import FAINT, GREEN, INK, SMALL, SOFT, VERMILLION, Canv
 from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
 from aegis.report.palette import STRONG, hue, named
-from aegis.study.arms import ArmResult
-from aegis.study.estimate import Estimate, Share
-from aegis.study.frontier import FrontierPoint
-from aegis.study.numerals import percent
-from aegis.study.result import Result
+from aegis.study.analysis.arm_results import ArmResult
+from aegis.study.analysis.formatting import percent
+from aegis.study.analysis.frontier import FrontierPoint
+from aegis.study.analysis.study_result import Result
+from aegis.study.estimates import Estimate, Share
 
 TOP, FOOT, LEFT, RIGHT, TALL = 40.0, 396.0, 52.0, 478.0, 446.0
 DASHES = ("6 3", "2 3", "8 3 2 3", "4 2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aegis.report.document import Block, Bullets, Heading, Table, code
-from aegis.study.result import Result
+from aegis.study.analysis.study_result import Result
 
 SOURCES = (
     ("success", "arms.*.success", "`episodes`: success", "mean of `success`; Wilson interval"),

@@ -15,11 +15,11 @@ from aegis.report.document import (
     code,
 )
 from aegis.report.palette import named, primary
-from aegis.study.arms import ArmResult
-from aegis.study.contrast import SECONDARY, ContrastResult
-from aegis.study.kill import KillResult
-from aegis.study.numerals import bracket, decimal, p_value, percent, points
-from aegis.study.result import Result
+from aegis.study.analysis.arm_results import ArmResult
+from aegis.study.analysis.contrast_result import SECONDARY, ContrastResult
+from aegis.study.analysis.formatting import bracket, decimal, p_value, percent, points
+from aegis.study.analysis.kill_criteria import KillResult
+from aegis.study.analysis.study_result import Result
 
 
 def opening(result: Result) -> list[Block]:

@@ -10,11 +10,11 @@ from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH, Dot, Panel, Rung, ladder
 from aegis.report.palette import hue, leading, main_arms, rung
 from aegis.report.tables import Tables, instructions
-from aegis.study.arms import ArmResult
-from aegis.study.contrast import ContrastResult, TaskDifference
-from aegis.study.estimate import Estimate, Share
-from aegis.study.numerals import GAP, percent, points
-from aegis.study.result import Result
+from aegis.study.analysis.arm_results import ArmResult
+from aegis.study.analysis.contrast_result import ContrastResult, TaskDifference
+from aegis.study.analysis.formatting import GAP, percent, points
+from aegis.study.analysis.study_result import Result
+from aegis.study.estimates import Estimate, Share
 
 KEPT, LOST, WON = "#e3e3e3", "#f2b48e", "#8fc1e3"
 BAR, TALL, ACROSS, DOWN = 12.0, 120.0, 3, 196.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aegis.report.canvas import BLUE, GREEN, INK, SOFT, VERMILLION
 from aegis.report.ladder import Rung
-from aegis.study.arms import ArmResult
-from aegis.study.contrast import ContrastResult
-from aegis.study.result import Result
+from aegis.study.analysis.arm_results import ArmResult
+from aegis.study.analysis.contrast_result import ContrastResult
+from aegis.study.analysis.study_result import Result
 
 STRONG, ORACLE, PUBLISHED = "strong", "oracle", "aegis"
 """Arms that have these names in every plan."""

@@ -7,9 +7,8 @@ import math
 from aegis.report.document import Block, Paragraph, Table, code
 from aegis.report.palette import STRONG, primary
 from aegis.stats.intervals import Interval
-from aegis.study.contrast import SECONDARY, ContrastResult
-from aegis.study.latency import Times
-from aegis.study.numerals import (
+from aegis.study.analysis.contrast_result import SECONDARY, ContrastResult
+from aegis.study.analysis.formatting import (
     GAP,
     NONE,
     bracket,
@@ -20,7 +19,8 @@ from aegis.study.numerals import (
     percent,
     share,
 )
-from aegis.study.result import Result
+from aegis.study.analysis.study_result import Result
+from aegis.study.detection.latency import Times
 
 UNCORRECTED = ("p, not corrected", "p, starts, not corrected", "p, tasks, not corrected")
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aegis.run.rows import EpisodeRow
-from aegis.study.tables import Unit, unit_of
+from aegis.records.forks import Unit, unit_of
+from aegis.records.rows import EpisodeRow
 
 
 @dataclass(frozen=True, slots=True)

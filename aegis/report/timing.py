@@ -22,10 +22,10 @@ from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
 from aegis.report.palette import hue
 from aegis.report.tables import Tables
-from aegis.study.estimate import Share
-from aegis.study.forks import ForkPoint
-from aegis.study.result import Result
-from aegis.study.timing import takeover
+from aegis.study.analysis.forks import ForkPoint
+from aegis.study.analysis.study_result import Result
+from aegis.study.detection.timing import takeover
+from aegis.study.estimates import Share
 
 BINS = 22
 LEFT, RIGHT, TALL, GAP = 20.0, 424.0, 92.0, 36.0

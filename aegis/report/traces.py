@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
+from aegis.records.forks import Unit
 from aegis.report.axis import Scale, bottom, left, reach, whole
 from aegis.report.canvas import BLUE, FAINT, INK, ORANGE, SMALL, SOFT, VERMILLION, Canvas
 from aegis.report.document import Figure, code
@@ -13,8 +14,7 @@ from aegis.report.examples import KINDS, Example, examples, rule_of, shown_arm
 from aegis.report.ladder import WIDTH
 from aegis.report.palette import STRONG, STRONG_TINT
 from aegis.report.tables import Boundary, Rule, Tables
-from aegis.study.result import Result
-from aegis.study.tables import Unit
+from aegis.study.analysis.study_result import Result
 
 Pictures = Mapping[str, Mapping[int, bytes]]
 """PNG pictures by kind of example (``recovered``, ``missed``, ``disrupted``) and tick."""

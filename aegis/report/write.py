@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from aegis.records.files import disk_error, write_atomic
 from aegis.report.markdown import FOLDER, markdown
 from aegis.report.page import page
 from aegis.report.story import story
 from aegis.report.tables import Tables
-from aegis.run.files import disk_error, write_atomic
-from aegis.study.result import Result
+from aegis.study.analysis.study_result import Result
 
 NO_PICTURES: Mapping[str, Mapping[int, bytes]] = {}
 

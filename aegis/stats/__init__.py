@@ -1,1 +1,4 @@
-"""Room `aegis/stats`; see docs/architecture.md."""
+"""Statistics of paired studies.
+
+Pure functions of arrays; what scipy and scikit-learn have is called, not written again.
+"""

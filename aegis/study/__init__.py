@@ -1,1 +1,1 @@
-"""Room `aegis/study`; see docs/architecture.md."""
+"""Pre-registered studies: plan, play, analysis, detection; screening and verification."""

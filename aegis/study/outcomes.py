@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from aegis.core.errors import PairingError, UnknownNameError
 from aegis.core.types import F64, EpisodeKey
-from aegis.run.rows import EpisodeRow
+from aegis.records.rows import EpisodeRow
 from aegis.stats.intervals import wilson
-from aegis.study.estimate import Share
+from aegis.study.estimates import Share
 
 Bools = NDArray[np.bool_]
 I64 = NDArray[np.int64]

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from aegis.core.errors import StudyKilledError
-from aegis.run.files import write_atomic
-from aegis.run.plan import Plan, identity
-from aegis.run.store import Store
-from aegis.study.arms import arm_results
-from aegis.study.detector import detector_result
-from aegis.study.facts import Facts
-from aegis.study.kill import KillResult, early_auroc, reference_range
+from aegis.fleet.run_plan import Plan, identity
+from aegis.records.files import write_atomic
+from aegis.records.store import Store
+from aegis.study.analysis.arm_results import arm_results
+from aegis.study.analysis.kill_criteria import KillResult, early_auroc, reference_range
+from aegis.study.detection.detector import detector_result
 from aegis.study.outcomes import Outcomes
-from aegis.study.plan import StudyPlan
-from aegis.study.play import Machine
-from aegis.study.tables import StudyTables, distil
+from aegis.study.plan.context import Facts
+from aegis.study.plan.study_plan import StudyPlan
+from aegis.study.play.execution import Machine
+from aegis.study.play.small_tables import StudyTables, distil
 
 FOLDER = "reference"
 

@@ -1,1 +1,1 @@
-"""The asset pack that this project authors, its generator, and the choice between packs."""
+"""Assets of LIBERO scenes: the pack of our own, and where official ones are found."""

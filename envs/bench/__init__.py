@@ -1,1 +1,1 @@
-"""References to be timed against: robosuite's step, LIBERO's renderer, LeRobot's environment."""
+"""Benchmark sides that need a simulator."""

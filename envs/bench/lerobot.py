@@ -11,12 +11,12 @@ from aegis.core.types import F64, EpisodeKey, Observation
 from envs.assets.resolve import resolve_assets
 from envs.bench.twin import STILL
 from envs.camera import CAMERAS
-from envs.legacy import contained
+from envs.contained import contained
+from envs.libero.exact_stepper import Stepper
 from envs.libero.library import import_envs, package_root, task_names
 from envs.libero.load import load_scene
 from envs.libero.simulation import SETTLE, Simulation
 from envs.libero.starts import ATTEMPTS, Start, draw_start
-from envs.libero.stepper import Stepper
 from envs.panda import PERIOD_NS, Hand
 
 

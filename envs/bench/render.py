@@ -12,9 +12,9 @@ from envs import camera
 from envs.assets.resolve import resolve_assets
 from envs.bench.twin import Twin
 from envs.camera import CAMERAS, PICTURES, render
+from envs.libero.exact_stepper import Stepper
 from envs.libero.load import load_scene
 from envs.libero.simulation import Simulation
-from envs.libero.stepper import Stepper
 
 SUITE = "libero_spatial"
 LOOKS = {"fast": "light", "official": "robosuite"}

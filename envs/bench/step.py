@@ -14,10 +14,10 @@ from aegis.core.types import F64, Observation
 from envs.assets.resolve import resolve_assets
 from envs.bench.courses import Course, courses
 from envs.bench.twin import Twin
+from envs.libero.exact_stepper import Stepper
+from envs.libero.fast_stepper import QuickStepper
 from envs.libero.load import load_scene
-from envs.libero.quick import QuickStepper
 from envs.libero.simulation import Simulation
-from envs.libero.stepper import Stepper
 from envs.panda import STATE, integration_state
 
 SUITE = "libero_spatial"

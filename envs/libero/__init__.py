@@ -1,1 +1,1 @@
-"""Room `envs/libero`; see docs/architecture.md."""
+"""LIBERO on MuJoCo: scenes, start states, predicates, compiled stepping."""

@@ -12,7 +12,7 @@ import numpy as np
 from aegis.core.errors import ConfigError
 from aegis.core.types import F64
 from envs.assets.robot import substitute_robot_meshes
-from envs.legacy import contained
+from envs.contained import contained
 from envs.libero.library import import_envs, package_root
 from envs.libero.scene import Fixture, Movable, SceneMeta
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from aegis.core.errors import StartStateError
 from aegis.core.types import F64, EpisodeKey
+from envs.libero.exact_stepper import Stepper
 from envs.libero.goal import Goal
 from envs.libero.scene import Scene
 from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
-from envs.libero.stepper import Stepper
 from envs.libero.truth import Truth
 from envs.panda import STATE, Hand, integration_state, refresh, snapshot_parts
 

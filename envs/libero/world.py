@@ -12,12 +12,12 @@ from aegis.core.protocols import Outcome, WorldState
 from aegis.core.types import U8, Command, Embodiment, EpisodeKey, Observation, Stop
 from envs.assets.resolve import resolve_assets
 from envs.camera import PICTURES, render
+from envs.libero.exact_stepper import Stepper
+from envs.libero.fast_stepper import QuickStepper
 from envs.libero.library import SUITES
 from envs.libero.load import load_scene
-from envs.libero.quick import QuickStepper
 from envs.libero.scene import Scene
 from envs.libero.simulation import Simulation
-from envs.libero.stepper import Stepper
 from envs.panda import PERIOD_NS, checked_action, panda
 
 STEPPERS = {"exact": Stepper, "fast": QuickStepper}

@@ -1,4 +1,4 @@
-"""References for inference: the bare batched forward of the same network."""
+"""Benchmark sides that need a policy."""
 
 from policies.bench.inference import contests
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from aegis.core.protocols import Query
-from policies.nano_vla.batches import to_tensor
 from policies.nano_vla.checkpoint import load_checkpoint
 from policies.nano_vla.config import CAMERAS
 from policies.nano_vla.engine import Engine, Mode
+from policies.nano_vla.training.batches import to_tensor
 
 
 class Bare:

@@ -1,1 +1,1 @@
-"""Room `policies/nano_vla`; see docs/architecture.md."""
+"""Nano-VLA: a small vision-language-action policy, its inference engine and checkpoints."""

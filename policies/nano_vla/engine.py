@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.types import F32, Observation
+from policies.nano_vla.buffers import Stage
 from policies.nano_vla.graphs import Graphs
 from policies.nano_vla.model import NanoNet
-from policies.nano_vla.rows import BLOCK, make_steady
-from policies.nano_vla.stage import Stage
+from policies.nano_vla.steady_linear import BLOCK, make_steady
 from policies.nano_vla.taps import Taps
 
 PRECISIONS = ("float32", "bfloat16")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from policies.nano_vla.config import NanoConfig
-from policies.nano_vla.rows import RowLinear, filled
+from policies.nano_vla.steady_linear import RowLinear, filled
 
 _FREQUENCIES = 8
 

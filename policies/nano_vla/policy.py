@@ -18,8 +18,8 @@ from policies.adapter import BatchAdapter, Inference
 from policies.nano_vla.checkpoint import load_checkpoint
 from policies.nano_vla.config import CAMERAS, PROPRIO
 from policies.nano_vla.engine import Engine, Mode
-from policies.nano_vla.paraphrase import HELD_OUT, paraphrase
-from policies.nano_vla.rows import BLOCK
+from policies.nano_vla.steady_linear import BLOCK
+from policies.nano_vla.training.paraphrase import HELD_OUT, paraphrase
 
 PARAPHRASES = ("none", "held_out")
 _REMEMBERED = 4096
@@ -33,7 +33,7 @@ class NanoVLA(BatchAdapter):
 
     Args:
         name: Stamped on the proposals.
-        checkpoint: File written by ``policies.nano_vla.train``.
+        checkpoint: File written by ``policies.nano_vla.training.train``.
         device: ``cpu`` or ``cuda``.
         batch: Rows per pass, at most; fewer rows use the smaller sizes that give the same bits.
         taps: Layers to report, see :func:`policies.nano_vla.taps.layers`.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from policies.nano_vla.config import CAMERAS, NanoConfig
-from policies.nano_vla.rows import RowLinear
+from policies.nano_vla.steady_linear import RowLinear
 from policies.nano_vla.tokenizer import PAD
 
 BODY = 11

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from policies.nano_vla.config import NanoConfig
-from policies.nano_vla.rows import RowLinear
+from policies.nano_vla.steady_linear import RowLinear
 
 
 class CameraStem(nn.Module):

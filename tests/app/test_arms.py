@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from aegis.app.arms import fingerprint
+from aegis.app.config.arm_builder import fingerprint
+from aegis.fleet.arm import Arm
 from aegis.gates.rescue import RescueGate
-from aegis.run.arm import Arm
-from tests.run.toyrun import toy_arms
+from tests.fleet.toyrun import toy_arms
 
 GATE = RescueGate(0.1, risk="risk", rescue="rescue")
 

@@ -14,7 +14,7 @@ env: {_target_: tests.fakes.ToyWorld, horizon: 60}
 start: {family: wide, split: test, offset: 0}
 weak: {_target_: tests.fakes.ToyPolicy, name: weak, weak: true, cameras: {eye: [8, 8]}}
 strong: {_target_: tests.fakes.ToyPolicy, name: strong, weak: false}
-detector: {_target_: tests.run.toyrun.TrunkDetector}
+detector: {_target_: tests.fleet.toyrun.TrunkDetector}
 gate: {_target_: aegis.gates.conformal.ConformalGate, threshold: 1.0}
 switch: {_target_: aegis.gates.switch.HysteresisSwitch, release: 0.5}
 first: weak
@@ -47,7 +47,7 @@ def test_a_sound_configuration(configs: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_broken_part(configs: str, capsys: pytest.CaptureFixture[str]) -> None:
-    broken = "strong._target_=tests.run.toyrun.SharedDraws"
+    broken = "strong._target_=tests.fleet.toyrun.SharedDraws"
     assert main(["check", "--config-dir", configs, broken]) == 2
     text = capsys.readouterr()
     assert "ok  detector" in text.out

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from aegis.app.build import Composed, build, build_later, compose
 from aegis.app.command import SUMMARIES, load
-from aegis.app.settings import Settings
-from aegis.app.targets import check_arguments, walk
+from aegis.app.config.build import Composed, build, build_later, compose
+from aegis.app.config.settings import Settings
+from aegis.app.config.targets import check_arguments, walk
 from aegis.core.errors import ConfigError, UnknownNameError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aegis.detectors.probe import Probe
-from aegis.run.store import RunTables
+from aegis.records.store import RunTables
 from policies.nano_vla.policy import NanoVLA
 from tests.app.typed import type_in
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.arms import fill_in
+from aegis.app.config.arm_builder import fill_in
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.detectors.activation import ActivationProbe
-from aegis.run.store import RunTables
+from aegis.records.store import RunTables
 from tests.app.toy import write_configs
 from tests.app.typed import type_in
 from tests.detectors.test_probe import probe

@@ -22,7 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CHILD = f"""
 import sys
 from aegis.app.main import main
-from aegis.app.study import lock, stand
+from aegis.app.study import locking as lock
+from aegis.app.study import prepared as stand
 lock.code_digests = stand.code_digests = lambda *_: {CODE}
 sys.exit(main(sys.argv[1:]))
 """

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.study import stand
-from aegis.run.files import write_atomic
-from aegis.run.store import RunTables
-from aegis.study.lock import read_lock, write_lock
-from aegis.study.seal import write_seal
-from aegis.study.tables import write_forks
+from aegis.app.study import prepared as stand
+from aegis.records.files import write_atomic
+from aegis.records.store import RunTables
+from aegis.study.plan.lockfile import read_lock, write_lock
+from aegis.study.play.seal import write_seal
+from aegis.study.play.small_tables import write_forks
 from tests.app.studied import CODE, failed
 from tests.app.typed import type_in
 
@@ -79,7 +79,7 @@ def test_other_code_is_refused_to_play_but_may_report_and_verify(
 
 
 def test_other_versions_are_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aegis.app.study.stand.versions", lambda: {"numpy": "1.0"})
+    monkeypatch.setattr("aegis.app.study.prepared.versions", lambda: {"numpy": "1.0"})
     message = type_in(place, "study", "run", "study", code=2)["error"]["message"]
     assert "version.numpy" in message
 

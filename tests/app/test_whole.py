@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aegis.detectors.probe import Probe
-from aegis.run.store import RunTables
+from aegis.records.store import RunTables
 from tests.app.toy import write_configs
 from tests.app.typed import type_in
 

@@ -6,7 +6,7 @@ from aegis.core.controller import Controller
 from aegis.core.types import Decision
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.switch import HysteresisSwitch
-from aegis.run.session import Session
+from aegis.runtime.session import Session
 from tests.fakes import KEY, FakeDetector, proposal, tick, toy_embodiment
 
 HORIZON = 100

@@ -11,7 +11,7 @@ from aegis.core.errors import ConfigError, TraceError, UnknownNameError
 from aegis.core.protocols import Context
 from aegis.core.types import Act, Hold, Proposal, Score, Verdict
 from aegis.gates.switch import HysteresisSwitch
-from aegis.run.session import Session
+from aegis.runtime.session import Session
 from tests.core.driven import controller, drive
 from tests.fakes import KEY, FakeDetector, proposal, tick
 

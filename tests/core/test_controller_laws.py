@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aegis.core.controller import Controller
 from aegis.core.types import Decision
-from aegis.run.session import Session
+from aegis.runtime.session import Session
 from tests.core.driven import HORIZON, controller, drive, stays
 from tests.fakes import KEY, proposal, tick, toy_embodiment
 

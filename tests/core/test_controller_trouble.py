@@ -11,7 +11,7 @@ import pytest
 from aegis.core.protocols import Context
 from aegis.core.types import Act, Hold, Level, Observation, Proposal, Score, Stop, Tick, Verdict
 from aegis.gates.constant import AlwaysGate, NeverGate
-from aegis.run.session import Session
+from aegis.runtime.session import Session
 from tests.core.driven import controller, drive
 from tests.fakes import KEY, FakeDetector, proposal, tick, toy_observation
 

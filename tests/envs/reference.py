@@ -10,11 +10,11 @@ import pytest
 from aegis.core.types import EpisodeKey, Observation
 from envs.assets.resolve import resolve_assets
 from envs.libero.build import _instantiate
+from envs.libero.exact_stepper import Stepper
 from envs.libero.goal import Goal
 from envs.libero.library import task_names
 from envs.libero.load import load_scene
 from envs.libero.starts import draw_start
-from envs.libero.stepper import Stepper
 from envs.libero.truth import Truth
 from envs.panda import STATE, Hand, integration_state, refresh
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from aegis.core.types import F64, Act, EpisodeKey
-from envs.libero.quick import QuickStepper
-from envs.libero.stepper import Stepper
+from envs.libero.exact_stepper import Stepper
+from envs.libero.fast_stepper import QuickStepper
 from envs.libero.world import LiberoWorld
 from envs.panda import STATE, integration_state
 from policies.expert import ScriptedExpert

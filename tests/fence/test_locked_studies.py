@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.study.report import Found
-from aegis.app.study.run import LOCK
-from aegis.app.study.stand import composed_of, open_stand
-from aegis.app.targets import locate, walk
-from aegis.run.manifest import read as read_manifest
-from aegis.run.plan import identity
-from aegis.study.lock import read_lock
-from aegis.study.tables import StudyTables
+from aegis.app.config.targets import locate, walk
+from aegis.app.study.prepared import composed_of, open_stand
+from aegis.app.study.reporting import Found
+from aegis.app.study.running import LOCK
+from aegis.fleet.run_plan import identity
+from aegis.records.manifest import read as read_manifest
+from aegis.study.plan.lockfile import read_lock
+from aegis.study.play.small_tables import StudyTables
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted(path.parent.name for path in (ROOT / "runs").glob("reference*/plan.yaml"))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis.checks import check_switch
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Mode, Score, Verdict
 from aegis.gates.lead import LeadSwitch
-from aegis.run.check import check_switch
 
 KEY = EpisodeKey(7, "toy", 0, "wide", 0)
 STAY = Verdict(Level.STAY, "")

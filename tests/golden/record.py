@@ -23,9 +23,9 @@ from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
-from aegis.run.trace import Recorder, Trace
+from aegis.runtime.trace import Recorder, Trace
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
-from tests.run.toyrun import controller
+from tests.fleet.toyrun import controller
 
 FOLDER = Path(__file__).parent
 TICKS = 44

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from aegis.core.seeds import stream
 from aegis.core.types import EpisodeKey
-from aegis.run.rows import EpisodeRow
-from aegis.run.sink import Progress, Sink
+from aegis.fleet.progress import Progress, Sink
+from aegis.records.rows import EpisodeRow
 
 ARMS = ("weak", "strong", "blind", "random", "aegis")
 PLACES = ("between the plate and the ramekin", "on the stove", "from table center")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aegis.core.errors import TraceError, UnknownNameError
+from aegis.fleet.progress import Progress, StatusFile
 from aegis.monitor.attach import Attachment, find_run
-from aegis.run.rows import EpisodeRow
-from aegis.run.sink import Progress, StatusFile
+from aegis.records.rows import EpisodeRow
 from tests.monitor.story import Clock, key, progress, row
 
 

@@ -20,9 +20,9 @@ from aegis.core.errors import (
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import Observation, Proposal
 from policies.nano_vla.config import SIZES
-from policies.nano_vla.paraphrase import HELD_OUT
 from policies.nano_vla.policy import NanoVLA
 from policies.nano_vla.taps import cells, keypoints
+from policies.nano_vla.training.paraphrase import HELD_OUT
 from tests.policies.nano_vla_fixtures import observation, query, save_tiny
 
 TAPS = (

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.types import EpisodeKey
 from policies.nano_vla import policy as policy_module
-from policies.nano_vla.batches import to_tensor
+from policies.nano_vla.buffers import Stage
 from policies.nano_vla.engine import Engine, Mode
 from policies.nano_vla.graphs import Graphs
 from policies.nano_vla.model import NanoNet, initialise
 from policies.nano_vla.policy import NanoVLA
-from policies.nano_vla.rows import RowLinear
-from policies.nano_vla.stage import Stage
+from policies.nano_vla.steady_linear import RowLinear
 from policies.nano_vla.tokenizer import Tokenizer
+from policies.nano_vla.training.batches import to_tensor
 from tests.policies.nano_vla_fixtures import PLATE, STOVE, TINY, observation, query, save_tiny
 
 

@@ -7,8 +7,8 @@ import pytest
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.seeds import stream
 from policies.nano_vla.config import NanoConfig
-from policies.nano_vla.paraphrase import HELD_OUT, TRAINING, paraphrase, place_of
 from policies.nano_vla.tokenizer import PAD, UNKNOWN, Tokenizer, split
+from policies.nano_vla.training.paraphrase import HELD_OUT, TRAINING, paraphrase, place_of
 from tests.policies.nano_vla_fixtures import STOVE
 
 WHERES = tuple(TRAINING.wheres)

@@ -12,9 +12,9 @@ import torch
 from aegis.core.errors import CheckpointError, NonFiniteError, ShapeError, TraceError
 from policies.nano_vla.checkpoint import load_checkpoint
 from policies.nano_vla.config import TrainConfig
-from policies.nano_vla.dataset import chunk_labels, load_dataset
-from policies.nano_vla.train import main, train_policy
-from policies.nano_vla.trainer import Progress, Trainer
+from policies.nano_vla.training.dataset import chunk_labels, load_dataset
+from policies.nano_vla.training.train import main, train_policy
+from policies.nano_vla.training.trainer import Progress, Trainer
 from tests.policies.nano_vla_fixtures import TINY, save_demos
 
 QUICK = TrainConfig(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import F32
 from policies.adapter import BatchAdapter, Inference
-from policies.sizes import candidates, steady_sizes
+from policies.batch_sizes import candidates, steady_sizes
 from tests.policies.nano_vla_fixtures import query
 
 QUERIES = [query(i, k=i) for i in range(20)]

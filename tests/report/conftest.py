@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Tables
-from aegis.run.rows import EpisodeRow
-from aegis.study.result import Result
+from aegis.study.analysis.study_result import Result
 from tests.report import made
 
 

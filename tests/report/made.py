@@ -10,22 +10,22 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Rule, Tables
-from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval, wilson
 from aegis.stats.paired import PairedOutcome
-from aegis.study.arms import ArmResult
-from aegis.study.contrast import ContrastResult, Looks, Posterior, TaskDifference
-from aegis.study.detection import Bin, DetectorResult, ScoreResult, WindowAuroc
-from aegis.study.estimate import Estimate, Share
-from aegis.study.forks import ForkPoint
-from aegis.study.frontier import FrontierPoint
-from aegis.study.kill import KillResult
-from aegis.study.latency import ArmTimes, LatencyResult, Times
-from aegis.study.oracle import OracleGap
-from aegis.study.result import Result
-from aegis.study.tables import EVENTS, SCORES
-from aegis.study.timing import TimingResult
+from aegis.study.analysis.arm_results import ArmResult
+from aegis.study.analysis.contrast_result import ContrastResult, Looks, Posterior, TaskDifference
+from aegis.study.analysis.forks import ForkPoint
+from aegis.study.analysis.frontier import FrontierPoint
+from aegis.study.analysis.kill_criteria import KillResult
+from aegis.study.analysis.oracle import OracleGap
+from aegis.study.analysis.study_result import Result
+from aegis.study.detection.detector_result import Bin, DetectorResult, ScoreResult, WindowAuroc
+from aegis.study.detection.latency import ArmTimes, LatencyResult, Times
+from aegis.study.detection.timing import TimingResult
+from aegis.study.estimates import Estimate, Share
+from aegis.study.play.small_tables import EVENTS, SCORES
 
 HORIZON, CHUNK, NAN = 220, 10, float("nan")
 # Name, strong's grip on the outcome: chance to recover, to disrupt, duty, and what it is there for.

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from aegis.records.rows import EpisodeRow
 from aegis.report.examples import examples, rule_of, shown_arm
 from aegis.report.tables import Rule, Tables, instructions
-from aegis.run.rows import EpisodeRow
-from aegis.study.result import Result
-from aegis.study.timing import takeover
+from aegis.study.analysis.study_result import Result
+from aegis.study.detection.timing import takeover
 
 
 def test_each_is_what_it_is_called(result: Result, tables: Tables) -> None:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pyarrow as pa
 import pytest
 
+from aegis.records.rows import EpisodeRow
 from aegis.report.axis import hundredths
 from aegis.report.document import Figure
 from aegis.report.frontier import frontier
@@ -17,12 +18,11 @@ from aegis.report.palette import STRONG_TINT
 from aegis.report.tables import Rule, Tables
 from aegis.report.timing import forks, timing
 from aegis.report.traces import traces
-from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval
-from aegis.study.estimate import Estimate, Share
-from aegis.study.frontier import FrontierPoint
-from aegis.study.result import Result
-from aegis.study.tables import SCORES
+from aegis.study.analysis.frontier import FrontierPoint
+from aegis.study.analysis.study_result import Result
+from aegis.study.estimates import Estimate, Share
+from aegis.study.play.small_tables import SCORES
 from tests.report import made
 
 SVG = "{http://www.w3.org/2000/svg}"

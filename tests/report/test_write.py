@@ -14,13 +14,13 @@ from xml.etree import ElementTree
 import pytest
 
 from aegis.core.errors import MachineError
+from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Tables
 from aegis.report.write import write_report
-from aegis.run.rows import EpisodeRow
 from aegis.stats.intervals import Interval
-from aegis.study.kill import KillResult
-from aegis.study.numerals import bracket, decimal, p_value, percent, points
-from aegis.study.result import Result
+from aegis.study.analysis.formatting import bracket, decimal, p_value, percent, points
+from aegis.study.analysis.kill_criteria import KillResult
+from aegis.study.analysis.study_result import Result
 from tests.report import made
 from tests.report.test_document import parsed
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from aegis.run.rows import EpisodeRow
-from aegis.study.facts import Facts
-from aegis.study.plan import Budget, Kill, PlannedContrast, StudyPlan
-from aegis.study.tables import EVENTS, SCORES, StudyTables
+from aegis.records.rows import EpisodeRow
+from aegis.study.plan.context import Facts
+from aegis.study.plan.study_plan import Budget, Kill, PlannedContrast, StudyPlan
+from aegis.study.play.small_tables import EVENTS, SCORES, StudyTables
 
 HORIZON = 40
 TASKS = 2

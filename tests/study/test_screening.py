@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from aegis.core.errors import StudyKilledError
-from aegis.study.plan import Kill, PlannedContrast
-from aegis.study.play import play
+from aegis.study.plan.study_plan import Kill, PlannedContrast
+from aegis.study.play.execution import play
 from aegis.study.screening import play_reference
-from tests.run.toyrun import HORIZON, Recorder, tables, toy_plan
+from tests.fleet.toyrun import HORIZON, Recorder, tables, toy_plan
+from tests.study.play.test_execution import ALL, machine
 from tests.study.rows import facts, plan
-from tests.study.test_play import ALL, machine
 
 PLAN = toy_plan(24, (ALL["weak"], ALL["strong"]))
 FACTS = facts(detector="trunk", threshold=1.0, guard=0.0, horizon=HORIZON)

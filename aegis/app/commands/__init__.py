@@ -1,1 +1,1 @@
-"""The commands, one per file; the table is in aegis/app/command.py."""
+"""Commands of the command line, one file each."""

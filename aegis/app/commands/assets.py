@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from aegis.app.build import build
 from aegis.app.command import Command
+from aegis.app.config.build import build
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
 
 
 def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:

@@ -11,14 +11,14 @@ from typing import cast
 
 from aegis.app.bench import BENCHES, closing, contests, figure
 from aegis.app.command import Command
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
 from aegis.bench import figures
 from aegis.bench.contest import Row, measure
 from aegis.bench.machine import describe_machine
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.run.files import write_atomic
+from aegis.records.files import write_atomic
 
 FIGURES = "figures"
 """Instead of a benchmark: draws the kept results."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 
-from aegis.app.arms import build_arm
 from aegis.app.command import Command
+from aegis.app.config.arm_builder import build_arm
+from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for
-from aegis.app.lab import Lab, open_lab
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
-from aegis.run.check import (
+from aegis.checks import (
     check_detector,
     check_gate,
     check_policy,

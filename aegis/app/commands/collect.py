@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from aegis.app.collection import ALONE, arms_of, parts_of, policies_of
 from aegis.app.command import Command
+from aegis.app.config.lab import open_lab
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
-from aegis.app.lab import open_lab
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
-from aegis.run.rows import EpisodeRow
-from aegis.run.runner import run
+from aegis.fleet.runner import run
+from aegis.records.rows import EpisodeRow
 from aegis.stats.intervals import wilson
 
 

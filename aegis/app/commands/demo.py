@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from aegis.app.arms import arms_of
 from aegis.app.command import Command
+from aegis.app.config.arm_builder import arms_of
+from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
 from aegis.app.film import choose_episode, film_episode
-from aegis.app.lab import Lab, open_lab
+from aegis.app.paired_summary import format_study, summarise
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
-from aegis.run.runner import run
-from aegis.run.store import RunTables
-from aegis.run.study import format_study, summarise
+from aegis.fleet.runner import run
+from aegis.records.store import RunTables
 
 REFERENCE, TREATED = "weak", "aegis"
 

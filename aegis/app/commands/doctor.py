@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.text import Text
 
 from aegis.app import doctor
-from aegis.app.build import build, compose, config_dir
 from aegis.app.command import Command
+from aegis.app.config.build import build, compose, config_dir
+from aegis.app.config.lab import build_policy
+from aegis.app.config.settings import Settings
 from aegis.app.doctor import Finding, State
-from aegis.app.lab import build_policy
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
 from aegis.core.errors import AegisError
 from aegis.core.types import PolicyId
 

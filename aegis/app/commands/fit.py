@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aegis.app.command import Command
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for, run_folder
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
 from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
-from aegis.detectors.fit import WEIGHTS, WINDOWS, fit_probe
 from aegis.detectors.probe import KINDS, Probe
-from aegis.detectors.report import (
+from aegis.fitting.from_forks import load_advantage
+from aegis.fitting.from_runs import Collected
+from aegis.fitting.judgement import (
     ADVANTAGE,
     FAILURE,
     LABELS,
@@ -25,11 +26,10 @@ from aegis.detectors.report import (
     Report,
     judge_probe,
 )
-from aegis.detectors.rollouts import Rollouts, joined
-from aegis.run.files import write_atomic
-from aegis.run.rollouts import Collected
-from aegis.run.store import RunTables
-from aegis.study.advantage import load_advantage
+from aegis.fitting.probe_fit import WEIGHTS, WINDOWS, fit_probe
+from aegis.fitting.table import Rollouts, joined
+from aegis.records.files import write_atomic
+from aegis.records.store import RunTables
 
 _PARTS = ("train", "calibration", "test")
 _TIMES = 2000  # scores to time

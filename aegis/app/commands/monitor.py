@@ -12,7 +12,7 @@ from aegis.app.experiment import RUNS
 from aegis.app.screen import Json, Screen
 from aegis.monitor.attach import Attachment, find_run
 from aegis.monitor.live import PanelSink, picture
-from aegis.run.store import RunTables
+from aegis.records.store import RunTables
 
 POLL = 0.5  # [s]
 SILENT = 120.0  # [s]; a run that says nothing for so long is taken for dead

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from aegis.app.arms import build_arm
 from aegis.app.command import Command
+from aegis.app.config.arm_builder import build_arm
+from aegis.app.config.lab import open_lab
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
-from aegis.app.lab import open_lab
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
-from aegis.run.runner import run
+from aegis.fleet.runner import run
 from aegis.stats.intervals import wilson
 
 

@@ -9,22 +9,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from aegis.app.build import Composed
 from aegis.app.command import Command
+from aegis.app.config.build import Composed
+from aegis.app.config.plan_reader import read_plan
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for, run_folder
-from aegis.app.plan import read_plan
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
-from aegis.app.study.lock import lock
-from aegis.app.study.report import Found, report
-from aegis.app.study.run import run
-from aegis.app.study.say import say_checks, say_lock, say_result, say_sizes
-from aegis.app.study.stand import MACHINE
-from aegis.app.study.verify import verify
+from aegis.app.study.locking import lock
+from aegis.app.study.prepared import MACHINE
+from aegis.app.study.printing import say_checks, say_lock, say_result, say_sizes
+from aegis.app.study.reporting import Found, report
+from aegis.app.study.running import run
+from aegis.app.study.verifying import verify
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.run.store import RunTables
-from aegis.study.lock import NAME
-from aegis.study.sizing import sizes
+from aegis.records.store import RunTables
+from aegis.study.analysis.sizing import sizes
+from aegis.study.plan.lockfile import NAME
 
 VERBS = ("lock", "run", "report", "verify", "power")
 FAILED = 4

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from aegis.app.build import Composed, build_later, call
 from aegis.app.command import Command
+from aegis.app.config.build import Composed, build_later, call
+from aegis.app.config.lab import choose_units, suite_of, workers_of
+from aegis.app.config.settings import Settings
 from aegis.app.experiment import composed_for, versions
-from aegis.app.lab import choose_units, suite_of, workers_of
 from aegis.app.screen import Json, Screen
-from aegis.app.settings import Settings
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, World
-from aegis.run.demo import ActionNoise
-from aegis.run.demos import Recipe, collect_demos
+from aegis.demos.collection import Recipe, collect_demos
+from aegis.demos.episode import ActionNoise
 
 
 def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:

@@ -1,1 +1,1 @@
-"""What `aegis study` does, verb by verb; see docs/architecture.md."""
+"""Verbs of `aegis study`, one file each."""

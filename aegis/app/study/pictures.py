@@ -11,16 +11,16 @@ from typing import Any, cast
 import numpy as np
 import pyarrow.compute as pc
 
-from aegis.app.build import Composed, build_later
+from aegis.app.config.build import Composed, build_later
+from aegis.app.config.settings import Settings
 from aegis.app.screen import Screen
-from aegis.app.settings import Settings
 from aegis.core.errors import AegisError, TraceError
 from aegis.core.protocols import World
 from aegis.core.types import U8, Act
+from aegis.records.files import write_atomic
+from aegis.records.rows import EpisodeRow
+from aegis.records.store import read_table
 from aegis.report.examples import Example
-from aegis.run.files import write_atomic
-from aegis.run.rows import EpisodeRow
-from aegis.run.store import read_table
 
 FOLDER = "pictures"
 Pictures = dict[str, dict[int, bytes]]

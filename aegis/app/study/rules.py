@@ -8,10 +8,10 @@ from typing import cast
 
 import numpy as np
 
-from aegis.app.settings import Settings
+from aegis.app.config.settings import Settings
 from aegis.report.tables import Rule
-from aegis.study.dial import Node, of_two_scores
-from aegis.study.lock import Locked
+from aegis.study.plan.dials import Node, of_two_scores
+from aegis.study.plan.lockfile import Locked
 
 
 def rules_of(locked: Locked) -> dict[str, Rule]:

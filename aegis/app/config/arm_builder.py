@@ -1,0 +1,176 @@
+"""Arms: turns the parts of a configuration into ways of driving."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, cast
+
+from aegis.app.config.build import build
+from aegis.app.config.lab import Lab
+from aegis.app.config.settings import Settings
+from aegis.app.config.targets import CALIBRATED, Node
+from aegis.core.controller import Controller
+from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.core.protocols import Detector, Gate, Switch
+from aegis.fleet.arm import Arm
+from aegis.gates.limits import reads
+
+
+def arms_of(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
+    """Builds the arms of a study, in the order of the configuration."""
+    return tuple(build_arm(lab, name, settings.level(name)) for name in settings.names())
+
+
+def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = False) -> Arm:
+    """Builds one arm.
+
+    Args:
+        lab: World, policies and detectors.
+        name: Name of the arm.
+        settings: Its part of the configuration.
+        log_features: Whether activations are written down.
+
+    Raises:
+        ConfigError: If the parts cannot work together.
+        UnknownNameError: If gate or switch read a score that no detector of the arm gives.
+    """
+    detectors = lab.detectors if settings.flag("detect") else ()
+    gate = _calibrated(settings.node("gate"), f"arms.{name}.gate", lab.detectors)
+    switch = _calibrated(settings.node("switch"), f"arms.{name}.switch", lab.detectors)
+    rules: dict[str, Any] = {
+        part: build(lab.composed, f"arms.{name}.{part}", node)
+        for part, node in (("gate", gate), ("switch", switch))
+    }
+    for part, rule in rules.items():
+        for score in reads(rule):
+            _check_score(score, f"arms.{name}.{part}", detectors)
+    controller = Controller(
+        embodiment=lab.embodiment,
+        weak=settings.text("weak"),
+        strong=settings.text("strong"),
+        execute={part: policy.spec.execute for part, policy in lab.policies.items()},
+        horizon=lab.horizon,
+        detectors=detectors,
+        gate=cast("Gate[Any]", rules["gate"]),
+        switch=cast("Switch[Any]", rules["switch"]),
+        patience=lab.settings.integer("patience", 0),
+        first=settings.text("first"),
+    )
+    threshold = gate.get("threshold")
+    return Arm(
+        name=name,
+        controller=controller,
+        salt=_salt(settings.node("salt"), name),
+        log_features=log_features,
+        threshold=float(threshold) if isinstance(threshold, int | float) else math.nan,
+    )
+
+
+def fill_in(name: str, node: Node, detectors: Sequence[Detector[Any]]) -> Node:
+    """Returns an arm's configuration with numbers where it says ``calibrated``.
+
+    Args:
+        name: Name of the arm.
+        node: Its configuration.
+        detectors: Those that were calibrated. A part takes the numbers of the one whose score it
+            reads, else those of the first.
+
+    Raises:
+        ConfigError: If that was not calibrated.
+        UnknownNameError: If none gives the score.
+    """
+    return {
+        part: _calibrated(cast("Node", value), f"arms.{name}.{part}", detectors)
+        if part in ("gate", "switch")
+        else value
+        for part, value in node.items()
+    }
+
+
+def weights(detector: Detector[Any]) -> str:
+    """Returns what scores depend on: a detector's digest, else its weights', else its text."""
+    digest = getattr(detector, "digest", None)
+    if isinstance(digest, str):
+        return digest
+    head = getattr(getattr(detector, "probe", None), "head", None)
+    if head is None:
+        return repr(detector)
+    sha = hashlib.blake2b(digest_size=8)
+    for array in (head.mean, head.scale, *head.weights, *head.biases):
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def fingerprint(arms: Sequence[Arm]) -> dict[str, str]:
+    """Returns a hash per arm of everything that its decisions depend on, except policies."""
+    return {
+        f"arm.{arm.name}": hashlib.blake2b(_describe(arm).encode(), digest_size=8).hexdigest()
+        for arm in arms
+    }
+
+
+def _describe(arm: Arm) -> str:
+    control = arm.controller
+    heads = [weights(detector) for detector in control.detectors]
+    parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
+    shadow = ("shadow",) if control.shadow else ()
+    rules = (_told(control.gate), _told(control.switch))
+    return repr((parts, *rules, heads, sorted(arm.salt.items()), *shadow))
+
+
+def _told(rule: object) -> object:
+    """Returns a rule with those of its later options that are set.
+
+    An option that a release adds is hidden from ``repr``, so that runs of earlier ones keep their
+    fingerprints; from then on it counts where it differs from what it is without being set.
+    """
+    if not is_dataclass(rule):
+        return rule
+    later = [(one.name, getattr(rule, one.name)) for one in fields(rule) if not one.repr]
+    known = {one.name: one.default for one in fields(rule)}
+    changed = [(name, value) for name, value in later if value != known[name]]
+    return (rule, changed) if changed else rule
+
+
+def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> Node:
+    """Replaces ``calibrated`` by the number that the part's detector was calibrated to."""
+    done: dict[str, object] = {}
+    for name, value in node.items():
+        done[str(name)] = value
+        if value == CALIBRATED:
+            if node.get("score") is not None:
+                _check_score(str(node["score"]), where, detectors)
+            done[str(name)] = _number(str(name), where, _detector_of(node, detectors))
+    return done
+
+
+def _check_score(score: str, where: str, detectors: Sequence[Detector[Any]]) -> None:
+    """Refuses a score that no detector gives: to a gate it would be unknown, and thus risk."""
+    names = [detector.name for detector in detectors]
+    if score not in names:
+        raise UnknownNameError("score", score, names or ["(no detector watches)"], where)
+
+
+def _detector_of(node: Node, detectors: Sequence[Detector[Any]]) -> Detector[Any] | None:
+    """Returns the detector whose score a part reads; the first where it names none."""
+    score = node.get("score")
+    return next((one for one in detectors if score is None or one.name == score), None)
+
+
+def _number(name: str, where: str, detector: Detector[Any] | None) -> float:
+    value = getattr(getattr(detector, "probe", detector), name, None)
+    if not isinstance(value, int | float):
+        raise ConfigError(
+            f"'{where}.{name}' is 'calibrated', but the detector has no {name}. Give a number, or "
+            "a detector that was calibrated (`aegis fit`)."
+        )
+    return float(value)
+
+
+def _salt(node: Mapping[str, object], name: str) -> dict[str, int]:
+    if not all(isinstance(value, int) for value in node.values()):
+        raise ConfigError(f"'arms.{name}.salt' maps policies to integers. Got: {dict(node)}.")
+    return cast("dict[str, int]", dict(node))

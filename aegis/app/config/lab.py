@@ -1,0 +1,186 @@
+"""The lab: world, policies and detectors of a configuration, built and checked together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from aegis.app.config.build import Composed, build, build_later
+from aegis.app.config.settings import Settings
+from aegis.app.config.targets import Node
+from aegis.core.errors import ConfigError
+from aegis.core.protocols import Detector, Policy, PolicySpec, World
+from aegis.core.types import Embodiment, EpisodeKey, PolicyId
+from aegis.fleet.units import Split, official_units, units
+
+SPLITS = ("training", "calibration", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """What experiments are made of.
+
+    Attributes:
+        composed: The configuration.
+        settings: The same, for reading.
+        world: Builds a world; can be pickled.
+        embodiment: The robot.
+        horizon: Longest episode [control steps].
+        policies: Part (``weak``, ``strong``) to policy.
+        detectors: They watch the weak policy; the one in ``detector`` first, then ``detectors``.
+        identity: What results depend on besides policies, arms and units.
+    """
+
+    composed: Composed
+    settings: Settings
+    world: Callable[[], World]
+    embodiment: Embodiment
+    horizon: int
+    policies: Mapping[PolicyId, Policy]
+    detectors: tuple[Detector[Any], ...]
+    identity: Mapping[str, str]
+
+    def units(
+        self, count: int, split: str | None = None, offset: int | None = None
+    ) -> tuple[EpisodeKey, ...]:
+        """Lists start states as the configuration says, or of another split."""
+        start = self.settings.level("start")
+        return choose_units(self.settings, start, self.suite, count, split, offset)
+
+    @property
+    def suite(self) -> str:
+        """Name of the task suite."""
+        return suite_of(self.composed)
+
+    @property
+    def workers(self) -> int:
+        """Simulator processes."""
+        return workers_of(self.settings)
+
+
+@contextmanager
+def open_lab(composed: Composed, parts: Sequence[PolicyId]) -> Iterator[Lab]:
+    """Builds a lab and frees it afterwards.
+
+    Args:
+        composed: The configuration.
+        parts: Which policies to build: ``weak``, ``strong``.
+
+    Raises:
+        AegisError: If something cannot be built or does not fit together.
+    """
+    settings = Settings(composed.tree)
+    world = cast("Callable[[], World]", build_later(composed, "env", settings.node("env")))
+    policies: dict[PolicyId, Policy] = {}
+    try:
+        embodiment, horizon, facts = _look_at(world)
+        for part in parts:
+            policies[part] = build_policy(composed, part, settings.node(part))
+        detectors = _detectors(composed, settings, policies)
+        identity = {"horizon": str(horizon), **facts}
+        yield Lab(composed, settings, world, embodiment, horizon, policies, detectors, identity)
+    finally:
+        for policy in policies.values():
+            policy.close()
+
+
+def build_policy(composed: Composed, part: PolicyId, node: Node) -> Policy:
+    """Builds a policy under the name of the part that it plays.
+
+    Raises:
+        ConfigError: If what is built is no policy.
+    """
+    policy = build(composed, part, {**node, "name": part} if "name" in node else node)
+    if not isinstance(policy, Policy):
+        raise ConfigError(f"'{part}' is no policy: it needs spec, propose and close.")
+    if policy.spec.name != part:
+        raise ConfigError(
+            f"'{part}' names itself '{policy.spec.name}'. Give its class an argument 'name' and "
+            "pass that on to its PolicySpec."
+        )
+    return policy
+
+
+def choose_units(
+    settings: Settings,
+    start: Settings,
+    suite: str,
+    count: int,
+    split: str | None,
+    offset: int | None,
+) -> tuple[EpisodeKey, ...]:
+    """Lists start states as a configuration says, or of another split."""
+    tasks, seed = settings.integers("tasks"), settings.integer("seed", 0)
+    family = start.text("family")
+    if split is None and family == "official" and start.value("split") == "all":
+        return official_units(seed, suite, tasks, -(-count // len(tasks)))[:count]
+    name = split if split is not None else start.choice("split", SPLITS)
+    first = start.integer("offset", 0) if offset is None else offset
+    return units(seed, suite, tasks, family, Split(name), count, first)
+
+
+def suite_of(composed: Composed) -> str:
+    """Returns the name of the task suite: ``env.suite``, else the class of the environment."""
+    node = Settings(composed.tree).node("env")
+    return str(node.get("suite", str(node["_target_"]).rpartition(".")[2]))
+
+
+def workers_of(settings: Settings) -> int:
+    """Returns the number of processes; ``auto`` is one per core."""
+    if settings.value("workers") == "auto":
+        return max(1, len(os.sched_getaffinity(0)))
+    return settings.integer("workers", 1)
+
+
+def _look_at(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str]]:
+    """Builds a world to see what it is like; workers build their own."""
+    sample = world()
+    if not isinstance(sample, World):
+        raise ConfigError(
+            "'env' is no world: it needs embodiment, horizon, begin, observe, apply, digest, close."
+        )
+    try:
+        assets = getattr(sample, "assets_digest", None)
+        facts = {} if assets is None else {"assets": str(assets)}
+        return sample.embodiment, sample.horizon, facts
+    finally:
+        sample.close()
+
+
+def _detectors(
+    composed: Composed, settings: Settings, policies: Mapping[PolicyId, Policy]
+) -> tuple[Detector[Any], ...]:
+    """Builds the detector, then the further ones under the names that they have there."""
+    found: list[Detector[Any]] = []
+    if "detector" in composed.tree:
+        node = settings.node("detector")
+        found.append(_detector(composed, "detector", node, policies["weak"].spec))
+    if "detectors" in composed.tree:
+        further = settings.level("detectors")
+        for name in further.names():
+            if further.value(name) is None:  # A regime turned it off.
+                continue
+            node, where = further.node(name), f"detectors.{name}"
+            named = {**node, "name": name} if "name" in node else node
+            detector = _detector(composed, where, named, policies["weak"].spec)
+            if detector.name != name:
+                raise ConfigError(
+                    f"'{where}' names its score '{detector.name}'. Give its class an argument "
+                    "'name', or call it what it is called."
+                )
+            found.append(detector)
+    return tuple(found)
+
+
+def _detector(composed: Composed, where: str, node: Node, spec: PolicySpec) -> Detector[Any]:
+    detector = build(composed, where, node)
+    for name in ("start", "update"):
+        if not callable(getattr(detector, name, None)):
+            raise ConfigError(f"'{where}' is no detector: it has no {name}().")
+    check = getattr(detector, "check", None)
+    if callable(check):
+        check(spec)
+    return cast("Detector[Any]", detector)

@@ -1,0 +1,117 @@
+"""Plan: reads the section `plan` of a study's configuration, and the dials of its arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from aegis.app.config.settings import Settings
+from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.study.plan.calibration import BUDGET, RECOMMENDED, Arms
+from aegis.study.plan.dials import Dial, Node
+from aegis.study.plan.study_plan import Budget, Kill, PlannedContrast, StudyPlan
+
+_DIAL = ("kind", "target", "holds", "starts", "low", "high")
+
+
+def read_plan(settings: Settings) -> StudyPlan:
+    """Reads what is decided before test units are played.
+
+    Args:
+        settings: Root of the configuration.
+
+    Raises:
+        ConfigError: If something is missing, or cannot be meant.
+        UnknownNameError: If the plan names an arm that is not played.
+    """
+    level, arms = settings.level("plan"), settings.level("arms").names()
+    budget, kill = level.level("budget"), level.level("kill")
+    plan = StudyPlan(
+        question=level.text("question"),
+        reference=level.text("reference"),
+        published=level.text("published"),
+        recommended=level.text("recommended"),
+        contrasts=_contrasts(level, "contrasts"),
+        secondary=_contrasts(level, "secondary"),
+        alpha=level.number("alpha", 0.0, 1.0),
+        margin=level.number("margin", 0.0, 1.0),
+        budget=Budget(*(budget.number(n, 0.0, 1.0) for n in ("duty", "at_most", "tolerance"))),
+        stopping=level.text("stopping"),
+        exclusions=level.text("exclusions"),
+        windows=level.numbers("windows"),
+        early=level.number("early", 0.0, 1.0),
+        kill=Kill(
+            early_auroc=kill.number("early_auroc", 0.0, 1.0),
+            duty=kill.number("duty", 0.0, 1.0),
+            floor=kill.number("floor", 0.0, 1.0),
+            ceiling=kill.number("ceiling", 0.0, 1.0),
+            stops=kill.flag("stops"),
+        ),
+        roles={name: str(words) for name, words in level.node("roles").items()},
+        random=level.text("random"),
+        oracle=None if level.value("oracle") is None else level.text("oracle"),
+        multiplicity=level.text("multiplicity"),
+        looks=level.integers("looks") if level.value("looks") else (),
+    )
+    plan.check(arms)
+    return plan
+
+
+def read_arms(settings: Settings, plan: StudyPlan) -> Arms:
+    """Reads the arms, their dials, and which are like another one.
+
+    Raises:
+        ConfigError: If a dial cannot be meant.
+        UnknownNameError: If a dial names an arm that is not played.
+    """
+    level = settings.level("arms")
+    nodes: dict[str, Node] = {}
+    dials: dict[str, Dial] = {}
+    likes: dict[str, str] = {}
+    for name in level.names():
+        node = dict(level.node(name))
+        if "like" in node:
+            likes[name] = _arm(str(node.pop("like")), plan)
+        if "dial" in node:
+            dial = _dial(level.level(name), plan)
+            if dial.kind != "none":
+                dials[name] = dial
+        nodes[name] = node
+    return Arms(nodes, dials, likes)
+
+
+def _contrasts(level: Settings, family: str) -> tuple[PlannedContrast, ...]:
+    value = level.value(family)
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise ConfigError(
+            f"'plan.{family}' must be a list of {{arm: A, against: B, alternative: greater}}. "
+            f"Got: {value!r}."
+        )
+    found = []
+    for i, item in enumerate(value):
+        one = Settings(item, f"plan.{family}[{i}]")
+        for name in one.names():
+            if name not in ("arm", "against", "alternative"):
+                allowed = ("arm", "against", "alternative")
+                raise UnknownNameError("key", name, allowed, f"plan.{family}[{i}]")
+        found.append(PlannedContrast(one.text("arm"), one.text("against"), one.text("alternative")))
+    return tuple(found)
+
+
+def _dial(arm: Settings, plan: StudyPlan) -> Dial:
+    node, level = arm.node("dial"), arm.level("dial")
+    for name in level.names():
+        if name not in _DIAL:
+            raise UnknownNameError("key", name, _DIAL, "a dial")
+    ends = {name: level.number(name, -1e12, 1e12) for name in ("low", "high") if name in node}
+    return Dial(
+        kind=level.text("kind"),
+        target=_arm(cast("str", node.get("target", BUDGET)), plan),
+        holds=_arm(cast("str", node.get("holds", "")), plan),
+        starts=level.integers("starts") if "starts" in node else (),
+        **ends,
+    )
+
+
+def _arm(name: str, plan: StudyPlan) -> str:
+    return plan.recommended if name == RECOMMENDED else name

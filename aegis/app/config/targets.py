@@ -1,0 +1,194 @@
+"""Targets: which Python objects a configuration may name, and whether their arguments fit."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from types import ModuleType, NoneType, UnionType
+from typing import Union, get_args, get_origin, get_type_hints
+
+from aegis.core.errors import ConfigError, UnknownNameError
+
+CALIBRATED = "calibrated"
+"""Stands for a number that the probe was calibrated to, see aegis/app/config/arm_builder.py."""
+
+ROOMS = ("aegis", "envs", "policies")
+Node = Mapping[str, object]
+_WORDS: dict[object, str] = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    NoneType: "null",
+}
+_SPECIAL = ("_partial_", "_args_", "_recursive_", "_convert_")
+
+
+def walk(node: object, where: str = "") -> Iterator[tuple[str, Node]]:
+    """Yields every mapping of a tree that names a target, with its key path; deepest first."""
+    if isinstance(node, Mapping):
+        for name, child in node.items():
+            yield from walk(child, f"{where}.{name}" if where else str(name))
+        if any(str(name).startswith("_") for name in node):
+            yield where, node
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for i, child in enumerate(node):
+            yield from walk(child, f"{where}[{i}]")
+
+
+def check_tree(tree: Node, trusted: Sequence[str]) -> None:
+    """Checks every target of a tree before any of them is imported, then their arguments.
+
+    Args:
+        tree: A composed configuration.
+        trusted: Packages of the user's own that it may name besides ours.
+
+    Raises:
+        ConfigError: If a target lies elsewhere, or an instruction to hydra is hidden in the tree.
+        UnknownNameError: If a target does not exist or does not take an argument.
+    """
+    nodes = list(walk(tree))
+    for where, node in nodes:
+        _check_allowed(where, node, trusted)
+    for where, node in nodes:
+        check_arguments(where, node, trusted)
+        check_types(where, node, trusted)
+
+
+def _check_allowed(where: str, node: Node, trusted: Sequence[str]) -> None:
+    special = [name for name in node if str(name).startswith("_") and name != "_target_"]
+    if special:
+        raise ConfigError(
+            f"'{where}' holds {', '.join(map(str, special))}. Only _target_ and plain arguments "
+            f"may stand in a configuration (never {', '.join(_SPECIAL)})."
+        )
+    target = node["_target_"]
+    roots = (*ROOMS, *trusted)
+    if not isinstance(target, str) or target.split(".")[0] not in roots or "." not in target:
+        raise ConfigError(
+            f"'{where}._target_' is '{target}'. A target must lie in {', '.join(ROOMS)}"
+            f"{''.join(', ' + name for name in trusted)}. To use a package of your own, name it: "
+            "trusted=[my_package]."
+        )
+
+
+def locate(target: str, where: str, trusted: Sequence[str] = ()) -> Callable[..., object]:
+    """Imports what a target names.
+
+    Raises:
+        ConfigError: If it is defined outside the allowed packages (reached through an import of
+            theirs), or cannot be called.
+        UnknownNameError: If it does not exist.
+    """
+    module, path = _import(target, where)
+    found: object = module
+    for name in target.split(".")[len(path.split(".")) :]:
+        inside = getattr(found, name, None)
+        if inside is None:
+            raise UnknownNameError("target", name, _public(vars(found)), f"{where} ({path})")
+        found = inside
+    home = str(getattr(found, "__module__", ""))
+    if home.split(".")[0] not in (*ROOMS, *trusted) or not callable(found):
+        raise ConfigError(f"'{where}._target_' is '{target}', defined in '{home}', not in ours.")
+    return found
+
+
+def _import(target: str, where: str) -> tuple[ModuleType, str]:
+    """Imports the longest module path that a target begins with."""
+    parts = target.split(".")
+    path, module = parts[0], _root(parts[0], where)
+    for name in parts[1:-1]:
+        try:
+            module = importlib.import_module(f"{path}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{path}.{name}":
+                raise ConfigError(
+                    f"'{where}' needs the Python package '{error.name}', which is not installed."
+                ) from error
+            if hasattr(module, name):
+                break
+            raise UnknownNameError("module", name, _modules(path), f"{where}._target_") from error
+        path = f"{path}.{name}"
+    return module, path
+
+
+def _root(name: str, where: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"'{where}._target_': Python cannot find '{error.name}'. Install it, or add its folder "
+            "to PYTHONPATH."
+        ) from error
+
+
+def _modules(package: str) -> list[str]:
+    return [info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+
+
+def _public(names: Mapping[str, object]) -> list[str]:
+    return sorted(name for name, value in names.items() if name[0].isupper() and callable(value))
+
+
+def check_arguments(where: str, node: Node, trusted: Sequence[str] = (), given: int = 0) -> None:
+    """Checks that a target takes the arguments that stand beside it.
+
+    Args:
+        where: Key path of the node.
+        node: The target and its arguments.
+        trusted: Packages of the user's own.
+        given: Number of further arguments that the command fills in.
+
+    Raises:
+        UnknownNameError: If it does not take one of them.
+        ConfigError: If one is missing.
+    """
+    target = locate(str(node["_target_"]), where, trusted)
+    arguments = {str(name): value for name, value in node.items() if name != "_target_"}
+    signature = inspect.signature(target)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    for name in arguments:
+        if name not in signature.parameters and not takes_any:
+            raise UnknownNameError("option", name, signature.parameters, f"'{where}'")
+    try:
+        signature.bind(*([None] * given), **arguments)
+    except TypeError as error:
+        raise ConfigError(f"'{where}' does not fit {node['_target_']}: {error}.") from error
+
+
+def check_types(where: str, node: Node, trusted: Sequence[str] = ()) -> None:
+    """Checks numbers, flags and texts against the annotations of a target.
+
+    Raises:
+        ConfigError: If an argument is of another type.
+    """
+    target = locate(str(node["_target_"]), where, trusted)
+    # A class is annotated on its __init__, which dataclasses write themselves.
+    owner = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+    hints = get_type_hints(owner)
+    for name, value in node.items():
+        hint = hints.get(name)
+        allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        if not all(kind in _WORDS for kind in allowed) or type(value) in allowed:
+            continue
+        if value == CALIBRATED:
+            continue
+        if type(value) is int and float in allowed:
+            continue
+        words = " or ".join(_WORDS[kind] for kind in allowed)
+        raise ConfigError(f"'{where}.{name}' must be {words}. Got: {value!r}.")
+
+
+def factory(where: str, node: Node, trusted: Sequence[str] = ()) -> partial[object]:
+    """Returns a callable that builds a target whose arguments are plain; it can be pickled.
+
+    Raises:
+        ConfigError: If an argument is a target itself.
+    """
+    arguments = {str(name): value for name, value in node.items() if name != "_target_"}
+    if any(True for _ in walk(arguments)):
+        raise ConfigError(f"'{where}' is built in other processes; its arguments must be plain.")
+    return partial(locate(str(node["_target_"]), where, trusted), **arguments)

@@ -1,0 +1,1 @@
+"""Demonstrations for training: an expert plays, and its labels are written down."""

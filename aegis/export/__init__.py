@@ -1,0 +1,1 @@
+"""Finished episodes for people and other tools: films, stills, datasets."""

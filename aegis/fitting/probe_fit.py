@@ -1,0 +1,265 @@
+"""Fits a probe on episodes that the weak policy finished, and calibrates it on others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from aegis.core.errors import CalibrationError, UnknownNameError
+from aegis.core.seeds import stream
+from aegis.core.types import F32, F64
+from aegis.detectors.head import Head
+from aegis.detectors.probe import Probe
+from aegis.fitting.heads import STRENGTHS, train_head
+from aegis.fitting.table import Rollouts, check_alike
+from aegis.stats.auroc import auroc
+from aegis.stats.conformal import conformal_threshold
+
+JUDGED = 0.30
+"""Share of the horizon in which a detector is judged: early, so that there is time to help."""
+
+WINDOWS = (0.3, 0.6, 1.0)
+"""Shares of the horizon to choose the training window from."""
+
+WEIGHTS = ("episode", "row")
+"""What has the same weight in training: an episode, so that long (failed) ones do not outvote short
+ones; or a row, which suits episodes of which little is left after a stay of the strong policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What grouped cross-validation chose.
+
+    Attributes:
+        window: Share of the horizon whose rows are trained on.
+        strength: Regularisation.
+        auroc: Out-of-fold AUROC of episode means in the judged window; NaN if all was given.
+    """
+
+    window: float
+    strength: float
+    auroc: float
+
+    def metrics(self) -> dict[str, float]:
+        """Returns what a probe keeps of it, as far as it was measured."""
+        measured = {} if isnan(self.auroc) else {"cv_auroc": self.auroc}
+        return {**measured, "strength": self.strength}
+
+
+def fit_probe(
+    train: Rollouts,
+    calibration: Rollouts,
+    *,
+    kind: str,
+    alpha: float,
+    guard: float,
+    root: int,
+    windows: Sequence[float] = WINDOWS,
+    release_quantile: float = 0.5,
+    strength: float | None = None,
+    weight: str = "episode",
+) -> Probe:
+    """Fits a risk head and calibrates it by split conformal prediction.
+
+    The label of a row is whether its episode failed. Regularisation and training window are
+    chosen by cross-validation grouped by start state. The threshold is the conformal quantile,
+    over successful calibration episodes, of the highest risk at ticks ``k >= guard * horizon``;
+    an episode over before that counts as never alarming. The release is a quantile of the risk
+    in those ticks.
+
+    Args:
+        train: Episodes to fit on.
+        calibration: Weak-only episodes from other start states.
+        kind: ``"logistic"``, ``"mlp"`` or ``"ensemble"``.
+        alpha: Tolerated share of false alarms on successful episodes.
+        guard: Share of the horizon before which the gate does not fire.
+        root: Root seed.
+        windows: Training windows to choose from, shares of the horizon.
+        release_quantile: Which quantile of risk in successful episodes gives control back.
+        strength: Regularisation, see ``STRENGTHS``; then nothing is chosen, and the longest window
+            is trained on. None chooses.
+        weight: ``"episode"`` or ``"row"``: what has the same weight; see ``WEIGHTS``.
+
+    Raises:
+        CalibrationError: If the data cannot support it: one class only, too few successes for
+            alpha, or start states shared between the two sets.
+        UnknownNameError: If the kind does not exist.
+    """
+    check_sets(train, calibration)
+    given = None if strength is None else Choice(max(windows), strength, float("nan"))
+    choice = given or choose(train, kind, windows, root, weight)
+    rows = train.early(choice.window)
+    head = train_rows(rows, rows.features, kind, choice.strength, root, weight)
+    alarm = _alarm(head, calibration, alpha, guard, release_quantile)
+    return Probe(
+        layer=train.layer,
+        kind=kind,
+        head=head,
+        threshold=alarm.threshold,
+        release=alarm.release,
+        alpha=alpha,
+        window=choice.window,
+        guard=guard,
+        horizon=train.horizon,
+        policy_digest=train.policy_digest,
+        n_train=train.episodes,
+        n_calibration=alarm.good,
+        metrics={**choice.metrics(), "detected": alarm.detected},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Alarm:
+    """What a head was calibrated to.
+
+    Attributes:
+        threshold: Risks above it are alarms.
+        release: Risks below it give control back; at most the threshold.
+        good: Successful episodes that it comes from.
+        detected: Share of the failed ones with an alarm; 0 without any.
+    """
+
+    threshold: float
+    release: float
+    good: int
+    detected: float
+
+
+def _alarm(head: Head, rows: Rollouts, alpha: float, guard: float, quantile: float) -> _Alarm:
+    """Calibrates a head; arguments as of ``fit_probe``."""
+    risk, eligible, good = head.risk(rows.features), rows.k >= guard * rows.horizon, rows.outcomes()
+    highest = rows.per_episode(risk, "max", eligible)
+    threshold = conformal_threshold(highest[good], alpha)
+    release = float(np.quantile(risk[eligible & rows.success], quantile))
+    detected = float((highest[~good] > threshold).mean()) if (~good).any() else 0.0
+    return _Alarm(threshold, min(release, threshold), int(good.sum()), detected)
+
+
+def check_sets(train: Rollouts, other: Rollouts) -> None:
+    """Checks that one set may be fitted on and the other judged or calibrated on.
+
+    Raises:
+        CalibrationError: If they share start states, differ in policy, layer or horizon, or the
+            training set has one class only.
+    """
+    check_alike(train, other)
+    shared = sorted(set(train.start) & set(other.start))
+    if shared:
+        raise CalibrationError(
+            f"{len(shared)} start states are in both sets, for example {shared[0]}. "
+            "Split by start state."
+        )
+    failed = int((~train.outcomes()).sum())
+    if failed in (0, train.episodes):
+        kind = "successes" if failed else "failures"
+        raise CalibrationError(
+            f"There are no {kind} among {train.episodes} training episodes to fit on. "
+            "Collect more episodes, or from other start states."
+        )
+
+
+def choose(
+    train: Rollouts, kind: str, windows: Sequence[float], root: int, weight: str = "episode"
+) -> Choice:
+    """Chooses training window and regularisation by cross-validation grouped by start state.
+
+    Each candidate is judged in the same early window, whichever window it was trained on, by the
+    out-of-fold AUROC of the episodes' mean log odds. Ties go to the earlier candidate. The window
+    is chosen with the logistic head, which is quick, and kept for the others.
+
+    Raises:
+        CalibrationError: If a class has too few start states to be left out in turn.
+        UnknownNameError: If the kind does not exist.
+    """
+    if kind not in STRENGTHS:
+        raise UnknownNameError("probe kind", kind, STRENGTHS, "choose")
+    folds = _folds(train, root)
+
+    def best(kind: str, windows: Sequence[float]) -> Choice:
+        pairs = [(window, strength) for window in windows for strength in STRENGTHS[kind]]
+        choices = [
+            Choice(*pair, _out_of_fold(train, folds, kind, *pair, root, weight)) for pair in pairs
+        ]
+        return max(choices, key=lambda choice: round(choice.auroc, 3))
+
+    choice = best("logistic", windows)
+    return choice if kind == "logistic" else best(kind, (choice.window,))
+
+
+def _out_of_fold(
+    train: Rollouts,
+    folds: list[list[str]],
+    kind: str,
+    window: float,
+    strength: float,
+    root: int,
+    weight: str,
+) -> float:
+    """Returns the AUROC, in the judged window, of heads that never saw the episode's start."""
+    early = train.early(JUDGED)
+    logits = np.zeros(len(early.k))
+    for left_out in folds:
+        rest = train.where(~np.isin(train.start, left_out)).early(window)
+        here = np.isin(early.start, left_out)
+        head = train_rows(rest, rest.features, kind, strength, root, weight)
+        logits[here] = head.logit(early.features[here])
+    return auroc(early.per_episode(logits, "mean"), ~early.outcomes())
+
+
+def _folds(train: Rollouts, root: int) -> list[list[str]]:
+    """Returns the start states that each of up to five folds leaves out."""
+    starts = [set(train.start[train.success == value]) for value in (False, True)]
+    n = min(5, *(len(names) for names in starts))
+    if n < 2:
+        raise CalibrationError(
+            f"Failures come from {len(starts[0])} and successes from {len(starts[1])} start "
+            "states; cross-validation needs at least 2 of each. Collect more episodes."
+        )
+    first = np.unique(train.episode, return_index=True)[1]
+    folds = StratifiedGroupKFold(n, shuffle=True, random_state=_seed(root, "folds"))
+    starts_of = train.start[first]
+    return [
+        sorted(set(starts_of[left_out]))
+        for _, left_out in folds.split(first, train.success[first], starts_of)
+    ]
+
+
+def train_rows(
+    rows: Rollouts,
+    features: F32 | F64,
+    kind: str,
+    strength: float,
+    root: int,
+    weight: str = "episode",
+) -> Head:
+    """Trains a head on rows.
+
+    Args:
+        rows: Give the labels and the episodes.
+        features: What to read; the rows' activations or something else. Shape (n, f).
+        kind: ``"logistic"``, ``"mlp"`` or ``"ensemble"``.
+        strength: Regularisation.
+        root: Root seed.
+        weight: ``"episode"`` or ``"row"``: what has the same weight.
+
+    Raises:
+        CalibrationError: If all rows are of one class.
+        UnknownNameError: If the kind or the weight does not exist.
+    """
+    if weight not in WEIGHTS:
+        raise UnknownNameError("weight", weight, WEIGHTS, "train_rows")
+    failure = ~rows.success
+    if failure.all() or not failure.any():
+        raise CalibrationError("The rows to fit on are of one class only. Collect more episodes.")
+    _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
+    weights = (1.0 / count)[inverse] if weight == "episode" else np.ones(len(inverse))
+    weights *= len(weights) / weights.sum()
+    return train_head(kind, features, failure, weights, strength, _seed(root, "head"))
+
+
+def _seed(root: int, name: str) -> int:
+    return int(stream(root, "fit", name).integers(2**31))

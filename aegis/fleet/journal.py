@@ -1,0 +1,177 @@
+"""Journal: collects the rows of one arm's episode while it is played."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aegis.core.types import (
+    Act,
+    Command,
+    Decision,
+    EpisodeKey,
+    Observation,
+    PolicyId,
+    Proposal,
+)
+from aegis.core.types import Hold as HoldCommand
+from aegis.fleet.arm import Arm
+from aegis.records.rows import Episode, EpisodeRow, FeatureRow, StepRow
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an episode is going; travels with its queries."""
+
+    arm: str
+    k: int
+    active: PolicyId
+    risk: float
+    fires: int
+    strong_steps: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What all arms that share a world find at a tick.
+
+    Attributes:
+        obs: What was sensed.
+        truth: Simulator truth that is written down, by name.
+        digest: Hash of the state.
+    """
+
+    obs: Observation
+    truth: tuple[tuple[str, list[float]], ...]
+    digest: str
+
+
+@dataclass(slots=True, eq=False)
+class Journal:
+    """Collects rows.
+
+    Attributes:
+        arm: The arm.
+        key: The unit.
+    """
+
+    arm: Arm
+    key: EpisodeKey
+    _steps: list[StepRow] = field(default_factory=list)
+    _features: list[FeatureRow] = field(default_factory=list)
+    _asks: Counter[PolicyId] = field(default_factory=Counter)
+    _holds: list[int] = field(default_factory=list)
+    _strong_steps: int = 0
+    _risk: float = float("nan")
+    _instruction: str = ""
+    _trace: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+
+    def standing(self, k: int) -> Standing:
+        """Returns how things stand at tick ``k``."""
+        last = self._steps[-1] if self._steps else None
+        active = last.next if last else self.arm.controller.first
+        fires = last.fires if last else 0
+        return Standing(self.arm.name, k, active, self._risk, fires, self._strong_steps)
+
+    def step(
+        self,
+        decision: Decision,
+        scene: Scene,
+        asked: Sequence[PolicyId],
+        proposals: Mapping[PolicyId, Proposal],
+    ) -> None:
+        """Writes a tick down."""
+        row = self._row(decision, scene, asked)
+        self._count_hold(row)
+        self._steps.append(row)
+        self._asks.update(asked)
+        self._instruction = scene.obs.instruction
+        if row.risk is not None:
+            self._risk = row.risk
+        self._trace.update(f"{row.digest}|{row.active}|{row.command}|".encode())
+        self._trace.update(np.ascontiguousarray(row.action, dtype=np.float32).tobytes())
+        if self.arm.log_features:
+            self._features += [
+                FeatureRow(row.k, policy, layer, vector)
+                for policy, proposal in sorted(proposals.items())
+                for layer, vector in sorted(proposal.features.items())
+            ]
+
+    def finish(self, stop: str, final: str) -> Episode:
+        """Closes the episode.
+
+        Args:
+            stop: Why it ended.
+            final: Hash of the last state.
+        """
+        steps, first = self._steps, self.arm.controller.first
+        self._trace.update(final.encode())
+        row = EpisodeRow(
+            root=self.key.root,
+            suite=self.key.suite,
+            task=self.key.task,
+            start=self.key.start,
+            index=self.key.index,
+            arm=self.arm.name,
+            instruction=self._instruction,
+            success=stop == "success",
+            stop=stop,
+            steps=len(steps),
+            strong_steps=self._strong_steps,
+            weak_steps=len(steps) - self._strong_steps,
+            fires=steps[-1].fires if steps else 0,
+            first_fire_k=next((step.k for step in steps if step.fires > 0), None),
+            handover_k=next((step.k for step in steps if step.active != first), None),
+            holds=tuple(self._holds),
+            asks=tuple(sorted(self._asks.items())),
+            digest=self._trace.hexdigest(),
+            final=final,
+        )
+        return Episode(row, tuple(steps), tuple(self._features))
+
+    def _row(self, decision: Decision, scene: Scene, asked: Sequence[PolicyId]) -> StepRow:
+        scores = tuple((score.detector, score.value) for score in decision.scores)
+        return StepRow(
+            k=decision.k,
+            active=decision.mode.active,
+            since_k=decision.mode.since_k,
+            next=decision.next_mode.active,
+            boundary=decision.boundary,
+            dwell=self._dwell(decision),
+            command=_kind(decision.command),
+            action=decision.command.action,
+            command_reason="" if isinstance(decision.command, Act) else decision.command.reason,
+            risk=scores[0][1] if scores else None,
+            scores=scores,
+            level=decision.verdict.level.name,
+            reason=decision.verdict.reason,
+            hold=decision.verdict.hold,
+            fires=decision.fires,
+            asked=tuple(asked),
+            proprio=scene.obs.proprio,
+            truth=scene.truth,
+            digest=scene.digest,
+        )
+
+    def _dwell(self, decision: Decision) -> int:
+        last = self._steps[-1] if self._steps else None
+        same = last is not None and last.active == decision.mode.active
+        return (last.dwell if last is not None and same else 0) + int(decision.boundary)
+
+    def _count_hold(self, row: StepRow) -> None:
+        if row.active != self.arm.controller.strong:
+            return
+        self._strong_steps += 1
+        if not self._steps or self._steps[-1].active != row.active:
+            self._holds.append(0)
+        self._holds[-1] += int(row.boundary)
+
+
+def _kind(command: Command) -> str:
+    if isinstance(command, Act):
+        return "act"
+    return "hold" if isinstance(command, HoldCommand) else "stop"

@@ -1,0 +1,228 @@
+"""Wire: what crosses between the process that holds the policies and those with the simulators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from aegis.core.errors import AegisError, EpisodeError
+from aegis.core.protocols import PolicySpec
+from aegis.core.types import F32, F64, EpisodeKey, Nanos, Observation, PolicyId, Proposal
+from aegis.fleet.arm import Arm, Source
+from aegis.fleet.journal import Standing
+from aegis.fleet.shared_images import Gallery, Spot
+from aegis.records.rows import EpisodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What a policy looks at: cameras, name to (height, width), and whether it sees the truth."""
+
+    cameras: Mapping[str, tuple[int, int]]
+    privileged: bool
+
+    @classmethod
+    def of(cls, spec: PolicySpec) -> Eyes:
+        """Takes from a spec what workers need, in types that pickle."""
+        cameras = {name: (int(size[0]), int(size[1])) for name, size in spec.cameras.items()}
+        return cls(cameras, spec.privileged)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """To a worker, before the first unit of a run.
+
+    Attributes:
+        arms: The arms, by number.
+        eyes: What each policy looks at.
+        truth: Names of simulator truth to write down.
+        out: The run folder.
+        slots: Branches that the worker keeps in flight.
+        sharing: Whether arms share what they have in common.
+    """
+
+    arms: tuple[Arm, ...]
+    eyes: Mapping[PolicyId, Eyes]
+    truth: tuple[str, ...]
+    out: Path
+    slots: int
+    sharing: bool
+
+    @property
+    def room(self) -> int:
+        """Bytes that the pictures of all slots may take."""
+        sizes = {(name, size) for eye in self.eyes.values() for name, size in eye.cameras.items()}
+        return self.slots * sum(3 * height * width for _, (height, width) in sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """To a worker: play a unit.
+
+    Attributes:
+        job: Its number.
+        key: The unit.
+        arms: Which arms, by number.
+        audit: Play every arm from the start, alone, and write nothing: the rows that come back
+            are compared with those of the shared simulation.
+    """
+
+    job: int
+    key: EpisodeKey
+    arms: tuple[int, ...]
+    audit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """To a worker: finish what is in flight, begin nothing more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What one branch asks for.
+
+    Attributes:
+        ticket: Number of the branch, for the answer.
+        job: The job that it belongs to.
+        key: The unit.
+        views: Observation for each source.
+        standings: How the arms on the branch are going.
+    """
+
+    ticket: int
+    job: int
+    key: EpisodeKey
+    views: dict[Source, PackedObservation]
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """From a worker that can do nothing more: the questions of all its branches.
+
+    Their pictures stay in the shared room until the answers have been sent.
+    """
+
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """To a worker: proposals by ticket; one message for all its questions."""
+
+    items: tuple[tuple[int, dict[Source, PackedProposal]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """From a worker: an episode is finished and on disk."""
+
+    job: int
+    row: EpisodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """From a worker: a job is finished.
+
+    Attributes:
+        job: Its number.
+        ticks: Control steps that were simulated.
+        busy: Time spent on it, waiting not included [s].
+    """
+
+    job: int
+    ticks: int
+    busy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From a worker: a job raised."""
+
+    job: int
+    kind: type[BaseException]
+    text: str
+    trace: str
+
+
+ToWorker: TypeAlias = Setup | Play | Answers | Rest
+FromWorker: TypeAlias = Asked | Done | Closed | Failed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedObservation:
+    """An observation in types that pickle; its pictures lie in the shared room."""
+
+    stamp: Nanos
+    proprio: F32
+    images: dict[str, Spot]
+    instruction: str
+    privileged: dict[str, F64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedProposal:
+    """A proposal in types that pickle."""
+
+    k0: int
+    actions: F32
+    features: dict[str, F32]
+    samples: F32 | None
+    latency: Nanos
+
+
+def pack_observation(obs: Observation, privileged: bool, room: Gallery) -> PackedObservation:
+    """Packs an observation; simulator truth travels to the policies that may see it only."""
+    truth = dict(obs.privileged) if privileged else {}
+    images = {name: room.put(picture) for name, picture in obs.images.items()}
+    return PackedObservation(obs.stamp, obs.proprio, images, obs.instruction, truth)
+
+
+def unpack_observation(packed: PackedObservation, room: Gallery) -> Observation:
+    """Unpacks an observation; its pictures are valid until the answers have been sent."""
+    images = {name: room.look(spot) for name, spot in packed.images.items()}
+    return Observation(packed.stamp, packed.proprio, images, packed.instruction, packed.privileged)
+
+
+def pack_proposal(proposal: Proposal) -> PackedProposal:
+    """Packs a proposal."""
+    return PackedProposal(
+        proposal.k0,
+        proposal.actions,
+        dict(proposal.features),
+        proposal.samples,
+        proposal.latency,
+    )
+
+
+def unpack_proposals(packed: Mapping[Source, PackedProposal]) -> dict[Source, Proposal]:
+    """Unpacks proposals, stamped with the name under which they were asked for."""
+    return {
+        (policy, salt): Proposal(
+            policy, item.k0, item.actions, item.features, item.samples, item.latency
+        )
+        for (policy, salt), item in packed.items()
+    }
+
+
+def revive(failed: Failed, label: str) -> Exception:
+    """Rebuilds an error of another process; the traceback over there follows as its cause.
+
+    Args:
+        failed: What came.
+        label: The episode, in words.
+    """
+    text = f"{failed.text} (in {label})"
+    error: Exception
+    if issubclass(failed.kind, AegisError):
+        # Without __init__: error classes take what they say apart, but here it is said already.
+        error = failed.kind.__new__(failed.kind)
+        Exception.__init__(error, text)
+    else:
+        error = EpisodeError(f"{failed.kind.__name__}: {text}")
+    error.__cause__ = RuntimeError(f"in a worker process:\n{failed.trace}")
+    return error

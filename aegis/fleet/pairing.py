@@ -1,0 +1,81 @@
+"""Pairing: the common prefix of the arms of a unit, checked and not assumed.
+
+Until the first tick at which two arms are driven differently they must be bit-identical, in state
+and in action. If not, something drew from a shared generator, and their difference means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from aegis.core.errors import PairingError
+from aegis.core.types import EpisodeKey, PolicyId
+from aegis.fleet.arm import Arm
+from aegis.records.store import Store
+
+Driver = tuple[PolicyId, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What an arm did on a unit, tick by tick.
+
+    Attributes:
+        arm: Name of the arm.
+        drivers: Who drove: policy, salt and rows executed per chunk.
+        states: Hash of the state before each command.
+        actions: What was executed, as bytes that compare exactly.
+    """
+
+    arm: str
+    drivers: Sequence[Driver]
+    states: Sequence[str]
+    actions: Sequence[bytes]
+
+
+def trail(store: Store, key: EpisodeKey, arm: Arm) -> Trail:
+    """Reads a trail from a finished episode."""
+    table = store.part(key, arm.name, ("active", "digest", "action"))
+    width = len(arm.controller.embodiment.names)
+    flat = table.column("action").combine_chunks().values.to_numpy(zero_copy_only=False)
+    actions = np.ascontiguousarray(flat, dtype=np.float32).reshape(-1, width)
+    return Trail(
+        arm.name,
+        [arm.driver(policy) for policy in table.column("active").to_pylist()],
+        table.column("digest").to_pylist(),
+        [action.tobytes() for action in actions],
+    )
+
+
+def check(key: EpisodeKey, trails: Sequence[Trail]) -> None:
+    """Compares every two arms of a unit.
+
+    Raises:
+        PairingError: If two arms differ while driven alike.
+    """
+    for one, other in combinations(trails, 2):
+        _compare(key, one, other)
+
+
+def _compare(key: EpisodeKey, one: Trail, other: Trail) -> None:
+    for k in range(min(len(one.states), len(other.states))):
+        if one.states[k] != other.states[k]:
+            raise _error(key, one, other, k, "states")
+        if one.drivers[k] != other.drivers[k]:
+            return
+        if one.actions[k] != other.actions[k]:
+            raise _error(key, one, other, k, "actions")
+    if len(one.states) != len(other.states):
+        raise _error(key, one, other, min(len(one.states), len(other.states)), "lengths")
+
+
+def _error(key: EpisodeKey, one: Trail, other: Trail, k: int, what: str) -> PairingError:
+    return PairingError(
+        f"Arms '{one.arm}' and '{other.arm}' of unit {key} have different {what} at tick {k}, "
+        "though they were driven alike so far. A policy or the world draws from a generator that "
+        "is not addressed (aegis.core.seeds), or its results depend on the batch."
+    )

@@ -1,0 +1,159 @@
+"""Pool: starts worker processes, listens to all of them, and replaces those that die."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from aegis.core.protocols import World
+from aegis.fleet.messages import FromWorker, Setup, ToWorker
+from aegis.fleet.shared_images import Gallery
+from aegis.fleet.worker import limits, main
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    process: BaseProcess
+    connection: Connection[ToWorker, FromWorker]
+    room: Gallery
+
+
+class Pool:
+    """Workers that live from the first run that needs them until the context ends.
+
+    Args:
+        world: Builds a world; must pickle.
+        size: Largest number of workers.
+    """
+
+    def __init__(self, world: Callable[[], World], size: int) -> None:
+        self._world = world
+        self._size = size
+        self._setup: Setup | None = None
+        # Spawned, not forked: a forked copy of threads, locks and GL contexts does not work.
+        self._context = multiprocessing.get_context("spawn")
+        self._members: list[_Member] = []
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """Number of workers."""
+        return len(self._members)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers."""
+        return tuple(member.process.pid or 0 for member in self._members)
+
+    def prepare(self, setup: Setup, jobs: int) -> None:
+        """Tells all workers what the next run is about; starts those that are missing.
+
+        Args:
+            setup: What it is about.
+            jobs: Units to come; no more workers than that are started.
+        """
+        if self._members and setup.room > min(member.room.size for member in self._members):
+            self.close()
+        self._setup = setup
+        for worker in range(self.size):
+            self.send(worker, setup)
+        while self.size < min(self._size, jobs):
+            self._members.append(self._start())
+
+    def send(self, worker: int, message: ToWorker) -> None:
+        """Sends a message; if the worker is dead, ``hear`` will say so."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._members[worker].connection.send(message)
+
+    def room(self, worker: int) -> Gallery:
+        """Returns the room in which a worker's pictures lie."""
+        return self._members[worker].room
+
+    def hear(self, timeout: float) -> list[tuple[int, FromWorker | None]]:
+        """Returns all that arrived; None stands for the death of a worker, which is replaced.
+
+        Args:
+            timeout: How long to wait for a first message [s].
+        """
+        numbers = {id(member.connection): i for i, member in enumerate(self._members)}
+        heard: list[tuple[int, FromWorker | None]] = []
+        for ready in wait([member.connection for member in self._members], timeout):
+            worker = numbers[id(ready)]
+            try:
+                while not heard or heard[-1][0] != worker or self._connection(worker).poll():
+                    heard.append((worker, self._connection(worker).recv()))
+            except (EOFError, ConnectionResetError, BrokenPipeError):
+                heard.append((worker, None))
+                self._end(self._members[worker])
+                self._members[worker] = self._start()
+        return heard
+
+    def close(self) -> None:
+        """Ends all workers: they go when their connection closes, else they are killed."""
+        for member in self._members:
+            member.connection.close()
+        for member in self._members:
+            self._end(member)
+        self._members.clear()
+
+    def _connection(self, worker: int) -> Connection[ToWorker, FromWorker]:
+        return self._members[worker].connection
+
+    def _start(self) -> _Member:
+        ours, theirs = self._context.Pipe()
+        # Anonymous shared memory: whatever kills the processes, nothing of it stays behind.
+        room = self._context.RawArray("B", max(1, self._setup.room if self._setup else 0))
+        process = self._context.Process(target=main, args=(theirs, self._world, room), daemon=True)
+        with environment(limits(1)), deaf():
+            process.start()
+        theirs.close()
+        if self._setup is not None:
+            ours.send(self._setup)
+        return _Member(process, ours, Gallery(room))
+
+    def _end(self, member: _Member) -> None:
+        member.connection.close()
+        member.process.join(2)
+        if member.process.is_alive():
+            member.process.kill()
+            member.process.join()
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
+    """Ignores Ctrl-C while processes start: they inherit that, and leave it to the main process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """Sets environment variables for processes started inside."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,184 @@
+"""Sinks: who is told how a run is going. A sink must return at once; it never decides anything."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from aegis.core.types import EpisodeKey, PolicyId
+from aegis.records.files import write_atomic
+from aegis.records.rows import EpisodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How an episode stands; told whenever it asks for a proposal.
+
+    Attributes:
+        key: The unit.
+        arm: The arm.
+        k: Tick.
+        horizon: Longest episode [control steps].
+        active: Who drives.
+        risk: Last score; NaN if unknown or none yet.
+        threshold: What the risk is held against; NaN if nothing.
+        fires: Hand-overs decided so far.
+        strong_steps: Steps of the strong policy so far [control steps].
+        instruction: What the robot is told.
+    """
+
+    key: EpisodeKey
+    arm: str
+    k: int
+    horizon: int
+    active: PolicyId
+    risk: float
+    threshold: float
+    fires: int
+    strong_steps: int
+    instruction: str
+
+
+class Sink(Protocol):
+    """Hears about a run, in the process that holds the policies."""
+
+    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+        """The run starts or resumes: episodes in all, those finished before, and the arms."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """An episode goes on."""
+        ...
+
+    def finished(self, episode: EpisodeRow) -> None:
+        """An episode is on disk; on resume called for the earlier ones, too."""
+        ...
+
+    def closed(self) -> None:
+        """The run ended, for whatever reason."""
+        ...
+
+
+class NullSink:
+    """Hears nothing."""
+
+    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+        """Ignored."""
+
+    def progress(self, progress: Progress) -> None:
+        """Ignored."""
+
+    def finished(self, episode: EpisodeRow) -> None:
+        """Ignored."""
+
+    def closed(self) -> None:
+        """Ignored."""
+
+
+class Tee:
+    """Tells several sinks.
+
+    Args:
+        sinks: Told in this order.
+    """
+
+    def __init__(self, *sinks: Sink) -> None:
+        self._sinks = sinks
+
+    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+        """Tells all."""
+        for sink in self._sinks:
+            sink.opened(total, done, arms)
+
+    def progress(self, progress: Progress) -> None:
+        """Tells all."""
+        for sink in self._sinks:
+            sink.progress(progress)
+
+    def finished(self, episode: EpisodeRow) -> None:
+        """Tells all."""
+        for sink in self._sinks:
+            sink.finished(episode)
+
+    def closed(self) -> None:
+        """Tells all."""
+        for sink in self._sinks:
+            sink.closed()
+
+
+class StatusFile:
+    """Keeps ``status.json`` current, so that another process can watch the run.
+
+    Args:
+        path: The file; replaced as a whole, at most twice a second.
+        clock: Monotonic time [s].
+        period: Shortest time between two writes [s].
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float], period: float = 0.5) -> None:
+        self._path, self._clock, self._period = path, clock, period
+        self._last = -math.inf
+        self._began = 0.0
+        self._total = self._before = 0
+        self._running: dict[tuple[EpisodeKey, str], tuple[Progress, list[float]]] = {}
+        self._tally: dict[str, dict[str, int]] = {}
+
+    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+        """Starts the tallies."""
+        self._total, self._before, self._began = total, done, self._clock()
+        names = ("episodes", "success", "steps", "strong_steps", "fires")
+        self._tally = {arm: dict.fromkeys(names, 0) for arm in arms}
+        self._write("running", force=True)
+
+    def progress(self, progress: Progress) -> None:
+        """Takes note of an episode in flight."""
+        _, risks = self._running.get((progress.key, progress.arm), (None, []))
+        risks = [] if progress.k == 0 else risks
+        self._running[progress.key, progress.arm] = (progress, [*risks, progress.risk][-60:])
+        self._write("running")
+
+    def finished(self, episode: EpisodeRow) -> None:
+        """Adds an episode to its arm's tally."""
+        self._running.pop((episode.key, episode.arm), None)
+        tally = self._tally[episode.arm]
+        tally["episodes"] += 1
+        tally["success"] += episode.success
+        tally["steps"] += episode.steps
+        tally["strong_steps"] += episode.strong_steps
+        tally["fires"] += episode.fires
+        self._write("running")
+
+    def closed(self) -> None:
+        """Leaves the last state behind."""
+        done = sum(tally["episodes"] for tally in self._tally.values())
+        self._write("finished" if done == self._total else "stopped", force=True)
+
+    def _write(self, state: str, *, force: bool = False) -> None:
+        now = self._clock()
+        if not force and now - self._last < self._period:
+            return
+        self._last = now
+        status = {
+            "state": state,
+            "total": self._total,
+            "resumed": self._before,
+            "elapsed": now - self._began,
+            "arms": self._tally,
+            "running": [
+                {**asdict(progress), "risks": risks} for progress, risks in self._running.values()
+            ],
+        }
+        write_atomic(self._path, json.dumps(_finite(status)).encode())
+
+
+def _finite(value: object) -> object:
+    """Replaces NaN, which JSON does not have, by null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value

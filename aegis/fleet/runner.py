@@ -1,0 +1,271 @@
+"""Runner: plays all arms on all units. Simulators in worker processes, each policy once, here.
+
+Queries of all episodes in flight are answered in batches. A result depends on its episode's key
+and arm alone, so neither order, batches, workers nor interruptions can be seen in the tables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from aegis.core.errors import ConfigError, InterruptedRunError, MachineError, PairingError
+from aegis.core.protocols import Policy, World
+from aegis.core.types import EpisodeKey, PolicyId
+from aegis.fleet import pairing
+from aegis.fleet.arm import Source
+from aegis.fleet.batching import Request, answer
+from aegis.fleet.interrupt import on_ctrl_c
+from aegis.fleet.messages import (
+    Answers,
+    Asked,
+    Closed,
+    Done,
+    Eyes,
+    FromWorker,
+    PackedProposal,
+    Play,
+    Question,
+    Rest,
+    Setup,
+    revive,
+)
+from aegis.fleet.pool import Pool
+from aegis.fleet.progress import Progress, Sink
+from aegis.fleet.run_plan import Plan, identity
+from aegis.fleet.schedule import Deal, Job
+from aegis.records.rows import EpisodeRow
+from aegis.records.store import RunTables, Store
+
+
+def run(
+    plan: Plan,
+    policies: Mapping[PolicyId, Policy],
+    world: Callable[[], World],
+    out: Path,
+    sink: Sink,
+    workers: int,
+    slots: int,
+    pool: Pool | None = None,
+) -> RunTables:
+    """Runs a plan, or what is left of it.
+
+    Args:
+        plan: What to play.
+        policies: The policies, by the names that the arms use. A proposal must depend on its
+            query alone.
+        world: Builds a world; must pickle, as ``functools.partial`` of a class does.
+        out: Run folder; one that exists is resumed.
+        sink: Who is told.
+        workers: Simulator processes.
+        slots: Branches (see ``aegis.fleet.branches``) that each of them keeps in flight.
+        pool: Workers to use instead of own ones; for several runs in a row in the same world.
+
+    Raises:
+        ConfigError: If the folder holds another experiment, or workers or slots are below 1.
+        InterruptedRunError: After Ctrl-C, with all finished episodes on disk.
+        PairingError: If arms differ before their first hand-over, if an audited arm ends
+            otherwise than in the shared simulation, or if a policy depends on its batch.
+        MachineError: If workers die again and again, or the disk is full.
+        EpisodeError: If a world raises; AEGIS's own errors come through as they are.
+    """
+    if workers < 1 or slots < 1:
+        raise ConfigError(f"workers and slots must be at least 1. Got: {workers} and {slots}.")
+    plan.check(policies)
+    store = Store(out)
+    store.open(identity(plan, policies), plan.notes, plan.config)
+    play = _Run(plan, policies, store, sink, slots)
+    if pool is not None:
+        return play.play(pool)
+    with Pool(world, workers) as own:
+        return play.play(own)
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: Plan,
+        policies: Mapping[PolicyId, Policy],
+        store: Store,
+        sink: Sink,
+        slots: int,
+    ) -> None:
+        self._plan, self._policies, self._store, self._sink = plan, policies, store, sink
+        self._slots = slots
+        eyes = {name: Eyes.of(policy.spec) for name, policy in policies.items()}
+        self._setup = Setup(plan.arms, eyes, plan.truth, store.root, slots, plan.sharing)
+        self._deal = Deal()
+        self._asked: list[tuple[int, Question]] = []
+        self._rows: dict[EpisodeKey, dict[str, EpisodeRow]] = {key: {} for key in plan.units}
+        self._ticks = 0
+        self._stopping = self._resting = False
+
+    def play(self, pool: Pool) -> RunTables:
+        """Plays what is left, then merges."""
+        total = len(self._plan.units) * len(self._plan.arms)
+        try:
+            self._resume(total)
+            if self._deal.waiting:
+                began = time.perf_counter()
+                with on_ctrl_c(self._stop):
+                    self._loop(pool)
+                wall = time.perf_counter() - began
+                self._store.note(event="run", wall=wall, ticks=self._ticks)
+            done = [(key, arm) for key, rows in self._rows.items() for arm in rows]
+            tables = self._store.merge(done)
+        finally:
+            self._sink.closed()
+        if len(done) < total:
+            raise InterruptedRunError(
+                f"Stopped: {len(done)} of {total} episodes are finished and stay "
+                f"in {self._store.root}. Run the same command again to go on."
+            )
+        return tables
+
+    def _resume(self, total: int) -> None:
+        """Reads what earlier runs left, and lists what is still to be played."""
+        names = [arm.name for arm in self._plan.arms]
+        found = {(key, name): self._store.read(key, name) for key in self._rows for name in names}
+        before = [row for row in found.values() if row is not None]
+        self._sink.opened(total, len(before), names)
+        for row in before:
+            self._rows[row.key][row.arm] = row
+            self._sink.finished(row)
+        for key, rows in self._rows.items():
+            left = tuple(i for i, name in enumerate(names) if name not in rows)
+            if left:
+                self._deal.add(Job(key, left))
+            else:
+                self._check(key)
+
+    def _loop(self, pool: Pool) -> None:
+        pool.prepare(self._setup, self._deal.waiting)
+        self._deal.start(pool.size)
+        while self._deal.waiting or self._deal.busy:
+            if self._stopping and not self._resting:
+                self._resting = True
+                for worker in range(pool.size):
+                    pool.send(worker, Rest())
+            self._hand_out(pool)
+            if not self._deal.busy:
+                return
+            for worker, message in pool.hear(0.0 if self._asked else 1.0):
+                self._handle(worker, message)
+            if self._asked:
+                self._answer(pool)
+
+    def _hand_out(self, pool: Pool) -> None:
+        """Hands out units, one to each worker in turn until all slots are taken."""
+        for _ in range(self._slots):
+            for worker in range(pool.size):
+                if self._stopping or not self._deal.waiting:
+                    return
+                if self._deal.load(worker) < self._slots:
+                    number = self._deal.take(worker)
+                    job = self._deal[number]
+                    pool.send(worker, Play(number, job.key, job.arms, job.audit))
+
+    def _handle(self, worker: int, message: FromWorker | None) -> None:
+        if message is None:
+            self._requeue(worker)
+        elif isinstance(message, Asked):
+            self._asked += [(worker, question) for question in message.questions]
+            self._report(message.questions)
+        elif isinstance(message, Done):
+            self._finish(self._deal[message.job], message.row)
+        elif isinstance(message, Closed):
+            self._close(worker, message)
+        else:
+            raise revive(message, str(self._deal[message.job].key))
+
+    def _answer(self, pool: Pool) -> None:
+        """Answers all that was asked, one batch per policy, one message per worker."""
+        asked, self._asked = self._asked, []
+        requests = [Request(question, pool.room(worker)) for worker, question in asked]
+        replies = answer(requests, self._policies)
+        items: dict[int, list[tuple[int, dict[Source, PackedProposal]]]] = {}
+        for (worker, question), reply in zip(asked, replies, strict=True):
+            items.setdefault(worker, []).append((question.ticket, reply))
+        for worker, mine in items.items():
+            pool.send(worker, Answers(tuple(mine)))
+
+    def _report(self, questions: Sequence[Question]) -> None:
+        arms = {arm.name: arm for arm in self._plan.arms}
+        for question in questions:
+            if self._deal[question.job].audit:
+                continue
+            instruction = next(iter(question.views.values())).instruction
+            for standing in question.standings:
+                arm = arms[standing.arm]
+                self._sink.progress(
+                    Progress(
+                        key=question.key,
+                        arm=arm.name,
+                        k=standing.k,
+                        horizon=arm.controller.horizon,
+                        active=standing.active,
+                        risk=standing.risk,
+                        threshold=arm.threshold,
+                        fires=standing.fires,
+                        strong_steps=standing.strong_steps,
+                        instruction=instruction,
+                    )
+                )
+
+    def _finish(self, job: Job, row: EpisodeRow) -> None:
+        """Takes an episode; that of an audit must be the one that is known."""
+        if not job.audit:
+            self._rows[row.key][row.arm] = row
+            self._sink.finished(row)
+        elif row != self._rows[row.key][row.arm]:
+            raise PairingError(
+                f"{row.key}, arm {row.arm}: played from the start it does not end as it did in the "
+                "simulation that arms shared. A policy keeps something between queries, or the "
+                "world's snapshot forgets something. sharing=false plays every arm alone."
+            )
+
+    def _close(self, worker: int, message: Closed) -> None:
+        job = self._deal[message.job]
+        self._deal.close(worker, message.job)
+        self._ticks += message.ticks
+        what = "audit" if job.audit else "unit"
+        self._store.note(event=what, unit=str(job.key), ticks=message.ticks, busy=message.busy)
+        if not job.audit:
+            self._settle(job.key)
+
+    def _settle(self, key: EpisodeKey) -> None:
+        """Checks a unit of which all arms are there, and has it audited if the lot fell on it."""
+        if len(self._rows[key]) == len(self._plan.arms):
+            self._check(key)
+            if self._plan.audited(key):
+                self._deal.add(Job(key, tuple(range(len(self._plan.arms))), audit=True))
+
+    def _check(self, key: EpisodeKey) -> None:
+        trails = [pairing.trail(self._store, key, arm) for arm in self._plan.arms]
+        pairing.check(key, trails)
+
+    def _requeue(self, worker: int) -> None:
+        """Puts the units of a dead worker back to the front, without the arms that are done."""
+        lost = self._deal.lose(worker)
+        self._asked = [(owner, question) for owner, question in self._asked if owner != worker]
+        for number in reversed(lost):
+            job = self._deal[number]
+            done = () if job.audit else self._rows[job.key]
+            left = tuple(i for i in job.arms if self._plan.arms[i].name not in done)
+            if left:
+                self._deal.again(number, left)
+            else:  # it died after the last episode and before it could say so
+                self._settle(job.key)
+        self._store.note(event="crash", units=[str(self._deal[number].key) for number in lost])
+        worst = max(lost, key=self._deal.crashes, default=None)
+        if worst is not None and self._deal.crashes(worst) > self._plan.retries:
+            raise MachineError(
+                f"A simulator process died {self._deal.crashes(worst)} times while it played "
+                f"{self._deal[worst].key}. Is the memory full (try fewer workers or slots), or is "
+                "the graphics library broken (try `aegis doctor`)? A script of your own must start "
+                "runs under `if __name__ == '__main__':`. Finished episodes are safe."
+            )
+
+    def _stop(self) -> None:
+        self._stopping = True

@@ -1,0 +1,194 @@
+"""Store: the folder of a run. One file per finished episode, then tables merged from them.
+
+A part is written under another name, flushed to the disk and renamed, so a part that exists is
+whole, whatever killed the run. The merged tables hold nothing that depends on time, order or
+number of workers: equal experiments give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from aegis.core.errors import TraceError
+from aegis.core.types import EpisodeKey
+from aegis.records.files import disk_error, write_atomic
+from aegis.records.manifest import open_folder
+from aegis.records.rows import (
+    EPISODES,
+    FEATURES,
+    STEPS,
+    Episode,
+    EpisodeRow,
+    episode_row,
+    episode_rows,
+    episode_table,
+    feature_table,
+    step_table,
+)
+
+FORMAT = "1"
+_ROW = b"aegis.episode"
+
+
+@dataclass(frozen=True, slots=True)
+class RunTables:
+    """What a run left behind.
+
+    Attributes:
+        root: The run folder.
+        episodes: One row per episode, sorted by unit and arm.
+    """
+
+    root: Path
+    episodes: tuple[EpisodeRow, ...]
+
+    @classmethod
+    def load(cls, root: Path) -> RunTables:
+        """Reads a finished run.
+
+        Raises:
+            TraceError: If it is not one.
+        """
+        return cls(root, episode_rows(read_table(root / "episodes.parquet")))
+
+    def steps(self) -> pa.Table:
+        """Reads the table of steps; schema ``aegis.records.rows.STEPS``."""
+        return read_table(self.root / "steps.parquet")
+
+    def features(self) -> pa.Table:
+        """Reads the table of activations; schema ``aegis.records.rows.FEATURES``."""
+        return read_table(self.root / "features.parquet")
+
+
+class Store:
+    """A run folder.
+
+    Args:
+        root: Where; made by ``open``, not here.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.parts = root / "parts"
+
+    def open(self, identity: Mapping[str, str], notes: Mapping[str, str], config: str) -> None:
+        """Makes the folder, or checks that it holds the same experiment.
+
+        Args:
+            identity: What results depend on; must be equal on resume.
+            notes: Versions and such; the first run's are kept.
+            config: Resolved configuration, for people.
+
+        Raises:
+            ConfigError: If the folder holds another experiment.
+            MachineError: If it cannot be written.
+        """
+        open_folder(self.root, {"format": FORMAT, **identity}, notes)
+        try:
+            self.parts.mkdir(exist_ok=True)
+        except OSError as error:
+            raise disk_error(self.parts, error) from error
+        for scratch in self.parts.glob(".*.tmp"):
+            scratch.unlink(missing_ok=True)
+        if not (self.root / "config.yaml").exists():
+            write_atomic(self.root / "config.yaml", config.encode())
+
+    def path(self, key: EpisodeKey, arm: str) -> Path:
+        """Returns where an episode's part lies."""
+        return self.parts / f"{key.task}-{key.start}-{key.index}-{arm}.parquet"
+
+    def write(self, episode: Episode) -> None:
+        """Writes a finished episode.
+
+        Raises:
+            MachineError: If the disk is full or cannot be written.
+        """
+        row = episode.row
+        # The episode's row and activations ride in the same file, so a part is one atom.
+        metadata = {
+            _ROW: json.dumps(asdict(row), sort_keys=True).encode(),
+            b"aegis.features": _bytes(feature_table(episode)).to_pybytes(),
+        }
+        table = step_table(episode).replace_schema_metadata(metadata)
+        write_atomic(self.path(row.key, row.arm), _bytes(table).to_pybytes())
+
+    def read(self, key: EpisodeKey, arm: str) -> EpisodeRow | None:
+        """Returns a finished episode's row; None if it is missing or damaged."""
+        path = self.path(key, arm)
+        if not path.exists():
+            return None
+        try:
+            table = _read(path)
+            row = episode_row(json.loads(table.schema.metadata[_ROW]))
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+            return None
+        whole = row.key == key and row.arm == arm and row.steps == table.num_rows
+        return row if whole else None
+
+    def part(self, key: EpisodeKey, arm: str, columns: Sequence[str]) -> pa.Table:
+        """Reads some columns of a finished episode's steps."""
+        return _read(self.path(key, arm), columns)
+
+    def merge(self, done: Iterable[tuple[EpisodeKey, str]]) -> RunTables:
+        """Merges parts into the three tables.
+
+        Args:
+            done: The finished episodes, in any order.
+        """
+        order = sorted(done, key=lambda job: (job[0].task, job[0].start, job[0].index, job[1]))
+        steps, features, rows = [], [], []
+        for key, arm in order:
+            table = _read(self.path(key, arm))
+            rows.append(episode_row(json.loads(table.schema.metadata[_ROW])))
+            features.append(
+                pq.read_table(pa.BufferReader(table.schema.metadata[b"aegis.features"]))
+            )
+            steps.append(table.replace_schema_metadata())
+        self._table("episodes", [episode_table(rows)], EPISODES)
+        self._table("steps", steps, STEPS)
+        self._table("features", features, FEATURES)
+        return RunTables(self.root, tuple(rows))
+
+    def _table(self, name: str, tables: Sequence[pa.Table], schema: pa.Schema) -> None:
+        whole = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+        write_atomic(self.root / f"{name}.parquet", _bytes(whole))
+
+    def note(self, **facts: object) -> None:
+        """Appends a line to ``timing.jsonl``, the one place for wall times."""
+        path = self.root / "timing.jsonl"
+        try:
+            with path.open("a") as file:
+                file.write(json.dumps(facts) + "\n")
+        except OSError as error:
+            raise disk_error(path, error) from error
+
+
+def read_table(path: Path) -> pa.Table:
+    """Reads a table.
+
+    Raises:
+        TraceError: If it is missing or damaged.
+    """
+    try:
+        return _read(path)
+    except (OSError, pa.ArrowException) as error:
+        raise TraceError(
+            f"{path} is missing or damaged ({error}). Run the same command again to finish it."
+        ) from error
+
+
+def _read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    picked = None if columns is None else list(columns)
+    return pq.ParquetFile(path, page_checksum_verification=True).read(picked, use_threads=False)
+
+
+def _bytes(table: pa.Table) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()

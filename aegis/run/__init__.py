@@ -1,1 +1,0 @@
-"""Room `aegis/run`; see docs/architecture.md."""

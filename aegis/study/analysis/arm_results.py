@@ -1,0 +1,108 @@
+"""Arms: what each arm of a study did on all units, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aegis.core.seeds import stream
+from aegis.core.types import F64
+from aegis.records.rows import EpisodeRow
+from aegis.stats.differences import ratio
+from aegis.stats.resample import Sample
+from aegis.study.estimates import Estimate, Share
+from aegis.study.outcomes import Outcomes, share
+from aegis.study.plan.context import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """One arm on all units.
+
+    Attributes:
+        name: The arm.
+        role: What it is there for, in words; from the plan.
+        n: Units.
+        success: Of all units.
+        recovered: Of the units that the reference failed, those that this arm solved.
+        disrupted: Of the units that the reference solved, those that this arm failed.
+        duty: Steps under the strong policy over all steps.
+        duty_target: The duty that its dial was set for; None if it has no dial.
+        duty_calibration: The duty that it then had on calibration units; None without a dial.
+        fires: Hand-overs per episode.
+        hold_chunks: Mean length of a stay with the strong policy [chunks]; NaN without one.
+        steps: Control steps per episode.
+        asks: Queries per episode, by policy; ``strong`` are the strong calls.
+    """
+
+    name: str
+    role: str
+    n: int
+    success: Share
+    recovered: Share
+    disrupted: Share
+    duty: Estimate
+    duty_target: float | None
+    duty_calibration: float | None
+    fires: float
+    hold_chunks: float
+    steps: float
+    asks: Mapping[str, float]
+
+
+def arm_results(
+    outcomes: Outcomes, reference: str, roles: Mapping[str, str], facts: Facts
+) -> tuple[ArmResult, ...]:
+    """Describes every arm.
+
+    Args:
+        outcomes: All arms on the same units.
+        reference: The arm that recovered and disrupted refer to.
+        roles: Arm to what it is there for.
+        facts: What dials were set for, and the draws of the bootstrap.
+    """
+    return tuple(_arm(outcomes, arm, reference, roles.get(arm, ""), facts) for arm in outcomes.rows)
+
+
+def duty_of(outcomes: Outcomes, arm: str, rng: np.random.Generator, draws: int) -> Estimate:
+    """Returns an arm's duty: steps under the strong policy over all steps.
+
+    Long episodes count more, since that is what is paid for. Start states are resampled as
+    clusters within tasks.
+    """
+    columns: F64 = np.column_stack([outcomes.strong[arm], outcomes.steps[arm]])
+    sample = Sample.of(columns, outcomes.task, outcomes.start)
+    return Estimate.of(ratio(sample, rng, draws=draws))
+
+
+def _arm(outcomes: Outcomes, arm: str, reference: str, role: str, facts: Facts) -> ArmResult:
+    rows = outcomes.rows[arm]
+    solved, before = outcomes.success[arm], outcomes.success[reference]
+    rng = stream(outcomes.root, "study", "duty", arm)
+    holds = [chunks for row in rows for chunks in row.holds]
+    return ArmResult(
+        name=arm,
+        role=role,
+        n=outcomes.n,
+        success=share(solved),
+        recovered=share(solved[~before]),
+        disrupted=share(~solved[before]),
+        duty=duty_of(outcomes, arm, rng, facts.draws),
+        duty_target=facts.duty_target.get(arm),
+        duty_calibration=facts.duty_calibration.get(arm),
+        fires=float(np.mean([row.fires for row in rows])),
+        hold_chunks=float(np.mean(holds)) if holds else float("nan"),
+        steps=float(outcomes.steps[arm].mean()),
+        asks=_asks(rows),
+    )
+
+
+def _asks(rows: Sequence[EpisodeRow]) -> dict[str, float]:
+    """Returns queries per episode, by policy; counted as integers, divided once."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        for policy, count in row.asks:
+            counts[policy] = counts.get(policy, 0) + count
+    return {policy: counts[policy] / len(rows) for policy in sorted(counts)}

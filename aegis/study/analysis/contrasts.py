@@ -1,0 +1,203 @@
+"""Contrasts: an arm against another on the same units, in every reading that a report needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aegis.core.errors import ShapeError
+from aegis.core.seeds import stream
+from aegis.core.types import F64
+from aegis.stats.bayes import difference_posterior
+from aegis.stats.cells import noninferiority, tango
+from aegis.stats.differences import (
+    clustered_difference,
+    conditional_difference,
+    ratio_difference,
+    tasks_difference,
+)
+from aegis.stats.intervals import Interval, clopper_pearson, paired_difference
+from aegis.stats.paired import PairedOutcome, by_task
+from aegis.stats.permutation import sign_flip
+from aegis.stats.resample import Sample
+from aegis.stats.sequential import first_stop, log_e_path
+from aegis.study.analysis.contrast_result import ContrastResult, Looks, Posterior, TaskDifference
+from aegis.study.estimates import Estimate
+from aegis.study.outcomes import I64, Bools
+from aegis.study.plan.study_plan import GREATER, NONINFERIOR
+
+NOWHERE = Interval(float("nan"), float("nan"))
+"""The interval of what cannot be estimated."""
+_UNKNOWN = Estimate(float("nan"), NOWHERE)
+
+
+def contrast(
+    arm: Bools,
+    against: Bools,
+    reference: Bools,
+    task: I64,
+    start: I64,
+    *,
+    root: int = 0,
+    names: tuple[str, str] = ("arm", "against"),
+    alternative: str = GREATER,
+    margin: float = 0.03,
+    alpha: float = 0.05,
+    draws: int = 2000,
+    duty: Sequence[F64] = (),
+) -> ContrastResult:
+    """Compares success of two arms; needs no run, so it can be tried on simulated studies.
+
+    Args:
+        arm: Success of the arm, in the planned order of units. Shape (n,).
+        against: Success of the other arm on the same units. Shape (n,).
+        reference: Success of the reference on them. Shape (n,).
+        task: Task of each unit. Shape (n,).
+        start: Start state of each unit. Shape (n,).
+        root: Root seed; resampling is addressed by it and by the names.
+        names: The two arms.
+        alternative: ``greater`` or ``noninferior``.
+        margin: Of non-inferiority.
+        alpha: Level of the family.
+        draws: Resamples.
+        duty: Strong steps and steps of the arm, then of the other. Four vectors, shape (n,).
+
+    Returns:
+        The contrast as a family of its own: ``p_holm`` is ``p``. It is exploratory: a plan makes
+        it primary, see ``families``.
+
+    Raises:
+        ShapeError: If the shapes differ or there is no unit.
+    """
+    x, y, z = (np.asarray(part, bool) for part in (arm, against, reference))
+    shapes = [np.shape(part) for part in (x, y, z, task, start)]
+    if len(set(shapes)) > 1 or not x.size:
+        raise ShapeError(f"Need five vectors over the same units. Got: {shapes}.")
+    matched = _Matched(x, y, z, task, start, root, names, draws)
+    return matched.compare(alternative, margin, alpha, duty)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matched:
+    """Two arms and the reference on the same units, and how their resampling is addressed.
+
+    Attributes:
+        x, y, z: Success of the arm, of the other, and of the reference. Shape (n,).
+        task, start: Task and start state of each unit. Shape (n,).
+        root: Root seed.
+        names: The two arms.
+        draws: Resamples.
+    """
+
+    x: Bools
+    y: Bools
+    z: Bools
+    task: I64
+    start: I64
+    root: int
+    names: tuple[str, str]
+    draws: int
+
+    def compare(
+        self, alternative: str, margin: float, alpha: float, duty: Sequence[F64]
+    ) -> ContrastResult:
+        """Returns all readings of the contrast; arguments as of ``contrast``."""
+        x, y, z = self.x, self.y, self.z
+        outcome, lost = PairedOutcome.of(x, y), PairedOutcome.of(x[~z], y[~z])
+        once = len(np.unique(np.stack([self.task, self.start]), axis=1)[0]) == len(x)
+        units = _apart(self._over_units(), outcome)
+        greater = outcome.mcnemar()
+        p = noninferiority(outcome, margin) if alternative == NONINFERIOR else greater
+        return ContrastResult(
+            arm=self.names[0],
+            against=self.names[1],
+            alternative=alternative,
+            margin=margin if alternative == NONINFERIOR else None,
+            alpha=alpha,
+            n=outcome.units,
+            recovered=outcome.recovered,
+            disrupted=outcome.disrupted,
+            difference=Estimate(outcome.difference, units),
+            difference_clustered=units if once else _apart(self._over_starts(), outcome),
+            difference_tasks=self._over_tasks(),
+            failures=lost.units,
+            recovered_difference=self._recovered(lost),
+            p=p,
+            mid_p=outcome.mid_p(),
+            p_holm=p,
+            # Against the reference itself a loss is impossible there: a test would be empty.
+            failures_p=float("nan") if (x == z).all() or (y == z).all() else lost.mcnemar(),
+            duty_difference=self._duty(duty),
+            per_task=self._per_task(),
+            looks=self._looks(alpha),
+            posterior=self._posterior(),
+            passed=p <= alpha,
+            p_starts=greater if once else sign_flip(x, y, self.task, self.start),
+            p_tasks=sign_flip(x, y, self.task),
+        )
+
+    def _rng(self, what: str) -> np.random.Generator:
+        return stream(self.root, "study", "contrast", *self.names, what)
+
+    def _over_units(self) -> Interval:
+        rng = self._rng("units")
+        return paired_difference(self.x, self.y, self.task, rng, draws=self.draws)
+
+    def _over_starts(self) -> Interval:
+        rng = self._rng("starts")
+        found = clustered_difference(self.x, self.y, self.task, self.start, rng, draws=self.draws)
+        return found.interval
+
+    def _over_tasks(self) -> Interval:
+        if len(np.unique(self.task)) < 2:
+            return NOWHERE
+        rng = self._rng("tasks")
+        return tasks_difference(self.x, self.y, self.task, rng, draws=self.draws).interval
+
+    def _recovered(self, lost: PairedOutcome) -> Estimate:
+        """Returns the difference on the units that the reference failed, ``lost``."""
+        rng = self._rng("failures")
+        found = conditional_difference(self.x, self.y, ~self.z, self.task, rng, draws=self.draws)
+        return Estimate(found.value, _apart(found.interval, lost))
+
+    def _duty(self, duty: Sequence[F64]) -> Estimate:
+        if not duty:
+            return _UNKNOWN
+        sample = Sample.of(np.column_stack(duty), self.task, self.start)
+        return Estimate.of(ratio_difference(sample, self._rng("duty"), draws=self.draws))
+
+    def _per_task(self) -> tuple[TaskDifference, ...]:
+        """Returns the difference in each task; Tango's interval holds its level for few units."""
+        return tuple(
+            TaskDifference(
+                name, c.units, c.recovered, c.disrupted, Estimate(c.difference, tango(c))
+            )
+            for name, c in by_task(self.x, self.y, self.task).items()
+        )
+
+    def _looks(self, alpha: float) -> Looks:
+        path = log_e_path(self.x, self.y)
+        return Looks(float(path[-1]), first_stop(path, alpha))
+
+    def _posterior(self) -> Posterior:
+        cells = list(by_task(self.x, self.y, self.task).values())
+        rng = self._rng("posterior")
+        found = difference_posterior(cells, rng, above=0.02, draws=10 * self.draws)
+        return Posterior(found.mean, found.interval, found.p_positive, found.p_above)
+
+
+def _apart(interval: Interval, outcome: PairedOutcome) -> Interval:
+    """Returns the interval, or Tango's where no unit is discordant: all resamples are alike then.
+
+    Of no more than one kind of discordant unit the bootstrap cannot see beyond what it has; the
+    wider of both is given.
+    """
+    if not outcome.units or (outcome.recovered and outcome.disrupted):
+        return interval
+    score = tango(outcome)
+    if not outcome.recovered and not outcome.disrupted:
+        high = clopper_pearson(0, outcome.units).high
+        return Interval(min(score.low, -high), max(score.high, high))
+    return Interval(min(interval.low, score.low), max(interval.high, score.high))

@@ -1,0 +1,125 @@
+"""Oracle: the best timing of one hand-over per episode that hindsight can choose, at a budget.
+
+It knows each fork's outcome, luck included, so no gate can reach it: it bounds what timing can
+do, and the way from random to it is the scale on which a gate is placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aegis.core.seeds import stream
+from aegis.core.types import F64
+from aegis.records.forks import STRONG, forks_of, unit_of
+from aegis.records.rows import EpisodeRow
+from aegis.stats.intervals import of_totals
+from aegis.stats.resample import Sample
+from aegis.study.estimates import Estimate
+from aegis.study.outcomes import Outcomes
+
+_HALVINGS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class OracleGap:
+    """How much of the way from random to oracle timing an arm goes, at no more duty.
+
+    Attributes:
+        arm, random, oracle: The arms.
+        closed: (arm - random) / (oracle - random), success over all units.
+    """
+
+    arm: str
+    random: str
+    oracle: str
+    closed: Estimate
+
+
+def oracle_rows(
+    forks: Sequence[EpisodeRow], reference: str, duty: float, name: str
+) -> tuple[EpisodeRow, ...]:
+    """Returns the rows of an arm that hands over at the best tick of each unit, or never.
+
+    Over all units it solves as many as strong steps within ``duty`` of all steps allow, found by
+    Lagrange's multiplier: each unit takes the fork with the largest success minus price times
+    (strong steps minus duty times steps), at the lowest price that keeps the budget; what is left
+    of it then goes to the cheapest units that it can still solve.
+
+    Args:
+        forks: The reference arm's rows and those of its forks.
+        reference: The arm that was forked.
+        duty: Share of all steps that may be the strong policy's.
+        name: Name of the arm that is made.
+    """
+    choices = [[row] for row in sorted(forks, key=unit_of) if row.arm == reference]
+    strong = forks_of(forks, STRONG)
+    for options in choices:
+        unit = unit_of(options[0])
+        later = [strong[k][unit] for k in sorted(strong, reverse=True) if unit in strong[k]]
+        options += [row for row in later if row.strong_steps]
+    picked = _allocate(choices, duty)
+    return tuple(replace(options[i], arm=name) for options, i in zip(choices, picked, strict=True))
+
+
+def oracle_gap(
+    outcomes: Outcomes, arm: str, random: str, oracle: str, *, draws: int = 2000
+) -> OracleGap:
+    """Returns how much of the way from random to oracle timing an arm goes, on shared units."""
+    columns: F64 = np.column_stack(
+        [outcomes.success[name].astype(np.float64) for name in (arm, random, oracle)]
+    )
+
+    def closed(total: F64) -> F64:
+        found: F64 = (total[..., 0] - total[..., 1]) / (total[..., 2] - total[..., 1])
+        return np.where(np.isfinite(found), found, np.nan)
+
+    rng = stream(outcomes.root, "study", "gap", arm)
+    sample = Sample.of(columns, outcomes.task, outcomes.start)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(closed(columns.sum(axis=0)))
+    return OracleGap(
+        arm, random, oracle, Estimate(value, of_totals(closed, sample, rng, draws=draws))
+    )
+
+
+def _allocate(choices: Sequence[Sequence[EpisodeRow]], duty: float) -> list[int]:
+    """Returns which option each unit takes."""
+    gain = [np.array([row.success for row in options], np.float64) for options in choices]
+    cost = [
+        np.array([row.strong_steps - duty * row.steps for row in options], np.float64)
+        for options in choices
+    ]
+
+    def at(price: float) -> list[int]:
+        # Of equals the cheapest: the least duty for the same success.
+        return [int(np.lexsort((c, -(g - price * c)))[0]) for g, c in zip(gain, cost, strict=True)]
+
+    def total(picked: Sequence[int]) -> float:
+        return float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
+
+    low, high = 0.0, 1.0
+    if total(at(low)) <= 0:
+        return at(low)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if total(at(middle)) <= 0 else (middle, high)
+    return _spend(at(high), gain, cost)
+
+
+def _spend(picked: list[int], gain: Sequence[F64], cost: Sequence[F64]) -> list[int]:
+    """Solves further units, cheapest first, while the budget lasts."""
+    left = -float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
+    offers = []
+    for unit, i in enumerate(picked):
+        better = np.flatnonzero(gain[unit] > gain[unit][i])
+        if len(better):
+            best = int(better[np.argmin(cost[unit][better])])
+            offers.append((float(cost[unit][best] - cost[unit][i]), unit, best))
+    for extra, unit, best in sorted(offers):
+        if extra <= left:
+            picked[unit] = best
+            left -= extra
+    return picked

@@ -1,0 +1,156 @@
+"""Analyse: from a study's tables and plan to its result, all of it and nothing else.
+
+Everything here is a function of rows, plan and facts. Resampling is addressed by the root seed and
+the name of what is estimated, so the same tables give the same result to the last digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aegis.records.rows import EpisodeRow
+from aegis.study.analysis.arm_results import arm_results
+from aegis.study.analysis.claim import claim
+from aegis.study.analysis.contrast_result import ContrastResult
+from aegis.study.analysis.families import families
+from aegis.study.analysis.forks import fork_points
+from aegis.study.analysis.frontier import frontier
+from aegis.study.analysis.kill_criteria import kill_results
+from aegis.study.analysis.oracle import OracleGap, oracle_gap, oracle_rows
+from aegis.study.analysis.study_result import Result
+from aegis.study.detection.detector import detector_result
+from aegis.study.detection.latency import latency_result
+from aegis.study.detection.timing import TimingResult, timing
+from aegis.study.outcomes import Outcomes
+from aegis.study.plan.context import Facts
+from aegis.study.plan.study_plan import SEQUENTIAL, StudyPlan
+from aegis.study.play.small_tables import StudyTables, event_map
+
+
+def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
+    """Computes a study's result.
+
+    Args:
+        plan: What was decided beforehand.
+        tables: All that was measured.
+        facts: What neither of them says.
+
+    Raises:
+        UnknownNameError: If the plan names an arm that was not played.
+        PairingError: If arms were not played on the same units.
+    """
+    plan.check(facts.arms)
+    facts = replace(facts, exploratory=facts.exploratory or not facts.lock)
+    left_out = set(facts.excluded)
+    episodes = [row for row in tables.episodes if str(row.key) not in left_out]
+    forks = [row for row in tables.forks if str(row.key) not in left_out]
+    oracle = _oracle(plan, forks)
+    played = Outcomes.of(episodes, facts.arms)
+    outcomes = played
+    if oracle and {row.key for row in oracle} == set(played.keys):
+        outcomes = Outcomes.of([*episodes, *oracle], [*facts.arms, oracle[0].arm])
+    arms = arm_results(outcomes, plan.reference, _roles(plan), facts)
+    contrasts = families(outcomes, plan, facts.draws)
+    detector = detector_result(played, tables.scores, plan, facts)
+    kills = kill_results(played, plan, arms, detector)
+    recommended = next(arm for arm in arms if arm.name == plan.recommended)
+    primary = [contrast for contrast in contrasts if contrast.primary]
+    first = played.keys[0]
+    return Result(
+        name=facts.name,
+        claim=claim(recommended, plan.reference, primary, kills, exploratory=facts.exploratory),
+        question=plan.question,
+        suite=facts.suite or first.suite,
+        start=facts.start or first.start,
+        units=played.n,
+        excluded=dict(facts.excluded),
+        reference=plan.reference,
+        recommended=plan.recommended,
+        lock=dict(facts.lock),
+        arms=arms,
+        contrasts=contrasts,
+        detector=detector,
+        timing=_timing(plan, played, tables, facts),
+        forks=fork_points(forks, plan.reference, draws=facts.draws),
+        gaps=_gaps(plan, episodes, oracle, facts),
+        frontier=frontier(arms, facts, oracle),
+        kill_criteria=kills,
+        latency=latency_result(tables.latency),
+        notes=(*_notes(plan, played, tables, facts), *_unequal(primary, plan, facts)),
+        exploratory=facts.exploratory,
+    )
+
+
+def _roles(plan: StudyPlan) -> dict[str, str]:
+    made = "one hand-over at the best tick of each unit, chosen in hindsight from forks"
+    return {**({plan.oracle: made} if plan.oracle else {}), **plan.roles}
+
+
+def _oracle(plan: StudyPlan, forks: Sequence[EpisodeRow]) -> tuple[EpisodeRow, ...]:
+    if plan.oracle is None or not forks:
+        return ()
+    return oracle_rows(forks, plan.reference, plan.budget.duty, plan.oracle)
+
+
+def _timing(
+    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: Facts
+) -> tuple[TimingResult, ...]:
+    events = event_map(tables.events)
+    arms = dict.fromkeys(facts.scored or (plan.published, plan.recommended))
+    return tuple(timing(outcomes, arm, plan.reference, events) for arm in arms)
+
+
+def _gaps(
+    plan: StudyPlan,
+    episodes: Sequence[EpisodeRow],
+    oracle: Sequence[EpisodeRow],
+    facts: Facts,
+) -> tuple[OracleGap, ...]:
+    """Places arms between random and oracle, on the units that were forked."""
+    if not oracle:
+        return ()
+    name, units = oracle[0].arm, {row.key for row in oracle}
+    arms = dict.fromkeys([plan.recommended, plan.published])
+    shared = [row for row in episodes if row.key in units]
+    forked = Outcomes.of([*shared, *oracle], [plan.random, name, *arms])
+    return tuple(oracle_gap(forked, arm, plan.random, name, draws=facts.draws) for arm in arms)
+
+
+def _notes(
+    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: Facts
+) -> tuple[str, ...]:
+    notes = list(facts.notes)
+    if facts.exploratory:
+        notes.append(
+            "The plan was not locked before the test units were played: all is exploratory."
+        )
+    notes.append(
+        "Contrasts outside the plan's family are secondary or exploratory: not corrected, no claim."
+    )
+    if len(set(outcomes.start.tolist())) == outcomes.n:
+        notes.append("Each start state was played once, so start states are the units.")
+    tasks = len(set(outcomes.task.tolist()))
+    notes.append(
+        f"Intervals over whole tasks rest on {tasks} of them and are too short on average; "
+        "they say what other tasks may show, not what these did."
+    )
+    if plan.stopping == SEQUENTIAL:
+        notes.append(
+            "A sequential study: p-values after correction hold at any time, being one over the "
+            "largest e; the exact test is given for comparison. Non-inferiority is tested once."
+        )
+    if not tables.events.num_rows:
+        notes.append("No simulator truth was written down, so failure events are not known.")
+    return tuple(notes)
+
+
+def _unequal(primary: Sequence[ContrastResult], plan: StudyPlan, facts: Facts) -> tuple[str, ...]:
+    """Says where an arm spent more than a control that was to spend the same."""
+    return tuple(
+        f"{c.arm} had the strong policy in charge on {100 * c.duty_difference.value:.1f} pp more "
+        f"of all steps than {c.against}, whose dial was set for the same: part of its gain may be "
+        "that."
+        for c in primary
+        if c.against in facts.duty_target and c.duty_difference.value > plan.budget.tolerance
+    )

@@ -1,0 +1,88 @@
+"""Result: all that a study reports; the one thing that is analysed, drawn and verified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from aegis.study.analysis.arm_results import ArmResult
+from aegis.study.analysis.contrast_result import ContrastResult
+from aegis.study.analysis.forks import ForkPoint
+from aegis.study.analysis.frontier import FrontierPoint
+from aegis.study.analysis.kill_criteria import KillResult
+from aegis.study.analysis.oracle import OracleGap
+from aegis.study.analysis.to_json import flatten
+from aegis.study.detection.detector_result import DetectorResult
+from aegis.study.detection.latency import LatencyResult
+from aegis.study.detection.timing import TimingResult
+
+FORMAT = "aegis-report-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A study.
+
+    Attributes:
+        name: Of the study.
+        claim: What was found, in one sentence.
+        question: What the plan asked, in one sentence.
+        suite: Task suite.
+        start: Family of start states.
+        units: Paired units analysed.
+        excluded: Units left out by the plan's rule, with why.
+        reference: Arm that recovered and disrupted refer to.
+        recommended: Arm that the project recommends.
+        lock: Digests that the plan was locked with; empty for an exploratory study.
+        arms: In the order of the plan.
+        contrasts: Primary ones first.
+        detector: None if no arm of the study was scored.
+        timing: One entry per arm that hands over on a score.
+        forks: Fork set, by tick; empty if none was made.
+        gaps: Arms between random and oracle.
+        frontier: Success against duty of all gates.
+        kill_criteria: All of the plan.
+        latency: What calls and decisions took; None if it was not measured.
+        notes: What a reader has to know, for example which analyses are exploratory.
+        exploratory: Whether the plan was not locked before the test units were played.
+    """
+
+    name: str
+    claim: str
+    question: str
+    suite: str
+    start: str
+    units: int
+    excluded: Mapping[str, str]
+    reference: str
+    recommended: str
+    lock: Mapping[str, str]
+    arms: tuple[ArmResult, ...]
+    contrasts: tuple[ContrastResult, ...]
+    detector: DetectorResult | None
+    timing: tuple[TimingResult, ...] = ()
+    forks: tuple[ForkPoint, ...] = ()
+    gaps: tuple[OracleGap, ...] = ()
+    frontier: tuple[FrontierPoint, ...] = ()
+    kill_criteria: tuple[KillResult, ...] = ()
+    latency: LatencyResult | None = None
+    notes: tuple[str, ...] = ()
+    exploratory: bool = False
+
+    def as_dict(self) -> dict[str, object]:
+        """Returns plain values for JSON: see ``flatten`` for how intervals are written."""
+        found = {"format": FORMAT, **asdict(self)}
+        found["arms"] = {arm.name: _unnamed(asdict(arm)) for arm in self.arms}
+        found["contrasts"] = [contrast.as_dict() for contrast in self.contrasts]
+        if self.detector is not None:
+            found["detector"] = {**asdict(self.detector), "baselines": self.detector.baselines()}
+        return {name: flatten(value) for name, value in found.items()}
+
+    def text(self) -> str:
+        """Returns the JSON; equal results give equal bytes."""
+        return json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
+
+
+def _unnamed(arm: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in arm.items() if key != "name"}

@@ -1,0 +1,1 @@
+"""How well scores foresee failure, when arms hand over, and what calls cost."""

@@ -1,0 +1,79 @@
+"""Expect: what an arm would spend, from what the reference arm was scored, without playing it.
+
+Gate and switch are asked again at the chunk boundaries of the reference's episodes. What the strong
+policy would change is left out: episodes keep their lengths, and scores are those of the weak
+policy alone. So it is no result, but a good place to begin a search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pyarrow.compute as pc
+
+from aegis.core.controller import Controller
+from aegis.core.protocols import Context
+from aegis.core.types import EpisodeKey, Mode, Score
+from aegis.records.store import RunTables
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A reference episode.
+
+    Attributes:
+        key: The episode.
+        ticks: Its chunk boundaries, and its end [control steps].
+        scores: What was scored at the boundaries.
+    """
+
+    key: EpisodeKey
+    ticks: tuple[int, ...]
+    scores: tuple[tuple[Score, ...], ...]
+
+
+def courses_of(tables: RunTables, arm: str) -> tuple[Course, ...]:
+    """Reads the episodes of an arm."""
+    steps = tables.steps().select(["task", "start", "index", "arm", "k", "boundary", "scores"])
+    found: dict[tuple[int, str, int], list[tuple[int, tuple[Score, ...]]]] = {}
+    mine = pc.and_(pc.equal(steps["arm"], arm), steps["boundary"])
+    for step in steps.filter(mine).to_pylist():
+        scores = tuple(Score(*pair) for pair in step["scores"] or ())
+        unit = step["task"], step["start"], step["index"]
+        found.setdefault(unit, []).append((step["k"], scores))
+    courses = []
+    for row in tables.episodes:
+        path = found.get((row.task, row.start, row.index), []) if row.arm == arm else []
+        if path:
+            ticks = (*(k for k, _ in path), row.steps)
+            courses.append(Course(row.key, ticks, tuple(scores for _, scores in path)))
+    return tuple(courses)
+
+
+def expected_duty(controller: Controller, courses: tuple[Course, ...]) -> float:
+    """Returns the share of steps that the strong policy would drive; NaN without episodes."""
+    total = sum(course.ticks[-1] for course in courses)
+    strong = sum(_strong_steps(controller, course) for course in courses)
+    return strong / total if total else float("nan")
+
+
+def _strong_steps(control: Controller, course: Course) -> int:
+    """Returns how many steps of an episode the strong policy would drive."""
+    gate, switch = control.gate.start(course.key), control.switch.start(course.key)
+    mode, heir = Mode(control.first, 0), control.first
+    dwell = fires = steps = 0
+    spans = zip(pairwise(course.ticks), course.scores, strict=True)
+    for chunk, ((k, until), scores) in enumerate(spans):
+        if heir != mode.active:
+            mode, dwell = Mode(heir, k), 0
+        dwell += 1
+        context = Context(
+            k, control.horizon, chunk, mode, control.weak, control.strong, dwell, fires
+        )
+        gate, verdict = control.gate.judge(gate, scores, context)
+        switch, heir = control.switch.transition(switch, verdict, scores, context)
+        strong = mode.active == control.strong
+        fires += heir == control.strong and not strong
+        steps += strong * (until - k)
+    return steps

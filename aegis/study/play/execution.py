@@ -1,0 +1,150 @@
+"""Play: plays the arms of a study on its test units, block by block, and its fork set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import log
+from pathlib import Path
+
+import numpy as np
+
+from aegis.core.errors import ConfigError
+from aegis.core.protocols import Policy, World
+from aegis.core.types import EpisodeKey, PolicyId
+from aegis.fleet.arm import Arm
+from aegis.fleet.pool import Pool
+from aegis.fleet.progress import Sink
+from aegis.fleet.run_plan import Plan
+from aegis.fleet.runner import run
+from aegis.fleet.units import Split, split_of
+from aegis.gates.schedule import ScheduleGate
+from aegis.gates.switch import HysteresisSwitch
+from aegis.records.rows import EpisodeRow
+from aegis.records.store import RunTables
+from aegis.stats.sequential import log_e
+from aegis.study.plan.study_plan import GREATER, SEQUENTIAL, StudyPlan
+from aegis.study.play.reseed import RESEED
+
+TO_THE_END = 1000
+"""A stay that no episode outlasts [chunks]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a study runs on; none of it can be seen in the results.
+
+    Attributes:
+        policies: The policies, by the names that the arms use.
+        world: Builds a world; must pickle.
+        sink: Who is told.
+        workers: Simulator processes.
+        slots: Branches that each of them keeps in flight.
+    """
+
+    policies: Mapping[PolicyId, Policy]
+    world: Callable[[], World]
+    sink: Sink
+    workers: int
+    slots: int
+
+    def run(self, plan: Plan, out: Path, pool: Pool | None = None) -> RunTables:
+        """Runs a plan; see ``aegis.fleet.runner.run``."""
+        args = (self.policies, self.world, out, self.sink, self.workers, self.slots)
+        return run(plan, *args, pool)
+
+
+def check_splits(calibration: Sequence[EpisodeKey], test: Sequence[EpisodeKey]) -> None:
+    """Checks that what was fitted or calibrated on is not what is tested on.
+
+    Raises:
+        ConfigError: If a unit is in two splits, or in another one than it should be.
+    """
+    shared = set(calibration) & set(test)
+    if shared:
+        raise ConfigError(
+            f"{len(shared)} units are in both calibration and test: {min(shared, key=str)} ..."
+        )
+    for keys, split in ((calibration, Split.CALIBRATION), (test, Split.TEST)):
+        wrong = [key for key in keys if split_of(key) is not split]
+        if wrong:
+            raise ConfigError(
+                f"{len(wrong)} {split.value} units of this study lie in the "
+                f"{split_of(wrong[0]).value} split: {wrong[0]} ... Set start.split=test."
+            )
+
+
+def play(
+    plan: Plan, study: StudyPlan, machine: Machine, out: Path, pool: Pool | None = None
+) -> RunTables:
+    """Plays all arms, or what is left of them, until the stopping rule is met.
+
+    Args:
+        plan: The arms on all test units, in their planned order.
+        study: Has the stopping rule.
+        machine: What it runs on.
+        out: Run folder.
+        pool: Workers to use instead of own ones.
+    """
+    total = len(plan.units)
+    looks = [n for n in study.looks if n < total] if study.stopping == SEQUENTIAL else []
+    for count in looks:
+        tables = machine.run(replace(plan, units=plan.units[:count]), out, pool)
+        if decided(study, tables.episodes):
+            return tables
+    return machine.run(plan, out, pool)
+
+
+def decided(study: StudyPlan, rows: Sequence[EpisodeRow]) -> bool:
+    """Says whether each planned superiority has been decided for, at Bonferroni's level.
+
+    The sign-test e-process allows a look after any unit (``aegis.stats.sequential``).
+    """
+    won = {(row.arm, row.key): row.success for row in rows}
+    keys = sorted({row.key for row in rows}, key=str)
+    enough = -log(study.alpha / len(study.contrasts))
+    for contrast in study.contrasts:
+        if contrast.alternative != GREATER:
+            continue
+        arm = np.array([won[contrast.arm, key] for key in keys], bool)
+        other = np.array([won[contrast.against, key] for key in keys], bool)
+        if float(log_e(int((arm & ~other).sum()), int((other & ~arm).sum()))) < enough:
+            return False
+    return True
+
+
+def fork_arms(weak: Arm, ticks: Sequence[int]) -> tuple[Arm, ...]:
+    """Returns the arms of a fork set: at a tick everything goes to one policy, to the end.
+
+    Args:
+        weak: The reference arm; it is the first of them.
+        ticks: When; multiples of the weak policy's chunk [control steps].
+
+    Raises:
+        ConfigError: If a tick is no chunk boundary.
+    """
+    chunk = weak.controller.execute[weak.controller.weak]
+    wrong = [tick for tick in ticks if tick < 0 or tick % chunk]
+    if wrong:
+        raise ConfigError(f"Forks start at multiples of {chunk} control steps. Got: {wrong}.")
+    kinds = ((weak.controller.strong, "strong", 0), (RESEED, RESEED, 1))
+    return weak, *(_fork(weak, tick, *kind) for kind in kinds for tick in ticks)
+
+
+def _fork(weak: Arm, tick: int, heir: PolicyId, word: str, salt: int) -> Arm:
+    control = weak.controller
+    chunk = control.execute[control.weak]
+    # What a boundary decides takes effect at the next one; at tick 0 nobody has decided before.
+    gate = ScheduleGate(max(0, tick - chunk), (TO_THE_END,), None, "cycle", 1.0)
+    return Arm(
+        name=f"{word}_at_{tick:03d}",
+        controller=replace(
+            control,
+            strong=heir,
+            gate=gate,
+            switch=HysteresisSwitch(release=float("-inf")),
+            first=control.weak if tick else heir,
+            detectors=(),
+        ),
+        salt={heir: salt} if salt else {},
+    )

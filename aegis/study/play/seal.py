@@ -1,0 +1,104 @@
+"""Seal: digests of a run's tables, written when it is finished; an edited table does not fit it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aegis.core.errors import LockError, TraceError
+from aegis.records.files import write_atomic
+from aegis.study.plan.digests import file_digest
+from aegis.study.plan.lockfile import Change, compare
+
+NAME = "seal.json"
+SEALED = (
+    "manifest.json",
+    "episodes.parquet",
+    "steps.parquet",
+    "features.parquet",
+    "scores.parquet",
+    "events.parquet",
+    "forks.parquet",
+    "latency.parquet",
+)
+"""What is sealed, as far as it is there."""
+
+KEPT = ("manifest.json", "episodes.parquet")
+"""What must be there to verify a run; large tables may be left out of a repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The seal of a run.
+
+    Attributes:
+        lock: Digest of the plan that it was played under.
+        tables: File to SHA-256 digest.
+    """
+
+    lock: str
+    tables: Mapping[str, str]
+
+    def broken(self, root: Path) -> tuple[Change, ...]:
+        """Returns the files that differ from what was sealed; a missing large one does not."""
+        there = {name: file_digest(root / name) for name in self.tables if (root / name).exists()}
+        lost = {name: "nothing" for name in KEPT if name in self.tables and name not in there}
+        more = {
+            name: file_digest(root / name)
+            for name in SEALED
+            if name not in self.tables and (root / name).exists()
+        }
+        return compare(self.tables, {**there, **lost, **more})
+
+    def absent(self, root: Path) -> tuple[str, ...]:
+        """Returns the sealed files that are not there."""
+        return tuple(name for name in self.tables if not (root / name).exists())
+
+
+def write_seal(root: Path, lock: str) -> Seal:
+    """Seals the tables that are there.
+
+    Raises:
+        MachineError: If it cannot be written.
+    """
+    tables = {name: file_digest(root / name) for name in SEALED if (root / name).exists()}
+    text = json.dumps({"lock": lock, "tables": tables}, indent=2) + "\n"
+    write_atomic(root / NAME, text.encode())
+    return Seal(lock, tables)
+
+
+def read_seal(root: Path) -> Seal | None:
+    """Reads a seal; None if the run is not finished.
+
+    Raises:
+        TraceError: If it is damaged.
+    """
+    path = root / NAME
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text())
+        return Seal(str(found["lock"]), {str(k): str(v) for k, v in found["tables"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TraceError(f"{path} is damaged ({error}). Run the study again to seal it.") from error
+
+
+def check_seal(root: Path, lock: str) -> Seal:
+    """Checks that a finished run is what was sealed, under this plan.
+
+    Raises:
+        TraceError: If the run is not finished.
+        LockError: If a table or the plan is another one.
+    """
+    seal = read_seal(root)
+    if seal is None:
+        raise TraceError(f"{root} is not finished: it has no {NAME}. Run: aegis study run {root}")
+    changes = (*compare({"plan.yaml": seal.lock}, {"plan.yaml": lock}), *seal.broken(root))
+    if changes:
+        raise LockError(
+            f"{root} is not what its run left behind. {'; '.join(map(str, changes))}. Restore "
+            "these files (git checkout), or move the folder away and run the study again."
+        )
+    return seal

@@ -1,0 +1,176 @@
+"""Verify: checks of a finished study that a sceptic would make, each with what it looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aegis.core.seeds import stream
+from aegis.core.types import EpisodeKey
+from aegis.records.rows import EpisodeRow
+from aegis.study.detection.timing import began_weak
+from aegis.study.plan.lockfile import Change
+
+_SHOWN = 3
+SKIPPED = ("notes", "lock")
+"""Parts of a report that say how it was made, and need not be equal when it is made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: What was checked.
+        passed: Whether it holds.
+        count: How many things were looked at.
+        detail: What is wrong, or what was compared.
+    """
+
+    name: str
+    passed: bool
+    count: int
+    detail: str
+
+    @classmethod
+    def of(cls, name: str, count: int, wrong: Sequence[str], good: str) -> Check:
+        """Returns a check that holds if nothing is wrong, and if there was something to check."""
+        more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        said = f"{'; '.join(wrong[:_SHOWN])}{more}" if wrong else good
+        return cls(name, not wrong and count > 0, count, said if count else "nothing to check")
+
+
+def check_changes(name: str, changes: Sequence[Change], count: int, good: str) -> Check:
+    """Checks that digests are what they were."""
+    return Check.of(name, count, [str(change) for change in changes], good)
+
+
+def check_units(
+    rows: Sequence[EpisodeRow], arms: Sequence[str], units: Sequence[EpisodeKey]
+) -> Check:
+    """Checks that every arm played the planned units, each once, from the first on.
+
+    A sequential study may have stopped after any number of them, the same for all arms.
+    """
+    wrong = []
+    order = list(units)
+    count = len(rows) // max(1, len(arms))
+    for arm in sorted({row.arm for row in rows} | set(arms)):
+        keys = [row.key for row in rows if row.arm == arm]
+        if arm not in arms:
+            wrong.append(f"arm {arm} is not in the plan")
+        elif len(keys) != len(set(keys)):
+            wrong.append(f"arm {arm} has a unit twice")
+        elif set(keys) != set(order[:count]):
+            wrong.append(f"arm {arm} has {len(keys)} units, not the first {count} of the plan")
+    return Check.of("units", len(rows), wrong, f"{len(arms)} arms on the {count} planned units")
+
+
+def check_rows(rows: Sequence[EpisodeRow], reference: str) -> Check:
+    """Checks that rows do not contradict themselves or the reference.
+
+    An arm that never handed over is the reference bit for bit; one that did was the reference
+    until then.
+    """
+    first = {row.key: row for row in rows if row.arm == reference}
+    wrong = []
+    for row in rows:
+        said = _contradictions(row)
+        other = first.get(row.key)
+        if other is None:
+            said.append("no reference")
+        elif row.strong_steps == 0 and began_weak(row):
+            if (row.digest, row.final, row.success) != (other.digest, other.final, other.success):
+                said.append(f"never handed over, but differs from {reference}")
+        elif began_weak(row) and row.handover_k is not None and row.handover_k >= other.steps:
+            said.append(f"handed over after {reference} had ended")
+        wrong += [f"{row.key}, {row.arm}: {text}" for text in said]
+    return Check.of("rows agree", len(rows), wrong, "outcomes, steps, hand-overs and prefixes")
+
+
+def check_numbers(reported: object, found: object) -> Check:
+    """Compares every value of a report with what the tables give."""
+    mine, theirs = _values(found), _values(reported)
+    wrong = [
+        f"{key}: reported {theirs.get(key, 'nothing')}, tables give {mine.get(key, 'nothing')}"
+        for key in sorted({*mine, *theirs})
+        if mine.get(key) != theirs.get(key)
+    ]
+    return Check.of("numbers", len(theirs), wrong, "every value of report.json, exactly")
+
+
+def sample(units: Sequence[EpisodeKey], count: int, pick: int) -> tuple[EpisodeKey, ...]:
+    """Draws units to play again.
+
+    Args:
+        units: Those that were played.
+        count: How many.
+        pick: Another number draws others.
+    """
+    ordered = sorted(units, key=lambda key: (key.task, key.start, key.index))
+    rng = stream(ordered[0].root, "study", "verify", pick)
+    chosen = rng.choice(len(ordered), min(count, len(ordered)), replace=False)
+    return tuple(ordered[i] for i in sorted(chosen))
+
+
+def check_again(name: str, stored: Sequence[EpisodeRow], again: Sequence[EpisodeRow]) -> Check:
+    """Compares episodes with the same ones played again, in every column."""
+    before = {(row.key, row.arm): row for row in stored}
+    wrong = [
+        f"{row.key}, {row.arm}: {_difference(before.get((row.key, row.arm)), row)}"
+        for row in again
+        if before.get((row.key, row.arm)) != row
+    ]
+    return Check.of(name, len(again), wrong, "episodes played again, equal bit for bit")
+
+
+def check_table(name: str, stored: pa.Table, again: pa.Table, keys: Sequence[EpisodeKey]) -> Check:
+    """Compares the rows of some units in a table with those of the same units played again."""
+    mine = [table.filter(_of_units(table, keys)) for table in (stored, again)]
+    # As text: NaN equals itself there, and a float's text is that of no other float.
+    equal = repr(mine[0].to_pydict()) == repr(mine[1].to_pydict())
+    wrong = [] if equal else [f"{mine[0].num_rows} rows stored, {mine[1].num_rows} played again"]
+    return Check.of(name, mine[1].num_rows, wrong, "rows of these units, equal bit for bit")
+
+
+def _contradictions(row: EpisodeRow) -> list[str]:
+    laws = {
+        "success is not how it stopped": row.success == (row.stop == "success"),
+        "steps do not add up": row.strong_steps + row.weak_steps == row.steps,
+        "no steps": row.steps > 0,
+        "hand-over before it was decided": row.first_fire_k is None
+        or row.handover_k is None
+        or row.handover_k >= row.first_fire_k,
+        "hand-overs without a first": (row.fires > 0) == (row.first_fire_k is not None),
+        "strong steps without a stay": (row.strong_steps > 0) == bool(row.holds),
+    }
+    return [words for words, holds in laws.items() if not holds]
+
+
+def _difference(before: EpisodeRow | None, again: EpisodeRow) -> str:
+    if before is None:
+        return "not in the table"
+    names = [name for name in EpisodeRow.__slots__ if getattr(before, name) != getattr(again, name)]
+    return f"{', '.join(names)} differ"
+
+
+def _values(node: object, where: str = "") -> dict[str, object]:
+    if isinstance(node, Mapping):
+        pairs = [(str(name), child) for name, child in node.items() if where or name not in SKIPPED]
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        pairs = [(str(i), child) for i, child in enumerate(node)]
+    else:
+        return {where: node}
+    found: dict[str, object] = {} if pairs else {where: "nothing"}
+    for name, child in pairs:
+        found |= _values(child, f"{where}.{name}" if where else name)
+    return found
+
+
+def _of_units(table: pa.Table, keys: Sequence[EpisodeKey]) -> pa.ChunkedArray:
+    names = {f"{key.task} {key.start} {key.index}" for key in keys}
+    columns = [pc.cast(table.column(name), pa.string()) for name in ("task", "start", "index")]
+    return pc.is_in(pc.binary_join_element_wise(*columns, " "), pa.array(sorted(names)))

@@ -1,0 +1,1 @@
+"""Training of a Nano-VLA: demonstrations, batches, paraphrases, the loop."""

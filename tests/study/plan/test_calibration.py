@@ -1,0 +1,156 @@
+"""Calibration: dials are set in an order that works, on what was really played."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
+from aegis.records.rows import STEPS, EpisodeRow
+from aegis.records.store import RunTables
+from aegis.study.plan.calibration import Arms, Calibrator
+from aegis.study.plan.dials import Dial, Node
+from aegis.study.plan.study_plan import Budget
+from tests.study.rows import plan, row
+
+NODES: Mapping[str, Node] = {
+    "weak": {"gate": {}},
+    "blind": {"gate": {"start_tick": 0, "holds": [9]}},
+    "random": {"gate": {"rate": 0.5, "holds": [9]}},
+    "ours": {"gate": {"threshold": 0.5, "score": "probe"}, "salt": {}},
+    "reseed": {"strong": "reseed", "salt": {"reseed": 1}},
+}
+DIALS = {
+    "blind": Dial("start", "ours", "ours"),
+    "random": Dial("rate", "ours", "ours"),
+    "ours": Dial("threshold"),
+}
+PLAN = replace(plan(), budget=Budget(0.25, 0.3, 0.03))
+
+
+@dataclass(frozen=True)
+class Tables(RunTables):
+    """Tables that lie nowhere: the reference was scored 0.00 to 0.99."""
+
+    def steps(self) -> pa.Table:
+        steps = [
+            {"boundary": i % 2 == 0, "scores": [("probe", i / 100), ("other", 5.0 + i)]}
+            for i in range(100)
+        ]
+        return pa.Table.from_pylist(steps, schema=STEPS)
+
+
+class Game:
+    """Plays arms by formula: what each of them spends follows from its setting."""
+
+    def __init__(self) -> None:
+        self.folders: list[str] = []
+
+    def play(self, name: str, node: Node, folder: str) -> RunTables:
+        self.folders.append(folder)
+        return Tables(Path(), tuple(self.rows(name, node["gate"])))
+
+    def rows(self, name: str, gate: Mapping[str, float]) -> list[EpisodeRow]:
+        duty = {
+            "weak": lambda: 0.0,
+            "ours": lambda: 1 - gate["threshold"],
+            "blind": lambda: 1 - gate["start_tick"] / 40,
+            "random": lambda: gate["rate"] ** 0.5,
+        }[name]()
+        strong = round(40 * duty)
+        return [
+            replace(row(name, i, i % 2 == 0, strong=strong), holds=(2, 3) if strong else ())
+            for i in range(4)
+        ]
+
+
+def calibrator(game: Game, arms: Arms | None = None, **changes: object) -> Calibrator:
+    fields = {
+        "plan": PLAN, "arms": arms or Arms(NODES, DIALS, {"reseed": "ours"}), "play": game.play,
+        "chunk": 5, "horizon": 40, "tries": 8, "tell": lambda _: None, **changes,
+    }  # fmt: skip
+    return Calibrator(**fields)
+
+
+def test_dials_are_set_for_the_budget_then_for_the_arm_that_met_it() -> None:
+    game = Game()
+    one = calibrator(game)
+    nodes = one.run()
+    assert list(nodes) == list(NODES)
+    assert one.reached["ours"].duty == pytest.approx(0.25, abs=0.031)
+    target = one.reached["ours"].duty
+    assert {one.reached[name].target for name in ("blind", "random")} == {target}
+    assert one.reached["random"].duty == pytest.approx(target, abs=0.031)
+    assert nodes["blind"]["gate"]["holds"] == [2, 3] * 4, "as the arm under test held"
+    assert nodes["ours"]["gate"]["threshold"] == one.reached["ours"].setting
+    for reached in one.reached.values():
+        assert reached.setting in [attempt.setting for attempt in reached.tried]
+
+
+def test_a_threshold_is_one_of_the_scores_at_boundaries() -> None:
+    one = calibrator(Game())
+    one.run()
+    tried = {attempt.setting for attempt in one.reached["ours"].tried}
+    assert tried <= {i / 100 for i in range(0, 100, 2)}, "those of another score are none of it"
+
+
+def test_a_threshold_on_two_scores_is_one_of_the_differences_of_chances() -> None:
+    two = {"gate": {"threshold": 0.5, "risk": "probe", "rescue": "other"}}
+    one = calibrator(Game(), Arms({**NODES, "ours": two}, DIALS, {"reseed": "ours"}))
+    one.run()
+    tried = [attempt.setting for attempt in one.reached["ours"].tried]
+    assert set(tried) <= {i / 100 for i in range(-100, 101)}
+    assert one.reached["ours"].duty == pytest.approx(0.25, abs=0.031)
+
+
+def test_the_placebo_takes_over_what_was_set_and_no_dial() -> None:
+    nodes = {**NODES, "ours": {**NODES["ours"], "dial": {"kind": "threshold"}}}
+    found = calibrator(Game(), Arms(nodes, DIALS, {"reseed": "ours"})).run()
+    assert found["reseed"]["gate"] == found["ours"]["gate"]
+    assert found["reseed"]["salt"] == {"reseed": 1}
+    assert "dial" not in found["reseed"]
+
+
+def test_nothing_is_played_twice_and_all_that_was_is_kept() -> None:
+    game = Game()
+    one = calibrator(game)
+    one.run()
+    settings = [f"{played.gate} {played.words}" for played in one.played]
+    assert len(settings) == len(set(settings))
+    tried = sum(len(reached.tried) for reached in one.reached.values())
+    assert len(settings) == tried + 2, "the reference, and ours once more as the target"
+
+
+def test_the_best_of_several_ticks_is_kept() -> None:
+    class Late(Game):
+        def rows(self, name: str, gate: Mapping[str, float]) -> list[EpisodeRow]:
+            if name != "blind":
+                return super().rows(name, gate)
+            strong = round(4 * sum(gate["holds"]) / len(gate["holds"]))
+            solved = gate["start_tick"] == 10
+            return [replace(row(name, i, solved, strong=min(strong, 40))) for i in range(4)]
+
+    dials = {"blind": Dial("stint", starts=(0, 10, 20))}
+    one = calibrator(Late(), Arms(NODES, dials, {"reseed": "ours"}))
+    nodes = one.run()
+    assert nodes["blind"]["gate"]["start_tick"] == 10
+    assert one.reached["blind"].success == 1.0
+    assert {attempt.start for attempt in one.reached["blind"].tried} == {0, 10, 20}
+
+
+def test_an_arm_that_never_hands_over_leaves_nothing_to_match() -> None:
+    nodes = {**NODES, "ours": {"gate": {"threshold": 1.0}}}
+    with pytest.raises(CalibrationError, match="'ours' never handed over"):
+        calibrator(Game(), Arms(nodes, {"random": Dial("rate", "ours")}, {})).run()
+
+
+def test_arms_that_wait_for_each_other_are_named() -> None:
+    arms = Arms(NODES, {"blind": Dial("start", "random"), "random": Dial("rate", "blind")}, {})
+    with pytest.raises(ConfigError, match="wait for each other: blind, random"):
+        calibrator(Game(), arms).run()
+    with pytest.raises(UnknownNameError, match=r"Unknown arm 'our'.*Did you mean 'ours'"):
+        Arms(NODES, {"blind": Dial("start", "our")}, {})
