@@ -14,8 +14,8 @@ from aegis.fleet.pairing import Trail, check
 from aegis.fleet.progress import NullSink, Progress, StatusFile, Tee
 from aegis.fleet.units import Split, official_units, split_of, units
 from aegis.records.store import RunTables
+from tests.app.test_paired_summary import row
 from tests.fakes import toy_key
-from tests.fleet.test_study import row
 from tests.fleet.toyrun import Recorder, toy_arms, toy_plan, toy_run
 
 

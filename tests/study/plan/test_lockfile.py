@@ -89,7 +89,9 @@ def test_a_digest_of_code_sees_names_and_contents_and_nothing_else(tmp_path: Pat
 
 def test_every_room_has_a_digest() -> None:
     found = code_digests()
-    assert {f"code.aegis.{room}" for room in ("core", "gates", "run", "study", "app")} <= set(found)
+    assert {f"code.aegis.{room}" for room in ("core", "gates", "fleet", "study", "app")} <= set(
+        found
+    )
     assert {"code.aegis", "code.envs", "code.policies"} <= set(found)
     with pytest.raises(ConfigError, match="'nosuch' cannot be found"):
         code_digests(("nosuch",))
