@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from aegis.core.errors import MachineError, UnknownNameError
 from aegis.core.types import U8
 
-CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
+MODEL_CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 """Our camera names to those of LIBERO's and robosuite's models."""
 _HIDDEN = 0
 """The group of collision geoms, which are never drawn."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class RenderStyle:
     """How pictures are drawn.
 
     Attributes:
@@ -62,8 +62,8 @@ class Pictures:
         }
 
 
-PICTURES = {
-    "fast": Pictures(
+RENDER_STYLES = {
+    "fast": RenderStyle(
         samples=0,
         framebuffer=(1, 1),
         shadows=False,
@@ -74,7 +74,7 @@ PICTURES = {
         cull=True,
     ),
     # MuJoCo's defaults and a framebuffer of this size are what robosuite's renderer takes.
-    "official": Pictures(
+    "official": RenderStyle(
         samples=4,
         framebuffer=(480, 640),
         shadows=True,
@@ -87,22 +87,22 @@ PICTURES = {
 }
 """The looks by name: what pictures cost is told in docs/environment.md."""
 
-_gl: dict[str, Any] = {}
-_contexts: dict[tuple[str, Pictures], Canvas] = {}
-_assets: dict[str, str] = {}
+_gl_context: dict[str, Any] = {}
+_renderers: dict[tuple[str, RenderStyle], OffscreenRenderer] = {}
+_upload_hashes: dict[str, str] = {}
 
 
-class Canvas:
+class OffscreenRenderer:
     """An off-screen framebuffer with one set of meshes and textures; it grows with its pictures."""
 
-    def __init__(self, model: mujoco.MjModel, pictures: Pictures) -> None:
+    def __init__(self, model: mujoco.MjModel, pictures: RenderStyle) -> None:
         _make_current()
         self._frame = pictures.framebuffer
-        with _framebuffer(model, *self._frame, pictures.samples):
+        with _set_framebuffer(model, *self._frame, pictures.samples):
             try:
                 self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
             except mujoco.FatalError as error:  # a context without OpenGL functions, as GLFW gives
-                raise _no_opengl(error) from error
+                raise _opengl_error(error) from error
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         for flag, on in pictures.flags.items():
             self._scene.flags[flag] = on
@@ -114,19 +114,19 @@ class Canvas:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._cull = pictures.cull
 
-    def draw(
+    def draw_picture(
         self, model: mujoco.MjModel, data: mujoco.MjData, camera: int, height: int, width: int
     ) -> U8:
         """Returns the picture of one camera. Shape (height, width, 3)."""
         _make_current()
-        self._fit(height, width)
+        self._fit_framebuffer(height, width)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = camera
         if self._cull:
-            with _hidden(model, _unseen(model, data, camera, height, width)):
-                self._update(model, data)
+            with _hide_geoms(model, _find_unseen_geoms(model, data, camera, height, width)):
+                self._update_scene(model, data)
         else:
-            self._update(model, data)
+            self._update_scene(model, data)
         viewport, pixels = (
             mujoco.MjrRect(0, 0, width, height),
             np.empty((height, width, 3), np.uint8),
@@ -135,30 +135,30 @@ class Canvas:
         mujoco.mjr_readPixels(pixels, None, viewport, self._context)
         return np.ascontiguousarray(pixels[::-1])
 
-    def _fit(self, height: int, width: int) -> None:
+    def _fit_framebuffer(self, height: int, width: int) -> None:
         frame = max(height, self._frame[0]), max(width, self._frame[1])
         if frame != self._frame:
             self._frame = frame
             mujoco.mjr_resizeOffscreen(frame[1], frame[0], self._context)
 
-    def _update(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    def _update_scene(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(
             model, data, self._option, None, self._camera, everything, self._scene
         )
 
-    def free(self) -> None:
+    def free_context(self) -> None:
         """Frees the GPU side."""
         self._context.free()
 
 
-def render(
+def render_pictures(
     model: mujoco.MjModel,
     data: mujoco.MjData,
     cameras: Mapping[str, tuple[int, int]],
     *,
     digest: str,
-    pictures: Pictures = PICTURES["fast"],
+    pictures: RenderStyle = RENDER_STYLES["fast"],
 ) -> dict[str, U8]:
     """Draws pictures of a state whose kinematics are current.
 
@@ -175,23 +175,25 @@ def render(
     """
     drawn = {}
     for name, (height, width) in cameras.items():
-        if name not in CAMERAS:
-            raise UnknownNameError("camera", name, CAMERAS, "the scene")
-        canvas = _canvas(digest, model, pictures)
-        drawn[name] = canvas.draw(model, data, model.camera(CAMERAS[name]).id, height, width)
+        if name not in MODEL_CAMERAS:
+            raise UnknownNameError("camera", name, MODEL_CAMERAS, "the scene")
+        canvas = _get_renderer(digest, model, pictures)
+        drawn[name] = canvas.draw_picture(
+            model, data, model.camera(MODEL_CAMERAS[name]).id, height, width
+        )
     return drawn
 
 
-def _canvas(digest: str, model: mujoco.MjModel, pictures: Pictures) -> Canvas:
-    if digest not in _assets:
-        _assets[digest] = _uploaded(model)
-    key = (_assets[digest], pictures)
-    if key not in _contexts:
-        _contexts[key] = Canvas(model, pictures)
-    return _contexts[key]
+def _get_renderer(digest: str, model: mujoco.MjModel, pictures: RenderStyle) -> OffscreenRenderer:
+    if digest not in _upload_hashes:
+        _upload_hashes[digest] = _hash_uploads(model)
+    key = (_upload_hashes[digest], pictures)
+    if key not in _renderers:
+        _renderers[key] = OffscreenRenderer(model, pictures)
+    return _renderers[key]
 
 
-def _uploaded(model: mujoco.MjModel) -> str:
+def _hash_uploads(model: mujoco.MjModel) -> str:
     """Hashes what a context holds of a model: tasks that differ in nothing of it can share one."""
     hashed = hashlib.sha256()
     for name in sorted(dir(model)):
@@ -201,7 +203,9 @@ def _uploaded(model: mujoco.MjModel) -> str:
 
 
 @contextmanager
-def _framebuffer(model: mujoco.MjModel, height: int, width: int, samples: int) -> Iterator[None]:
+def _set_framebuffer(
+    model: mujoco.MjModel, height: int, width: int, samples: int
+) -> Iterator[None]:
     """Sets what a context is made after, and gives the model back as it was."""
     frame, quality = model.vis.global_, model.vis.quality
     saved = frame.offheight, frame.offwidth, quality.offsamples
@@ -213,7 +217,7 @@ def _framebuffer(model: mujoco.MjModel, height: int, width: int, samples: int) -
 
 
 @contextmanager
-def _hidden(model: mujoco.MjModel, geoms: NDArray[np.bool_]) -> Iterator[None]:
+def _hide_geoms(model: mujoco.MjModel, geoms: NDArray[np.bool_]) -> Iterator[None]:
     groups = model.geom_group
     saved = groups.copy()
     groups[geoms] = _HIDDEN
@@ -223,7 +227,7 @@ def _hidden(model: mujoco.MjModel, geoms: NDArray[np.bool_]) -> Iterator[None]:
         groups[:] = saved
 
 
-def _unseen(
+def _find_unseen_geoms(
     model: mujoco.MjModel, data: mujoco.MjData, camera: int, height: int, width: int
 ) -> NDArray[np.bool_]:
     """Returns which geoms' bounding spheres lie outside of what a camera sees. Shape (ngeom,)."""
@@ -240,16 +244,16 @@ def _unseen(
 def _make_current() -> None:
     """Makes our context the current one; others in this process may have their own."""
     try:
-        if "context" not in _gl:
-            _gl["context"] = mujoco.GLContext(16, 16)
-            atexit.register(close)
-        _gl["context"].make_current()
+        if "context" not in _gl_context:
+            _gl_context["context"] = mujoco.GLContext(16, 16)
+            atexit.register(close_renderers)
+        _gl_context["context"].make_current()
     except Exception as error:  # the GL stacks raise everything from AttributeError to OSError
-        _gl.clear()
-        raise _no_opengl(error) from error
+        _gl_context.clear()
+        raise _opengl_error(error) from error
 
 
-def _no_opengl(error: Exception) -> MachineError:
+def _opengl_error(error: Exception) -> MachineError:
     return MachineError(
         f"Off-screen OpenGL ({os.environ.get('MUJOCO_GL', 'default')}) did not start: {error}. On "
         "Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri, then set MUJOCO_GL=egl. "
@@ -257,12 +261,12 @@ def _no_opengl(error: Exception) -> MachineError:
     )
 
 
-def close() -> None:
+def close_renderers() -> None:
     """Frees all framebuffers, then the OpenGL context; in this order, or EGL complains at exit."""
-    if _contexts:
+    if _renderers:
         _make_current()
-    for canvas in _contexts.values():
-        canvas.free()
-    _contexts.clear()
-    if "context" in _gl:
-        _gl.pop("context").free()
+    for canvas in _renderers.values():
+        canvas.free_context()
+    _renderers.clear()
+    if "context" in _gl_context:
+        _gl_context.pop("context").free()

@@ -10,7 +10,7 @@ import numpy as np
 
 
 @contextlib.contextmanager
-def contained() -> Iterator[None]:
+def contain_side_effects() -> Iterator[None]:
     """Seeds numpy's global generator with 0 and gives it back as it was; swallows what is printed.
 
     What such a library draws, here, is the same every time and matters to nobody else.

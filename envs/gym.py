@@ -16,7 +16,7 @@ from aegis.core.protocols import Outcome, World
 from aegis.core.seeds import episode_stream
 from aegis.core.types import Act, Command, Embodiment, EpisodeKey, Observation, Stop
 
-CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " "
+INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " "
 
 
 class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
@@ -65,7 +65,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
             {
                 **pictures,
                 "proprio": gymnasium.spaces.Box(-np.inf, np.inf, (proprio,), np.float32),
-                "instruction": gymnasium.spaces.Text(300, charset=CHARACTERS),
+                "instruction": gymnasium.spaces.Text(300, charset=INSTRUCTION_CHARACTERS),
             }
         )
 
@@ -87,7 +87,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         )
         self._world.begin(key)
         self._k = 0
-        return self._observe(), {"key": str(key)}
+        return self._observe_world(), {"key": str(key)}
 
     def step(
         self, action: NDArray[np.float32]
@@ -110,7 +110,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         self._k += 1
         truncated = outcome.done and not outcome.success
         info = {"success": outcome.success, "k": self._k}
-        return self._observe(), float(outcome.success), outcome.success, truncated, info
+        return self._observe_world(), float(outcome.success), outcome.success, truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
         """Returns the first camera's picture. Shape (h, w, 3)."""
@@ -122,7 +122,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         """Closes the world."""
         self._world.close()
 
-    def _observe(self) -> dict[str, Any]:
+    def _observe_world(self) -> dict[str, Any]:
         obs = self._world.observe(self._cameras)
         self._observation = {
             **obs.images,

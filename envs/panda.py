@@ -12,13 +12,13 @@ from aegis.core.types import F32, F64, ActionKind, Command, Embodiment
 
 PERIOD_NS = 50_000_000
 """Control period, 20 Hz [ns]."""
-STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+STATE_SPEC = mujoco.mjtState.mjSTATE_INTEGRATION
 """What MuJoCo must be given back to go on bit for bit, warm start included."""
-FINGERS = slice(7, 9)
+FINGER_JOINTS = slice(7, 9)
 """The two finger joints in qpos and qvel; the seven arm joints come first."""
 
 
-def panda() -> Embodiment:
+def panda_embodiment() -> Embodiment:
     """Returns the arm's embodiment: six pose deltas and a gripper, +1 closes."""
     return Embodiment(
         names=("x", "y", "z", "rx", "ry", "rz", "gripper"),
@@ -31,7 +31,7 @@ def panda() -> Embodiment:
     )
 
 
-def checked_action(command: Command) -> F64:
+def check_action(command: Command) -> F64:
     """Returns a command's action in double precision. Shape (7,).
 
     Raises:
@@ -46,7 +46,7 @@ def checked_action(command: Command) -> F64:
     return action
 
 
-class Hand:
+class HandReader:
     """Reads the hand off a simulation whose kinematics are current.
 
     Args:
@@ -58,14 +58,14 @@ class Hand:
         self._body = model.body("robot0_right_hand").id
         self._site = model.site("gripper0_grip_site").id
 
-    def proprio(self, data: mujoco.MjData) -> F32:
+    def read_proprio(self, data: mujoco.MjData) -> F32:
         """Returns what openpi reads: position [m], axis-angle [rad], fingers [m]. Shape (8,)."""
-        turn = axis_angle(data.xquat[self._body])
-        return np.concatenate((data.site_xpos[self._site], turn, data.qpos[FINGERS])).astype(
+        turn = quaternion_to_axis_angle(data.xquat[self._body])
+        return np.concatenate((data.site_xpos[self._site], turn, data.qpos[FINGER_JOINTS])).astype(
             np.float32
         )
 
-    def truth(self, data: mujoco.MjData) -> dict[str, F64]:
+    def read_truth(self, data: mujoco.MjData) -> dict[str, F64]:
         """Returns the grip site and the fingers in double precision.
 
         ``ee_pos`` [m] (3,), ``ee_mat`` (3, 3), ``ee_vel`` [m/s] (3,), ``fingers``: two positions
@@ -74,18 +74,18 @@ class Hand:
         return {
             "ee_pos": data.site_xpos[self._site].copy(),
             "ee_mat": data.site_xmat[self._site].reshape(3, 3).copy(),
-            "ee_vel": self._velocity(data),
-            "fingers": np.concatenate((data.qpos[FINGERS], data.qvel[FINGERS])),
+            "ee_vel": self._read_velocity(data),
+            "fingers": np.concatenate((data.qpos[FINGER_JOINTS], data.qvel[FINGER_JOINTS])),
         }
 
-    def _velocity(self, data: mujoco.MjData) -> F64:
+    def _read_velocity(self, data: mujoco.MjData) -> F64:
         velocity = np.zeros(6)  # rotation, then translation
         kind = mujoco.mjtObj.mjOBJ_SITE
         mujoco.mj_objectVelocity(self._model, data, kind, self._site, velocity, 0)
         return velocity[3:]
 
 
-def axis_angle(quat: F64) -> F64:
+def quaternion_to_axis_angle(quat: F64) -> F64:
     """Returns the axis-angle of a quaternion (wxyz) as robosuite does, angle in [0, 2 pi)."""
     w = min(max(float(quat[0]), -1.0), 1.0)
     den = np.sqrt(1.0 - w * w)
@@ -94,14 +94,14 @@ def axis_angle(quat: F64) -> F64:
     return np.asarray(quat[1:] * 2.0 * np.arccos(w) / den, dtype=np.float64)
 
 
-def integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
+def read_integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
     """Returns MuJoCo's state, from which stepping goes on bit for bit."""
-    state = np.empty(mujoco.mj_stateSize(model, STATE))
-    mujoco.mj_getState(model, data, state, STATE)
+    state = np.empty(mujoco.mj_stateSize(model, STATE_SPEC))
+    mujoco.mj_getState(model, data, state, STATE_SPEC)
     return state
 
 
-def snapshot_parts(name: str, values: F64, sizes: Sequence[int]) -> list[F64]:
+def split_snapshot(name: str, values: F64, sizes: Sequence[int]) -> list[F64]:
     """Splits a snapshot's values into copies of its parts.
 
     Args:
@@ -122,7 +122,7 @@ def snapshot_parts(name: str, values: F64, sizes: Sequence[int]) -> list[F64]:
     return [part.copy() for part in np.split(values, np.cumsum(sizes)[:-1])]
 
 
-def refresh(model: mujoco.MjModel, data: mujoco.MjData) -> None:
+def refresh_kinematics(model: mujoco.MjModel, data: mujoco.MjData) -> None:
     """Brings positions of bodies, sites and cameras up to date with qpos.
 
     After a step they lag by one substep. The next step recomputes them anyway, so that looking

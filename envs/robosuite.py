@@ -19,17 +19,17 @@ from aegis.core.errors import (
 from aegis.core.protocols import Outcome, WorldState
 from aegis.core.seeds import episode_stream
 from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
-from envs.camera import render
-from envs.contained import contained
+from envs.camera import render_pictures
+from envs.contained import contain_side_effects
 from envs.panda import (
     PERIOD_NS,
-    STATE,
-    Hand,
-    checked_action,
-    integration_state,
-    panda,
-    refresh,
-    snapshot_parts,
+    STATE_SPEC,
+    HandReader,
+    check_action,
+    panda_embodiment,
+    read_integration_state,
+    refresh_kinematics,
+    split_snapshot,
 )
 
 SUITE = "robosuite"
@@ -40,9 +40,9 @@ JITTER = {"official": 0.03, "wide": 0.08}
 
 3 cm is robosuite's own range. The cube's rotation about the vertical is any.
 """
-DROP = 0.01
+DROP_HEIGHT = 0.01
 """Height from which the cube settles [m]."""
-SETTLE = 10
+SETTLE_STEPS = 10
 """Control steps of doing nothing before tick 0."""
 
 
@@ -66,8 +66,8 @@ class RobosuiteWorld:
         if horizon < 1:
             raise ConfigError(f"env.horizon must be at least 1 control step. Got: {horizon}.")
         self._task, self._horizon = task, horizon
-        self._embodiment = panda()
-        self._sim: _Simulation | None = None
+        self._embodiment = panda_embodiment()
+        self._sim: _LiftSimulation | None = None
         self._key: EpisodeKey | None = None
         self._k = 0
 
@@ -97,7 +97,7 @@ class RobosuiteWorld:
             raise UnknownNameError("start family", key.start, JITTER, f"suite {SUITE}")
         if key.index < 0:
             raise StartStateError(f"Start states go from 0 up. Got: {key.index}.")
-        sim, self._key = self._simulation(), None
+        sim, self._key = self._get_simulation(), None
         rng = episode_stream(key, "start")
         offset = rng.uniform(-JITTER[key.start], JITTER[key.start], size=2)
         sim.begin(offset, rng.uniform(-np.pi, np.pi))
@@ -105,14 +105,14 @@ class RobosuiteWorld:
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         """Senses the current state; see `aegis.core.protocols.World`."""
-        sim = self._running()
+        sim = self._require_simulation()
         name = f"{SUITE}/{self._task}"
         return Observation(
             stamp=self._k * PERIOD_NS,
-            proprio=sim.hand.proprio(sim.data),
-            images=render(sim.model, sim.data, cameras, digest=name) if cameras else {},
+            proprio=sim.hand.read_proprio(sim.data),
+            images=render_pictures(sim.model, sim.data, cameras, digest=name) if cameras else {},
             instruction=TASKS[self._task],
-            privileged=sim.truth(),
+            privileged=sim.read_truth(),
         )
 
     def apply(self, command: Command) -> Outcome:
@@ -122,15 +122,15 @@ class RobosuiteWorld:
             ShapeError: If the action is not of shape (7,).
             NonFiniteError: If the action holds NaN or infinity.
         """
-        action = checked_action(command)
-        success = self._running().step(action)
+        action = check_action(command)
+        success = self._require_simulation().step(action)
         self._k += 1
         stopped = isinstance(command, Stop)
         return Outcome(success=success, done=success or stopped or self._k >= self._horizon)
 
     def digest(self) -> str:
         """Returns a hash of physics and controller state."""
-        state = self._running().state()
+        state = self._require_simulation().read_state()
         return hashlib.blake2b(state.tobytes(), digest_size=8).hexdigest()
 
     def snapshot(self) -> WorldState:
@@ -139,7 +139,7 @@ class RobosuiteWorld:
         Raises:
             StartStateError: If no episode has begun.
         """
-        sim = self._running()
+        sim = self._require_simulation()
         assert self._key is not None
         return WorldState(sim.name, self._key, self._k, sim.snapshot())
 
@@ -149,7 +149,7 @@ class RobosuiteWorld:
         Raises:
             SnapshotError: If the state belongs to another model or is damaged.
         """
-        sim = self._simulation()
+        sim = self._get_simulation()
         if state.model != sim.name or state.k < 0:
             raise SnapshotError(
                 f"A snapshot of '{state.model}' at tick {state.k} was given to a world that takes "
@@ -166,25 +166,25 @@ class RobosuiteWorld:
             self._sim.close()
         self._sim, self._key = None, None
 
-    def _simulation(self) -> _Simulation:
+    def _get_simulation(self) -> _LiftSimulation:
         if self._sim is None:
-            self._sim = _Simulation(self._task)
+            self._sim = _LiftSimulation(self._task)
         return self._sim
 
-    def _running(self) -> _Simulation:
+    def _require_simulation(self) -> _LiftSimulation:
         if self._sim is None or self._key is None:
             raise StartStateError("No episode has begun: call begin(key) first.")
         return self._sim
 
 
-class _Simulation:
+class _LiftSimulation:
     """robosuite's environment and the views into it."""
 
     def __init__(self, task: str) -> None:
-        self._env = _make(task)
+        self._env = _make_env(task)
         self.model: mujoco.MjModel = self._env.sim.model._model
         self.data: mujoco.MjData = self._env.sim.data._data
-        self.hand = Hand(self.model)
+        self.hand = HandReader(self.model)
         self._cube = self.model.body(self._env.cube.root_body).id
         self._start = np.zeros(3)
         self._lagging: dict[str, F64] = {}
@@ -194,58 +194,58 @@ class _Simulation:
         self.name = f"{SUITE}/{task} {digest} mujoco-{mujoco.__version__} v1"
 
     def begin(self, offset: F64, yaw: float) -> None:
-        with contained():
+        with contain_side_effects():
             self._env.reset()
         gripper = self._env.robots[0].gripper  # Its ramp survives robosuite's reset.
         gripper.current_action = np.zeros_like(gripper.current_action)
         x, y, table = self._env.table_offset
-        height = table - self._env.cube.bottom_offset[2] + DROP
+        height = table - self._env.cube.bottom_offset[2] + DROP_HEIGHT
         pose = [x + offset[0], y + offset[1], height, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
         self._env.sim.data.set_joint_qpos(self._env.cube.joints[0], np.array(pose))
         mujoco.mj_forward(self.model, self.data)
         still = np.array([0, 0, 0, 0, 0, 0, -1.0])
-        for _ in range(SETTLE):
+        for _ in range(SETTLE_STEPS):
             self.step(still)
         self._start = self.data.xpos[self._cube].copy()
 
     def step(self, action: F64) -> bool:
         self._lagging = {}
         self._env.step(action)
-        refresh(self.model, self.data)
+        refresh_kinematics(self.model, self.data)
         return bool(self._env._check_success())
 
-    def truth(self) -> dict[str, F64]:
+    def read_truth(self) -> dict[str, F64]:
         return {
             "object_pos": self.data.xpos[self._cube].copy(),
             "object_start": self._start,
             "object_mat": self.data.xmat[self._cube].reshape(3, 3).copy(),
-            **self.hand.truth(self.data),
+            **self.hand.read_truth(self.data),
             **self._lagging,
         }
 
     def snapshot(self) -> F64:
-        return np.concatenate((self.state(), self._start, self.truth()["ee_vel"]))
+        return np.concatenate((self.read_state(), self._start, self.read_truth()["ee_vel"]))
 
     def restore(self, values: F64) -> None:
-        sizes = (mujoco.mj_stateSize(self.model, STATE), 3, 9, 7, 2, 3, 3)
-        parts = snapshot_parts(self.name, values, sizes)
+        sizes = (mujoco.mj_stateSize(self.model, STATE_SPEC), 3, 9, 7, 2, 3, 3)
+        parts = split_snapshot(self.name, values, sizes)
         state, goal_pos, goal_mat, posture, fingers, self._start, velocity = parts
-        with contained():
+        with contain_side_effects():
             self._env.reset()  # forgets what the controller has kept of the former course
-        mujoco.mj_setState(self.model, self.data, state, STATE)
+        mujoco.mj_setState(self.model, self.data, state, STATE_SPEC)
         robot = self._env.robots[0]
         robot.controller.goal_pos, robot.controller.goal_ori = goal_pos, goal_mat.reshape(3, 3)
         robot.controller.initial_joint, robot.gripper.current_action = posture, fingers
         robot.controller.new_update = True  # or the first substep uses what reset has computed
-        refresh(self.model, self.data)
+        refresh_kinematics(self.model, self.data)
         self._lagging = {"ee_vel": velocity}
 
-    def state(self) -> F64:
+    def read_state(self) -> F64:
         robot = self._env.robots[0]
         controller = robot.controller
         return np.concatenate(
             (
-                integration_state(self.model, self.data),
+                read_integration_state(self.model, self.data),
                 controller.goal_pos,
                 np.ravel(controller.goal_ori),
                 controller.initial_joint,
@@ -257,10 +257,10 @@ class _Simulation:
         self._env.close()
 
 
-def _make(task: str) -> Any:
+def _make_env(task: str) -> Any:
     """Builds robosuite's environment. Its cube has a size drawn at building: the same each time."""
     try:
-        with contained():
+        with contain_side_effects():
             import robosuite
 
             return robosuite.make(

@@ -23,11 +23,11 @@ import numpy as np
 
 from aegis.core.errors import ConfigError, NonFiniteError, ShapeError
 from aegis.core.protocols import PolicySpec, Query
-from aegis.core.seeds import EpisodeStreams, stream
+from aegis.core.seeds import EpisodeStreams, root_stream
 from aegis.core.types import F32, EpisodeKey, Observation, Proposal
-from policies.batch_sizes import steady_sizes
+from policies.batch_sizes import measure_steady_sizes
 
-_WORDS = tuple(
+_EXAMPLE_INSTRUCTIONS = tuple(
     f"pick up the black bowl {where} and place it on the plate"
     for where in ("on the stove", "next to the plate", "from table center")
 )
@@ -53,8 +53,9 @@ class BatchAdapter(ABC):
 
     Matrix kernels round differently for different sizes, so a row could depend on how many
     companions it has. A short batch is filled up with copies of its last row to the next size,
-    and a long one is split. At first the only size is ``batch``; a policy that calls ``settle``
-    gets the smaller sizes that give the same bits, so that a single question costs a single row.
+    and a long one is split. At first the only size is ``batch``; a policy that calls
+    ``measure_sizes`` gets the smaller sizes that give the same bits, so that a single question
+    costs a single row.
 
     Args:
         spec: What the policy needs and gives.
@@ -110,14 +111,14 @@ class BatchAdapter(ABC):
             NonFiniteError: If proprioception holds NaN or infinity.
         """
         for query in queries:
-            self.check(query.obs)
+            self.check_observation(query.obs)
         proposals: list[Proposal] = []
         most = self._sizes[-1]
         for begin in range(0, len(queries), most):
             proposals += self._propose_part(list(queries[begin : begin + most]))
         return proposals
 
-    def settle(self, mode: str, reference: int) -> bool:
+    def measure_sizes(self, mode: str, reference: int) -> bool:
         """Measures which sizes may be used, and says so in the spec; call it when infer works.
 
         Where no size up to ``batch`` gives the bits of the reference, or the reference does not
@@ -132,30 +133,39 @@ class BatchAdapter(ABC):
             Whether there is such a size.
         """
 
-        def infer(numbers: Sequence[int]) -> list[bytes]:
-            return [_bytes(row) for row in self._pass([self.example(i) for i in numbers])]
+        def infer_examples(numbers: Sequence[int]) -> list[bytes]:
+            return [
+                _serialize_proposal(row)
+                for row in self._infer_rows([self.make_example(i) for i in numbers])
+            ]
 
-        sizes = steady_sizes(infer, self._batch, reference)
+        sizes = measure_steady_sizes(infer_examples, self._batch, reference)
         self._sizes = sizes or (self._batch,)
         rounding = f"{mode}, batch {reference if sizes else self._batch}"
         self._spec = replace(self._spec, rounding=rounding, batch_invariant=bool(sizes))
         return bool(sizes)
 
-    def example(self, number: int) -> Query:
+    def make_example(self, number: int) -> Query:
         """Returns a question to measure with: random pictures and proprioception."""
-        rng = stream(0, "example", number)
+        rng = root_stream(0, "example", number)
         images = {
             camera: rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
             for camera, shape in self._spec.cameras.items()
         }
         proprio = rng.standard_normal(self._proprio, np.float32)
         key = EpisodeKey(0, "example", 0, "example", number)
-        return Query(key, 0, Observation(0, proprio, images, _WORDS[number % len(_WORDS)]))
+        return Query(
+            key,
+            0,
+            Observation(
+                0, proprio, images, _EXAMPLE_INSTRUCTIONS[number % len(_EXAMPLE_INSTRUCTIONS)]
+            ),
+        )
 
     def close(self) -> None:  # noqa: B027
         """Frees nothing; override it if there is something to free."""
 
-    def check(self, obs: Observation) -> None:
+    def check_observation(self, obs: Observation) -> None:
         """Refuses an observation that the policy cannot look at.
 
         Raises:
@@ -181,7 +191,7 @@ class BatchAdapter(ABC):
         if not np.isfinite(obs.proprio).all():
             raise NonFiniteError(f"proprio for {name} must be finite. Got: {obs.proprio}.")
 
-    def noise(self, query: Query) -> F32:
+    def draw_noise(self, query: Query) -> F32:
         """Returns the noise of a query. Shape (1 + n, h, a).
 
         The address names neither the policy nor the arm, so that arms are paired; the actions
@@ -189,20 +199,20 @@ class BatchAdapter(ABC):
         """
         shape = (self._spec.horizon, self._action)
         path = ("policy", "noise", query.k, query.salt)
-        first = self._streams.at(query.key, *path).standard_normal((1, *shape), np.float32)
+        first = self._streams.move_to(query.key, *path).standard_normal((1, *shape), np.float32)
         if not self._samples:
             return first
-        rest = self._streams.at(query.key, *path, "samples")
+        rest = self._streams.move_to(query.key, *path, "samples")
         return np.concatenate([first, rest.standard_normal((self._samples, *shape), np.float32)])
 
     def _propose_part(self, queries: list[Query]) -> list[Proposal]:
         size = next(size for size in self._sizes if size >= len(queries))
-        return self._pass(queries + [queries[-1]] * (size - len(queries)), len(queries))
+        return self._infer_rows(queries + [queries[-1]] * (size - len(queries)), len(queries))
 
-    def _pass(self, rows: list[Query], wanted: int | None = None) -> list[Proposal]:
+    def _infer_rows(self, rows: list[Query], wanted: int | None = None) -> list[Proposal]:
         """Infers rows as they stand; the rows behind the wanted ones are copies of the last."""
         real = rows[:wanted]
-        noise = [self.noise(query) for query in real]
+        noise = [self.draw_noise(query) for query in real]
         done = self.infer(rows, np.stack(noise + noise[-1:] * (len(rows) - len(real))))
         self._check_inference(done, len(rows))
         return [
@@ -229,7 +239,7 @@ class BatchAdapter(ABC):
             raise ShapeError(f"{self._spec.name} must infer {want}. Got: {got}.")
 
 
-def _bytes(proposal: Proposal) -> bytes:
+def _serialize_proposal(proposal: Proposal) -> bytes:
     parts = [proposal.actions, *proposal.features.values()]
     samples = [] if proposal.samples is None else [proposal.samples]
     return b"".join(part.tobytes() for part in parts + samples)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain, count, takewhile
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 
-_TURNS = 3
+_TRIALS = 3
 """Times that a size is tried; every place of it gets another row and other companions."""
 
-Infer = Callable[[Sequence[int]], list[bytes]]
+InferRows = Callable[[Sequence[int]], list[bytes]]
 """Numbers of test rows, inferred as one batch, to the bytes of each result."""
 
 
-def candidates(limit: int) -> tuple[int, ...]:
+def list_candidates(limit: int) -> tuple[int, ...]:
     """Returns the sizes to try: powers of two, halfway between them, and the limit.
 
     With 1, 2, 3, 4, 6, 8, 12, ... no batch is filled up by more than half of its rows.
@@ -24,7 +24,7 @@ def candidates(limit: int) -> tuple[int, ...]:
     return (*takewhile(lambda size: size < limit, steps), limit)
 
 
-def steady_sizes(infer: Infer, limit: int, reference: int) -> tuple[int, ...]:
+def measure_steady_sizes(infer: InferRows, limit: int, reference: int) -> tuple[int, ...]:
     """Measures which sizes compute every row as the reference size does, bit for bit.
 
     Args:
@@ -41,11 +41,11 @@ def steady_sizes(infer: Infer, limit: int, reference: int) -> tuple[int, ...]:
     for begin in range(0, rows, reference):
         truth += infer(range(begin, begin + reference))
 
-    def steady(size: int) -> bool:
-        orders = (stream(0, "order", size, turn).permutation(rows) for turn in range(_TURNS))
+    def is_steady(size: int) -> bool:
+        orders = (root_stream(0, "order", size, turn).permutation(rows) for turn in range(_TRIALS))
         tries = ([int(number) for number in order[:size]] for order in orders)
         return all(infer(order) == [truth[number] for number in order] for order in tries)
 
-    if not steady(reference):
+    if not is_steady(reference):
         return ()
-    return tuple(size for size in candidates(limit) if size == reference or steady(size))
+    return tuple(size for size in list_candidates(limit) if size == reference or is_steady(size))

@@ -48,12 +48,12 @@ class ReplayPolicy:
         Raises:
             TraceError: If an episode was not recorded.
         """
-        return [Proposal(self._spec.name, query.k, self._rows(query)) for query in queries]
+        return [Proposal(self._spec.name, query.k, self._read_rows(query)) for query in queries]
 
     def close(self) -> None:
         """Frees nothing."""
 
-    def _rows(self, query: Query) -> F32:
+    def _read_rows(self, query: Query) -> F32:
         actions = self._actions.get(str(query.key))
         if actions is None:
             known = ", ".join(list(self._actions)[:5])

@@ -1,4 +1,4 @@
-"""Collection: who plays when episodes are collected: the weak policy alone, helped, and forked."""
+"""Collection arms: the weak policy alone, helped and forked, for fitting detectors."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from aegis.gates.constant import NeverGate
 from aegis.gates.stint import StintGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.study.play.execution import fork_arms
-from aegis.study.play.reseed import RESEED, Renamed
+from aegis.study.play.renamed_policy import RESEED, RenamedPolicy
 
-ALONE = "weak"
+ALONE_ARM = "weak"
 """The arm of the policy alone, named like it, as `aegis fit` expects."""
 
-STINT = "stint_"
+STINT_PREFIX = "stint_"
 """Arms with one stay of the strong policy are called this and the name of their range."""
 
-_NOBODY = "nobody"  # A controller names two policies; this one is never asked.
+_UNASKED_POLICY = "nobody"  # A controller names two policies; this one is never asked.
 
 
-def parts_of(settings: Settings) -> tuple[PolicyId, ...]:
+def list_needed_policies(settings: Settings) -> tuple[PolicyId, ...]:
     """Returns which policies a collection needs."""
     helped = settings.flag("stints") or settings.value("forks")
     return ("weak", "strong") if helped else ("weak",)
 
 
-def arms_of(lab: Lab) -> tuple[Arm, ...]:
+def build_collection_arms(lab: Lab) -> tuple[Arm, ...]:
     """Builds the arms of a collection; the policy alone is the first.
 
     Raises:
@@ -45,24 +45,24 @@ def arms_of(lab: Lab) -> tuple[Arm, ...]:
         raise ConfigError(
             "stints=true and forks=[...] are two collections: play them under two names."
         )
-    alone = Arm(ALONE, _alone(lab), log_features=True)
+    alone = Arm(ALONE_ARM, _build_alone_controller(lab), log_features=True)
     if forks:
         return fork_arms(alone, settings.integers("forks"))
-    return (alone, *_stints(lab, alone)) if stints else (alone,)
+    return (alone, *_build_stint_arms(lab, alone)) if stints else (alone,)
 
 
-def policies_of(lab: Lab) -> Mapping[PolicyId, Policy]:
+def alias_policies(lab: Lab) -> Mapping[PolicyId, Policy]:
     """Returns the policies by all names that the arms use."""
     weak = lab.policies["weak"]
     if "strong" not in lab.policies:
-        return {"weak": weak, _NOBODY: weak}
-    return {**lab.policies, RESEED: Renamed(weak, RESEED)}
+        return {"weak": weak, _UNASKED_POLICY: weak}
+    return {**lab.policies, RESEED: RenamedPolicy(weak, RESEED)}
 
 
-def _alone(lab: Lab) -> Controller:
-    helper = "strong" if "strong" in lab.policies else _NOBODY
+def _build_alone_controller(lab: Lab) -> Controller:
+    helper = "strong" if "strong" in lab.policies else _UNASKED_POLICY
     execute = {name: policy.spec.execute for name, policy in lab.policies.items()}
-    further = {_NOBODY: 1} if helper == _NOBODY else {RESEED: execute["weak"]}
+    further = {_UNASKED_POLICY: 1} if helper == _UNASKED_POLICY else {RESEED: execute["weak"]}
     return Controller(
         embodiment=lab.embodiment,
         weak="weak",
@@ -77,7 +77,7 @@ def _alone(lab: Lab) -> Controller:
     )
 
 
-def _stints(lab: Lab, alone: Arm) -> tuple[Arm, ...]:
+def _build_stint_arms(lab: Lab, alone: Arm) -> tuple[Arm, ...]:
     """Returns an arm per range of the tick at which the strong policy's only stay begins."""
     level = lab.settings.level("stint")
     ranges, holds = level.level("ranges"), level.integers("holds")
@@ -88,5 +88,5 @@ def _stints(lab: Lab, alone: Arm) -> tuple[Arm, ...]:
             raise ConfigError(f"'stint.ranges.{name}' must be two ticks. Got: {list(ends)}.")
         # The weak policy is asked as a shadow: what it thinks is needed when control returns.
         controller = replace(alone.controller, gate=StintGate(*ends, holds), shadow=True)
-        arms.append(replace(alone, name=f"{STINT}{name}", controller=controller))
+        arms.append(replace(alone, name=f"{STINT_PREFIX}{name}", controller=controller))
     return tuple(arms)

@@ -1,4 +1,4 @@
-"""What a command of the command line is, and the table of them all."""
+"""Commands: the table of all commands, and their parsers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aegis.app.screen import Json, Screen
 from aegis.core.errors import ConfigError, UnknownNameError
 
 # One module per command, in aegis/app/commands/<name>.py, with a constant COMMAND.
-SUMMARIES: Mapping[str, str] = {
+COMMAND_SUMMARIES: Mapping[str, str] = {
     "demo": "watch the weak policy fail, the probe see it, and the strong policy help",
     "doctor": "what this machine has, what it lacks, and how to mend that",
     "check": "whether worlds, policies, detectors, gates and switches keep their promises",
@@ -51,39 +51,39 @@ class Command:
     root: str = ""
 
 
-def load(name: str) -> Command:
+def load_command(name: str) -> Command:
     """Imports a command.
 
     Raises:
         UnknownNameError: If there is none of this name.
     """
-    if name not in SUMMARIES:
-        raise UnknownNameError("command", name, SUMMARIES, "aegis")
+    if name not in COMMAND_SUMMARIES:
+        raise UnknownNameError("command", name, COMMAND_SUMMARIES, "aegis")
     module = importlib.import_module(f"aegis.app.commands.{name}")
     command = module.COMMAND
     assert isinstance(command, Command)
     return command
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """A parser that raises instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         """Raises what argparse would print."""
         raise ConfigError(f"{self.prog}: {message}. Try {self.prog} --help.")
 
-    def option_names(self) -> Iterator[str]:
+    def list_option_names(self) -> Iterator[str]:
         """Yields the long options."""
         for action in self._actions:
             yield from (option for option in action.option_strings if option.startswith("--"))
 
 
-def parser_for(command: Command) -> Parser:
+def build_parser(command: Command) -> CommandParser:
     """Returns the parser of a command."""
-    parser = Parser(
+    parser = CommandParser(
         prog=f"aegis {command.name}",
         description=textwrap.fill(textwrap.dedent(command.details).strip(), 88),
-        epilog=_epilog(command),
+        epilog=_format_epilog(command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -104,22 +104,22 @@ def parser_for(command: Command) -> Parser:
     return parser
 
 
-def parse(command: Command, arguments: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Namespace:
     """Reads the arguments of a command.
 
     Raises:
         UnknownNameError: If there is no such option.
         ConfigError: If they cannot be read.
     """
-    parser = parser_for(command)
+    parser = build_parser(command)
     options, rest = parser.parse_known_intermixed_args(arguments)
     if rest:
         given = rest[0].split("=")[0]
-        raise UnknownNameError("option", given, parser.option_names(), parser.prog)
+        raise UnknownNameError("option", given, parser.list_option_names(), parser.prog)
     return options
 
 
-def _epilog(command: Command) -> str:
+def _format_epilog(command: Command) -> str:
     lines = ["examples:"]
     for line, meaning in command.examples:
         lines += [f"  {line}", f"      {meaning}"]

@@ -9,30 +9,40 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aegis.app.config.arm_builder import fingerprint
-from aegis.app.config.build import Composed, compose, config_dir
+from aegis.app.config.arm_builder import fingerprint_arms
+from aegis.app.config.composition import ComposedConfig, compose_config, find_config_dir
 from aegis.app.config.lab import Lab
 from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
 from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import StatusFile, Tee
-from aegis.fleet.run_plan import Plan
+from aegis.fleet.run_plan import RunPlan
 
-RUNS = Path("runs")
-_PACKAGES = ("numpy", "mujoco", "torch", "robosuite", "hf-libero", "scikit-learn", "pyarrow")
+RUNS_FOLDER = Path("runs")
+_VERSIONED_PACKAGES = (
+    "numpy",
+    "mujoco",
+    "torch",
+    "robosuite",
+    "hf-libero",
+    "scikit-learn",
+    "pyarrow",
+)
 
 
-def composed_for(name: str, options: argparse.Namespace, screen: Screen) -> Composed | None:
+def compose_or_show(
+    name: str, options: argparse.Namespace, screen: Screen
+) -> ComposedConfig | None:
     """Composes a command's configuration; with ``--show``, prints it and returns None."""
-    composed = compose(name, options.overrides, config_dir(options.config_dir))
+    composed = compose_config(name, options.overrides, find_config_dir(options.config_dir))
     if options.show:
-        screen.say(composed.text.rstrip())
+        screen.print_line(composed.text.rstrip())
         return None
     return composed
 
 
-def run_folder(name: str) -> Path:
+def resolve_run_folder(name: str) -> Path:
     """Returns the folder of a run.
 
     Raises:
@@ -40,17 +50,17 @@ def run_folder(name: str) -> Path:
     """
     if not name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise ConfigError(f"'name' must be a name, without '..' or a leading '/'. Got: '{name}'.")
-    return RUNS / name
+    return RUNS_FOLDER / name
 
 
-def plan_of(
+def build_run_plan(
     lab: Lab,
     units: tuple[EpisodeKey, ...],
     arms: Sequence[Arm],
     *,
     sharing: bool | None = None,
     audit: float | None = None,
-) -> Plan:
+) -> RunPlan:
     """Returns the plan of playing arms on units, with all that its results depend on.
 
     Args:
@@ -65,27 +75,27 @@ def plan_of(
         sharing = settings.flag("sharing") if paired else False
     if audit is None:
         audit = settings.number("audit", 0.0, 1.0) if paired else 0.0
-    return Plan(
+    return RunPlan(
         units=units,
         arms=tuple(arms),
         config=lab.composed.text,
-        identity={**lab.identity, **fingerprint(arms)},
-        notes=versions(),
+        identity={**lab.identity, **fingerprint_arms(arms)},
+        notes=read_versions(),
         sharing=sharing,
         audit=audit,
         batch_dependent=settings.flag("batch_dependent"),
     )
 
 
-def sink_of(screen: Screen, title: str, out: Path) -> Tee:
+def make_run_sink(screen: Screen, title: str, out: Path) -> Tee:
     """Returns who is told about a run: the screen, and ``status.json`` for `aegis monitor`."""
-    return Tee(screen.sink(title), StatusFile(out / "status.json", time.monotonic))
+    return Tee(screen.make_sink(title), StatusFile(out / "status.json", time.monotonic))
 
 
-def versions() -> Mapping[str, str]:
+def read_versions() -> Mapping[str, str]:
     """Returns the versions of what results may depend on."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
-    for package in ("aegis-escalation", *_PACKAGES):
+    for package in ("aegis-escalation", *_VERSIONED_PACKAGES):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Films an episode of a finished run: plays its actions again and looks at every step."""
+"""Film: replays the actions of a recorded episode and renders every step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from aegis.core.protocols import World
 from aegis.core.types import Act
 from aegis.export.video import Frame, write_video
 from aegis.records.rows import EpisodeRow
-from aegis.records.store import Store
+from aegis.records.store import RunStore
 
-_COLUMNS = ("k", "active", "risk", "action", "digest")
+_STEP_COLUMNS = ("k", "active", "risk", "action", "digest")
 
 
 def film_episode(
@@ -47,7 +47,7 @@ def film_episode(
     Raises:
         TraceError: If the world does not go the same way again.
     """
-    frames = _frames(root, row, world, cameras, size, tell)
+    frames = _replay_frames(root, row, world, cameras, size, tell)
     return write_video(path, frames, horizon, threshold, fps, size)
 
 
@@ -60,7 +60,7 @@ def choose_episode(rows: Sequence[EpisodeRow], treated: str, reference: str) -> 
     return min(recovered or mine, key=lambda row: (not row.success, row.duty), default=None)
 
 
-def _frames(
+def _replay_frames(
     root: Path,
     row: EpisodeRow,
     world: World,
@@ -69,7 +69,7 @@ def _frames(
     tell: Callable[[int, str], None],
 ) -> Iterator[Frame]:
     wanted = dict.fromkeys(cameras, (size, size))
-    steps = Store(root).part(row.key, row.arm, _COLUMNS).to_pylist()
+    steps = RunStore(root).read_episode_steps(row.key, row.arm, _STEP_COLUMNS).to_pylist()
     world.begin(row.key)
     risk = math.nan
     for step in steps:

@@ -8,12 +8,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from aegis.app.command import SUMMARIES, Command, load, parse
+from aegis.app.command import COMMAND_SUMMARIES, Command, load_command, parse_arguments
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError, UnknownNameError
 
-FAULT = 5
-INTERRUPTED = 130
+EXIT_FAULT = 5
+EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,17 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, see ``aegis.core.errors``.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    _headless()
+    _enable_headless_rendering()
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_usage())
+        print(_format_usage())
         return 0
     screen = Screen(machine="--json" in arguments)
     try:
-        return _run(arguments, screen)
+        return _run_command(arguments, screen)
     except AegisError as error:
-        return _fail(screen, arguments[0], error, error.exit_code)
+        return _report_failure(screen, arguments[0], error, error.exit_code)
     except KeyboardInterrupt:
-        return _fail(screen, arguments[0], "Stopped by Ctrl-C.", INTERRUPTED)
+        return _report_failure(screen, arguments[0], "Stopped by Ctrl-C.", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Who read our output has gone (`aegis ... | head`); say nothing more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,45 +44,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}. This is a fault of ours; please report it."
-        return _fail(screen, arguments[0], text, FAULT)
+        return _report_failure(screen, arguments[0], text, EXIT_FAULT)
 
 
-def _run(arguments: Sequence[str], screen: Screen) -> int:
+def _run_command(arguments: Sequence[str], screen: Screen) -> int:
     if arguments[0].startswith("-"):
         raise UnknownNameError("option", arguments[0], ["--help"], "aegis")
-    command = load(arguments[0])
-    options = _options(command, arguments[1:])
+    command = load_command(arguments[0])
+    options = _parse_options(command, arguments[1:])
     if options is None:
         return 0
     result = command.run(options, screen)
-    screen.result(result)
+    screen.print_result(result)
     code = result.get("exit_code", 0)
     return code if isinstance(code, int) else 0
 
 
-def _options(command: Command, arguments: Sequence[str]) -> argparse.Namespace | None:
+def _parse_options(command: Command, arguments: Sequence[str]) -> argparse.Namespace | None:
     try:
-        return parse(command, arguments)
+        return parse_arguments(command, arguments)
     except SystemExit:  # --help has been printed.
         return None
 
 
-def _headless() -> None:
+def _enable_headless_rendering() -> None:
     """Lets MuJoCo render without a display, unless the user has chosen otherwise."""
     os.environ.setdefault("MUJOCO_GL", "egl")
     os.environ.setdefault("PYOPENGL_PLATFORM", os.environ["MUJOCO_GL"])
 
 
-def _fail(screen: Screen, command: str, error: object, code: int) -> int:
+def _report_failure(screen: Screen, command: str, error: object, code: int) -> int:
     kind = type(error).__name__ if isinstance(error, AegisError) else ""
     screen.err.print(f"aegis {command}: {error}", markup=False, highlight=False, soft_wrap=True)
-    screen.result({"error": {"kind": kind, "message": str(error)}, "exit_code": code})
+    screen.print_result({"error": {"kind": kind, "message": str(error)}, "exit_code": code})
     return code
 
 
-def _usage() -> str:
-    width = max(map(len, SUMMARIES))
-    lines = [f"  {name:<{width}}  {summary}" for name, summary in SUMMARIES.items()]
+def _format_usage() -> str:
+    width = max(map(len, COMMAND_SUMMARIES))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in COMMAND_SUMMARIES.items()]
     return "\n".join(
         [
             "usage: aegis <command> [options] [key=value ...]",

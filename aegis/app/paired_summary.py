@@ -12,13 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegis.core.errors import PairingError, UnknownNameError
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import EpisodeKey
 from aegis.records.files import write_atomic
 from aegis.records.rows import EpisodeRow
-from aegis.stats.intervals import Interval, bootstrap, paired_difference, wilson
-from aegis.stats.multiplicity import holm
-from aegis.stats.paired import PairedOutcome
+from aegis.stats.intervals import (
+    Interval,
+    bootstrap_units,
+    paired_difference_interval,
+    wilson_interval,
+)
+from aegis.stats.multiplicity import holm_adjusted
+from aegis.stats.paired_outcome import PairedOutcome
 
 Bools = NDArray[np.bool_]
 
@@ -34,7 +39,7 @@ class Rate:
     @classmethod
     def over(cls, hits: Bools) -> Rate:
         """Counts. Shape of hits (n,)."""
-        return cls(int(hits.sum()), len(hits), wilson(int(hits.sum()), len(hits)))
+        return cls(int(hits.sum()), len(hits), wilson_interval(int(hits.sum()), len(hits)))
 
     @property
     def value(self) -> float:
@@ -180,14 +185,14 @@ def _summary(rows: Sequence[EpisodeRow], success: Bools, reference: Bools) -> Ar
     for row in rows:
         for policy, count in row.asks:
             asks[policy] = asks.get(policy, 0.0) + count / n
-    rng = stream(rows[0].root, "study", rows[0].arm, "duty")
+    rng = root_stream(rows[0].root, "study", rows[0].arm, "duty")
     return ArmSummary(
         name=rows[0].arm,
         success=Rate.over(success),
         recovered=Rate.over(success[~reference]),
         disrupted=Rate.over(~success[reference]),
         duty=float(strong.sum() / steps.sum()),
-        duty_interval=bootstrap(lambda i: float(strong[i].sum() / steps[i].sum()), n, rng),
+        duty_interval=bootstrap_units(lambda i: float(strong[i].sum() / steps[i].sum()), n, rng),
         fires=float(np.mean([row.fires for row in rows])),
         steps=float(steps.mean()),
         asks=asks,
@@ -204,9 +209,11 @@ def _family(
 ) -> tuple[Contrast, ...]:
     """Compares the treated arm with others on some units; one family of tests."""
     task = np.array([key.task for key in keys], np.int64)[mask]
-    cells = {n: PairedOutcome.of(success[treated][mask], success[n][mask]) for n in against}
-    p_values = {name: outcome.mcnemar() for name, outcome in cells.items()}
-    corrected = holm(p_values)
+    cells = {
+        n: PairedOutcome.from_success(success[treated][mask], success[n][mask]) for n in against
+    }
+    p_values = {name: outcome.mcnemar_p() for name, outcome in cells.items()}
+    corrected = holm_adjusted(p_values)
     unknown = Interval(float("nan"), float("nan"))
     return tuple(
         Contrast(
@@ -214,11 +221,11 @@ def _family(
             units=units,
             outcome=outcome,
             difference=outcome.difference,
-            interval=paired_difference(
+            interval=paired_difference_interval(
                 success[treated][mask],
                 success[name][mask],
                 task,
-                stream(keys[0].root, "study", units, name),
+                root_stream(keys[0].root, "study", units, name),
             )
             if mask.any()
             else unknown,

@@ -1,4 +1,4 @@
-"""Screen: where a command speaks. People read the terminal, machines read one JSON object."""
+"""Screen: output of a command, as text for people or one JSON object for machines."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from aegis.fleet.progress import Sink
-from aegis.monitor.live import LineSink, sink_for
+from aegis.fleet.progress import ProgressSink
+from aegis.monitor.sinks import LineSink, choose_sink
 
 Json: TypeAlias = (
     "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"  # recursive
 )
-LINE_EVERY = 10.0  # [s]; between progress lines where there is no terminal
+PROGRESS_LINE_PERIOD = 10.0  # [s]; between progress lines where there is no terminal
 
 
 class Screen:
@@ -43,15 +43,17 @@ class Screen:
         self.err = Console(stderr=True)
         self.out = self.err if machine else Console()
 
-    def say(self, text: str = "") -> None:
+    def print_line(self, text: str = "") -> None:
         """Prints a line as it is."""
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def note(self, text: str) -> None:
+    def print_note(self, text: str) -> None:
         """Prints a line about what is going on, to standard error."""
         self.err.print(text, markup=False, highlight=False, soft_wrap=True, style="dim")
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def print_table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> None:
         """Prints a table; columns after the first are right-aligned if all they hold is numbers."""
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for i, column in enumerate(columns):
@@ -61,53 +63,55 @@ class Screen:
             table.add_row(*row)
         self.out.print(table)
 
-    def sink(self, title: str) -> Sink:
+    def make_sink(self, title: str) -> ProgressSink:
         """Returns who shows a run: a panel on a terminal, lines elsewhere."""
         if self.machine:
             return LineSink(self.err, time.monotonic)
-        return sink_for(self.out, title, time.monotonic)
+        return choose_sink(self.out, title, time.monotonic)
 
     @contextmanager
-    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    def show_progress(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
         """Shows a progress bar on standard error; call it with what is done and a remark."""
         if self.err.is_terminal:
-            with _progress(self.err) as progress:
+            with _build_progress_bar(self.err) as progress:
                 task = progress.add_task(label, total=total, note="")
 
-                def show(done: int, note: str = "") -> None:
+                def update_bar(done: int, note: str = "") -> None:
                     progress.update(task, completed=done, note=note)
 
-                yield show
+                yield update_bar
             return
         due = time.monotonic()
 
-        def tell(done: int, note: str = "") -> None:
+        def print_progress(done: int, note: str = "") -> None:
             nonlocal due
             if time.monotonic() >= due or done == total:
-                due = time.monotonic() + LINE_EVERY
-                self.note(f"{label}: {done}{'' if total is None else f'/{total}'} {note}".rstrip())
+                due = time.monotonic() + PROGRESS_LINE_PERIOD
+                self.print_note(
+                    f"{label}: {done}{'' if total is None else f'/{total}'} {note}".rstrip()
+                )
 
-        yield tell
+        yield print_progress
 
-    def result(self, value: Mapping[str, Json]) -> None:
+    def print_result(self, value: Mapping[str, Json]) -> None:
         """Prints the result for machines, if one reads."""
         if self.machine:
-            sys.stdout.write(json.dumps(finite(value), indent=2) + "\n")
+            sys.stdout.write(json.dumps(replace_non_finite(value), indent=2) + "\n")
             sys.stdout.flush()
 
 
-def finite(value: Json) -> Json:
+def replace_non_finite(value: Json) -> Json:
     """Replaces NaN and infinity, which JSON does not have, by null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
+        return {name: replace_non_finite(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [finite(item) for item in value]
+        return [replace_non_finite(item) for item in value]
     return value
 
 
-def _progress(console: Console) -> Progress:
+def _build_progress_bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

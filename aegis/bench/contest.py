@@ -30,15 +30,15 @@ class Contest(Protocol):
     name: str
     reference: str
 
-    def ours(self) -> None:
+    def run_ours(self) -> None:
         """Does the work our way."""
         ...
 
-    def theirs(self) -> None:
+    def run_reference(self) -> None:
         """Does the work the reference's way."""
         ...
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """Returns, after timing, what else is known.
 
         ``ours_work`` and ``theirs_work`` make the ratio one per unit of work; ``ratio`` replaces
@@ -48,7 +48,7 @@ class Contest(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchRow:
     """One line of a benchmark.
 
     Attributes:
@@ -90,11 +90,11 @@ class Clocks:
     """Time in seconds: of the CPU, here and in other processes, and on the wall."""
 
     cpu: Callable[[], float] = time.process_time
-    other: Callable[[int], float] = lambda pid: process_cpu(pid)
+    other: Callable[[int], float] = lambda pid: read_process_cpu(pid)
     wall: Callable[[], float] = time.perf_counter
 
 
-def measure(contest: Contest, repeats: int, clocks: Clocks | None = None) -> Row:
+def measure_contest(contest: Contest, repeats: int, clocks: Clocks | None = None) -> BenchRow:
     """Times a contest.
 
     Args:
@@ -111,17 +111,17 @@ def measure(contest: Contest, repeats: int, clocks: Clocks | None = None) -> Row
     ours, theirs = [], []
     try:
         for _ in range(repeats):
-            ours.append(_timed(contest, contest.ours, watch))
+            ours.append(_time_work(contest, contest.run_ours, watch))
             if contest.reference:
-                theirs.append(_timed(contest, contest.theirs, watch))
-        facts = contest.facts()
+                theirs.append(_time_work(contest, contest.run_reference, watch))
+        facts = contest.collect_facts()
     finally:
         getattr(contest, "close", lambda: None)()
     ratio = facts.pop("ratio", None)
     scale = facts.get("ours_work", 1) / facts.get("theirs_work", 1)
     if ratio is None and theirs:
         ratio = scale * median(cpu for cpu, _ in theirs) / median(cpu for cpu, _ in ours)
-    return Row(
+    return BenchRow(
         name=contest.name,
         reference=contest.reference,
         ratio=ratio,
@@ -133,21 +133,21 @@ def measure(contest: Contest, repeats: int, clocks: Clocks | None = None) -> Row
     )
 
 
-def _timed(contest: Contest, work: Callable[[], None], clocks: Clocks) -> tuple[float, float]:
-    before = {pid: clocks.other(pid) for pid in _processes(contest)}
+def _time_work(contest: Contest, work: Callable[[], None], clocks: Clocks) -> tuple[float, float]:
+    before = {pid: clocks.other(pid) for pid in _list_processes(contest)}
     cpu, wall = clocks.cpu(), clocks.wall()
     work()
     cpu, wall = clocks.cpu() - cpu, clocks.wall() - wall
     # A process that was started by the work has its start-up in it.
-    return cpu + sum(clocks.other(p) - before.get(p, 0.0) for p in _processes(contest)), wall
+    return cpu + sum(clocks.other(p) - before.get(p, 0.0) for p in _list_processes(contest)), wall
 
 
-def _processes(contest: Contest) -> Sequence[int]:
+def _list_processes(contest: Contest) -> Sequence[int]:
     listed: Sequence[int] = getattr(contest, "processes", tuple)()
     return listed
 
 
-def process_cpu(pid: int) -> float:
+def read_process_cpu(pid: int) -> float:
     """Returns the CPU time of a process [s]; 0 where the system does not tell (not Linux)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -156,7 +156,7 @@ def process_cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
 
 
-def process_peak(pid: int) -> float:
+def read_process_peak(pid: int) -> float:
     """Returns the largest resident size of a process so far [MB]; 0 where unknown."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

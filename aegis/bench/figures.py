@@ -59,7 +59,7 @@ FLOORS = (
 )
 
 
-def read(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+def read_results(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """Reads kept results: benchmark to row to values.
 
     Raises:
@@ -83,7 +83,7 @@ def read(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
-def value(results: Results, floor: Floor) -> float | None:
+def find_measured(results: Results, floor: Floor) -> float | None:
     """Returns what was measured of a row that has a floor; None if it was not."""
     got = results.get(floor.bench, {}).get(floor.row, {}).get(floor.key)
     if isinstance(got, list):
@@ -91,22 +91,22 @@ def value(results: Results, floor: Floor) -> float | None:
     return None if got is None else float(got)
 
 
-def standing(results: Results) -> list[tuple[str, str, str, str]]:
+def compare_floors(results: Results) -> list[tuple[str, str, str, str]]:
     """Returns for each floor: the row, the bound, what was measured, and whether it holds."""
     lines = []
     for floor in FLOORS:
         bound = f"{'>=' if floor.least else '<='} {floor.bound:g} {floor.unit}"
-        got = value(results, floor)
+        got = find_measured(results, floor)
         said = "not measured" if got is None else f"{got:.3g} {floor.unit}"
-        holds = "" if got is None else "yes" if _margin(floor, got) >= 1 else "no"
+        holds = "" if got is None else "yes" if _compute_margin(floor, got) >= 1 else "no"
         lines.append((f"{floor.bench}: {floor.row}", bound, said, holds))
     return lines
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
+def draw_figures(results: Results, folder: Path) -> list[Path]:
     """Draws what there is to draw; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = [_floors(results, folder / "bench-floors.svg")]
+    drawn = [_draw_floors(results, folder / "bench-floors.svg")]
     for bench in ("step", "render", "inference"):
         # A second thread spins for so long that nothing else could be seen beside it.
         pairs = [
@@ -115,39 +115,41 @@ def draw(results: Results, folder: Path) -> list[Path]:
             if row["reference_cpu_ms"] and "_threads_" not in name
         ]
         if pairs:
-            drawn.append(_pairs(bench, pairs, folder / f"bench-{bench}.svg"))
+            drawn.append(_draw_pairs(bench, pairs, folder / f"bench-{bench}.svg"))
     growth = {**results.get("rollout", {}), **results.get("study", {})}
     kinds = ("workers", "slots", "horizon", "arms")
     if any(name.startswith(f"{kind}_") for name in growth for kind in kinds):
-        drawn.append(_growth(growth, kinds, folder / "bench-growth.svg"))
+        drawn.append(_draw_growth(growth, kinds, folder / "bench-growth.svg"))
     return drawn
 
 
-def _margin(floor: Floor, got: float) -> float:
+def _compute_margin(floor: Floor, got: float) -> float:
     """Returns how many times better than its floor something is."""
     if floor.least:
         return got / floor.bound
     return floor.bound / got if got else math.inf
 
 
-def _floors(results: Results, path: Path) -> Path:
-    shown = [(floor, got) for floor in FLOORS if (got := value(results, floor)) is not None]
-    plot, axes = _axes(6.5, 0.6 + 0.34 * max(1, len(shown)))
+def _draw_floors(results: Results, path: Path) -> Path:
+    shown = [(floor, got) for floor in FLOORS if (got := find_measured(results, floor)) is not None]
+    plot, axes = _make_axes(6.5, 0.6 + 0.34 * max(1, len(shown)))
     names = [f"{floor.bench}: {floor.row} ({floor.key})" for floor, _ in shown]
     # Bars begin at the floor: on a logarithmic axis there is no zero to begin at.
-    axes.barh(names, [_margin(floor, got) - 1 for floor, got in shown], left=1.0, color=OURS)
+    axes.barh(
+        names, [_compute_margin(floor, got) - 1 for floor, got in shown], left=1.0, color=OURS
+    )
     axes.axvline(1.0, color=FLOOR, linewidth=1.5)
     axes.set_xscale("log")
-    ticks = [t for t in (0.1, 0.2, 0.5, 0.8, 1, 1.5, 2, 3, 5, 10, 20) if _within(t, axes)]
+    ticks = [t for t in (0.1, 0.2, 0.5, 0.8, 1, 1.5, 2, 3, 5, 10, 20) if _is_within(t, axes)]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("times better than the floor (line)")
     axes.invert_yaxis()
-    return _save(plot, path)
+    return _save_plot(plot, path)
 
 
-def _pairs(bench: str, rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    plot, axes = _axes(6.5, 0.8 + 0.4 * len(rows))
+def _draw_pairs(bench: str, rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    plot, axes = _make_axes(6.5, 0.8 + 0.4 * len(rows))
     wall = [str(row.get("measure", "")) == "wall" for row in rows]
     for offset, prefix, colour in ((-0.2, "", OURS), (0.2, "reference_", THEIRS)):
         times = [
@@ -163,11 +165,11 @@ def _pairs(bench: str, rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
     axes.set_xlabel(f"CPU time per {unit} [ms]" + (" (gpu: wall)" if any(wall) else ""))
     axes.invert_yaxis()
     axes.legend(frameon=False)
-    return _save(plot, path)
+    return _save_plot(plot, path)
 
 
-def _growth(rows: Rows, kinds: Sequence[str], path: Path) -> Path:
-    plot, axes = _axes(9.6, 2.4, len(kinds))
+def _draw_growth(rows: Rows, kinds: Sequence[str], path: Path) -> Path:
+    plot, axes = _make_axes(9.6, 2.4, len(kinds))
     for panel, kind in zip(axes, kinds, strict=True):
         points = sorted(
             (int(name.rpartition("_")[2]), float(row["episodes_per_second"]))
@@ -180,15 +182,15 @@ def _growth(rows: Rows, kinds: Sequence[str], path: Path) -> Path:
         if len(points) <= 5:
             panel.set_xticks([x for x, _ in points])
     axes[0].set_ylabel("episodes per second")
-    return _save(plot, path)
+    return _save_plot(plot, path)
 
 
-def _within(tick: float, axes: Any) -> bool:
+def _is_within(tick: float, axes: Any) -> bool:
     low, high = axes.get_xlim()
     return bool(low <= tick <= high)
 
 
-def _axes(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
+def _make_axes(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
     from matplotlib.figure import Figure  # drawing is rare, and importing it is slow
 
     plot = Figure(figsize=(width, height), layout="constrained")
@@ -198,7 +200,7 @@ def _axes(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
     return plot, axes
 
 
-def _save(plot: Any, path: Path) -> Path:
+def _save_plot(plot: Any, path: Path) -> Path:
     from matplotlib import rc_context
 
     # No date and no random names: the same results give the same file.

@@ -17,10 +17,10 @@ def describe_machine(device: str = "") -> dict[str, str | int | float]:
         device: Name of the accelerator in use, if any.
     """
     found: dict[str, str | int | float] = {
-        "cpu": _processor(),
+        "cpu": _read_processor(),
         "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(_memory() / 1e9, 1),
-        "system": _system(),
+        "memory_gb": round(_read_memory() / 1e9, 1),
+        "system": _read_system(),
         "python": platform.python_version(),
         "opengl": os.environ.get("MUJOCO_GL", "default"),
         "device": device or "none",
@@ -33,7 +33,7 @@ def describe_machine(device: str = "") -> dict[str, str | int | float]:
     return found
 
 
-def _processor() -> str:
+def _read_processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -42,14 +42,14 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _memory() -> int:
+def _read_memory() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         return 0
 
 
-def _system() -> str:
+def _read_system() -> str:
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:

@@ -1,4 +1,4 @@
-"""Promise: what the checks of plug-ins share: how one is broken, and whether values are equal."""
+"""Contract: shared parts of the plug-in checks: raising a breach, comparing values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Promise:
     says: str
     mend: str
 
-    def kept(self, true: object, given: object, allowed: str) -> None:
+    def require(self, true: object, given: object, allowed: str) -> None:
         """Goes on if it is true.
 
         Raises:
@@ -37,7 +37,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Plugin:
+class NamedPlugin:
     """A plug-in under its name in messages.
 
     Attributes:
@@ -48,12 +48,12 @@ class Plugin:
     protocol: str
     name: str
 
-    def promise(self, member: str, says: str, mend: str) -> Promise:
+    def make_promise(self, member: str, says: str, mend: str) -> Promise:
         """Returns a promise that one of its members makes."""
         return Promise(f"{self.protocol}.{member} of {self.name}", says, mend)
 
     @contextmanager
-    def calling(self, member: str) -> Iterator[None]:
+    def guard_call(self, member: str) -> Iterator[None]:
         """Names who raised what; errors that AEGIS raises on purpose speak for themselves.
 
         Raises:
@@ -73,20 +73,20 @@ class Plugin:
             ) from error
 
 
-def plugin(protocol: str, given: object, members: Sequence[str]) -> Plugin:
+def name_plugin(protocol: str, given: object, members: Sequence[str]) -> NamedPlugin:
     """Returns a plug-in under its name.
 
     Raises:
         PluginError: If it lacks a member.
     """
-    one = Plugin(protocol, type(given).__name__)
+    one = NamedPlugin(protocol, type(given).__name__)
     for member in members:
-        promise = one.promise(member, "it has this member", "Add it")
-        promise.kept(hasattr(given, member), "none", "see aegis/core/protocols.py")
+        promise = one.make_promise(member, "it has this member", "Add it")
+        promise.require(hasattr(given, member), "none", "see aegis/core/protocols.py")
     return one
 
 
-def bits(value: object, depth: int = 8) -> object:
+def extract_bits(value: object, depth: int = 8) -> object:
     """Returns what a value is made of, bit by bit, so that ``==`` compares it; NaN equals NaN.
 
     Objects that it cannot look into, or that lie deeper than ``depth``, count as equal if they
@@ -105,14 +105,14 @@ def bits(value: object, depth: int = 8) -> object:
         return kind
     if isinstance(value, Mapping):
         names = sorted(value, key=repr)
-        return [(bits(name, deeper), bits(value[name], deeper)) for name in names]
+        return [(extract_bits(name, deeper), extract_bits(value[name], deeper)) for name in names]
     if isinstance(value, set | frozenset):
-        return [bits(item, deeper) for item in sorted(value, key=repr)]
+        return [extract_bits(item, deeper) for item in sorted(value, key=repr)]
     if isinstance(value, Sequence):
-        return kind, [bits(item, deeper) for item in value]
+        return kind, [extract_bits(item, deeper) for item in value]
     if is_dataclass(value):
-        return kind, [(f.name, bits(getattr(value, f.name), deeper)) for f in fields(value)]
-    return kind, bits(getattr(value, "__dict__", None), deeper)
+        return kind, [(f.name, extract_bits(getattr(value, f.name), deeper)) for f in fields(value)]
+    return kind, extract_bits(getattr(value, "__dict__", None), deeper)
 
 
 def is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Checks whether a world that can be forked goes on from a snapshot as if it had never stopped."""
+"""Fork check: a restored world continues as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aegis.checks.contract import bits, plugin
+from aegis.checks.contract import extract_bits, name_plugin
 from aegis.core.errors import SnapshotError
 from aegis.core.protocols import ForkableWorld, WorldState
 from aegis.core.types import Act, EpisodeKey
@@ -32,48 +32,48 @@ def check_fork(
     Raises:
         PluginError: If a promise is broken.
     """
-    tool = plugin("World", one, ("snapshot", "restore"))
+    tool = name_plugin("World", one, ("snapshot", "restore"))
     one.begin(key)
     half = len(course) // 2
     for command in course[:half]:
         one.apply(command)
     before = one.digest()
-    with tool.calling("snapshot"):
+    with tool.guard_call("snapshot"):
         state = one.snapshot()
     mend = "Return WorldState(model, key, k, values) with a float64 vector"
-    promise = tool.promise("snapshot", "it is the episode at this tick", mend)
+    promise = tool.make_promise("snapshot", "it is the episode at this tick", mend)
     good = isinstance(state, WorldState) and state.values.ndim == 1
-    promise.kept(good and (state.key, state.k) == (key, half), state, f"{key} at tick {half}")
-    promise = tool.promise("snapshot", "taking it changes nothing", "Copy what you read")
-    promise.kept(one.digest() == before, "another digest", "the same digest")
+    promise.require(good and (state.key, state.k) == (key, half), state, f"{key} at tick {half}")
+    promise = tool.make_promise("snapshot", "taking it changes nothing", "Copy what you read")
+    promise.require(one.digest() == before, "another digest", "the same digest")
     kept = state.values.copy()
-    path = _path(one, course[half:], cameras)
-    promise = tool.promise("snapshot", "it stays as it is", "Copy the arrays into it")
-    promise.kept(np.array_equal(kept, state.values, equal_nan=True), "another one", "a copy")
+    path = _play_course(one, course[half:], cameras)
+    promise = tool.make_promise("snapshot", "it stays as it is", "Copy the arrays into it")
+    promise.require(np.array_equal(kept, state.values, equal_nan=True), "another one", "a copy")
     mend = "Put everything into the snapshot: solvers' warm starts, filters, caches, what lags"
-    promise = tool.promise("restore", "the world goes on as if it had not stopped", mend)
+    promise = tool.make_promise("restore", "the world goes on as if it had not stopped", mend)
     one.begin(replace(key, index=0 if key.index else 1))
     for world, where in ((one, "in the same world"), (fresh, "in a fresh world")):
-        with tool.calling("restore"):
+        with tool.guard_call("restore"):
             world.restore(state)
-        again = _path(world, course[half:], cameras)
-        promise.kept(again == path, f"another course {where}", "equal digests and observations")
+        again = _play_course(world, course[half:], cameras)
+        promise.require(again == path, f"another course {where}", "equal digests and observations")
     mend = "Compare the model and the length, and raise SnapshotError"
-    promise = tool.promise("restore", "it refuses what is not its own", mend)
+    promise = tool.make_promise("restore", "it refuses what is not its own", mend)
     others = {
         "a state of another model": replace(state, model=state.model + "x"),
         "a state that is cut": replace(state, values=state.values[:-1].copy()),
     }
     for name, other in others.items():
-        promise.kept(_refused(fresh, other), f"{name}, taken without a word", "SnapshotError")
+        promise.require(_is_refused(fresh, other), f"{name}, taken without a word", "SnapshotError")
 
 
-def _path(
+def _play_course(
     world: ForkableWorld, course: list[Act], cameras: Mapping[str, tuple[int, int]]
 ) -> list[object]:
     seen: list[object] = []
     for command in course:
-        seen += [world.digest(), bits(world.observe(dict(cameras)))]
+        seen += [world.digest(), extract_bits(world.observe(dict(cameras)))]
         outcome = world.apply(command)
         seen.append((outcome.success, outcome.done))
         if outcome.done:
@@ -81,7 +81,7 @@ def _path(
     return [*seen, world.digest()]
 
 
-def _refused(world: ForkableWorld, state: WorldState) -> bool:
+def _is_refused(world: ForkableWorld, state: WorldState) -> bool:
     try:
         world.restore(state)
     except SnapshotError:

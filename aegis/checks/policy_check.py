@@ -1,4 +1,4 @@
-"""Checks whether a policy keeps its promises: well-formed chunks, blind to companions."""
+"""Policy check: chunks are well-formed and do not depend on the rest of the batch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from aegis.checks.contract import Plugin, bits, is_count, plugin
-from aegis.checks.world_check import course
+from aegis.checks.contract import NamedPlugin, extract_bits, is_count, name_plugin
+from aegis.checks.world_check import draw_course
 from aegis.core.protocols import Policy, PolicySpec, Query, World
 from aegis.core.types import EpisodeKey, Proposal
 
-MEMBERS = ("spec", "propose", "close")
-_COMPANY = "With kernels that round by batch size or position, infer on one size, or on single rows"
+POLICY_MEMBERS = ("spec", "propose", "close")
+_COMPANY_FIX = (
+    "With kernels that round by batch size or position, infer on one size, or on single rows"
+)
 
 
 def check_policy(
@@ -33,24 +35,26 @@ def check_policy(
         PluginError: If a promise is broken.
         AegisError: Whatever the policy raises on purpose.
     """
-    one = plugin("Policy", policy, MEMBERS)
-    spec = bits(policy.spec)
+    one = name_plugin("Policy", policy, POLICY_MEMBERS)
+    spec = extract_bits(policy.spec)
     _check_spec(one, policy.spec)
     asked = [*queries, *(replace(query, salt=1) for query in queries[:2])]
     alone, kept = [], []
     for query in asked:
-        alone += _ask(one, policy, [query])
+        alone += _ask_policy(one, policy, [query])
         _check_proposal(one, policy.spec, query, alone[-1], width or alone[0].actions.shape[-1])
-        kept.append(_content(alone[-1]))
+        kept.append(_extract_content(alone[-1]))
     _check_company(one, policy, asked, kept)
     mend = "Return new arrays each time"
-    promise = one.promise("propose", "a proposal is a value that stays as it is", mend)
-    now = [_content(proposal) for proposal in alone]
-    promise.kept(now == kept, "one that changed in a later call", "a copy")
-    promise = one.promise("spec", "it never changes", "Build it in the constructor")
-    promise.kept(bits(policy.spec) == spec, "another spec after proposing", "the same spec")
+    promise = one.make_promise("propose", "a proposal is a value that stays as it is", mend)
+    now = [_extract_content(proposal) for proposal in alone]
+    promise.require(now == kept, "one that changed in a later call", "a copy")
+    promise = one.make_promise("spec", "it never changes", "Build it in the constructor")
+    promise.require(
+        extract_bits(policy.spec) == spec, "another spec after proposing", "the same spec"
+    )
     for _ in range(2):
-        with one.calling("close"):
+        with one.guard_call("close"):
             policy.close()
     return alone[: len(queries)]
 
@@ -70,7 +74,7 @@ def sample_queries(
     try:
         for key in keys:
             world.begin(key)
-            commands = course(world.embodiment, key, spec.execute * (looks - 1) + 1)
+            commands = draw_course(world.embodiment, key, spec.execute * (looks - 1) + 1)
             for k, command in enumerate(commands):
                 if k % spec.execute == 0:
                     obs = world.observe(spec.cameras)
@@ -83,86 +87,94 @@ def sample_queries(
     return queries
 
 
-def _ask(one: Plugin, policy: Policy, queries: Sequence[Query]) -> list[Proposal]:
-    with one.calling("propose"):
+def _ask_policy(one: NamedPlugin, policy: Policy, queries: Sequence[Query]) -> list[Proposal]:
+    with one.guard_call("propose"):
         answers = policy.propose(list(queries))
-    promise = one.promise("propose", "one proposal per query", "Return a list, in order")
+    promise = one.make_promise("propose", "one proposal per query", "Return a list, in order")
     good = isinstance(answers, list) and len(answers) == len(queries)
     given = f"{len(answers)} in a {type(answers).__name__}" if hasattr(answers, "__len__") else "?"
-    promise.kept(good, given, f"a list of {len(queries)}")
-    promise = one.promise("propose", "it proposes", "Return aegis.core.types.Proposal")
+    promise.require(good, given, f"a list of {len(queries)}")
+    promise = one.make_promise("propose", "it proposes", "Return aegis.core.types.Proposal")
     for answer in answers:
-        promise.kept(isinstance(answer, Proposal), type(answer).__name__, "a Proposal")
+        promise.require(isinstance(answer, Proposal), type(answer).__name__, "a Proposal")
     return answers
 
 
-def _check_spec(one: Plugin, spec: PolicySpec) -> None:
-    promise = one.promise("spec", "it is a PolicySpec", "Return aegis.core.protocols.PolicySpec")
-    promise.kept(isinstance(spec, PolicySpec), type(spec).__name__, "a PolicySpec")
-    promise = one.promise("spec", "name and digest say who it is", "Hash weights and settings")
+def _check_spec(one: NamedPlugin, spec: PolicySpec) -> None:
+    promise = one.make_promise(
+        "spec", "it is a PolicySpec", "Return aegis.core.protocols.PolicySpec"
+    )
+    promise.require(isinstance(spec, PolicySpec), type(spec).__name__, "a PolicySpec")
+    promise = one.make_promise("spec", "name and digest say who it is", "Hash weights and settings")
     good = all(isinstance(text, str) and text for text in (spec.name, spec.digest))
-    promise.kept(good, (spec.name, spec.digest), "texts that are not empty")
-    promise = one.promise("spec", "chunks are executed whole or in part", "Set horizon and execute")
+    promise.require(good, (spec.name, spec.digest), "texts that are not empty")
+    promise = one.make_promise(
+        "spec", "chunks are executed whole or in part", "Set horizon and execute"
+    )
     good = is_count(spec.execute, 1) and is_count(spec.horizon, spec.execute)
     given = f"execute {spec.execute!r}, horizon {spec.horizon!r}"
-    promise.kept(good, given, "1 <= execute <= horizon")
-    promise = one.promise("spec", "cameras have sizes, taps have widths", "Give positive ints")
+    promise.require(good, given, "1 <= execute <= horizon")
+    promise = one.make_promise("spec", "cameras have sizes, taps have widths", "Give positive ints")
     sizes = [size for pair in spec.cameras.values() for size in pair]
     good = all(len(pair) == 2 for pair in spec.cameras.values())
     good = good and all(is_count(n, 1) for n in [*sizes, *spec.taps.values()])
     given = f"cameras {dict(spec.cameras)}, taps {dict(spec.taps)}"
-    promise.kept(good, given, "name to (height, width), and name to width")
+    promise.require(good, given, "name to (height, width), and name to width")
 
 
 def _check_proposal(
-    one: Plugin, spec: PolicySpec, query: Query, proposal: Proposal, width: int
+    one: NamedPlugin, spec: PolicySpec, query: Query, proposal: Proposal, width: int
 ) -> None:
-    promise = one.promise("propose", "a proposal says whose it is", "Stamp spec.name on it")
-    promise.kept(proposal.policy == spec.name, f"'{proposal.policy}'", f"'{spec.name}'")
-    promise = one.promise("propose", "k0 is the tick that was looked at", "Stamp query.k on it")
-    promise.kept(proposal.k0 == query.k, f"{proposal.k0}", f"{query.k}")
+    promise = one.make_promise("propose", "a proposal says whose it is", "Stamp spec.name on it")
+    promise.require(proposal.policy == spec.name, f"'{proposal.policy}'", f"'{spec.name}'")
+    promise = one.make_promise(
+        "propose", "k0 is the tick that was looked at", "Stamp query.k on it"
+    )
+    promise.require(proposal.k0 == query.k, f"{proposal.k0}", f"{query.k}")
     shape, actions = (spec.horizon, width), proposal.actions
     mend = "Return spec.horizon rows, one column per dimension of the robot's action"
-    promise = one.promise("propose", "actions are float32, of one shape", mend)
+    promise = one.make_promise("propose", "actions are float32, of one shape", mend)
     good = actions.dtype == np.float32 and actions.shape == shape
-    promise.kept(good, f"{actions.dtype} of shape {actions.shape}", f"float32 of shape {shape}")
-    promise = one.promise("propose", "actions are finite", "Raise NonFiniteError on bad input")
-    promise.kept(np.isfinite(actions).all(), "NaN or infinity", "finite numbers")
+    promise.require(good, f"{actions.dtype} of shape {actions.shape}", f"float32 of shape {shape}")
+    promise = one.make_promise("propose", "actions are finite", "Raise NonFiniteError on bad input")
+    promise.require(np.isfinite(actions).all(), "NaN or infinity", "finite numbers")
     mend = "Report the layers of spec.taps, pooled over the chunk"
-    promise = one.promise("propose", "features are as spec.taps says", mend)
+    promise = one.make_promise("propose", "features are as spec.taps says", mend)
     forms = {name: (array.dtype.name, array.shape) for name, array in proposal.features.items()}
     wanted = {name: ("float32", (size,)) for name, size in spec.taps.items()}
-    promise.kept(forms == wanted, forms, str(wanted))
+    promise.require(forms == wanted, forms, str(wanted))
     if proposal.samples is not None:
-        promise = one.promise("propose", "samples are more draws of the chunk", "Stack them")
+        promise = one.make_promise("propose", "samples are more draws of the chunk", "Stack them")
         form = proposal.samples.shape
-        promise.kept(len(form) == 3 and form[1:] == shape, form, f"(n, {shape[0]}, {shape[1]})")
+        promise.require(len(form) == 3 and form[1:] == shape, form, f"(n, {shape[0]}, {shape[1]})")
 
 
 def _check_company(
-    one: Plugin, policy: Policy, queries: Sequence[Query], alone: Sequence[object]
+    one: NamedPlugin, policy: Policy, queries: Sequence[Query], alone: Sequence[object]
 ) -> None:
     """Bits must not depend on when a row is asked for, with whom, or at which place."""
     n = len(queries)
-    promise = one.promise("propose", "asked again, it answers the same", _noise(policy.spec))
-    again = [_content(_ask(one, policy, [query])[0]) for query in queries]
-    promise.kept(again == list(alone), "another proposal", "the same bits")
-    promise = one.promise("propose", "a row never depends on its companions", _COMPANY)
+    promise = one.make_promise(
+        "propose", "asked again, it answers the same", _format_noise_fix(policy.spec)
+    )
+    again = [_extract_content(_ask_policy(one, policy, [query])[0]) for query in queries]
+    promise.require(again == list(alone), "another proposal", "the same bits")
+    promise = one.make_promise("propose", "a row never depends on its companions", _COMPANY_FIX)
     orders = (list(range(n)), list(range(n))[::-1], [*range(1, n), 0], [*range(n), *range(n)])
     for order in orders:
-        answers = _ask(one, policy, [queries[i] for i in order])
+        answers = _ask_policy(one, policy, [queries[i] for i in order])
         for place, (i, answer) in enumerate(zip(order, answers, strict=True)):
             given = f"other bits at place {place} of {len(order)} than alone"
-            promise.kept(_content(answer) == alone[i], given, "the same bits as alone")
+            promise.require(_extract_content(answer) == alone[i], given, "the same bits as alone")
 
 
-def _noise(spec: PolicySpec) -> str:
+def _format_noise_fix(spec: PolicySpec) -> str:
     return (
         f"Draw with aegis.core.seeds.episode_stream(key, 'policy', '{spec.name}', k, salt), and "
         "keep no state between calls"
     )
 
 
-def _content(proposal: Proposal) -> object:
+def _extract_content(proposal: Proposal) -> object:
     """What must be repeated: all but how long it took."""
-    return bits(replace(proposal, latency=0))
+    return extract_bits(replace(proposal, latency=0))

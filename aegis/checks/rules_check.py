@@ -1,4 +1,4 @@
-"""Checks whether detectors, gates and switches keep their promises: pure, and NaN is risk."""
+"""Rules check: detectors, gates and switches are pure, and NaN counts as risk."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from itertools import product
 from math import inf, nan
 from typing import Any, TypeVar
 
-from aegis.checks.contract import Plugin, bits, is_count, is_number, plugin
+from aegis.checks.contract import NamedPlugin, extract_bits, is_count, is_number, name_plugin
 from aegis.core.protocols import Context, Detector, Gate, Switch
 from aegis.core.types import EpisodeKey, Level, Mode, Observation, Proposal, Score, Verdict
-from aegis.gates.limits import reads
+from aegis.gates.limits import scores_read_by
 
 HORIZON = 200
 """Of the made-up episodes [control steps]."""
 STRIDE = 5
 """Between their chunk boundaries [control steps]."""
 _WEAK, _STRONG = "weak", "strong"
-_PURE = "Keep nothing in self; make a new state from the old one"
+_PURITY_FIX = "Keep nothing in self; make a new state from the old one"
 _LOW, _HIGH = -1e9, 1e9
 _Case = TypeVar("_Case")
 
@@ -36,27 +36,27 @@ def check_detector(
         PluginError: If a promise is broken.
         AegisError: Whatever the detector raises on purpose.
     """
-    one = plugin("Detector", detector, ("name", "start", "update"))
+    one = name_plugin("Detector", detector, ("name", "start", "update"))
     name = detector.name
-    promise = one.promise("name", "it is the name of its score", "Set it in the constructor")
-    promise.kept(isinstance(name, str) and name, repr(name), "a text that is not empty")
+    promise = one.make_promise("name", "it is the name of its score", "Set it in the constructor")
+    promise.require(isinstance(name, str) and name, repr(name), "a text that is not empty")
     # A missing proposal after each one, so that it is met in many states.
     steps = [step for proposal, obs in cases for step in ((proposal, obs), (None, obs))]
 
-    def update(state: Any, case: tuple[Proposal | None, Observation]) -> tuple[Any, Score]:
-        with one.calling("update"):
+    def update_detector(state: Any, case: tuple[Proposal | None, Observation]) -> tuple[Any, Score]:
+        with one.guard_call("update"):
             after, score = detector.update(state, *case)
         mend = f"Return Score('{name}', value); NaN where the value is unknown"
-        promise = one.promise("update", "it answers a Score under its name", mend)
+        promise = one.make_promise("update", "it answers a Score under its name", mend)
         good = isinstance(score, Score) and score.detector == name and is_number(score.value)
-        promise.kept(good, repr(score), f"Score('{name}', a number)")
+        promise.require(good, repr(score), f"Score('{name}', a number)")
         if case[0] is None:
             mend = "Answer Score(self.name, float('nan')) when proposal is None"
-            promise = one.promise("update", "without a proposal the score is NaN", mend)
-            promise.kept(score.value != score.value, score.value, "nan")
+            promise = one.make_promise("update", "without a proposal the score is NaN", mend)
+            promise.require(score.value != score.value, score.value, "nan")
         return after, score
 
-    _check_pure(one, "update", lambda: _started(one, detector, key), update, steps)
+    _check_purity(one, "update", lambda: _start_rule(one, detector, key), update_detector, steps)
 
 
 def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
@@ -66,32 +66,32 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
         PluginError: If a promise is broken.
         AegisError: Whatever the gate raises on purpose.
     """
-    one = plugin("Gate", gate, ("needs_scores", "start", "judge"))
-    promise = one.promise("needs_scores", "it is yes or no", "Set it to True or False")
-    promise.kept(isinstance(gate.needs_scores, bool), repr(gate.needs_scores), "a bool")
+    one = name_plugin("Gate", gate, ("needs_scores", "start", "judge"))
+    promise = one.make_promise("needs_scores", "it is yes or no", "Set it to True or False")
+    promise.require(isinstance(gate.needs_scores, bool), repr(gate.needs_scores), "a bool")
 
-    def judge(state: Any, case: tuple[tuple[Score, ...], Context]) -> tuple[Any, Verdict]:
-        with one.calling("judge"):
+    def judge_case(state: Any, case: tuple[tuple[Score, ...], Context]) -> tuple[Any, Verdict]:
+        with one.guard_call("judge"):
             after, verdict = gate.judge(state, *case)
         mend = "Return Verdict(Level..., 'why'), with hold None or at least 1 chunk"
-        promise = one.promise("judge", "it answers a Verdict", mend)
-        promise.kept(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None)")
+        promise = one.make_promise("judge", "it answers a Verdict", mend)
+        promise.require(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None)")
         return after, verdict
 
-    read = reads(gate)
+    read = scores_read_by(gate)
     drivers = ((_WEAK, 0), (_STRONG, 1), (_WEAK, 1))
     values = ((_LOW,), (_HIGH,), (nan,), (_LOW, nan), ())
     cases = [
-        (_scores(*some, read=read), _context(k, active, fires=fires))
+        (_make_scores(*some, read=read), _make_context(k, active, fires=fires))
         for k, (active, fires), some in product(range(0, HORIZON, STRIDE), drivers, values)
     ]
-    begin = lambda: _started(one, gate, key)  # noqa: E731
-    _check_pure(one, "judge", begin, judge, cases)
-    unknown = [_scores(*some, read=read) for some in ((nan,), (_LOW, nan), (nan, _LOW))]
+    begin = lambda: _start_rule(one, gate, key)  # noqa: E731
+    _check_purity(one, "judge", begin, judge_case, cases)
+    unknown = [_make_scores(*some, read=read) for some in ((nan,), (_LOW, nan), (nan, _LOW))]
     if gate.needs_scores:
         unknown.append(())
     for scores in unknown:
-        _check_unknown(one, begin, judge, scores, read)
+        _check_unknown_risk(one, begin, judge_case, scores, read)
 
 
 def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
@@ -101,31 +101,33 @@ def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
         PluginError: If a promise is broken.
         AegisError: Whatever the switch raises on purpose.
     """
-    one = plugin("Switch", switch, ("start", "transition"))
+    one = name_plugin("Switch", switch, ("start", "transition"))
 
-    def move(state: Any, case: tuple[Verdict, tuple[Score, ...], Context]) -> tuple[Any, str]:
-        with one.calling("transition"):
+    def choose_driver(
+        state: Any, case: tuple[Verdict, tuple[Score, ...], Context]
+    ) -> tuple[Any, str]:
+        with one.guard_call("transition"):
             after, driver = switch.transition(state, *case)
         mend = "Return context.weak or context.strong"
-        promise = one.promise("transition", "one of the two policies drives next", mend)
-        promise.kept(driver in (_WEAK, _STRONG), repr(driver), f"'{_WEAK}' or '{_STRONG}'")
+        promise = one.make_promise("transition", "one of the two policies drives next", mend)
+        promise.require(driver in (_WEAK, _STRONG), repr(driver), f"'{_WEAK}' or '{_STRONG}'")
         return after, driver
 
-    read = reads(switch)
+    read = scores_read_by(switch)
     verdicts = [Verdict(level, "check", hold) for level in Level for hold in (None, 2)]
     values = ((_LOW,), (_HIGH,), (nan,), ())
     cases = [
-        (verdict, _scores(*some, read=read), _context(100, active, dwell=dwell, fires=1))
+        (verdict, _make_scores(*some, read=read), _make_context(100, active, dwell=dwell, fires=1))
         for verdict, some, dwell, active in product(verdicts, values, (0, 1, 9), (_WEAK, _STRONG))
     ]
-    begin = lambda: _started(one, switch, key)  # noqa: E731
-    _check_pure(one, "transition", begin, move, cases)
-    _check_release(one, begin, move, read)
-    _check_holds(one, begin, move, read)
+    begin = lambda: _start_rule(one, switch, key)  # noqa: E731
+    _check_purity(one, "transition", begin, choose_driver, cases)
+    _check_release(one, begin, choose_driver, read)
+    _check_stays(one, begin, choose_driver, read)
 
 
-def _check_pure(
-    one: Plugin,
+def _check_purity(
+    one: NamedPlugin,
     member: str,
     begin: Callable[[], Any],
     step: Callable[[Any, _Case], tuple[Any, Any]],
@@ -134,25 +136,29 @@ def _check_pure(
     """Goes through the cases, then again from each state, last first."""
     state, states, answers = begin(), [], []
     for case in cases:
-        states.append((state, bits(state)))
+        states.append((state, extract_bits(state)))
         state, answer = step(state, case)
-        answers.append((bits(state), bits(answer)))
-    promise = one.promise(member, "the state that it is given stays as it is", _PURE)
+        answers.append((extract_bits(state), extract_bits(answer)))
+    promise = one.make_promise(member, "the state that it is given stays as it is", _PURITY_FIX)
     for state, before in states:
-        promise.kept(bits(state) == before, "one that changed", "an unchanged one")
-    promise = one.promise(member, "equal state and input give equal answers", _PURE)
+        promise.require(extract_bits(state) == before, "one that changed", "an unchanged one")
+    promise = one.make_promise(member, "equal state and input give equal answers", _PURITY_FIX)
     turned = zip(reversed(states), reversed(cases), reversed(answers), strict=True)
     for (state, before), case, expected in turned:
         after, answer = step(state, case)
-        promise.kept((bits(after), bits(answer)) == expected, repr(answer), "what it said before")
-        promise.kept(bits(state) == before, "a state that changed", "an unchanged one")
-    promise = one.promise("start", "equal keys start alike", _PURE)
-    first = states[0][1] if states else bits(begin())
-    promise.kept(bits(begin()) == first, "another state", "the same state")
+        promise.require(
+            (extract_bits(after), extract_bits(answer)) == expected,
+            repr(answer),
+            "what it said before",
+        )
+        promise.require(extract_bits(state) == before, "a state that changed", "an unchanged one")
+    promise = one.make_promise("start", "equal keys start alike", _PURITY_FIX)
+    first = states[0][1] if states else extract_bits(begin())
+    promise.require(extract_bits(begin()) == first, "another state", "the same state")
 
 
-def _check_unknown(
-    one: Plugin,
+def _check_unknown_risk(
+    one: NamedPlugin,
     begin: Callable[[], Any],
     judge: Callable[[Any, tuple[tuple[Score, ...], Context]], tuple[Any, Verdict]],
     unknown: tuple[Score, ...],
@@ -160,68 +166,71 @@ def _check_unknown(
 ) -> None:
     """Unknown risk is judged no better than the highest: after high ones, and from the start on."""
     mend = "Escalate if there is no score or one is NaN; note that NaN > threshold is False"
-    promise = one.promise("judge", "NaN, or no score where scores are needed, is risk", mend)
+    promise = one.make_promise("judge", "NaN, or no score where scores are needed, is risk", mend)
     risky, blind, alarmed = begin(), begin(), False
     for k in range(0, HORIZON, STRIDE):
-        context = _context(k, _WEAK)
+        context = _make_context(k, _WEAK)
         most = max(
-            judge(risky, (_scores(risk, read=read), context))[1].level for risk in (_HIGH, inf)
+            judge(risky, (_make_scores(risk, read=read), context))[1].level for risk in (_HIGH, inf)
         )
         after_high = judge(risky, (unknown, context))[1].level
         blind, verdict = judge(blind, (unknown, context))
         alarmed = alarmed or verdict.level >= Level.ESCALATE
         for level in (after_high, most if alarmed else verdict.level):
             given = f"{level.name} on {[score.value for score in unknown]} at tick {k} of {HORIZON}"
-            promise.kept(level >= most, given, f"{most.name}, as for a score of {_HIGH:g}")
+            promise.require(level >= most, given, f"{most.name}, as for a score of {_HIGH:g}")
         if most >= Level.ESCALATE:
             return
-        risky = judge(risky, (_scores(_HIGH, read=read), context))[0]
+        risky = judge(risky, (_make_scores(_HIGH, read=read), context))[0]
 
 
 def _check_release(
-    one: Plugin,
+    one: NamedPlugin,
     begin: Callable[[], Any],
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
     read: tuple[str, ...],
 ) -> None:
     mend = "Keep the strong policy while a score is NaN, however long it drives"
-    promise = one.promise("transition", "NaN never gives control back", mend)
+    promise = one.make_promise("transition", "NaN never gives control back", mend)
     for values in ((nan,), (nan, _LOW), (_LOW, nan)):
         given = f"'{_WEAK}' on {list(values)}"
         state, _ = move(
-            begin(), (Verdict(Level.ESCALATE, ""), _scores(_HIGH, read=read), _context(60, _WEAK))
+            begin(),
+            (Verdict(Level.ESCALATE, ""), _make_scores(_HIGH, read=read), _make_context(60, _WEAK)),
         )
         for dwell in range(1, HORIZON // STRIDE):
-            context = _context(60 + dwell, _STRONG, dwell=dwell, fires=1)
+            context = _make_context(60 + dwell, _STRONG, dwell=dwell, fires=1)
             state, driver = move(
-                state, (Verdict(Level.STAY, ""), _scores(*values, read=read), context)
+                state, (Verdict(Level.STAY, ""), _make_scores(*values, read=read), context)
             )
-            promise.kept(driver == _STRONG, f"{given} after {dwell} chunks", f"'{_STRONG}'")
+            promise.require(driver == _STRONG, f"{given} after {dwell} chunks", f"'{_STRONG}'")
 
 
-def _check_holds(
-    one: Plugin,
+def _check_stays(
+    one: NamedPlugin,
     begin: Callable[[], Any],
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
     read: tuple[str, ...],
 ) -> None:
     mend = "Remember verdict.hold when you hand over, and give back when context.dwell reaches it"
-    promise = one.promise("transition", "the hold of a verdict is kept exactly", mend)
+    promise = one.make_promise("transition", "the hold of a verdict is kept exactly", mend)
     for hold, value in product((1, 2, 5), (_LOW, _HIGH)):
         order = Verdict(Level.ESCALATE, "", hold)
-        state, _ = move(begin(), (order, _scores(_HIGH, read=read), _context(60, _WEAK)))
+        state, _ = move(begin(), (order, _make_scores(_HIGH, read=read), _make_context(60, _WEAK)))
         for dwell in range(1, hold + 1):
-            context = _context(60 + dwell, _STRONG, dwell=dwell, fires=1)
+            context = _make_context(60 + dwell, _STRONG, dwell=dwell, fires=1)
             state, driver = move(
-                state, (Verdict(Level.STAY, ""), _scores(value, read=read), context)
+                state, (Verdict(Level.STAY, ""), _make_scores(value, read=read), context)
             )
             wanted = _WEAK if dwell == hold else _STRONG
             given = f"'{driver}' after {dwell} of {hold} chunks"
-            promise.kept(driver == wanted, given, f"'{wanted}'")
+            promise.require(driver == wanted, given, f"'{wanted}'")
 
 
-def _started(one: Plugin, rule: Detector[Any] | Gate[Any] | Switch[Any], key: EpisodeKey) -> Any:
-    with one.calling("start"):
+def _start_rule(
+    one: NamedPlugin, rule: Detector[Any] | Gate[Any] | Switch[Any], key: EpisodeKey
+) -> Any:
+    with one.guard_call("start"):
         return rule.start(key)
 
 
@@ -234,7 +243,7 @@ def _is_verdict(verdict: object) -> bool:
     )
 
 
-def _scores(*values: float, read: tuple[str, ...] = ()) -> tuple[Score, ...]:
+def _make_scores(*values: float, read: tuple[str, ...] = ()) -> tuple[Score, ...]:
     """Returns scores; a rule that reads some by name finds the values, a NaN too, under those."""
     values = (*values, *values[-1:] * (len(read) - len(values)))
     names = [*read, *(f"detector {i}" for i in range(len(read), len(values)))]
@@ -244,6 +253,6 @@ def _scores(*values: float, read: tuple[str, ...] = ()) -> tuple[Score, ...]:
     return tuple(map(Score, names, values))
 
 
-def _context(k: int, active: str, *, dwell: int = 1, fires: int = 0) -> Context:
+def _make_context(k: int, active: str, *, dwell: int = 1, fires: int = 0) -> Context:
     mode = Mode(active, max(0, k - dwell * STRIDE))
     return Context(k, HORIZON, k // STRIDE, mode, _WEAK, _STRONG, dwell, fires)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aegis.core.types import F32, Embodiment, PolicyId, Proposal, freeze
+from aegis.core.types import F32, Embodiment, PolicyId, Proposal, freeze_array
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueChunk:
     """A chunk that is to start.
 
     Attributes:
@@ -26,8 +26,8 @@ class Due:
     n: int
 
 
-def usable_rows(
-    proposal: Proposal | None, due: Due, embodiment: Embodiment
+def select_usable_rows(
+    proposal: Proposal | None, due: DueChunk, embodiment: Embodiment
 ) -> tuple[F32 | None, str]:
     """Returns the rows to execute, clipped to the limits, or None and why there are none.
 
@@ -42,7 +42,7 @@ def usable_rows(
     Returns:
         Rows of shape (n, a), read-only, and an empty reason; or None and a reason.
     """
-    trouble = _trouble(proposal, due, len(embodiment.names))
+    trouble = _find_fault(proposal, due, len(embodiment.names))
     if trouble or proposal is None:
         return None, f"{due.policy}: {trouble}"
     skip = due.k - proposal.k0
@@ -53,11 +53,11 @@ def usable_rows(
     if not np.isfinite(rows).all():
         return None, f"{due.policy}: non-finite action"
     rows = np.minimum(np.maximum(rows, embodiment.low), embodiment.high)
-    freeze(rows)
+    freeze_array(rows)
     return rows, ""
 
 
-def _trouble(proposal: Proposal | None, due: Due, width: int) -> str:
+def _find_fault(proposal: Proposal | None, due: DueChunk, width: int) -> str:
     """Returns what is wrong with a proposal before its numbers are looked at, or nothing."""
     if proposal is None:
         return "no proposal"

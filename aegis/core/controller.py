@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aegis.core.chunk import Due, usable_rows
+from aegis.core.chunk import DueChunk, select_usable_rows
 from aegis.core.errors import ConfigError, TraceError, UnknownNameError
 from aegis.core.protocols import Context, Detector, Gate, Switch
 from aegis.core.types import (
@@ -33,8 +33,8 @@ from aegis.core.types import (
     Verdict,
 )
 
-_BETWEEN = Verdict(Level.STAY, "between chunks")
-_UNJUDGED = Verdict(Level.STAY, "no chunk began")
+_BETWEEN_CHUNKS = Verdict(Level.STAY, "between chunks")
+_NO_CHUNK_BEGAN = Verdict(Level.STAY, "no chunk began")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +155,7 @@ class Controller:
             switch=self.switch.start(key),
             stopped="",
         )
-        return state, self._wanted(self.first)
+        return state, self._select_policies(self.first)
 
     def step(self, state: ControllerState, tick: Tick) -> tuple[ControllerState, Decision]:
         """Decides one tick.
@@ -169,37 +169,39 @@ class Controller:
         if tick.k < state.k:
             raise TraceError(f"Tick {tick.k} came after tick {state.k - 1}. Ticks must ascend.")
         if state.stopped:
-            stop = Stop(self._still(state.last), state.stopped)
-            return self._close(state, tick.k, stop, (), _BETWEEN, boundary=False)
+            stop = Stop(self._compute_idle_action(state.last), state.stopped)
+            return self._finish_tick(state, tick.k, stop, (), _BETWEEN_CHUNKS, boundary=False)
         if tick.k < state.until:
             act = Act(state.rows[tick.k - state.start])
-            return self._close(state, tick.k, act, (), _BETWEEN, boundary=False)
-        return self._boundary(state, tick)
+            return self._finish_tick(state, tick.k, act, (), _BETWEEN_CHUNKS, boundary=False)
+        return self._start_chunk(state, tick)
 
-    def _boundary(self, state: ControllerState, tick: Tick) -> tuple[ControllerState, Decision]:
+    def _start_chunk(self, state: ControllerState, tick: Tick) -> tuple[ControllerState, Decision]:
         """Starts a chunk, or holds when the driving policy gave none."""
         if state.heir != state.mode.active:
             state = replace(state, mode=Mode(state.heir, tick.k), dwell=0)
-        rows, trouble = self._rows(state, tick, state.mode.active)
-        command: Command = Hold(self._still(state.last), trouble) if rows is None else Act(rows[0])
+        rows, trouble = self._select_rows(state, tick, state.mode.active)
+        command: Command = (
+            Hold(self._compute_idle_action(state.last), trouble) if rows is None else Act(rows[0])
+        )
         scores: tuple[Score, ...] = ()
-        verdict = _UNJUDGED
+        verdict = _NO_CHUNK_BEGAN
         if rows is not None or state.mode.active == self.weak:
-            context = self._context(state, tick.k, state.dwell + (rows is not None))
-            state, scores, verdict = self._judge(state, tick, context, rows)
-        return self._close(state, tick.k, command, scores, verdict, boundary=rows is not None)
+            context = self._build_context(state, tick.k, state.dwell + (rows is not None))
+            state, scores, verdict = self._judge_boundary(state, tick, context, rows)
+        return self._finish_tick(state, tick.k, command, scores, verdict, boundary=rows is not None)
 
-    def _judge(
+    def _judge_boundary(
         self, state: ControllerState, tick: Tick, context: Context, rows: F32 | None
     ) -> tuple[ControllerState, tuple[Score, ...], Verdict]:
         """Runs detectors, gate and switch at a boundary, and starts the chunk if there is one."""
         minds = state.detectors
         scores: tuple[Score, ...] = ()
         if context.mode.active == self.weak:
-            minds, scores = self._score(state, tick, usable=rows is not None)
-        elif self._shadowed:
-            shadow, _ = self._rows(state, tick, self.weak)
-            minds, scores = self._score(state, tick, usable=shadow is not None)
+            minds, scores = self._score_proposal(state, tick, usable=rows is not None)
+        elif self._needs_shadow:
+            shadow, _ = self._select_rows(state, tick, self.weak)
+            minds, scores = self._score_proposal(state, tick, usable=shadow is not None)
         gate, verdict = self.gate.judge(state.gate, scores, context)
         switch, heir = self.switch.transition(state.switch, verdict, scores, context)
         if heir not in (self.weak, self.strong):
@@ -216,7 +218,7 @@ class Controller:
         )  # fmt: skip
         return state, scores, verdict
 
-    def _score(
+    def _score_proposal(
         self, state: ControllerState, tick: Tick, *, usable: bool
     ) -> tuple[tuple[Any, ...], tuple[Score, ...]]:
         """Scores the weak policy's proposal; without a usable one every score is NaN."""
@@ -229,7 +231,7 @@ class Controller:
             scores.append(score if proposal is not None else Score(detector.name, float("nan")))
         return tuple(minds), tuple(scores)
 
-    def _close(
+    def _finish_tick(
         self,
         state: ControllerState,
         k: int,
@@ -242,7 +244,7 @@ class Controller:
         """Turns too much patience and HALT into Stop, and writes the decision."""
         holds = state.holds + 1 if isinstance(command, Hold) else 0
         if verdict.level >= Level.HALT:
-            command = Stop(self._still(state.last), f"gate: {verdict.reason}")
+            command = Stop(self._compute_idle_action(state.last), f"gate: {verdict.reason}")
         elif isinstance(command, Hold) and holds > self.patience:
             command = Stop(command.action, f"{command.reason}, {holds} ticks in a row")
         stopped = command.reason if isinstance(command, Stop) else ""
@@ -257,7 +259,7 @@ class Controller:
         decision = Decision(
             k=k,
             command=command,
-            ask=self._wanted(state.heir) if due else (),
+            ask=self._select_policies(state.heir) if due else (),
             mode=state.mode,
             next_mode=Mode(state.heir, max(state.until, k + 1)) if switched else state.mode,
             scores=scores,
@@ -267,32 +269,28 @@ class Controller:
         )
         return state, decision
 
-    def _rows(self, state: ControllerState, tick: Tick, policy: PolicyId) -> tuple[F32 | None, str]:
-        due = Due(policy, since=state.until, k=tick.k, n=self.execute[policy])
-        return usable_rows(tick.proposals.get(policy), due, self.embodiment)
+    def _select_rows(
+        self, state: ControllerState, tick: Tick, policy: PolicyId
+    ) -> tuple[F32 | None, str]:
+        due = DueChunk(policy, since=state.until, k=tick.k, n=self.execute[policy])
+        return select_usable_rows(tick.proposals.get(policy), due, self.embodiment)
 
-    def _context(self, state: ControllerState, k: int, dwell: int) -> Context:
+    def _build_context(self, state: ControllerState, k: int, dwell: int) -> Context:
         return Context(
-            k=k,
-            horizon=self.horizon,
-            chunk=state.chunk,
-            mode=state.mode,
-            weak=self.weak,
-            strong=self.strong,
-            dwell=dwell,
-            fires=state.fires,
-        )
+            k=k, horizon=self.horizon, chunk=state.chunk, mode=state.mode, weak=self.weak,
+            strong=self.strong, dwell=dwell, fires=state.fires,
+        )  # fmt: skip
 
-    def _wanted(self, driver: PolicyId) -> tuple[PolicyId, ...]:
+    def _select_policies(self, driver: PolicyId) -> tuple[PolicyId, ...]:
         """Returns whom to query for a boundary: the driver, and the weak shadow if needed."""
-        if driver == self.strong and self._shadowed:
+        if driver == self.strong and self._needs_shadow:
             return (self.strong, self.weak)
         return (driver,)
 
     @property
-    def _shadowed(self) -> bool:
+    def _needs_shadow(self) -> bool:
         return self.shadow or self.gate.needs_scores
 
-    def _still(self, last: F32) -> F32:
+    def _compute_idle_action(self, last: F32) -> F32:
         """Returns the embodiment's way to do nothing. Shape (a,)."""
         return np.where(self.embodiment.sticky, last, self.embodiment.hold)

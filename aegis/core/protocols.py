@@ -21,7 +21,7 @@ from aegis.core.types import (
     Proposal,
     Score,
     Verdict,
-    freeze,
+    freeze_array,
 )
 
 S = TypeVar("S")
@@ -243,7 +243,7 @@ class WorldState:
     values: F64
 
     def __post_init__(self) -> None:
-        freeze(self.values)
+        freeze_array(self.values)
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aegis.core.types import EpisodeKey
 
 
-def stream(root: int, *path: int | str) -> np.random.Generator:
+def root_stream(root: int, *path: int | str) -> np.random.Generator:
     """Returns the generator at an address.
 
     The address is hashed (BLAKE2b) into the 128-bit key of a Philox counter generator. Python's
@@ -24,18 +24,18 @@ def stream(root: int, *path: int | str) -> np.random.Generator:
         root: Root seed of the experiment.
         *path: Any number of integers and names, for example ``("policy", "weak", 40)``.
     """
-    return np.random.Generator(np.random.Philox(key=_key(root, path)))
+    return np.random.Generator(np.random.Philox(key=_hash_address(root, path)))
 
 
 def episode_stream(key: EpisodeKey, *path: int | str) -> np.random.Generator:
     """Returns the generator at an address within an episode; arms share it through the key."""
-    return stream(key.root, key.suite, key.task, key.start, key.index, *path)
+    return root_stream(key.root, key.suite, key.task, key.start, key.index, *path)
 
 
 class EpisodeStreams:
     """One generator that is moved from address to address, for a fifth of what new ones cost.
 
-    Numbers are those of ``episode_stream``. A generator is good until the next call of ``at``.
+    Numbers are those of ``episode_stream``. A generator is good until the next call of ``move_to``.
     Not for several threads.
     """
 
@@ -44,20 +44,20 @@ class EpisodeStreams:
         self._start = self._bits.state
         self._generator = np.random.Generator(self._bits)
 
-    def at(self, key: EpisodeKey, *path: int | str) -> np.random.Generator:
+    def move_to(self, key: EpisodeKey, *path: int | str) -> np.random.Generator:
         """Returns the generator at an address within an episode, at its first number."""
         place = (key.suite, key.task, key.start, key.index, *path)
-        self._start["state"]["key"] = _key(key.root, place)
+        self._start["state"]["key"] = _hash_address(key.root, place)
         self._bits.state = self._start
         return self._generator
 
 
-def _key(root: int, path: tuple[int | str, ...]) -> NDArray[np.uint64]:
+def _hash_address(root: int, path: tuple[int | str, ...]) -> NDArray[np.uint64]:
     """Returns the key of the counter generator at an address. Shape (2,)."""
-    text = "\x1f".join([f"i{root}", *(_part(part) for part in path)])
+    text = "\x1f".join([f"i{root}", *(_format_part(part) for part in path)])
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
     return np.frombuffer(digest, dtype=np.uint64)
 
 
-def _part(part: int | str) -> str:
+def _format_part(part: int | str) -> str:
     return f"i{int(part)}" if isinstance(part, (int, np.integer)) else f"s{part}"

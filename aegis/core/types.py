@@ -25,14 +25,14 @@ F64: TypeAlias = NDArray[np.float64]
 U8: TypeAlias = NDArray[np.uint8]
 
 
-def freeze(array: NDArray[np.generic]) -> None:
+def freeze_array(array: NDArray[np.generic]) -> None:
     """Makes an array read-only in place; a frozen dataclass alone does not."""
     array.setflags(write=False)
 
 
-def _freeze_all(arrays: Mapping[str, NDArray[np.generic]]) -> None:
+def _freeze_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> None:
     for array in arrays.values():
-        freeze(array)
+        freeze_array(array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,9 @@ class Observation:
     privileged: Mapping[str, F64] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        freeze(self.proprio)
-        _freeze_all(self.images)
-        _freeze_all(self.privileged)
+        freeze_array(self.proprio)
+        _freeze_arrays(self.images)
+        _freeze_arrays(self.privileged)
 
 
 class ActionKind(Enum):
@@ -119,7 +119,7 @@ class Embodiment:
             array = getattr(self, name)
             if array.shape != (a,) or not np.isfinite(array).all():
                 raise EmbodimentError(f"{name} must be finite, of shape ({a},). Got: {array!r}.")
-            freeze(array)
+            freeze_array(array)
         if len(self.sticky) != a:
             raise EmbodimentError(f"sticky must have {a} entries. Got: {len(self.sticky)}.")
         if (self.low > self.high).any() or ((self.hold < self.low) | (self.hold > self.high)).any():
@@ -151,10 +151,10 @@ class Proposal:
     latency: Nanos = 0
 
     def __post_init__(self) -> None:
-        freeze(self.actions)
-        _freeze_all(self.features)
+        freeze_array(self.actions)
+        _freeze_arrays(self.features)
         if self.samples is not None:
-            freeze(self.samples)
+            freeze_array(self.samples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,7 +214,7 @@ class Act:
     action: F32
 
     def __post_init__(self) -> None:
-        freeze(self.action)
+        freeze_array(self.action)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,7 +225,7 @@ class Hold:
     reason: str
 
     def __post_init__(self) -> None:
-        freeze(self.action)
+        freeze_array(self.action)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,7 +236,7 @@ class Stop:
     reason: str
 
     def __post_init__(self) -> None:
-        freeze(self.action)
+        freeze_array(self.action)
 
 
 Command: TypeAlias = Act | Hold | Stop

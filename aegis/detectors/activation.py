@@ -42,9 +42,9 @@ class ActivationProbe:
         Raises:
             CheckpointError: If the file is unusable or was fitted to another policy.
         """
-        probe = Probe.load(Path(path))
+        probe = Probe.read_file(Path(path))
         if policy_digest is not None:
-            _same_policy(probe, policy_digest)
+            _check_policy_digest(probe, policy_digest)
         return cls(probe, name)
 
     def check(self, spec: PolicySpec) -> None:
@@ -55,8 +55,8 @@ class ActivationProbe:
             UnknownNameError: If the policy does not tap a layer.
             ShapeError: If the layers have another width.
         """
-        _same_policy(self.probe, spec.digest)
-        width = self.probe.reading.width(spec.taps, f"policy '{spec.name}'")
+        _check_policy_digest(self.probe, spec.digest)
+        width = self.probe.reading.count_features(spec.taps, f"policy '{spec.name}'")
         if width != self.probe.head.width:
             raise ShapeError(
                 f"Layer '{self.probe.layer}' has {width} features; the probe reads "
@@ -79,12 +79,14 @@ class ActivationProbe:
         if proposal is None or not proposal.features:
             return state, Score(self.name, _NAN)
         reading, where = self.probe.reading, f"the proposal of '{proposal.policy}'"
-        seen = reading.remember(state, proposal.features, where)
-        features = reading.vector(proposal.features, proposal.k0, self.probe.horizon, where, seen)
-        return seen, Score(self.name, float(self.probe.risk(features[None])[0]))
+        seen = reading.update_past(state, proposal.features, where)
+        features = reading.build_vector(
+            proposal.features, proposal.k0, self.probe.horizon, where, seen
+        )
+        return seen, Score(self.name, float(self.probe.compute_risk(features[None])[0]))
 
 
-def _same_policy(probe: Probe, digest: str) -> None:
+def _check_policy_digest(probe: Probe, digest: str) -> None:
     if probe.policy_digest != digest:
         raise CheckpointError(
             f"The probe on '{probe.layer}' was fitted to policy {probe.policy_digest}, but this "

@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import F32, F64
-from aegis.detectors.head import Array, Head
+from aegis.detectors.head import Array, RiskHead
 
 if TYPE_CHECKING:  # Imported where it is needed: it takes a second.
     from torch import Tensor, nn
 
-MEMBERS = 3
+NETWORKS = 3
 """Networks; they differ in their first weights and in what they see when."""
 
 HIDDEN = 64
 """Width of both hidden layers of each."""
 
-PASSES = 8
+EPOCHS = 8
 """How often each row is seen."""
 
-_BATCH, _RATE, _DECAY = 512, 1e-3, 1e-2
-_NOISE = 0.1
+_BATCH, _LEARNING_RATE, _WEIGHT_DECAY = 512, 1e-3, 1e-2
+_FEATURE_NOISE = 0.1
 """Standard deviation of what is added to standardised features: there is no exact activation."""
 
-_CONSTANT = 1e-8
+_LEAST_SCALE = 1e-8
 
 
 def train_ensemble(
     features: F32 | F64, failure: NDArray[np.bool_], weight: F64, dropout: float, seed: int
-) -> Head:
+) -> RiskHead:
     """Trains networks by AdamW on weighted cross-entropy, and merges them.
 
     Args:
@@ -47,16 +47,18 @@ def train_ensemble(
     mean = features.mean(axis=0, dtype=np.float64)
     z: F32 = np.subtract(features, mean, dtype=np.float32)  # No copy in float64: it may be huge.
     scale = np.sqrt(np.einsum("ij,ij->j", z, z, dtype=np.float64) / len(z))
-    scale = np.where(scale > _CONSTANT, scale, 1.0)  # A constant feature carries nothing.
+    scale = np.where(scale > _LEAST_SCALE, scale, 1.0)  # A constant feature carries nothing.
     z /= scale.astype(np.float32)
     members = [
-        _member(z, failure, weight, dropout, int(stream(seed, "ensemble", i).integers(2**31)))
-        for i in range(MEMBERS)
+        _train_member(
+            z, failure, weight, dropout, int(root_stream(seed, "ensemble", i).integers(2**31))
+        )
+        for i in range(NETWORKS)
     ]
-    return merged([Head(mean, scale, *member) for member in members])
+    return merge_heads([RiskHead(mean, scale, *member) for member in members])
 
 
-def merged(heads: Sequence[Head]) -> Head:
+def merge_heads(heads: Sequence[RiskHead]) -> RiskHead:
     """Returns one head whose log odds are the mean of several heads' log odds.
 
     First layers stand side by side, further ones in blocks on the diagonal, the last is averaged.
@@ -71,11 +73,11 @@ def merged(heads: Sequence[Head]) -> Head:
         weights = [np.mean(first, axis=0)]
     else:
         last = np.concatenate(inner[-1]) / len(heads)
-        weights = [np.concatenate(first, axis=1), *map(_blocks, inner[:-1]), last]
-    return Head(heads[0].mean, heads[0].scale, tuple(weights), tuple(biases))
+        weights = [np.concatenate(first, axis=1), *map(_stack_blocks, inner[:-1]), last]
+    return RiskHead(heads[0].mean, heads[0].scale, tuple(weights), tuple(biases))
 
 
-def _blocks(parts: Sequence[Array]) -> Array:
+def _stack_blocks(parts: Sequence[Array]) -> Array:
     """Returns matrices on a diagonal."""
     height, width = (sum(part.shape[side] for part in parts) for side in (0, 1))
     whole = np.zeros((height, width), parts[0].dtype)
@@ -89,17 +91,19 @@ def _blocks(parts: Sequence[Array]) -> Array:
 _Layers = tuple[tuple[F32, ...], tuple[F32, ...]]
 
 
-def _member(z: F32, failure: NDArray[np.bool_], weight: F64, dropout: float, seed: int) -> _Layers:
+def _train_member(
+    z: F32, failure: NDArray[np.bool_], weight: F64, dropout: float, seed: int
+) -> _Layers:
     import torch
     from torch import nn
 
-    with _seeded(seed):
+    with _seeded_torch(seed):
         net = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(z.shape[1], HIDDEN), nn.ReLU(),
             nn.Dropout(dropout), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1),
         )  # fmt: skip
         labels = failure.astype(np.float32), weight.astype(np.float32)
-        _train(net, torch.from_numpy(z), *map(torch.from_numpy, labels))
+        _train_network(net, torch.from_numpy(z), *map(torch.from_numpy, labels))
     linear = [layer for layer in net if isinstance(layer, nn.Linear)]
     return (
         tuple(np.ascontiguousarray(layer.weight.detach().numpy().T) for layer in linear),
@@ -107,20 +111,20 @@ def _member(z: F32, failure: NDArray[np.bool_], weight: F64, dropout: float, see
     )
 
 
-def _train(net: nn.Module, rows: Tensor, failure: Tensor, weight: Tensor) -> None:
+def _train_network(net: nn.Module, rows: Tensor, failure: Tensor, weight: Tensor) -> None:
     """Trains with a learning rate that falls to nothing in a straight line."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
-    optimiser = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=_DECAY)
-    steps = PASSES * -(-len(rows) // _BATCH)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+    steps = EPOCHS * -(-len(rows) // _BATCH)
     falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, steps)
-    for _ in range(PASSES):
+    for _ in range(EPOCHS):
         order = torch.randperm(len(rows))
         for begin in range(0, len(rows), _BATCH):
             some = order[begin : begin + _BATCH]
             seen = rows[some]
-            logit = net(seen + _NOISE * torch.randn_like(seen))[:, 0]
+            logit = net(seen + _FEATURE_NOISE * torch.randn_like(seen))[:, 0]
             loss = binary_cross_entropy_with_logits(logit, failure[some], weight[some])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -129,7 +133,7 @@ def _train(net: nn.Module, rows: Tensor, failure: Tensor, weight: Tensor) -> Non
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def _seeded_torch(seed: int) -> Iterator[None]:
     """Seeds torch on one thread, and leaves it as it was: sums must not depend on the cores."""
     import torch
 

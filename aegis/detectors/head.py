@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegis.core.errors import CheckpointError, ShapeError
-from aegis.core.types import F32, F64, freeze
+from aegis.core.types import F32, F64, freeze_array
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 """Weights; float32 or float64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Head:
+class RiskHead:
     """Weights that turn features into risk.
 
     Attributes:
@@ -40,7 +40,7 @@ class Head:
         for array in (self.mean, self.scale, *self.weights, *self.biases):
             if not np.isfinite(array).all():
                 raise CheckpointError("A risk head holds NaN or infinity.")
-            freeze(array)
+            freeze_array(array)
         shapes = [weight.shape for weight in self.weights]
         widths = [self.width, *(shape[-1] for shape in shapes)]
         fits = bool(shapes) and shapes == list(pairwise(widths)) and widths[-1] == 1
@@ -54,7 +54,7 @@ class Head:
         """Number of features f."""
         return int(self.mean.size)
 
-    def logit(self, features: F32 | F64) -> F64:
+    def compute_logit(self, features: F32 | F64) -> F64:
         """Returns the log odds of failure. Shape (n, f) to (n,).
 
         Raises:
@@ -70,7 +70,7 @@ class Head:
         logit = (h.astype(last.dtype, copy=False) @ last + self.biases[-1])[:, 0]
         return np.asarray(logit, np.float64)
 
-    def risk(self, features: F32 | F64) -> F64:
+    def compute_risk(self, features: F32 | F64) -> F64:
         """Returns the probability of failure. Shape (n, f) to (n,).
 
         Returns:
@@ -81,9 +81,9 @@ class Head:
         """
         known = np.isfinite(features).all(axis=-1)
         if known.all():  # The usual case, in which nothing has to be masked.
-            return _sigmoid(self.logit(features))
+            return _sigmoid(self.compute_logit(features))
         with np.errstate(invalid="ignore"):
-            risk = _sigmoid(self.logit(features))
+            risk = _sigmoid(self.compute_logit(features))
         return np.where(known, risk, np.nan)
 
 

@@ -12,12 +12,12 @@ from safetensors.numpy import save
 
 from aegis.core.errors import CheckpointError, UnknownNameError
 from aegis.core.types import F32, F64
-from aegis.detectors.head import Array, Head
+from aegis.detectors.head import Array, RiskHead
 from aegis.detectors.reading import Reading
 
 FORMAT = "aegis-probe-1"
-KINDS = ("logistic", "mlp", "ensemble")
-_FACTS = (
+PROBE_KINDS = ("logistic", "mlp", "ensemble")
+_HEADER_FIELDS = (
     "layer", "kind", "threshold", "release", "alpha", "window", "guard", "horizon",
     "policy_digest", "n_train", "n_calibration", "metrics",
 )  # fmt: skip
@@ -50,7 +50,7 @@ class Probe:
 
     layer: str
     kind: str
-    head: Head
+    head: RiskHead
     threshold: float
     release: float
     alpha: float
@@ -65,30 +65,32 @@ class Probe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reading", Reading(self.layer))
-        if self.kind not in KINDS:
-            raise UnknownNameError("probe kind", self.kind, KINDS, "Probe")
+        if self.kind not in PROBE_KINDS:
+            raise UnknownNameError("probe kind", self.kind, PROBE_KINDS, "Probe")
         if not self.release <= self.threshold:
             raise CheckpointError(
                 f"release {self.release} must not exceed threshold {self.threshold}."
             )
 
-    def risk(self, features: F32 | F64) -> F64:
+    def compute_risk(self, features: F32 | F64) -> F64:
         """Returns the probability of failure; see ``Head.risk``. Shape (n, f) to (n,)."""
-        return self.head.risk(features)
+        return self.head.compute_risk(features)
 
-    def save(self, path: Path) -> None:
+    def write_file(self, path: Path) -> None:
         """Writes the probe as safetensors, with the facts as JSON in its header."""
         arrays = {"mean": self.head.mean, "scale": self.head.scale}
         for i, (weight, bias) in enumerate(zip(self.head.weights, self.head.biases, strict=True)):
             arrays |= {f"weight.{i}": weight, f"bias.{i}": bias}
-        facts = {name: getattr(self, name) for name in _FACTS} | {"metrics": dict(self.metrics)}
+        facts = {name: getattr(self, name) for name in _HEADER_FIELDS} | {
+            "metrics": dict(self.metrics)
+        }
         data = save(arrays, metadata={"format": FORMAT, "probe": json.dumps(facts)})
         part = path.with_name(path.name + ".part")
         part.write_bytes(data)
         part.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> Probe:
+    def read_file(cls, path: Path) -> Probe:
         """Reads a probe.
 
         Raises:
@@ -115,7 +117,7 @@ class Probe:
         try:
             facts = json.loads(text)
             layers = sum(name.startswith("weight.") for name in arrays)
-            head = Head(
+            head = RiskHead(
                 arrays["mean"],
                 arrays["scale"],
                 tuple(arrays[f"weight.{i}"] for i in range(layers)),
@@ -123,7 +125,7 @@ class Probe:
             )
             return cls(
                 head=head,
-                **{name: facts[name] for name in _FACTS},
+                **{name: facts[name] for name in _HEADER_FIELDS},
             )
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} lacks a part of a probe: {error!r}.") from error

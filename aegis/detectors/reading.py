@@ -14,7 +14,7 @@ from aegis.core.types import F32, F64
 TICK = "tick"
 """Among the layers of a probe, this word stands for features of time."""
 
-TICKS = 4
+TICK_FEATURES = 4
 """How many they are."""
 
 PAST = "past"
@@ -23,8 +23,8 @@ PAST = "past"
 The arm soon hides what it reaches for: what was seen before stays worth knowing.
 """
 
-_JOIN = "+"
-_WAVE = 20.0
+_SEPARATOR = "+"
+_WAVE_FREQUENCY = 20.0
 """Waves of time have a period of 2 pi / 20 of the horizon: about as long as a grasp."""
 
 
@@ -64,13 +64,13 @@ class Reading:
         if "" in names or len(set(names)) != len(names) or not self.tapped:
             raise ConfigError(
                 f"'{self.layer}' does not say what to read. Name layers, each once, joined with "
-                f"'{_JOIN}'; '{TICK}' among them adds time, '{PAST}' their mean so far."
+                f"'{_SEPARATOR}'; '{TICK}' among them adds time, '{PAST}' their mean so far."
             )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of its parts, in order."""
-        return tuple(self.layer.split(_JOIN))
+        return tuple(self.layer.split(_SEPARATOR))
 
     @property
     def tapped(self) -> tuple[str, ...]:
@@ -78,11 +78,11 @@ class Reading:
         return tuple(name for name in self.names if name not in (TICK, PAST))
 
     @property
-    def remembers(self) -> bool:
+    def reads_past(self) -> bool:
         """Whether what was seen before is read, too."""
         return PAST in self.names
 
-    def width(self, taps: Mapping[str, int], where: str) -> int:
+    def count_features(self, taps: Mapping[str, int], where: str) -> int:
         """Returns the number of features.
 
         Args:
@@ -96,9 +96,11 @@ class Reading:
             if name not in taps:
                 raise UnknownNameError("layer", name, taps, where)
         tapped = sum(taps[name] for name in self.tapped)
-        return tapped + tapped * self.remembers + TICKS * (TICK in self.names)
+        return tapped + tapped * self.reads_past + TICK_FEATURES * (TICK in self.names)
 
-    def remember(self, past: Past | None, features: Mapping[str, F32], where: str) -> Past | None:
+    def update_past(
+        self, past: Past | None, features: Mapping[str, F32], where: str
+    ) -> Past | None:
         """Returns what has been seen after one more chunk; None if it is not read.
 
         Args:
@@ -109,13 +111,13 @@ class Reading:
         Raises:
             UnknownNameError: If a layer is missing.
         """
-        if not self.remembers:
+        if not self.reads_past:
             return None
-        self._check(features, where)
+        self._check_layers(features, where)
         now = np.concatenate([features[name] for name in self.tapped]).astype(np.float64)
         return Past(now, 1) if past is None else Past(past.total + now, past.chunks + 1)
 
-    def vector(
+    def build_vector(
         self,
         features: Mapping[str, F32],
         k0: int,
@@ -130,17 +132,17 @@ class Reading:
             k0: Tick of the chunk [control steps].
             horizon: Longest episode [control steps].
             where: Whose they are, for messages.
-            past: What has been seen so far, this chunk included; see ``remember``.
+            past: What has been seen so far, this chunk included; see ``update_past``.
 
         Raises:
             UnknownNameError: If a layer is missing.
         """
         if self.layer in features:  # One layer without time: nothing is copied.
             return features[self.layer]
-        self._check(features, where)
-        return np.concatenate(list(self._parts(features, k0, horizon, past)))
+        self._check_layers(features, where)
+        return np.concatenate(list(self._iterate_parts(features, k0, horizon, past)))
 
-    def matrix(
+    def build_matrix(
         self,
         columns: Mapping[str, F32],
         episode: NDArray[np.int64],
@@ -159,16 +161,19 @@ class Reading:
         Returns:
             Shape (n, f).
         """
-        made = {TICK: lambda: ticks(k, horizon), PAST: lambda: self._so_far(columns, episode)}
+        made = {
+            TICK: lambda: encode_ticks(k, horizon),
+            PAST: lambda: self._average_past(columns, episode),
+        }
         parts = [made[name]() if name in made else columns[name] for name in self.names]
         return np.concatenate(parts, axis=1)
 
-    def _check(self, features: Mapping[str, F32], where: str) -> None:
+    def _check_layers(self, features: Mapping[str, F32], where: str) -> None:
         for name in self.tapped:
             if name not in features:
                 raise UnknownNameError("layer", name, features, where)
 
-    def _parts(
+    def _iterate_parts(
         self, features: Mapping[str, F32], k0: int, horizon: int, past: Past | None
     ) -> Iterator[F32]:
         for name in self.names:
@@ -176,9 +181,9 @@ class Reading:
                 assert past is not None
                 yield past.mean
             else:
-                yield ticks([k0], horizon)[0] if name == TICK else features[name]
+                yield encode_ticks([k0], horizon)[0] if name == TICK else features[name]
 
-    def _so_far(self, columns: Mapping[str, F32], episode: NDArray[np.int64]) -> F32:
+    def _average_past(self, columns: Mapping[str, F32], episode: NDArray[np.int64]) -> F32:
         """Returns the mean of each chunk and those before it in its episode. Shape (n, f)."""
         rows = np.concatenate([columns[name] for name in self.tapped], axis=1)
         out = np.empty_like(rows, np.float32)
@@ -188,7 +193,7 @@ class Reading:
         return out
 
 
-def ticks(k: Sequence[int] | NDArray[np.int64], horizon: int) -> F32:
+def encode_ticks(k: Sequence[int] | NDArray[np.int64], horizon: int) -> F32:
     """Returns features of time.
 
     Args:
@@ -199,4 +204,6 @@ def ticks(k: Sequence[int] | NDArray[np.int64], horizon: int) -> F32:
         With u = k / horizon: u, u^2, sin 20 u, cos 20 u. Shape (n, 4).
     """
     u = np.asarray(k, np.float64) / horizon
-    return np.stack([u, u**2, np.sin(_WAVE * u), np.cos(_WAVE * u)], axis=1).astype(np.float32)
+    return np.stack(
+        [u, u**2, np.sin(_WAVE_FREQUENCY * u), np.cos(_WAVE_FREQUENCY * u)], axis=1
+    ).astype(np.float32)

@@ -73,7 +73,7 @@ def write_video(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _encode(part, frames, horizon, threshold, fps, size)
+            _encode_video(part, frames, horizon, threshold, fps, size)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def write_video(
     return path
 
 
-def _encode(
+def _encode_video(
     path: Path, frames: Iterable[Frame], horizon: int, threshold: float, fps: int, size: int
 ) -> None:
     history: list[Frame] = []
@@ -92,9 +92,9 @@ def _encode(
         stream = None
         for frame in frames:
             history.append(frame)
-            picture = draw(history, horizon, threshold, size)
+            picture = draw_frame(history, horizon, threshold, size)
             if stream is None:
-                stream = _stream(container, picture, fps)
+                stream = _add_stream(container, picture, fps)
             video = av.VideoFrame.from_ndarray(picture, format="rgb24")
             for packet in stream.encode(video):
                 container.mux(packet)
@@ -104,10 +104,10 @@ def _encode(
             container.mux(packet)
 
 
-def draw(history: list[Frame], horizon: int, threshold: float, size: int) -> U8:
+def draw_frame(history: list[Frame], horizon: int, threshold: float, size: int) -> U8:
     """Draws the latest frame of a history. Shape (size + strip, n * size, 3), even numbers."""
     frame = history[-1]
-    pictures = [_picture(name, image, size) for name, image in frame.images.items()]
+    pictures = [_draw_picture(name, image, size) for name, image in frame.images.items()]
     width = max(sum(p.width for p in pictures), 2 * size)
     sheet = Image.new("RGB", (width - width % 2, size + _STRIP), _GROUND)
     x = 0
@@ -115,12 +115,12 @@ def draw(history: list[Frame], horizon: int, threshold: float, size: int) -> U8:
         sheet.paste(picture, (x, 0))
         x += picture.width
     pen = ImageDraw.Draw(sheet)
-    _badge(pen, frame)
-    _plot(pen, history, horizon, threshold, sheet.width, size)
+    _draw_badge(pen, frame)
+    _draw_plot(pen, history, horizon, threshold, sheet.width, size)
     return np.asarray(sheet)
 
 
-def _picture(name: str, image: U8, size: int) -> Image.Image:
+def _draw_picture(name: str, image: U8, size: int) -> Image.Image:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ShapeError(
             f"Camera '{name}' must give pictures of shape (h, w, 3), uint8. "
@@ -130,22 +130,27 @@ def _picture(name: str, image: U8, size: int) -> Image.Image:
     picture = Image.fromarray(image).resize((width - width % 2, size), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(picture)
     pen.text(
-        (10, size - 22), name, font=_font(13), fill=_TEXT, stroke_width=2, stroke_fill=(0, 0, 0)
+        (10, size - 22),
+        name,
+        font=_load_font(13),
+        fill=_TEXT,
+        stroke_width=2,
+        stroke_fill=(0, 0, 0),
     )
     return picture
 
 
-def _badge(pen: ImageDraw.ImageDraw, frame: Frame) -> None:
+def _draw_badge(pen: ImageDraw.ImageDraw, frame: Frame) -> None:
     """Draws who drives, in the upper left corner."""
     label = f"{frame.active.upper()} drives" if frame.active else ""
     color = _STRONG if frame.strong else _WEAK
-    font = _font(16)
+    font = _load_font(16)
     right = pen.textlength(label, font=font)
     pen.rounded_rectangle((8, 8, 24 + right, 34), radius=6, fill=_GROUND, outline=color, width=2)
     pen.text((16, 12), label, font=font, fill=color)
 
 
-def _plot(
+def _draw_plot(
     pen: ImageDraw.ImageDraw,
     history: list[Frame],
     horizon: int,
@@ -155,11 +160,16 @@ def _plot(
 ) -> None:
     """Draws the caption, the risk so far, the threshold, and the steps that the strong drove."""
     frame = history[-1]
-    caption = _fit(pen, frame.caption, width - 110)
-    pen.text((_MARGIN, top + 7), caption, font=_font(13), fill=_TEXT)
-    pen.text((width - 88, top + 7), f"{frame.k:>4} / {horizon}", font=_font(13), fill=_FAINT)
-    box = _Box(
-        _MARGIN, top + 30, width - _MARGIN, top + _STRIP - 10, horizon, *_scale(history, threshold)
+    caption = _fit_words(pen, frame.caption, width - 110)
+    pen.text((_MARGIN, top + 7), caption, font=_load_font(13), fill=_TEXT)
+    pen.text((width - 88, top + 7), f"{frame.k:>4} / {horizon}", font=_load_font(13), fill=_FAINT)
+    box = _PlotBox(
+        _MARGIN,
+        top + 30,
+        width - _MARGIN,
+        top + _STRIP - 10,
+        horizon,
+        *_find_scale(history, threshold),
     )
     for past in history:
         if past.strong:
@@ -171,8 +181,8 @@ def _plot(
         y = box.y(threshold)
         for x in range(box.left, box.right, 8):
             pen.line((x, y, x + 3, y), fill=_HOT)
-        pen.text((box.right - 58, y - 14), "threshold", font=_font(11), fill=_HOT)
-    pen.text((box.left, box.top - 2), "risk", font=_font(11), fill=_FAINT)
+        pen.text((box.right - 58, y - 14), "threshold", font=_load_font(11), fill=_HOT)
+    pen.text((box.left, box.top - 2), "risk", font=_load_font(11), fill=_FAINT)
     known = [past for past in history if math.isfinite(past.risk)]
     for a, b in pairwise(known):
         color = _HOT if b.risk >= threshold else _CALM
@@ -182,17 +192,17 @@ def _plot(
         pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=_TEXT)
 
 
-def _fit(pen: ImageDraw.ImageDraw, words: str, room: int) -> str:
+def _fit_words(pen: ImageDraw.ImageDraw, words: str, room: int) -> str:
     """Cuts words that would be wider than the room [px]."""
-    if pen.textlength(words, font=_font(13)) <= room:
+    if pen.textlength(words, font=_load_font(13)) <= room:
         return words
-    while words and pen.textlength(words + " …", font=_font(13)) > room:
+    while words and pen.textlength(words + " …", font=_load_font(13)) > room:
         words = words[:-1].rstrip()
     return words + " …" if words else ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
+class _PlotBox:
     left: int
     top: int
     right: int
@@ -209,16 +219,16 @@ class _Box:
         return round(self.bottom - (self.bottom - self.top) * max(0.0, min(1.0, share)))
 
 
-def _scale(history: list[Frame], threshold: float) -> tuple[float, float]:
+def _find_scale(history: list[Frame], threshold: float) -> tuple[float, float]:
     values = [v for v in (*(f.risk for f in history), threshold) if math.isfinite(v)]
     return min(0.0, *values, 0.0), max(1.0, *values, 1.0)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _load_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _stream(container: av.container.OutputContainer, picture: U8, fps: int) -> av.VideoStream:
+def _add_stream(container: av.container.OutputContainer, picture: U8, fps: int) -> av.VideoStream:
     """Adds an H.264 stream, or MPEG-4 where this FFmpeg has no H.264 encoder."""
     for codec in ("libx264", "mpeg4"):
         try:

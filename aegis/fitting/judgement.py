@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import F64
 from aegis.detectors.probe import Probe
-from aegis.fitting.probe_fit import JUDGED, check_sets, train_rows
-from aegis.fitting.table import I64, Bools, Rollouts
-from aegis.stats.auroc import auroc, auroc_within
-from aegis.stats.intervals import Interval, bootstrap, clopper_pearson
+from aegis.fitting.probe_fit import JUDGED_WINDOW, check_sets, train_head_on_rows
+from aegis.fitting.table import I64, Bools, FittingTable
+from aegis.stats.auroc import compute_auroc, compute_auroc_within
+from aegis.stats.intervals import Interval, bootstrap_units, clopper_pearson_interval
 
 FAILURE, ADVANTAGE, RESCUE = "failure", "advantage", "rescue"
 LABELS = (FAILURE, ADVANTAGE, RESCUE)
@@ -23,7 +23,7 @@ whether a short stay of the strong policy makes it succeed.
 
 In a table for the latter two each row, a state that was forked or helped, is an episode of its own.
 """
-NOUNS: Mapping[str, tuple[str, str, str]] = {
+ROW_NOUNS: Mapping[str, tuple[str, str, str]] = {
     FAILURE: ("episodes", "successes", "failures"),
     ADVANTAGE: ("forks", "forks without need", "forks in need"),
     RESCUE: ("stays", "stays in vain", "stays that rescued"),
@@ -32,7 +32,7 @@ NOUNS: Mapping[str, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScoreRanking:
     """How well one score ranks failed above successful episodes.
 
     Attributes:
@@ -51,7 +51,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarms:
+class AlarmRates:
     """What the threshold would do on weak-only episodes, from the guard on.
 
     Attributes:
@@ -68,7 +68,7 @@ class Alarms:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProbeReport:
     """A probe judged on episodes that it was not fitted to.
 
     Attributes:
@@ -83,8 +83,8 @@ class Report:
         label: What counts as failure; one of ``LABELS``.
     """
 
-    lines: tuple[Line, ...]
-    alarms: Alarms
+    lines: tuple[ScoreRanking, ...]
+    alarms: AlarmRates
     window: float
     how: str
     episodes: int
@@ -97,7 +97,7 @@ class Report:
         """Returns plain numbers and names, for JSON."""
         return asdict(self)
 
-    def text(self) -> str:
+    def format_table(self) -> str:
         """Returns the table as lines of text."""
         rows = [
             f"{'score':<16}{'AUROC':>7}  {'95 % interval':<16}{'in task':>8}  {'95 % interval'}"
@@ -108,25 +108,24 @@ class Report:
             for line in self.lines
         ]
         a = self.alarms
-        _, good, bad = NOUNS[self.label]
+        _, good, bad = ROW_NOUNS[self.label]
         rows += [
-            self._first(),
+            self._describe_judged(),
             f"alarms after the guard: {a.false:.1%} {a.false_ci} of {good}, "
             f"{a.detected:.1%} {a.detected_ci} of {bad}",
         ]
         cost = f"{self.cost_us:.1f} us" if self.cost_us is not None else "not measured"
         return "\n".join([*rows, f"cost per score: {cost}"])
 
-    def _first(self) -> str:
+    def _describe_judged(self) -> str:
         """Returns what was looked at."""
         if self.label == FAILURE:
             return (
                 f"{self.how} over the first {self.window:.0%} of the horizon; {self.episodes} "
                 f"episodes, {self.failures} failed, {self.ended} ended inside the window"
             )
-        seen = (
-            f"{self.episodes} {NOUNS[self.label][0]} in the first {self.window:.0%} of the horizon"
-        )
+        noun = ROW_NOUNS[self.label][0]
+        seen = f"{self.episodes} {noun} in the first {self.window:.0%} of the horizon"
         if self.label == ADVANTAGE:
             return f"{seen}, in {self.failures} of which only the strong policy succeeds"
         return f"{seen}, of which {self.failures} rescued: the episode succeeded"
@@ -134,15 +133,15 @@ class Report:
 
 def judge_probe(
     probe: Probe,
-    train: Rollouts,
-    test: Rollouts,
+    train: FittingTable,
+    test: FittingTable,
     *,
     root: int,
-    window: float = JUDGED,
+    window: float = JUDGED_WINDOW,
     how: str = "mean",
     draws: int = 1000,
     label: str = FAILURE,
-) -> Report:
+) -> ProbeReport:
     """Judges a probe and its baselines on the same episodes, in the same window.
 
     Baselines: ``time`` (score = k), ``task`` (failure rate of the task in training), ``proprio``
@@ -162,72 +161,80 @@ def judge_probe(
         CalibrationError: If the sets share start states or differ in policy, layer or horizon.
     """
     check_sets(train, test)
-    early = test.early(window)
-    failed, task = ~early.outcomes(), early.tasks()
-    groups = _groups(early, label)
+    early = test.select_early(window)
+    failed, task = ~early.episode_outcomes(), early.episode_tasks()
+    groups = _group_rows(early, label)
     lines = []
-    for name, values in _scores(probe, train, early, window, root).items():
-        scores = early.per_episode(values, how)
-        lines.append(_line(name, scores, failed, task, groups, root, draws))
-    return Report(
+    for name, values in _score_rows(probe, train, early, window, root).items():
+        scores = early.reduce_by_episode(values, how)
+        lines.append(_rank_score(name, scores, failed, task, groups, root, draws))
+    return ProbeReport(
         lines=tuple(lines),
-        alarms=_alarms(probe, test if label == FAILURE else test.where(_eligible(probe, test))),
+        alarms=_measure_alarms(
+            probe, test if label == FAILURE else test.select_rows(_mask_eligible(probe, test))
+        ),
         window=window,
         how=how,
         episodes=early.episodes,
         failures=int(failed.sum()),
-        ended=_ended(test, window) if label == FAILURE else 0,
+        ended=_count_ended(test, window) if label == FAILURE else 0,
         label=label,
     )
 
 
-def _groups(rows: Rollouts, label: str) -> list[I64]:
+def _group_rows(rows: FittingTable, label: str) -> list[I64]:
     """Returns what is resampled together: each episode, or all rows of each start state."""
     if label == FAILURE:
         return [np.array([i]) for i in range(rows.episodes)]
-    starts = rows.starts()
+    starts = rows.episode_starts()
     return [np.flatnonzero(starts == start) for start in np.unique(starts)]
 
 
-def _ended(test: Rollouts, window: float) -> int:
+def _count_ended(test: FittingTable, window: float) -> int:
     """Returns how many episodes ended, by success, inside the window."""
-    last = test.per_episode(test.k.astype(np.float64), "max")
-    return int((test.outcomes() & (last + _stride(test) < window * test.horizon)).sum())
+    last = test.reduce_by_episode(test.k.astype(np.float64), "max")
+    return int(
+        (test.episode_outcomes() & (last + _measure_stride(test) < window * test.horizon)).sum()
+    )
 
 
-def _eligible(probe: Probe, rows: Rollouts) -> Bools:
+def _mask_eligible(probe: Probe, rows: FittingTable) -> Bools:
     """Says which rows a gate may fire in. Shape (n,)."""
     eligible: Bools = rows.k >= probe.guard * rows.horizon
     return eligible
 
 
-def _scores(
-    probe: Probe, train: Rollouts, early: Rollouts, window: float, root: int
+def _score_rows(
+    probe: Probe, train: FittingTable, early: FittingTable, window: float, root: int
 ) -> Mapping[str, F64]:
     """Returns each score's value per row. Shape (n,)."""
     return {
-        f"probe ({probe.kind})": probe.risk(early.features),
+        f"probe ({probe.kind})": probe.compute_risk(early.features),
         "time": early.k.astype(np.float64),
-        "task": _task_rate(train, early.task),
-        "proprio + time": train_rows(
-            train.early(window), _pose(train.early(window)), "logistic", 1e-1, root
-        ).logit(_pose(early)),
+        "task": _estimate_task_rate(train, early.task),
+        "proprio + time": train_head_on_rows(
+            train.select_early(window),
+            _stack_pose(train.select_early(window)),
+            "logistic",
+            1e-1,
+            root,
+        ).compute_logit(_stack_pose(early)),
     }
 
 
-def _pose(rows: Rollouts) -> F64:
+def _stack_pose(rows: FittingTable) -> F64:
     """Returns proprioception and time. Shape (n, p + 1)."""
     return np.column_stack([rows.proprio, rows.k / rows.horizon]).astype(np.float64)
 
 
-def _task_rate(train: Rollouts, task: I64) -> F64:
+def _estimate_task_rate(train: FittingTable, task: I64) -> F64:
     """Returns the training failure rate of each row's task, drawn to 1/2 where data are few."""
-    failed, known = ~train.outcomes(), train.tasks()
+    failed, known = ~train.episode_outcomes(), train.episode_tasks()
     rates = {t: (failed[known == t].sum() + 1) / ((known == t).sum() + 2) for t in np.unique(task)}
     return np.array([rates[t] for t in task], np.float64)
 
 
-def _line(
+def _rank_score(
     name: str,
     scores: F64,
     failed: Bools,
@@ -235,46 +242,48 @@ def _line(
     groups: Sequence[I64],
     root: int,
     draws: int,
-) -> Line:
-    def pooled(i: I64) -> float:
-        return auroc(scores[i], failed[i])
+) -> ScoreRanking:
+    def pooled_auroc(i: I64) -> float:
+        return compute_auroc(scores[i], failed[i])
 
-    def within(i: I64) -> float:
-        return auroc_within(scores[i], failed[i], task[i])
+    def within_auroc(i: I64) -> float:
+        return compute_auroc_within(scores[i], failed[i], task[i])
 
-    def interval(of: Callable[[I64], float]) -> Interval:
+    def bootstrap_auroc(of: Callable[[I64], float]) -> Interval:
         # The same resamples for every line: their differences are paired.
-        return bootstrap(
+        return bootstrap_units(
             lambda chosen: of(np.concatenate([groups[i] for i in chosen])),
             len(groups),
-            stream(root, "report"),
+            root_stream(root, "report"),
             draws=draws,
         )
 
     everyone = np.arange(len(scores))
-    return Line(
+    return ScoreRanking(
         name=name,
-        pooled=pooled(everyone),
-        pooled_ci=interval(pooled),
-        within=within(everyone),
-        within_ci=interval(within),
+        pooled=pooled_auroc(everyone),
+        pooled_ci=bootstrap_auroc(pooled_auroc),
+        within=within_auroc(everyone),
+        within_ci=bootstrap_auroc(within_auroc),
     )
 
 
-def _alarms(probe: Probe, test: Rollouts) -> Alarms:
-    highest = test.per_episode(probe.risk(test.features), "max", _eligible(probe, test))
-    alarm, good = ~(highest <= probe.threshold), test.outcomes()
+def _measure_alarms(probe: Probe, test: FittingTable) -> AlarmRates:
+    highest = test.reduce_by_episode(
+        probe.compute_risk(test.features), "max", _mask_eligible(probe, test)
+    )
+    alarm, good = ~(highest <= probe.threshold), test.episode_outcomes()
     counts = [(int(alarm[kind].sum()), int(kind.sum())) for kind in (good, ~good)]
     (false, n_good), (found, n_bad) = counts
-    return Alarms(
+    return AlarmRates(
         false=false / n_good if n_good else float("nan"),
-        false_ci=clopper_pearson(false, n_good),
+        false_ci=clopper_pearson_interval(false, n_good),
         detected=found / n_bad if n_bad else float("nan"),
-        detected_ci=clopper_pearson(found, n_bad),
+        detected_ci=clopper_pearson_interval(found, n_bad),
     )
 
 
-def _stride(rows: Rollouts) -> int:
+def _measure_stride(rows: FittingTable) -> int:
     """Returns the length of a chunk [control steps]: the smallest gap between two chunks."""
     gaps = np.diff(np.unique(rows.k))
     return int(gaps.min()) if len(gaps) else rows.horizon

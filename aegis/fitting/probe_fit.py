@@ -10,28 +10,28 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from aegis.core.errors import CalibrationError, UnknownNameError
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import F32, F64
-from aegis.detectors.head import Head
+from aegis.detectors.head import RiskHead
 from aegis.detectors.probe import Probe
-from aegis.fitting.heads import STRENGTHS, train_head
-from aegis.fitting.table import Rollouts, check_alike
-from aegis.stats.auroc import auroc
-from aegis.stats.conformal import conformal_threshold
+from aegis.fitting.head_training import STRENGTHS, train_head
+from aegis.fitting.table import FittingTable, check_same_source
+from aegis.stats.auroc import compute_auroc
+from aegis.stats.conformal_calibration import conformal_threshold
 
-JUDGED = 0.30
+JUDGED_WINDOW = 0.30
 """Share of the horizon in which a detector is judged: early, so that there is time to help."""
 
 WINDOWS = (0.3, 0.6, 1.0)
 """Shares of the horizon to choose the training window from."""
 
-WEIGHTS = ("episode", "row")
+WEIGHTINGS = ("episode", "row")
 """What has the same weight in training: an episode, so that long (failed) ones do not outvote short
 ones; or a row, which suits episodes of which little is left after a stay of the strong policy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FitChoice:
     """What grouped cross-validation chose.
 
     Attributes:
@@ -44,15 +44,15 @@ class Choice:
     strength: float
     auroc: float
 
-    def metrics(self) -> dict[str, float]:
+    def as_metrics(self) -> dict[str, float]:
         """Returns what a probe keeps of it, as far as it was measured."""
         measured = {} if isnan(self.auroc) else {"cv_auroc": self.auroc}
         return {**measured, "strength": self.strength}
 
 
 def fit_probe(
-    train: Rollouts,
-    calibration: Rollouts,
+    train: FittingTable,
+    calibration: FittingTable,
     *,
     kind: str,
     alpha: float,
@@ -82,7 +82,7 @@ def fit_probe(
         release_quantile: Which quantile of risk in successful episodes gives control back.
         strength: Regularisation, see ``STRENGTHS``; then nothing is chosen, and the longest window
             is trained on. None chooses.
-        weight: ``"episode"`` or ``"row"``: what has the same weight; see ``WEIGHTS``.
+        weight: ``"episode"`` or ``"row"``: what has the same weight; see ``WEIGHTINGS``.
 
     Raises:
         CalibrationError: If the data cannot support it: one class only, too few successes for
@@ -90,11 +90,11 @@ def fit_probe(
         UnknownNameError: If the kind does not exist.
     """
     check_sets(train, calibration)
-    given = None if strength is None else Choice(max(windows), strength, float("nan"))
-    choice = given or choose(train, kind, windows, root, weight)
-    rows = train.early(choice.window)
-    head = train_rows(rows, rows.features, kind, choice.strength, root, weight)
-    alarm = _alarm(head, calibration, alpha, guard, release_quantile)
+    given = None if strength is None else FitChoice(max(windows), strength, float("nan"))
+    choice = given or choose_fit(train, kind, windows, root, weight)
+    rows = train.select_early(choice.window)
+    head = train_head_on_rows(rows, rows.features, kind, choice.strength, root, weight)
+    alarm = _calibrate_head(head, calibration, alpha, guard, release_quantile)
     return Probe(
         layer=train.layer,
         kind=kind,
@@ -108,12 +108,12 @@ def fit_probe(
         policy_digest=train.policy_digest,
         n_train=train.episodes,
         n_calibration=alarm.good,
-        metrics={**choice.metrics(), "detected": alarm.detected},
+        metrics={**choice.as_metrics(), "detected": alarm.detected},
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Alarm:
+class _Calibration:
     """What a head was calibrated to.
 
     Attributes:
@@ -129,31 +129,37 @@ class _Alarm:
     detected: float
 
 
-def _alarm(head: Head, rows: Rollouts, alpha: float, guard: float, quantile: float) -> _Alarm:
+def _calibrate_head(
+    head: RiskHead, rows: FittingTable, alpha: float, guard: float, quantile: float
+) -> _Calibration:
     """Calibrates a head; arguments as of ``fit_probe``."""
-    risk, eligible, good = head.risk(rows.features), rows.k >= guard * rows.horizon, rows.outcomes()
-    highest = rows.per_episode(risk, "max", eligible)
+    risk, eligible, good = (
+        head.compute_risk(rows.features),
+        rows.k >= guard * rows.horizon,
+        rows.episode_outcomes(),
+    )
+    highest = rows.reduce_by_episode(risk, "max", eligible)
     threshold = conformal_threshold(highest[good], alpha)
     release = float(np.quantile(risk[eligible & rows.success], quantile))
     detected = float((highest[~good] > threshold).mean()) if (~good).any() else 0.0
-    return _Alarm(threshold, min(release, threshold), int(good.sum()), detected)
+    return _Calibration(threshold, min(release, threshold), int(good.sum()), detected)
 
 
-def check_sets(train: Rollouts, other: Rollouts) -> None:
+def check_sets(train: FittingTable, other: FittingTable) -> None:
     """Checks that one set may be fitted on and the other judged or calibrated on.
 
     Raises:
         CalibrationError: If they share start states, differ in policy, layer or horizon, or the
             training set has one class only.
     """
-    check_alike(train, other)
+    check_same_source(train, other)
     shared = sorted(set(train.start) & set(other.start))
     if shared:
         raise CalibrationError(
             f"{len(shared)} start states are in both sets, for example {shared[0]}. "
             "Split by start state."
         )
-    failed = int((~train.outcomes()).sum())
+    failed = int((~train.episode_outcomes()).sum())
     if failed in (0, train.episodes):
         kind = "successes" if failed else "failures"
         raise CalibrationError(
@@ -162,9 +168,9 @@ def check_sets(train: Rollouts, other: Rollouts) -> None:
         )
 
 
-def choose(
-    train: Rollouts, kind: str, windows: Sequence[float], root: int, weight: str = "episode"
-) -> Choice:
+def choose_fit(
+    train: FittingTable, kind: str, windows: Sequence[float], root: int, weight: str = "episode"
+) -> FitChoice:
     """Chooses training window and regularisation by cross-validation grouped by start state.
 
     Each candidate is judged in the same early window, whichever window it was trained on, by the
@@ -176,22 +182,23 @@ def choose(
         UnknownNameError: If the kind does not exist.
     """
     if kind not in STRENGTHS:
-        raise UnknownNameError("probe kind", kind, STRENGTHS, "choose")
-    folds = _folds(train, root)
+        raise UnknownNameError("probe kind", kind, STRENGTHS, "choose_fit")
+    folds = _split_folds(train, root)
 
-    def best(kind: str, windows: Sequence[float]) -> Choice:
+    def choose_best(kind: str, windows: Sequence[float]) -> FitChoice:
         pairs = [(window, strength) for window in windows for strength in STRENGTHS[kind]]
         choices = [
-            Choice(*pair, _out_of_fold(train, folds, kind, *pair, root, weight)) for pair in pairs
+            FitChoice(*pair, _score_out_of_fold(train, folds, kind, *pair, root, weight))
+            for pair in pairs
         ]
         return max(choices, key=lambda choice: round(choice.auroc, 3))
 
-    choice = best("logistic", windows)
-    return choice if kind == "logistic" else best(kind, (choice.window,))
+    choice = choose_best("logistic", windows)
+    return choice if kind == "logistic" else choose_best(kind, (choice.window,))
 
 
-def _out_of_fold(
-    train: Rollouts,
+def _score_out_of_fold(
+    train: FittingTable,
     folds: list[list[str]],
     kind: str,
     window: float,
@@ -200,17 +207,17 @@ def _out_of_fold(
     weight: str,
 ) -> float:
     """Returns the AUROC, in the judged window, of heads that never saw the episode's start."""
-    early = train.early(JUDGED)
+    early = train.select_early(JUDGED_WINDOW)
     logits = np.zeros(len(early.k))
     for left_out in folds:
-        rest = train.where(~np.isin(train.start, left_out)).early(window)
+        rest = train.select_rows(~np.isin(train.start, left_out)).select_early(window)
         here = np.isin(early.start, left_out)
-        head = train_rows(rest, rest.features, kind, strength, root, weight)
-        logits[here] = head.logit(early.features[here])
-    return auroc(early.per_episode(logits, "mean"), ~early.outcomes())
+        head = train_head_on_rows(rest, rest.features, kind, strength, root, weight)
+        logits[here] = head.compute_logit(early.features[here])
+    return compute_auroc(early.reduce_by_episode(logits, "mean"), ~early.episode_outcomes())
 
 
-def _folds(train: Rollouts, root: int) -> list[list[str]]:
+def _split_folds(train: FittingTable, root: int) -> list[list[str]]:
     """Returns the start states that each of up to five folds leaves out."""
     starts = [set(train.start[train.success == value]) for value in (False, True)]
     n = min(5, *(len(names) for names in starts))
@@ -220,7 +227,7 @@ def _folds(train: Rollouts, root: int) -> list[list[str]]:
             "states; cross-validation needs at least 2 of each. Collect more episodes."
         )
     first = np.unique(train.episode, return_index=True)[1]
-    folds = StratifiedGroupKFold(n, shuffle=True, random_state=_seed(root, "folds"))
+    folds = StratifiedGroupKFold(n, shuffle=True, random_state=_derive_seed(root, "folds"))
     starts_of = train.start[first]
     return [
         sorted(set(starts_of[left_out]))
@@ -228,14 +235,14 @@ def _folds(train: Rollouts, root: int) -> list[list[str]]:
     ]
 
 
-def train_rows(
-    rows: Rollouts,
+def train_head_on_rows(
+    rows: FittingTable,
     features: F32 | F64,
     kind: str,
     strength: float,
     root: int,
     weight: str = "episode",
-) -> Head:
+) -> RiskHead:
     """Trains a head on rows.
 
     Args:
@@ -250,16 +257,16 @@ def train_rows(
         CalibrationError: If all rows are of one class.
         UnknownNameError: If the kind or the weight does not exist.
     """
-    if weight not in WEIGHTS:
-        raise UnknownNameError("weight", weight, WEIGHTS, "train_rows")
+    if weight not in WEIGHTINGS:
+        raise UnknownNameError("weight", weight, WEIGHTINGS, "train_head_on_rows")
     failure = ~rows.success
     if failure.all() or not failure.any():
         raise CalibrationError("The rows to fit on are of one class only. Collect more episodes.")
     _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
     weights = (1.0 / count)[inverse] if weight == "episode" else np.ones(len(inverse))
     weights *= len(weights) / weights.sum()
-    return train_head(kind, features, failure, weights, strength, _seed(root, "head"))
+    return train_head(kind, features, failure, weights, strength, _derive_seed(root, "head"))
 
 
-def _seed(root: int, name: str) -> int:
-    return int(stream(root, "fit", name).integers(2**31))
+def _derive_seed(root: int, name: str) -> int:
+    return int(root_stream(root, "fit", name).integers(2**31))

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
-from aegis.core.seeds import stream
-from aegis.core.types import F32, F64, freeze
+from aegis.core.seeds import root_stream
+from aegis.core.types import F32, F64, freeze_array
 
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rollouts:
+class FittingTable:
     """A table with one row per chunk from which the weak policy drove alone to the end; n rows.
 
     Attributes:
@@ -54,8 +54,8 @@ class Rollouts:
             column = getattr(self, name)
             if column.ndim != (2 if name in ("features", "proprio") else 1) or len(column) != n:
                 raise ShapeError(f"Column '{name}' must have {n} rows. Got: {column.shape}.")
-            freeze(column)
-        first, inverse = self._first()
+            freeze_array(column)
+        first, inverse = self._index_episodes()
         for name in ("task", "start", "success"):
             column = getattr(self, name)
             if (column[first][inverse] != column).any():
@@ -64,29 +64,29 @@ class Rollouts:
     @property
     def episodes(self) -> int:
         """Number of episodes."""
-        return len(self._first()[0])
+        return len(self._index_episodes()[0])
 
-    def tasks(self) -> I64:
+    def episode_tasks(self) -> I64:
         """Returns the task of each episode, in order of episode number."""
-        return self.task[self._first()[0]]
+        return self.task[self._index_episodes()[0]]
 
-    def starts(self) -> NDArray[np.str_]:
+    def episode_starts(self) -> NDArray[np.str_]:
         """Returns the start state of each episode, in order of episode number."""
-        return self.start[self._first()[0]]
+        return self.start[self._index_episodes()[0]]
 
-    def outcomes(self) -> Bools:
+    def episode_outcomes(self) -> Bools:
         """Returns the success of each episode, in order of episode number."""
-        return self.success[self._first()[0]]
+        return self.success[self._index_episodes()[0]]
 
-    def where(self, mask: Bools) -> Rollouts:
+    def select_rows(self, mask: Bools) -> FittingTable:
         """Returns the rows for which the mask is true. Shape of mask (n,)."""
         return replace(self, **{name: getattr(self, name)[mask] for name in _COLUMNS})
 
-    def early(self, fraction: float) -> Rollouts:
+    def select_early(self, fraction: float) -> FittingTable:
         """Returns the rows with ``k < fraction * horizon``."""
-        return self.where(self.k < fraction * self.horizon)
+        return self.select_rows(self.k < fraction * self.horizon)
 
-    def split(self, shares: Sequence[float], root: int) -> tuple[Rollouts, ...]:
+    def split_starts(self, shares: Sequence[float], root: int) -> tuple[FittingTable, ...]:
         """Deals the start states out to disjoint parts; no part shares a start with another.
 
         Which part a start belongs to depends on its address and the root alone, so adding
@@ -102,11 +102,11 @@ class Rollouts:
         if abs(sum(shares) - 1) > 1e-9 or min(shares) <= 0:
             raise CalibrationError(f"Shares must be positive and sum to 1. Got: {shares}.")
         names, inverse = np.unique(self.start, return_inverse=True)
-        draws = np.array([stream(root, "split", str(name)).random() for name in names])
+        draws = np.array([root_stream(root, "split", str(name)).random() for name in names])
         part = np.searchsorted(np.cumsum(shares)[:-1], draws, side="right")[inverse]
-        return tuple(self.where(part == i) for i in range(len(shares)))
+        return tuple(self.select_rows(part == i) for i in range(len(shares)))
 
-    def per_episode(self, values: F64, how: str, mask: Bools | None = None) -> F64:
+    def reduce_by_episode(self, values: F64, how: str, mask: Bools | None = None) -> F64:
         """Reduces one value per row to one per episode, in order of episode number.
 
         NaN stays NaN: an episode with an unknown score is unknown.
@@ -121,8 +121,8 @@ class Rollouts:
             and NaN as mean.
         """
         if how not in ("max", "mean"):
-            raise UnknownNameError("reduction", how, ("max", "mean"), "per_episode")
-        inverse = self._first()[1]
+            raise UnknownNameError("reduction", how, ("max", "mean"), "reduce_by_episode")
+        inverse = self._index_episodes()[1]
         mask = np.ones(len(values), bool) if mask is None else mask
         if how == "max":
             out = np.full(self.episodes, -np.inf)
@@ -133,7 +133,7 @@ class Rollouts:
         count = np.bincount(inverse[mask], minlength=self.episodes)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
-    def _first(self) -> tuple[I64, I64]:
+    def _index_episodes(self) -> tuple[I64, I64]:
         """Returns the first row of each episode, and the place of each row's episode."""
         _, first, inverse = np.unique(self.episode, return_index=True, return_inverse=True)
         return first, inverse
@@ -141,12 +141,12 @@ class Rollouts:
 
 _COLUMNS = tuple(
     field.name
-    for field in fields(Rollouts)
+    for field in fields(FittingTable)
     if field.name not in ("horizon", "layer", "policy_digest")
 )
 
 
-def joined(parts: Sequence[Rollouts]) -> Rollouts:
+def join_tables(parts: Sequence[FittingTable]) -> FittingTable:
     """Puts tables together; episodes of different tables are different ones.
 
     Raises:
@@ -154,7 +154,7 @@ def joined(parts: Sequence[Rollouts]) -> Rollouts:
     """
     if not parts:
         raise CalibrationError("There are no episodes to put together. Name an arm, and a run.")
-    check_alike(parts[0], *parts[1:])
+    check_same_source(parts[0], *parts[1:])
     if len(parts) == 1:
         return parts[0]
     columns: dict[str, Any] = {
@@ -167,7 +167,7 @@ def joined(parts: Sequence[Rollouts]) -> Rollouts:
     return replace(parts[0], episode=np.concatenate(numbers), **columns)
 
 
-def check_alike(first: Rollouts, *others: Rollouts) -> None:
+def check_same_source(first: FittingTable, *others: FittingTable) -> None:
     """Checks that tables are about one policy, layer and horizon.
 
     Raises:

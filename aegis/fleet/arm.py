@@ -1,4 +1,4 @@
-"""An arm: one way of driving the same episodes."""
+"""Arm: a named controller and its logging; every arm drives the same units."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Arm:
                 f"An arm's name is made of letters, digits, '_' and '.'. Got: '{self.name}'."
             )
 
-    def source(self, policy: PolicyId) -> Source:
+    def resolve_source(self, policy: PolicyId) -> Source:
         """Returns what answers this arm's queries of a policy."""
         return policy, self.salt.get(policy, 0)
 
-    def driver(self, policy: PolicyId) -> tuple[PolicyId, int, int]:
+    def resolve_driver(self, policy: PolicyId) -> tuple[PolicyId, int, int]:
         """Returns what a policy's actions depend on; equal drivers must act alike in all arms."""
         execute = self.controller.execute.get(policy, 0)
-        return *self.source(policy), execute
+        return *self.resolve_source(policy), execute

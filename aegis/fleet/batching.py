@@ -1,4 +1,4 @@
-"""Batch: answers the questions of all branches in flight, one batch per policy."""
+"""Batching: answers the questions of all branches in flight, one batch per policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aegis.core.protocols import Policy, Query
 from aegis.core.types import PolicyId
 from aegis.fleet.arm import Source
 from aegis.fleet.messages import PackedProposal, Question, pack_proposal, unpack_observation
-from aegis.fleet.shared_images import Gallery
+from aegis.fleet.shared_images import SharedImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,9 +18,9 @@ class Request:
     """A question, and the room in which its pictures lie."""
 
     question: Question
-    room: Gallery
+    room: SharedImages
 
-    def query(self, source: Source) -> Query:
+    def build_query(self, source: Source) -> Query:
         """Returns the query for one of the sources that are asked."""
         obs = unpack_observation(self.question.views[source], self.room)
         return Query(self.question.key, self.question.standings[0].k, obs, source[1])
@@ -29,7 +29,7 @@ class Request:
 Replies = list[dict[Source, PackedProposal]]
 
 
-def answer(requests: Sequence[Request], policies: Mapping[PolicyId, Policy]) -> Replies:
+def answer_requests(requests: Sequence[Request], policies: Mapping[PolicyId, Policy]) -> Replies:
     """Queries each policy once for all requests.
 
     Returns:
@@ -41,7 +41,7 @@ def answer(requests: Sequence[Request], policies: Mapping[PolicyId, Policy]) -> 
     replies: Replies = [{} for _ in requests]
     for name in sorted({policy for r in requests for policy, _ in r.question.views}):
         asking = [
-            (i, request.query(source), source)
+            (i, request.build_query(source), source)
             for i, request in enumerate(requests)
             for source in request.question.views
             if source[0] == name

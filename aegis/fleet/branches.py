@@ -1,4 +1,4 @@
-"""Episode: plays a unit for all arms that act alike, and forks it where they part.
+"""Branches: plays a unit once for all arms that act alike, and forks it where they part.
 
 Arms that start alike are one simulation until the first tick at which their commands differ. Each
 arm has a controller and a journal of its own from tick 0 on, so that its rows are those of an
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from aegis.core.protocols import ForkableWorld, Outcome, World, WorldState
 from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Stop, Tick
 from aegis.fleet.arm import Arm, Source
-from aegis.fleet.journal import Journal, Scene, Standing
-from aegis.fleet.messages import Eyes
-from aegis.records.rows import Episode
+from aegis.fleet.journal import Journal, Standing, WorldRecord
+from aegis.fleet.messages import ViewSpec
+from aegis.records.rows import EpisodeRecord
 from aegis.runtime.session import Session
-from aegis.runtime.views import Glance, merged
+from aegis.runtime.views import Views, merge_cameras
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rider:
+class ArmRun:
     """An arm on a branch: its controller's memory and its rows."""
 
     arm: Arm
@@ -29,14 +29,14 @@ class Rider:
     journal: Journal
 
     @classmethod
-    def begin(cls, arm: Arm, key: EpisodeKey) -> Rider:
+    def begin_unit(cls, arm: Arm, key: EpisodeKey) -> ArmRun:
         """Returns the arm at the start of a unit."""
         return cls(arm, Session(arm.controller, key), Journal(arm, key))
 
     @property
-    def asked(self) -> dict[PolicyId, Source]:
+    def asked_sources(self) -> dict[PolicyId, Source]:
         """Policies that this arm queries on the next observation, and what answers them."""
-        return {policy: self.arm.source(policy) for policy in self.session.ask}
+        return {policy: self.arm.resolve_source(policy) for policy in self.session.ask}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class Branch:
     """
 
     key: EpisodeKey
-    riders: tuple[Rider, ...]
+    riders: tuple[ArmRun, ...]
     k: int = 0
     state: WorldState | None = None
     commands: tuple[Command, ...] = ()
@@ -67,24 +67,26 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Played:
+class BranchResult:
     """A finished branch: one episode per arm, and the control steps that were simulated."""
 
-    episodes: tuple[Episode, ...]
+    episodes: tuple[EpisodeRecord, ...]
     ticks: int
 
 
-Play = Generator[Pause | Branch, Mapping[Source, Proposal] | None, Played]
+BranchPlay = Generator[Pause | Branch, Mapping[Source, Proposal] | None, BranchResult]
 
 
-def roots(arms: Sequence[Arm], key: EpisodeKey, *, shared: bool) -> tuple[Branch, ...]:
+def start_branches(arms: Sequence[Arm], key: EpisodeKey, *, shared: bool) -> tuple[Branch, ...]:
     """Returns where a unit starts: one branch for all arms, or one for each."""
-    riders = [Rider.begin(arm, key) for arm in arms]
+    riders = [ArmRun.begin_unit(arm, key) for arm in arms]
     groups = [riders] if shared else [[rider] for rider in riders]
     return tuple(Branch(key, tuple(group)) for group in groups)
 
 
-def play(world: World, branch: Branch, eyes: Mapping[PolicyId, Eyes], truth: Sequence[str]) -> Play:
+def play_branch(
+    world: World, branch: Branch, eyes: Mapping[PolicyId, ViewSpec], truth: Sequence[str]
+) -> BranchPlay:
     """Plays a branch to its end.
 
     Args:
@@ -101,83 +103,89 @@ def play(world: World, branch: Branch, eyes: Mapping[PolicyId, Eyes], truth: Seq
     Returns:
         One episode per arm that stayed to the end.
     """
-    group = _Group(branch.riders, branch.commands)
+    group = _AlikeGroup(branch.riders, branch.commands)
     if branch.state is None:
         world.begin(branch.key)
     else:
-        _forkable(world).restore(branch.state)
+        _require_forkable(world).restore(branch.state)
     horizon = min(branch.riders[0].arm.controller.horizon, world.horizon)
     for k in range(branch.k, horizon):
         if not group.commands:
-            sight = _Sight(world, group.riders, eyes, truth)
-            pause = Pause(sight.views, tuple(r.journal.standing(k) for r in group.riders))
+            sight = _TickViews(world, group.riders, eyes, truth)
+            pause = Pause(sight.views, tuple(r.journal.build_standing(k) for r in group.riders))
             proposals = (yield pause) if sight.views else None
-            group, *parted = _decide(group.riders, sight, k, proposals or {})
+            group, *parted = _group_by_command(group.riders, sight, k, proposals or {})
             if parted:
-                state = _forkable(world).snapshot()
+                state = _require_forkable(world).snapshot()
                 for other in parted:
                     yield Branch(branch.key, other.riders, k, state, other.commands)
         outcome = world.apply(group.commands[0])
-        stops = [_ending(command, outcome, last=k + 1 == horizon) for command in group.commands]
-        group = _Group(group.riders, ())
+        stops = [
+            _find_stop_reason(command, outcome, last=k + 1 == horizon) for command in group.commands
+        ]
+        group = _AlikeGroup(group.riders, ())
         if stops[0]:
             break
     final = world.digest()
-    done = [r.journal.finish(stop, final) for r, stop in zip(group.riders, stops, strict=True)]
-    return Played(tuple(done), k + 1 - branch.k)
+    done = [
+        r.journal.finish_episode(stop, final) for r, stop in zip(group.riders, stops, strict=True)
+    ]
+    return BranchResult(tuple(done), k + 1 - branch.k)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Group:
+class _AlikeGroup:
     """Riders that do the same."""
 
-    riders: tuple[Rider, ...]
+    riders: tuple[ArmRun, ...]
     commands: tuple[Command, ...]
 
 
-class _Sight:
+class _TickViews:
     """What all riders of a branch see at a tick."""
 
     def __init__(
         self,
         world: World,
-        riders: Sequence[Rider],
-        eyes: Mapping[PolicyId, Eyes],
+        riders: Sequence[ArmRun],
+        eyes: Mapping[PolicyId, ViewSpec],
         truth: Sequence[str],
     ) -> None:
-        self._asked = [rider.asked for rider in riders]
-        self._cameras = [merged(eyes[p].cameras for p in asked) for asked in self._asked]
+        self._asked = [rider.asked_sources for rider in riders]
+        self._cameras = [merge_cameras(eyes[p].cameras for p in asked) for asked in self._asked]
         sources = {source: eyes[p].cameras for asked in self._asked for p, source in asked.items()}
-        glance = Glance(world, sources.values())
-        self.views = {source: glance.view(cameras) for source, cameras in sources.items()}
+        glance = Views(world, sources.values())
+        self.views = {source: glance.select_view(cameras) for source, cameras in sources.items()}
         self._glance = glance
-        bare = glance.view({})
+        bare = glance.select_view({})
         known = tuple((name, bare.privileged[name].ravel().tolist()) for name in truth)
-        self.scene = Scene(bare, known, world.digest())
+        self.scene = WorldRecord(bare, known, world.digest())
 
-    def tick(self, rider: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
+    def build_tick(self, rider: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
         """Returns what one rider is fed: what it asked for and nothing else."""
-        obs = self._glance.view(self._cameras[rider])
+        obs = self._glance.select_view(self._cameras[rider])
         mine = {policy: proposals[source] for policy, source in self._asked[rider].items()}
         return Tick(k, obs.stamp, obs, mine)
 
 
-def _decide(
-    riders: Sequence[Rider], sight: _Sight, k: int, proposals: Mapping[Source, Proposal]
-) -> list[_Group]:
+def _group_by_command(
+    riders: Sequence[ArmRun], sight: _TickViews, k: int, proposals: Mapping[Source, Proposal]
+) -> list[_AlikeGroup]:
     """Feeds all riders and groups them by what they do, the largest group first."""
-    groups: dict[tuple[type[Command], bytes], list[tuple[Rider, Command]]] = {}
+    groups: dict[tuple[type[Command], bytes], list[tuple[ArmRun, Command]]] = {}
     for i, rider in enumerate(riders):
-        tick, asked = sight.tick(i, k, proposals), rider.session.ask
+        tick, asked = sight.build_tick(i, k, proposals), rider.session.ask
         decision = rider.session.feed(tick)
-        rider.journal.step(decision, sight.scene, asked, tick.proposals)
+        rider.journal.record_step(decision, sight.scene, asked, tick.proposals)
         command = decision.command
         groups.setdefault((type(command), command.action.tobytes()), []).append((rider, command))
     ordered = sorted(groups.values(), key=len, reverse=True)
-    return [_Group(tuple(r for r, _ in pairs), tuple(c for _, c in pairs)) for pairs in ordered]
+    return [
+        _AlikeGroup(tuple(r for r, _ in pairs), tuple(c for _, c in pairs)) for pairs in ordered
+    ]
 
 
-def _ending(command: Command, outcome: Outcome, *, last: bool) -> str:
+def _find_stop_reason(command: Command, outcome: Outcome, *, last: bool) -> str:
     """Returns why the episode ends here; empty while it goes on."""
     if outcome.success:
         return "success"
@@ -188,6 +196,6 @@ def _ending(command: Command, outcome: Outcome, *, last: bool) -> str:
     return "world" if outcome.done else ""
 
 
-def _forkable(world: World) -> ForkableWorld:
+def _require_forkable(world: World) -> ForkableWorld:
     assert isinstance(world, ForkableWorld), "arms share worlds that can be forked only"
     return world

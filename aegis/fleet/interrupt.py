@@ -1,4 +1,4 @@
-"""Interrupt: the first Ctrl-C asks a run to come to an end, the second one ends it."""
+"""Interrupt: the first Ctrl-C asks a run to finish early, the second one ends it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def on_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle_signal(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         stop()
 
-    before = signal.signal(signal.SIGINT, handle)
+    before = signal.signal(signal.SIGINT, handle_signal)
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ from aegis.core.types import (
 )
 from aegis.core.types import Hold as HoldCommand
 from aegis.fleet.arm import Arm
-from aegis.records.rows import Episode, EpisodeRow, FeatureRow, StepRow
+from aegis.records.rows import EpisodeRecord, EpisodeRow, FeatureRow, StepRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class WorldRecord:
     """What all arms that share a world find at a tick.
 
     Attributes:
@@ -70,23 +70,23 @@ class Journal:
     _instruction: str = ""
     _trace: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
-    def standing(self, k: int) -> Standing:
+    def build_standing(self, k: int) -> Standing:
         """Returns how things stand at tick ``k``."""
         last = self._steps[-1] if self._steps else None
         active = last.next if last else self.arm.controller.first
         fires = last.fires if last else 0
         return Standing(self.arm.name, k, active, self._risk, fires, self._strong_steps)
 
-    def step(
+    def record_step(
         self,
         decision: Decision,
-        scene: Scene,
+        scene: WorldRecord,
         asked: Sequence[PolicyId],
         proposals: Mapping[PolicyId, Proposal],
     ) -> None:
         """Writes a tick down."""
-        row = self._row(decision, scene, asked)
-        self._count_hold(row)
+        row = self._build_row(decision, scene, asked)
+        self._count_stay(row)
         self._steps.append(row)
         self._asks.update(asked)
         self._instruction = scene.obs.instruction
@@ -101,7 +101,7 @@ class Journal:
                 for layer, vector in sorted(proposal.features.items())
             ]
 
-    def finish(self, stop: str, final: str) -> Episode:
+    def finish_episode(self, stop: str, final: str) -> EpisodeRecord:
         """Closes the episode.
 
         Args:
@@ -131,9 +131,11 @@ class Journal:
             digest=self._trace.hexdigest(),
             final=final,
         )
-        return Episode(row, tuple(steps), tuple(self._features))
+        return EpisodeRecord(row, tuple(steps), tuple(self._features))
 
-    def _row(self, decision: Decision, scene: Scene, asked: Sequence[PolicyId]) -> StepRow:
+    def _build_row(
+        self, decision: Decision, scene: WorldRecord, asked: Sequence[PolicyId]
+    ) -> StepRow:
         scores = tuple((score.detector, score.value) for score in decision.scores)
         return StepRow(
             k=decision.k,
@@ -141,8 +143,8 @@ class Journal:
             since_k=decision.mode.since_k,
             next=decision.next_mode.active,
             boundary=decision.boundary,
-            dwell=self._dwell(decision),
-            command=_kind(decision.command),
+            dwell=self._count_dwell(decision),
+            command=_name_command(decision.command),
             action=decision.command.action,
             command_reason="" if isinstance(decision.command, Act) else decision.command.reason,
             risk=scores[0][1] if scores else None,
@@ -157,12 +159,12 @@ class Journal:
             digest=scene.digest,
         )
 
-    def _dwell(self, decision: Decision) -> int:
+    def _count_dwell(self, decision: Decision) -> int:
         last = self._steps[-1] if self._steps else None
         same = last is not None and last.active == decision.mode.active
         return (last.dwell if last is not None and same else 0) + int(decision.boundary)
 
-    def _count_hold(self, row: StepRow) -> None:
+    def _count_stay(self, row: StepRow) -> None:
         if row.active != self.arm.controller.strong:
             return
         self._strong_steps += 1
@@ -171,7 +173,7 @@ class Journal:
         self._holds[-1] += int(row.boundary)
 
 
-def _kind(command: Command) -> str:
+def _name_command(command: Command) -> str:
     if isinstance(command, Act):
         return "act"
     return "hold" if isinstance(command, HoldCommand) else "stop"

@@ -1,4 +1,4 @@
-"""Wire: what crosses between the process that holds the policies and those with the simulators."""
+"""Messages between the process that holds the policies and those with the simulators."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from aegis.core.protocols import PolicySpec
 from aegis.core.types import F32, F64, EpisodeKey, Nanos, Observation, PolicyId, Proposal
 from aegis.fleet.arm import Arm, Source
 from aegis.fleet.journal import Standing
-from aegis.fleet.shared_images import Gallery, Spot
+from aegis.fleet.shared_images import ImageLocation, SharedImages
 from aegis.records.rows import EpisodeRow
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
+class ViewSpec:
     """What a policy looks at: cameras, name to (height, width), and whether it sees the truth."""
 
     cameras: Mapping[str, tuple[int, int]]
     privileged: bool
 
     @classmethod
-    def of(cls, spec: PolicySpec) -> Eyes:
+    def from_policy_spec(cls, spec: PolicySpec) -> ViewSpec:
         """Takes from a spec what workers need, in types that pickle."""
         cameras = {name: (int(size[0]), int(size[1])) for name, size in spec.cameras.items()}
         return cls(cameras, spec.privileged)
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class RunSetup:
     """To a worker, before the first unit of a run.
 
     Attributes:
@@ -44,21 +44,21 @@ class Setup:
     """
 
     arms: tuple[Arm, ...]
-    eyes: Mapping[PolicyId, Eyes]
+    eyes: Mapping[PolicyId, ViewSpec]
     truth: tuple[str, ...]
     out: Path
     slots: int
     sharing: bool
 
     @property
-    def room(self) -> int:
+    def image_bytes(self) -> int:
         """Bytes that the pictures of all slots may take."""
         sizes = {(name, size) for eye in self.eyes.values() for name, size in eye.cameras.items()}
         return self.slots * sum(3 * height * width for _, (height, width) in sizes)
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class PlayUnit:
     """To a worker: play a unit.
 
     Attributes:
@@ -76,7 +76,7 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class Drain:
     """To a worker: finish what is in flight, begin nothing more."""
 
 
@@ -100,7 +100,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Questions:
     """From a worker that can do nothing more: the questions of all its branches.
 
     Their pictures stay in the shared room until the answers have been sent.
@@ -117,7 +117,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class EpisodeDone:
     """From a worker: an episode is finished and on disk."""
 
     job: int
@@ -125,7 +125,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class JobDone:
     """From a worker: a job is finished.
 
     Attributes:
@@ -140,7 +140,7 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class JobFailed:
     """From a worker: a job raised."""
 
     job: int
@@ -149,8 +149,8 @@ class Failed:
     trace: str
 
 
-ToWorker: TypeAlias = Setup | Play | Answers | Rest
-FromWorker: TypeAlias = Asked | Done | Closed | Failed
+ToWorker: TypeAlias = RunSetup | PlayUnit | Answers | Drain
+FromWorker: TypeAlias = Questions | EpisodeDone | JobDone | JobFailed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +159,7 @@ class PackedObservation:
 
     stamp: Nanos
     proprio: F32
-    images: dict[str, Spot]
+    images: dict[str, ImageLocation]
     instruction: str
     privileged: dict[str, F64]
 
@@ -175,16 +175,16 @@ class PackedProposal:
     latency: Nanos
 
 
-def pack_observation(obs: Observation, privileged: bool, room: Gallery) -> PackedObservation:
+def pack_observation(obs: Observation, privileged: bool, room: SharedImages) -> PackedObservation:
     """Packs an observation; simulator truth travels to the policies that may see it only."""
     truth = dict(obs.privileged) if privileged else {}
-    images = {name: room.put(picture) for name, picture in obs.images.items()}
+    images = {name: room.store_image(picture) for name, picture in obs.images.items()}
     return PackedObservation(obs.stamp, obs.proprio, images, obs.instruction, truth)
 
 
-def unpack_observation(packed: PackedObservation, room: Gallery) -> Observation:
+def unpack_observation(packed: PackedObservation, room: SharedImages) -> Observation:
     """Unpacks an observation; its pictures are valid until the answers have been sent."""
-    images = {name: room.look(spot) for name, spot in packed.images.items()}
+    images = {name: room.read_image(spot) for name, spot in packed.images.items()}
     return Observation(packed.stamp, packed.proprio, images, packed.instruction, packed.privileged)
 
 
@@ -209,7 +209,7 @@ def unpack_proposals(packed: Mapping[Source, PackedProposal]) -> dict[Source, Pr
     }
 
 
-def revive(failed: Failed, label: str) -> Exception:
+def rebuild_error(failed: JobFailed, label: str) -> Exception:
     """Rebuilds an error of another process; the traceback over there follows as its cause.
 
     Args:

@@ -1,4 +1,4 @@
-"""Pairing: the common prefix of the arms of a unit, checked and not assumed.
+"""Pairing: check that the arms of a unit share a prefix bit for bit.
 
 Until the first tick at which two arms are driven differently they must be bit-identical, in state
 and in action. If not, something drew from a shared generator, and their difference means nothing.
@@ -15,7 +15,7 @@ import numpy as np
 from aegis.core.errors import PairingError
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet.arm import Arm
-from aegis.records.store import Store
+from aegis.records.store import RunStore
 
 Driver = tuple[PolicyId, int, int]
 
@@ -37,43 +37,43 @@ class Trail:
     actions: Sequence[bytes]
 
 
-def trail(store: Store, key: EpisodeKey, arm: Arm) -> Trail:
+def read_trail(store: RunStore, key: EpisodeKey, arm: Arm) -> Trail:
     """Reads a trail from a finished episode."""
-    table = store.part(key, arm.name, ("active", "digest", "action"))
+    table = store.read_episode_steps(key, arm.name, ("active", "digest", "action"))
     width = len(arm.controller.embodiment.names)
     flat = table.column("action").combine_chunks().values.to_numpy(zero_copy_only=False)
     actions = np.ascontiguousarray(flat, dtype=np.float32).reshape(-1, width)
     return Trail(
         arm.name,
-        [arm.driver(policy) for policy in table.column("active").to_pylist()],
+        [arm.resolve_driver(policy) for policy in table.column("active").to_pylist()],
         table.column("digest").to_pylist(),
         [action.tobytes() for action in actions],
     )
 
 
-def check(key: EpisodeKey, trails: Sequence[Trail]) -> None:
+def check_pairing(key: EpisodeKey, trails: Sequence[Trail]) -> None:
     """Compares every two arms of a unit.
 
     Raises:
         PairingError: If two arms differ while driven alike.
     """
     for one, other in combinations(trails, 2):
-        _compare(key, one, other)
+        _compare_trails(key, one, other)
 
 
-def _compare(key: EpisodeKey, one: Trail, other: Trail) -> None:
+def _compare_trails(key: EpisodeKey, one: Trail, other: Trail) -> None:
     for k in range(min(len(one.states), len(other.states))):
         if one.states[k] != other.states[k]:
-            raise _error(key, one, other, k, "states")
+            raise _build_error(key, one, other, k, "states")
         if one.drivers[k] != other.drivers[k]:
             return
         if one.actions[k] != other.actions[k]:
-            raise _error(key, one, other, k, "actions")
+            raise _build_error(key, one, other, k, "actions")
     if len(one.states) != len(other.states):
-        raise _error(key, one, other, min(len(one.states), len(other.states)), "lengths")
+        raise _build_error(key, one, other, min(len(one.states), len(other.states)), "lengths")
 
 
-def _error(key: EpisodeKey, one: Trail, other: Trail, k: int, what: str) -> PairingError:
+def _build_error(key: EpisodeKey, one: Trail, other: Trail, k: int, what: str) -> PairingError:
     return PairingError(
         f"Arms '{one.arm}' and '{other.arm}' of unit {key} have different {what} at tick {k}, "
         "though they were driven alike so far. A policy or the world draws from a generator that "

@@ -13,19 +13,19 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from aegis.core.protocols import World
-from aegis.fleet.messages import FromWorker, Setup, ToWorker
-from aegis.fleet.shared_images import Gallery
-from aegis.fleet.worker import limits, main
+from aegis.fleet.messages import FromWorker, RunSetup, ToWorker
+from aegis.fleet.shared_images import SharedImages
+from aegis.fleet.worker import build_thread_environment, main
 
 
 @dataclass(slots=True, eq=False)
 class _Member:
     process: BaseProcess
     connection: Connection[ToWorker, FromWorker]
-    room: Gallery
+    room: SharedImages
 
 
-class Pool:
+class WorkerPool:
     """Workers that live from the first run that needs them until the context ends.
 
     Args:
@@ -36,12 +36,12 @@ class Pool:
     def __init__(self, world: Callable[[], World], size: int) -> None:
         self._world = world
         self._size = size
-        self._setup: Setup | None = None
+        self._setup: RunSetup | None = None
         # Spawned, not forked: a forked copy of threads, locks and GL contexts does not work.
         self._context = multiprocessing.get_context("spawn")
         self._members: list[_Member] = []
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,31 +57,31 @@ class Pool:
         """Process ids of the workers."""
         return tuple(member.process.pid or 0 for member in self._members)
 
-    def prepare(self, setup: Setup, jobs: int) -> None:
+    def prepare_run(self, setup: RunSetup, jobs: int) -> None:
         """Tells all workers what the next run is about; starts those that are missing.
 
         Args:
             setup: What it is about.
             jobs: Units to come; no more workers than that are started.
         """
-        if self._members and setup.room > min(member.room.size for member in self._members):
+        if self._members and setup.image_bytes > min(member.room.size for member in self._members):
             self.close()
         self._setup = setup
         for worker in range(self.size):
-            self.send(worker, setup)
+            self.send_message(worker, setup)
         while self.size < min(self._size, jobs):
-            self._members.append(self._start())
+            self._members.append(self._start_worker())
 
-    def send(self, worker: int, message: ToWorker) -> None:
-        """Sends a message; if the worker is dead, ``hear`` will say so."""
+    def send_message(self, worker: int, message: ToWorker) -> None:
+        """Sends a message; if the worker is dead, ``receive_messages`` will say so."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._members[worker].connection.send(message)
 
-    def room(self, worker: int) -> Gallery:
+    def get_images(self, worker: int) -> SharedImages:
         """Returns the room in which a worker's pictures lie."""
         return self._members[worker].room
 
-    def hear(self, timeout: float) -> list[tuple[int, FromWorker | None]]:
+    def receive_messages(self, timeout: float) -> list[tuple[int, FromWorker | None]]:
         """Returns all that arrived; None stands for the death of a worker, which is replaced.
 
         Args:
@@ -92,12 +92,12 @@ class Pool:
         for ready in wait([member.connection for member in self._members], timeout):
             worker = numbers[id(ready)]
             try:
-                while not heard or heard[-1][0] != worker or self._connection(worker).poll():
-                    heard.append((worker, self._connection(worker).recv()))
+                while not heard or heard[-1][0] != worker or self._get_connection(worker).poll():
+                    heard.append((worker, self._get_connection(worker).recv()))
             except (EOFError, ConnectionResetError, BrokenPipeError):
                 heard.append((worker, None))
-                self._end(self._members[worker])
-                self._members[worker] = self._start()
+                self._end_worker(self._members[worker])
+                self._members[worker] = self._start_worker()
         return heard
 
     def close(self) -> None:
@@ -105,25 +105,25 @@ class Pool:
         for member in self._members:
             member.connection.close()
         for member in self._members:
-            self._end(member)
+            self._end_worker(member)
         self._members.clear()
 
-    def _connection(self, worker: int) -> Connection[ToWorker, FromWorker]:
+    def _get_connection(self, worker: int) -> Connection[ToWorker, FromWorker]:
         return self._members[worker].connection
 
-    def _start(self) -> _Member:
+    def _start_worker(self) -> _Member:
         ours, theirs = self._context.Pipe()
         # Anonymous shared memory: whatever kills the processes, nothing of it stays behind.
-        room = self._context.RawArray("B", max(1, self._setup.room if self._setup else 0))
+        room = self._context.RawArray("B", max(1, self._setup.image_bytes if self._setup else 0))
         process = self._context.Process(target=main, args=(theirs, self._world, room), daemon=True)
-        with environment(limits(1)), deaf():
+        with set_environment(build_thread_environment(1)), ignore_sigint():
             process.start()
         theirs.close()
         if self._setup is not None:
             ours.send(self._setup)
-        return _Member(process, ours, Gallery(room))
+        return _Member(process, ours, SharedImages(room))
 
-    def _end(self, member: _Member) -> None:
+    def _end_worker(self, member: _Member) -> None:
         member.connection.close()
         member.process.join(2)
         if member.process.is_alive():
@@ -132,7 +132,7 @@ class Pool:
 
 
 @contextlib.contextmanager
-def deaf() -> Iterator[None]:
+def ignore_sigint() -> Iterator[None]:
     """Ignores Ctrl-C while processes start: they inherit that, and leave it to the main process."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -145,7 +145,7 @@ def deaf() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def environment(values: dict[str, str]) -> Iterator[None]:
+def set_environment(values: dict[str, str]) -> Iterator[None]:
     """Sets environment variables for processes started inside."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

@@ -1,4 +1,4 @@
-"""Sinks: who is told how a run is going. A sink must return at once; it never decides anything."""
+"""Progress sinks: receivers of a run's events. A sink must return at once and decides nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aegis.records.rows import EpisodeRow
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class EpisodeProgress:
     """How an episode stands; told whenever it asks for a proposal.
 
     Attributes:
@@ -43,22 +43,22 @@ class Progress:
     instruction: str
 
 
-class Sink(Protocol):
+class ProgressSink(Protocol):
     """Hears about a run, in the process that holds the policies."""
 
-    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+    def on_run_opened(self, total: int, done: int, arms: Sequence[str]) -> None:
         """The run starts or resumes: episodes in all, those finished before, and the arms."""
         ...
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: EpisodeProgress) -> None:
         """An episode goes on."""
         ...
 
-    def finished(self, episode: EpisodeRow) -> None:
+    def on_episode_finished(self, episode: EpisodeRow) -> None:
         """An episode is on disk; on resume called for the earlier ones, too."""
         ...
 
-    def closed(self) -> None:
+    def on_run_closed(self) -> None:
         """The run ended, for whatever reason."""
         ...
 
@@ -66,16 +66,16 @@ class Sink(Protocol):
 class NullSink:
     """Hears nothing."""
 
-    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+    def on_run_opened(self, total: int, done: int, arms: Sequence[str]) -> None:
         """Ignored."""
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: EpisodeProgress) -> None:
         """Ignored."""
 
-    def finished(self, episode: EpisodeRow) -> None:
+    def on_episode_finished(self, episode: EpisodeRow) -> None:
         """Ignored."""
 
-    def closed(self) -> None:
+    def on_run_closed(self) -> None:
         """Ignored."""
 
 
@@ -86,28 +86,28 @@ class Tee:
         sinks: Told in this order.
     """
 
-    def __init__(self, *sinks: Sink) -> None:
+    def __init__(self, *sinks: ProgressSink) -> None:
         self._sinks = sinks
 
-    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+    def on_run_opened(self, total: int, done: int, arms: Sequence[str]) -> None:
         """Tells all."""
         for sink in self._sinks:
-            sink.opened(total, done, arms)
+            sink.on_run_opened(total, done, arms)
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: EpisodeProgress) -> None:
         """Tells all."""
         for sink in self._sinks:
-            sink.progress(progress)
+            sink.on_progress(progress)
 
-    def finished(self, episode: EpisodeRow) -> None:
+    def on_episode_finished(self, episode: EpisodeRow) -> None:
         """Tells all."""
         for sink in self._sinks:
-            sink.finished(episode)
+            sink.on_episode_finished(episode)
 
-    def closed(self) -> None:
+    def on_run_closed(self) -> None:
         """Tells all."""
         for sink in self._sinks:
-            sink.closed()
+            sink.on_run_closed()
 
 
 class StatusFile:
@@ -124,24 +124,24 @@ class StatusFile:
         self._last = -math.inf
         self._began = 0.0
         self._total = self._before = 0
-        self._running: dict[tuple[EpisodeKey, str], tuple[Progress, list[float]]] = {}
+        self._running: dict[tuple[EpisodeKey, str], tuple[EpisodeProgress, list[float]]] = {}
         self._tally: dict[str, dict[str, int]] = {}
 
-    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+    def on_run_opened(self, total: int, done: int, arms: Sequence[str]) -> None:
         """Starts the tallies."""
         self._total, self._before, self._began = total, done, self._clock()
         names = ("episodes", "success", "steps", "strong_steps", "fires")
         self._tally = {arm: dict.fromkeys(names, 0) for arm in arms}
-        self._write("running", force=True)
+        self._write_status("running", force=True)
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: EpisodeProgress) -> None:
         """Takes note of an episode in flight."""
         _, risks = self._running.get((progress.key, progress.arm), (None, []))
         risks = [] if progress.k == 0 else risks
         self._running[progress.key, progress.arm] = (progress, [*risks, progress.risk][-60:])
-        self._write("running")
+        self._write_status("running")
 
-    def finished(self, episode: EpisodeRow) -> None:
+    def on_episode_finished(self, episode: EpisodeRow) -> None:
         """Adds an episode to its arm's tally."""
         self._running.pop((episode.key, episode.arm), None)
         tally = self._tally[episode.arm]
@@ -150,14 +150,14 @@ class StatusFile:
         tally["steps"] += episode.steps
         tally["strong_steps"] += episode.strong_steps
         tally["fires"] += episode.fires
-        self._write("running")
+        self._write_status("running")
 
-    def closed(self) -> None:
+    def on_run_closed(self) -> None:
         """Leaves the last state behind."""
         done = sum(tally["episodes"] for tally in self._tally.values())
-        self._write("finished" if done == self._total else "stopped", force=True)
+        self._write_status("finished" if done == self._total else "stopped", force=True)
 
-    def _write(self, state: str, *, force: bool = False) -> None:
+    def _write_status(self, state: str, *, force: bool = False) -> None:
         now = self._clock()
         if not force and now - self._last < self._period:
             return
@@ -172,13 +172,13 @@ class StatusFile:
                 {**asdict(progress), "risks": risks} for progress, risks in self._running.values()
             ],
         }
-        write_atomic(self._path, json.dumps(_finite(status)).encode())
+        write_atomic(self._path, json.dumps(_replace_nan(status)).encode())
 
 
-def _finite(value: object) -> object:
+def _replace_nan(value: object) -> object:
     """Replaces NaN, which JSON does not have, by null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value
+        return {name: _replace_nan(item) for name, item in value.items()}
+    return [_replace_nan(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Plan: what an experiment plays, and what its results depend on."""
+"""Run plan: units, arms, and everything that the results of a run depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aegis.fleet.arm import Arm
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """An experiment.
 
     Attributes:
@@ -57,13 +57,13 @@ class Plan:
         if not 0 <= self.audit <= 1:
             raise ConfigError(f"audit is a share of units, from 0 to 1. Got: {self.audit}.")
 
-    def audited(self, key: EpisodeKey) -> bool:
+    def is_audited(self, key: EpisodeKey) -> bool:
         """Says whether a unit is among those whose shared simulation is checked."""
         if not self.sharing or self.audit == 0 or len(self.arms) == 1:
             return False
         return key == self.units[0] or episode_stream(key, "audit").random() < self.audit
 
-    def check(self, policies: Mapping[PolicyId, Policy]) -> None:
+    def check_policies(self, policies: Mapping[PolicyId, Policy]) -> None:
         """Checks that all policies are there and can be paired.
 
         Raises:
@@ -83,7 +83,7 @@ class Plan:
                 )
 
 
-def identity(plan: Plan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
+def compute_identity(plan: RunPlan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
     """Returns what the results depend on, by name; written to the manifest."""
     key, first = plan.units[0], plan.arms[0]
     return {
@@ -93,16 +93,16 @@ def identity(plan: Plan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
         **{f"policy.{name}": policy.spec.digest for name, policy in sorted(policies.items())},
         **{f"rounding.{name}": p.spec.rounding for name, p in sorted(policies.items())},
         **{f"taps.{name}": ",".join(sorted(p.spec.taps)) for name, p in sorted(policies.items())},
-        **{f"arm.{arm.name}": _describe(arm) for arm in plan.arms},
+        **{f"arm.{arm.name}": _describe_arm(arm) for arm in plan.arms},
         **plan.identity,
     }
 
 
-def _describe(arm: Arm) -> str:
+def _describe_arm(arm: Arm) -> str:
     """Returns gate, switch, drivers and logging of an arm in words; detectors have digests."""
     control = arm.controller
     parts: tuple[object, ...] = (control.gate, control.switch)
     # Only a dataclass says what it is; another object's words hold its address in memory.
     said = [repr(part) if is_dataclass(part) else type(part).__name__ for part in parts]
-    drivers = [arm.driver(policy) for policy in (control.weak, control.strong)]
+    drivers = [arm.resolve_driver(policy) for policy in (control.weak, control.strong)]
     return f"{', '.join(said)}, {drivers}, first {control.first}, features {arm.log_features}"

@@ -15,39 +15,39 @@ from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet import pairing
 from aegis.fleet.arm import Source
-from aegis.fleet.batching import Request, answer
+from aegis.fleet.batching import Request, answer_requests
 from aegis.fleet.interrupt import on_ctrl_c
 from aegis.fleet.messages import (
     Answers,
-    Asked,
-    Closed,
-    Done,
-    Eyes,
+    Drain,
+    EpisodeDone,
     FromWorker,
+    JobDone,
     PackedProposal,
-    Play,
+    PlayUnit,
     Question,
-    Rest,
-    Setup,
-    revive,
+    Questions,
+    RunSetup,
+    ViewSpec,
+    rebuild_error,
 )
-from aegis.fleet.pool import Pool
-from aegis.fleet.progress import Progress, Sink
-from aegis.fleet.run_plan import Plan, identity
-from aegis.fleet.schedule import Deal, Job
+from aegis.fleet.pool import WorkerPool
+from aegis.fleet.progress import EpisodeProgress, ProgressSink
+from aegis.fleet.run_plan import RunPlan, compute_identity
+from aegis.fleet.schedule import JobSchedule, UnitJob
 from aegis.records.rows import EpisodeRow
-from aegis.records.store import RunTables, Store
+from aegis.records.store import RunStore, RunTables
 
 
-def run(
-    plan: Plan,
+def play_plan(
+    plan: RunPlan,
     policies: Mapping[PolicyId, Policy],
     world: Callable[[], World],
     out: Path,
-    sink: Sink,
+    sink: ProgressSink,
     workers: int,
     slots: int,
-    pool: Pool | None = None,
+    pool: WorkerPool | None = None,
 ) -> RunTables:
     """Runs a plan, or what is left of it.
 
@@ -72,50 +72,50 @@ def run(
     """
     if workers < 1 or slots < 1:
         raise ConfigError(f"workers and slots must be at least 1. Got: {workers} and {slots}.")
-    plan.check(policies)
-    store = Store(out)
-    store.open(identity(plan, policies), plan.notes, plan.config)
-    play = _Run(plan, policies, store, sink, slots)
+    plan.check_policies(policies)
+    store = RunStore(out)
+    store.open_run(compute_identity(plan, policies), plan.notes, plan.config)
+    play = _PlanRun(plan, policies, store, sink, slots)
     if pool is not None:
-        return play.play(pool)
-    with Pool(world, workers) as own:
-        return play.play(own)
+        return play.play_remaining(pool)
+    with WorkerPool(world, workers) as own:
+        return play.play_remaining(own)
 
 
-class _Run:
+class _PlanRun:
     def __init__(
         self,
-        plan: Plan,
+        plan: RunPlan,
         policies: Mapping[PolicyId, Policy],
-        store: Store,
-        sink: Sink,
+        store: RunStore,
+        sink: ProgressSink,
         slots: int,
     ) -> None:
         self._plan, self._policies, self._store, self._sink = plan, policies, store, sink
         self._slots = slots
-        eyes = {name: Eyes.of(policy.spec) for name, policy in policies.items()}
-        self._setup = Setup(plan.arms, eyes, plan.truth, store.root, slots, plan.sharing)
-        self._deal = Deal()
+        eyes = {name: ViewSpec.from_policy_spec(policy.spec) for name, policy in policies.items()}
+        self._setup = RunSetup(plan.arms, eyes, plan.truth, store.root, slots, plan.sharing)
+        self._deal = JobSchedule()
         self._asked: list[tuple[int, Question]] = []
         self._rows: dict[EpisodeKey, dict[str, EpisodeRow]] = {key: {} for key in plan.units}
         self._ticks = 0
         self._stopping = self._resting = False
 
-    def play(self, pool: Pool) -> RunTables:
+    def play_remaining(self, pool: WorkerPool) -> RunTables:
         """Plays what is left, then merges."""
         total = len(self._plan.units) * len(self._plan.arms)
         try:
-            self._resume(total)
+            self._queue_remaining(total)
             if self._deal.waiting:
                 began = time.perf_counter()
-                with on_ctrl_c(self._stop):
-                    self._loop(pool)
+                with on_ctrl_c(self._request_stop):
+                    self._serve_workers(pool)
                 wall = time.perf_counter() - began
-                self._store.note(event="run", wall=wall, ticks=self._ticks)
+                self._store.append_timing(event="run", wall=wall, ticks=self._ticks)
             done = [(key, arm) for key, rows in self._rows.items() for arm in rows]
-            tables = self._store.merge(done)
+            tables = self._store.merge_parts(done)
         finally:
-            self._sink.closed()
+            self._sink.on_run_closed()
         if len(done) < total:
             raise InterruptedRunError(
                 f"Stopped: {len(done)} of {total} episodes are finished and stay "
@@ -123,74 +123,78 @@ class _Run:
             )
         return tables
 
-    def _resume(self, total: int) -> None:
+    def _queue_remaining(self, total: int) -> None:
         """Reads what earlier runs left, and lists what is still to be played."""
         names = [arm.name for arm in self._plan.arms]
-        found = {(key, name): self._store.read(key, name) for key in self._rows for name in names}
+        found = {
+            (key, name): self._store.read_episode_row(key, name)
+            for key in self._rows
+            for name in names
+        }
         before = [row for row in found.values() if row is not None]
-        self._sink.opened(total, len(before), names)
+        self._sink.on_run_opened(total, len(before), names)
         for row in before:
             self._rows[row.key][row.arm] = row
-            self._sink.finished(row)
+            self._sink.on_episode_finished(row)
         for key, rows in self._rows.items():
             left = tuple(i for i, name in enumerate(names) if name not in rows)
             if left:
-                self._deal.add(Job(key, left))
+                self._deal.add_job(UnitJob(key, left))
             else:
-                self._check(key)
+                self._check_pairing(key)
 
-    def _loop(self, pool: Pool) -> None:
-        pool.prepare(self._setup, self._deal.waiting)
-        self._deal.start(pool.size)
-        while self._deal.waiting or self._deal.busy:
+    def _serve_workers(self, pool: WorkerPool) -> None:
+        pool.prepare_run(self._setup, self._deal.waiting)
+        self._deal.set_workers(pool.size)
+        while self._deal.waiting or self._deal.is_busy:
             if self._stopping and not self._resting:
                 self._resting = True
                 for worker in range(pool.size):
-                    pool.send(worker, Rest())
-            self._hand_out(pool)
-            if not self._deal.busy:
+                    pool.send_message(worker, Drain())
+            self._assign_jobs(pool)
+            if not self._deal.is_busy:
                 return
-            for worker, message in pool.hear(0.0 if self._asked else 1.0):
-                self._handle(worker, message)
+            for worker, message in pool.receive_messages(0.0 if self._asked else 1.0):
+                self._handle_message(worker, message)
             if self._asked:
-                self._answer(pool)
+                self._answer_questions(pool)
 
-    def _hand_out(self, pool: Pool) -> None:
+    def _assign_jobs(self, pool: WorkerPool) -> None:
         """Hands out units, one to each worker in turn until all slots are taken."""
         for _ in range(self._slots):
             for worker in range(pool.size):
                 if self._stopping or not self._deal.waiting:
                     return
-                if self._deal.load(worker) < self._slots:
-                    number = self._deal.take(worker)
+                if self._deal.count_playing(worker) < self._slots:
+                    number = self._deal.take_job(worker)
                     job = self._deal[number]
-                    pool.send(worker, Play(number, job.key, job.arms, job.audit))
+                    pool.send_message(worker, PlayUnit(number, job.key, job.arms, job.audit))
 
-    def _handle(self, worker: int, message: FromWorker | None) -> None:
+    def _handle_message(self, worker: int, message: FromWorker | None) -> None:
         if message is None:
-            self._requeue(worker)
-        elif isinstance(message, Asked):
+            self._requeue_lost(worker)
+        elif isinstance(message, Questions):
             self._asked += [(worker, question) for question in message.questions]
-            self._report(message.questions)
-        elif isinstance(message, Done):
-            self._finish(self._deal[message.job], message.row)
-        elif isinstance(message, Closed):
-            self._close(worker, message)
+            self._report_progress(message.questions)
+        elif isinstance(message, EpisodeDone):
+            self._record_episode(self._deal[message.job], message.row)
+        elif isinstance(message, JobDone):
+            self._finish_job(worker, message)
         else:
-            raise revive(message, str(self._deal[message.job].key))
+            raise rebuild_error(message, str(self._deal[message.job].key))
 
-    def _answer(self, pool: Pool) -> None:
+    def _answer_questions(self, pool: WorkerPool) -> None:
         """Answers all that was asked, one batch per policy, one message per worker."""
         asked, self._asked = self._asked, []
-        requests = [Request(question, pool.room(worker)) for worker, question in asked]
-        replies = answer(requests, self._policies)
+        requests = [Request(question, pool.get_images(worker)) for worker, question in asked]
+        replies = answer_requests(requests, self._policies)
         items: dict[int, list[tuple[int, dict[Source, PackedProposal]]]] = {}
         for (worker, question), reply in zip(asked, replies, strict=True):
             items.setdefault(worker, []).append((question.ticket, reply))
         for worker, mine in items.items():
-            pool.send(worker, Answers(tuple(mine)))
+            pool.send_message(worker, Answers(tuple(mine)))
 
-    def _report(self, questions: Sequence[Question]) -> None:
+    def _report_progress(self, questions: Sequence[Question]) -> None:
         arms = {arm.name: arm for arm in self._plan.arms}
         for question in questions:
             if self._deal[question.job].audit:
@@ -198,8 +202,8 @@ class _Run:
             instruction = next(iter(question.views.values())).instruction
             for standing in question.standings:
                 arm = arms[standing.arm]
-                self._sink.progress(
-                    Progress(
+                self._sink.on_progress(
+                    EpisodeProgress(
                         key=question.key,
                         arm=arm.name,
                         k=standing.k,
@@ -213,11 +217,11 @@ class _Run:
                     )
                 )
 
-    def _finish(self, job: Job, row: EpisodeRow) -> None:
+    def _record_episode(self, job: UnitJob, row: EpisodeRow) -> None:
         """Takes an episode; that of an audit must be the one that is known."""
         if not job.audit:
             self._rows[row.key][row.arm] = row
-            self._sink.finished(row)
+            self._sink.on_episode_finished(row)
         elif row != self._rows[row.key][row.arm]:
             raise PairingError(
                 f"{row.key}, arm {row.arm}: played from the start it does not end as it did in the "
@@ -225,47 +229,51 @@ class _Run:
                 "world's snapshot forgets something. sharing=false plays every arm alone."
             )
 
-    def _close(self, worker: int, message: Closed) -> None:
+    def _finish_job(self, worker: int, message: JobDone) -> None:
         job = self._deal[message.job]
-        self._deal.close(worker, message.job)
+        self._deal.finish_job(worker, message.job)
         self._ticks += message.ticks
         what = "audit" if job.audit else "unit"
-        self._store.note(event=what, unit=str(job.key), ticks=message.ticks, busy=message.busy)
+        self._store.append_timing(
+            event=what, unit=str(job.key), ticks=message.ticks, busy=message.busy
+        )
         if not job.audit:
-            self._settle(job.key)
+            self._settle_unit(job.key)
 
-    def _settle(self, key: EpisodeKey) -> None:
+    def _settle_unit(self, key: EpisodeKey) -> None:
         """Checks a unit of which all arms are there, and has it audited if the lot fell on it."""
         if len(self._rows[key]) == len(self._plan.arms):
-            self._check(key)
-            if self._plan.audited(key):
-                self._deal.add(Job(key, tuple(range(len(self._plan.arms))), audit=True))
+            self._check_pairing(key)
+            if self._plan.is_audited(key):
+                self._deal.add_job(UnitJob(key, tuple(range(len(self._plan.arms))), audit=True))
 
-    def _check(self, key: EpisodeKey) -> None:
-        trails = [pairing.trail(self._store, key, arm) for arm in self._plan.arms]
-        pairing.check(key, trails)
+    def _check_pairing(self, key: EpisodeKey) -> None:
+        trails = [pairing.read_trail(self._store, key, arm) for arm in self._plan.arms]
+        pairing.check_pairing(key, trails)
 
-    def _requeue(self, worker: int) -> None:
+    def _requeue_lost(self, worker: int) -> None:
         """Puts the units of a dead worker back to the front, without the arms that are done."""
-        lost = self._deal.lose(worker)
+        lost = self._deal.release_jobs(worker)
         self._asked = [(owner, question) for owner, question in self._asked if owner != worker]
         for number in reversed(lost):
             job = self._deal[number]
             done = () if job.audit else self._rows[job.key]
             left = tuple(i for i in job.arms if self._plan.arms[i].name not in done)
             if left:
-                self._deal.again(number, left)
+                self._deal.requeue_job(number, left)
             else:  # it died after the last episode and before it could say so
-                self._settle(job.key)
-        self._store.note(event="crash", units=[str(self._deal[number].key) for number in lost])
-        worst = max(lost, key=self._deal.crashes, default=None)
-        if worst is not None and self._deal.crashes(worst) > self._plan.retries:
+                self._settle_unit(job.key)
+        self._store.append_timing(
+            event="crash", units=[str(self._deal[number].key) for number in lost]
+        )
+        worst = max(lost, key=self._deal.count_crashes, default=None)
+        if worst is not None and self._deal.count_crashes(worst) > self._plan.retries:
             raise MachineError(
-                f"A simulator process died {self._deal.crashes(worst)} times while it played "
+                f"A simulator process died {self._deal.count_crashes(worst)} times while it played "
                 f"{self._deal[worst].key}. Is the memory full (try fewer workers or slots), or is "
                 "the graphics library broken (try `aegis doctor`)? A script of your own must start "
                 "runs under `if __name__ == '__main__':`. Finished episodes are safe."
             )
 
-    def _stop(self) -> None:
+    def _request_stop(self) -> None:
         self._stopping = True

@@ -1,4 +1,4 @@
-"""Gallery: pictures in memory that a worker and the main process share, so that none is copied.
+"""Shared images: pictures in memory that a worker and the main process share.
 
 The room is handed out from the front and taken back as a whole, when all questions of the worker
 have been answered.
@@ -16,14 +16,14 @@ from aegis.core.types import U8
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class ImageLocation:
     """Where a picture lies: first byte and shape."""
 
     offset: int
     shape: tuple[int, ...]
 
 
-class Gallery:
+class SharedImages:
     """A shared room for pictures.
 
     Args:
@@ -32,7 +32,7 @@ class Gallery:
 
     def __init__(self, buffer: Any) -> None:
         self._bytes: U8 = np.frombuffer(buffer, np.uint8)
-        self._hung: dict[int, tuple[U8, Spot]] = {}
+        self._hung: dict[int, tuple[U8, ImageLocation]] = {}
         self._used = 0
 
     @property
@@ -40,7 +40,7 @@ class Gallery:
         """Room in all [bytes]."""
         return len(self._bytes)
 
-    def put(self, picture: U8) -> Spot:
+    def store_image(self, picture: U8) -> ImageLocation:
         """Copies a picture into the room; the same array twice takes one place.
 
         Raises:
@@ -55,12 +55,12 @@ class Gallery:
                 "changed the cameras in its spec after the run began."
             )
         self._bytes[start:end] = picture.ravel()
-        spot = Spot(start, picture.shape)
+        spot = ImageLocation(start, picture.shape)
         # The array is kept, so that its id is not given to another one before ``clear``.
         self._hung[id(picture)], self._used = (picture, spot), end
         return spot
 
-    def look(self, spot: Spot) -> U8:
+    def read_image(self, spot: ImageLocation) -> U8:
         """Returns a picture; valid until the room is cleared."""
         size = int(np.prod(spot.shape))
         return self._bytes[spot.offset : spot.offset + size].reshape(spot.shape)

@@ -18,36 +18,36 @@ class Split(Enum):
 
 
 # Sampled start states are numbered without bound; the 50 official ones of a task are shared out.
-_SAMPLED = {
+_SAMPLED_INDICES = {
     Split.TRAINING: range(1_000_000),
     Split.CALIBRATION: range(1_000_000, 2_000_000),
     Split.TEST: range(2_000_000, 3_000_000),
 }
-_OFFICIAL = {
+_OFFICIAL_INDICES = {
     Split.TRAINING: range(20),
     Split.CALIBRATION: range(20, 30),
     Split.TEST: range(30, 50),
 }
 
 
-def split_range(start: str, split: Split) -> range:
+def get_split_indices(start: str, split: Split) -> range:
     """Returns the start-state numbers of a split in a family of start states."""
-    return (_OFFICIAL if start == "official" else _SAMPLED)[split]
+    return (_OFFICIAL_INDICES if start == "official" else _SAMPLED_INDICES)[split]
 
 
-def split_of(key: EpisodeKey) -> Split:
+def find_split(key: EpisodeKey) -> Split:
     """Returns the split that an episode belongs to.
 
     Raises:
         ConfigError: If its number is in no split.
     """
     for split in Split:
-        if key.index in split_range(key.start, split):
+        if key.index in get_split_indices(key.start, split):
             return split
     raise ConfigError(f"Start state {key.index} of family '{key.start}' is in no split ({key}).")
 
 
-def units(
+def list_units(
     root: int,
     suite: str,
     tasks: Sequence[int],
@@ -72,7 +72,7 @@ def units(
     """
     if not tasks:
         raise ConfigError("An experiment needs at least one task. Got: none.")
-    allowed = split_range(start, split)
+    allowed = get_split_indices(start, split)
     per_task = -(-count // len(tasks))
     if count < 1 or offset < 0 or offset + per_task > len(allowed):
         raise ConfigError(
@@ -86,7 +86,7 @@ def units(
     )
 
 
-def official_units(
+def list_official_units(
     root: int, suite: str, tasks: Sequence[int], per_task: int
 ) -> tuple[EpisodeKey, ...]:
     """Lists official start states across the splits, for figures that fit nothing."""

@@ -20,24 +20,24 @@ from aegis.core.protocols import ForkableWorld, World
 from aegis.core.types import Proposal
 from aegis.fleet import branches as episodes
 from aegis.fleet.arm import Source
-from aegis.fleet.branches import Branch, Pause, Played
+from aegis.fleet.branches import Branch, BranchResult, Pause
 from aegis.fleet.messages import (
     Answers,
-    Asked,
-    Closed,
-    Done,
-    Failed,
+    Drain,
+    EpisodeDone,
     FromWorker,
-    Play,
+    JobDone,
+    JobFailed,
+    PlayUnit,
     Question,
-    Rest,
-    Setup,
+    Questions,
+    RunSetup,
     ToWorker,
     pack_observation,
     unpack_proposals,
 )
-from aegis.fleet.shared_images import Gallery
-from aegis.records.store import Store
+from aegis.fleet.shared_images import SharedImages
+from aegis.records.store import RunStore
 
 
 def main(
@@ -47,104 +47,108 @@ def main(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Rows are many small objects without cycles; looking for cycles among them is wasted time.
     gc.set_threshold(50_000, 50, 100)
-    worker = _Worker(connection, world, Gallery(room))
+    worker = _Worker(connection, world, SharedImages(room))
     try:
-        worker.serve()
+        worker.serve_forever()
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        worker.close()
+        worker.close_worlds()
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
+class _ActiveJob:
     """A unit that is being played."""
 
-    play: Play
+    play: PlayUnit
     branches: int = 0
     ticks: int = 0
     busy: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
-class _Slot:
+class _BranchSlot:
     """A branch in flight."""
 
-    job: _Job
+    job: _ActiveJob
     world: World
-    play: episodes.Play
+    play: episodes.BranchPlay
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
     connection: Connection[FromWorker, ToWorker]
     world: Callable[[], World]
-    room: Gallery
-    setup: Setup | None = None
-    jobs: dict[int, _Job] = field(default_factory=dict)
-    slots: dict[int, _Slot] = field(default_factory=dict)
+    room: SharedImages
+    setup: RunSetup | None = None
+    jobs: dict[int, _ActiveJob] = field(default_factory=dict)
+    slots: dict[int, _BranchSlot] = field(default_factory=dict)
     spare: list[World] = field(default_factory=list)
-    waiting: deque[tuple[_Job, Branch]] = field(default_factory=deque)
+    waiting: deque[tuple[_ActiveJob, Branch]] = field(default_factory=deque)
     ready: deque[tuple[int, Mapping[Source, Proposal] | None]] = field(default_factory=deque)
     asked: list[tuple[int, Pause]] = field(default_factory=list)
     open: bool = False
     resting: bool = False
     tickets: int = 0
 
-    def serve(self) -> None:
+    def serve_forever(self) -> None:
         """Alternates between listening, asking, and moving one branch."""
         while True:
-            while self.connection.poll() or self._stuck():
-                self._hear(self.connection.recv())
-            if self._due():
-                self._ask()
-            elif self.waiting and self._free():
+            while self.connection.poll() or self._must_listen():
+                self._handle_message(self.connection.recv())
+            if self._is_asking_due():
+                self._send_questions()
+            elif self.waiting and self._has_free_slot():
                 job, branch = self.waiting.popleft()
-                self._guarded(job, partial(self._begin, job, branch))
+                self._run_guarded(job, partial(self._begin_branch, job, branch))
             elif self.ready:
                 ticket, proposals = self.ready.popleft()
-                self._guarded(self.slots[ticket].job, partial(self._advance, ticket, proposals))
+                self._run_guarded(
+                    self.slots[ticket].job, partial(self._advance_branch, ticket, proposals)
+                )
 
-    def _due(self) -> bool:
+    def _is_asking_due(self) -> bool:
         """Says whether to ask now: when half of the slots wait, or all that are taken.
 
         The other half then simulates while the answers are computed.
         """
         if not self.asked or self.open:
             return False
-        idle = not (self.ready or (self.waiting and self._free()))
-        return idle or 2 * len(self.asked) >= self._known().slots
+        idle = not (self.ready or (self.waiting and self._has_free_slot()))
+        return idle or 2 * len(self.asked) >= self._require_setup().slots
 
-    def _stuck(self) -> bool:
+    def _must_listen(self) -> bool:
         """Says whether there is nothing to do but listen.
 
         Only one set of questions is open at a time: answers free the room for pictures.
         """
-        return not ((self.waiting and self._free()) or self.ready or (self.asked and not self.open))
+        return not (
+            (self.waiting and self._has_free_slot()) or self.ready or (self.asked and not self.open)
+        )
 
-    def _free(self) -> bool:
-        return len(self.slots) < self._known().slots
+    def _has_free_slot(self) -> bool:
+        return len(self.slots) < self._require_setup().slots
 
-    def close(self) -> None:
+    def close_worlds(self) -> None:
         """Closes all worlds."""
         for world in [*self.spare, *(slot.world for slot in self.slots.values())]:
             world.close()
 
-    def _hear(self, message: ToWorker) -> None:
+    def _handle_message(self, message: ToWorker) -> None:
         if isinstance(message, Answers):
             self.room.clear()
             self.open = False
             self.ready.extend((ticket, unpack_proposals(item)) for ticket, item in message.items)
-        elif isinstance(message, Setup):
+        elif isinstance(message, RunSetup):
             self.setup, self.resting = message, False
-        elif isinstance(message, Rest):
+        elif isinstance(message, Drain):
             self.resting = True
             dropped, self.waiting = self.waiting, deque()
             for job, _ in dropped:
-                self._leave(job)
+                self._close_branch(job)
         else:
-            job = self.jobs[message.job] = _Job(message)
-            self._guarded(job, partial(self._open, job))
+            job = self.jobs[message.job] = _ActiveJob(message)
+            self._run_guarded(job, partial(self._open_job, job))
 
-    def _guarded(self, job: _Job, act: Callable[[], None]) -> None:
+    def _run_guarded(self, job: _ActiveJob, act: Callable[[], None]) -> None:
         """Reports what goes wrong with a job; the main process then ends the run."""
         try:
             act()
@@ -152,83 +156,85 @@ class _Worker:
             raise
         except Exception as error:
             trace = "".join(traceback.format_exception(error))
-            self.connection.send(Failed(job.play.job, type(error), str(error), trace))
+            self.connection.send(JobFailed(job.play.job, type(error), str(error), trace))
 
-    def _open(self, job: _Job) -> None:
-        setup, play = self._known(), job.play
+    def _open_job(self, job: _ActiveJob) -> None:
+        setup, play = self._require_setup(), job.play
         if not self.spare:
             self.spare.append(self.world())
         shared = setup.sharing and not play.audit and isinstance(self.spare[-1], ForkableWorld)
-        branches = episodes.roots([setup.arms[i] for i in play.arms], play.key, shared=shared)
+        branches = episodes.start_branches(
+            [setup.arms[i] for i in play.arms], play.key, shared=shared
+        )
         job.branches = len(branches)
         self.waiting.extend((job, branch) for branch in branches)
 
-    def _begin(self, job: _Job, branch: Branch) -> None:
+    def _begin_branch(self, job: _ActiveJob, branch: Branch) -> None:
         """Gives a free slot to a branch that waits."""
-        setup = self._known()
+        setup = self._require_setup()
         world = self.spare.pop() if self.spare else self.world()
         self.tickets += 1
-        play = episodes.play(world, branch, setup.eyes, setup.truth)
-        self.slots[self.tickets] = _Slot(job, world, play)
+        play = episodes.play_branch(world, branch, setup.eyes, setup.truth)
+        self.slots[self.tickets] = _BranchSlot(job, world, play)
         self.ready.append((self.tickets, None))
 
-    def _advance(self, ticket: int, proposals: Mapping[Source, Proposal] | None) -> None:
+    def _advance_branch(self, ticket: int, proposals: Mapping[Source, Proposal] | None) -> None:
         slot, began = self.slots[ticket], time.perf_counter()
         try:
             event = slot.play.send(proposals)
             while isinstance(event, Branch):
-                self._keep(slot.job, event)
+                self._queue_fork(slot.job, event)
                 event = next(slot.play)
             self.asked.append((ticket, event))
             slot.job.busy += time.perf_counter() - began
         except StopIteration as end:
             slot.job.busy += time.perf_counter() - began
-            self._finish(ticket, slot, end.value)
+            self._finish_branch(ticket, slot, end.value)
 
-    def _keep(self, job: _Job, branch: Branch) -> None:
+    def _queue_fork(self, job: _ActiveJob, branch: Branch) -> None:
         """Puts a fork to the front: what is half played goes before what has not begun."""
         if not self.resting:
             self.waiting.appendleft((job, branch))
             job.branches += 1
 
-    def _ask(self) -> None:
-        questions = tuple(self._question(ticket, pause) for ticket, pause in self.asked)
+    def _send_questions(self) -> None:
+        questions = tuple(self._build_question(ticket, pause) for ticket, pause in self.asked)
         self.asked.clear()
         self.open = True
-        self.connection.send(Asked(questions))
+        self.connection.send(Questions(questions))
 
-    def _question(self, ticket: int, pause: Pause) -> Question:
-        play, eyes = self.slots[ticket].job.play, self._known().eyes
+    def _build_question(self, ticket: int, pause: Pause) -> Question:
+        play, eyes = self.slots[ticket].job.play, self._require_setup().eyes
         views = {
             source: pack_observation(obs, eyes[source[0]].privileged, self.room)
             for source, obs in pause.views.items()
         }
         return Question(ticket, play.job, play.key, views, pause.standings)
 
-    def _finish(self, ticket: int, slot: _Slot, played: Played) -> None:
-        store, play = Store(self._known().out), slot.job.play
+    def _finish_branch(self, ticket: int, slot: _BranchSlot, played: BranchResult) -> None:
+        store, play = RunStore(self._require_setup().out), slot.job.play
         for episode in played.episodes:
             if not play.audit:
-                store.write(episode)
-            self.connection.send(Done(play.job, episode.row))
+                store.write_episode(episode)
+            self.connection.send(EpisodeDone(play.job, episode.row))
         del self.slots[ticket]
         self.spare.append(slot.world)
         slot.job.ticks += played.ticks
-        self._leave(slot.job)
+        self._close_branch(slot.job)
 
-    def _leave(self, job: _Job) -> None:
+    def _close_branch(self, job: _ActiveJob) -> None:
         """Takes note that a branch is over, and with the last one the job."""
         job.branches -= 1
         if not job.branches:
             del self.jobs[job.play.job]
-            self.connection.send(Closed(job.play.job, job.ticks, job.busy))
+            self.connection.send(JobDone(job.play.job, job.ticks, job.busy))
 
-    def _known(self) -> Setup:
+    def _require_setup(self) -> RunSetup:
         assert self.setup is not None, "the main process sends the setup first"
         return self.setup
 
 
-def limits(threads: int) -> dict[str, str]:
+def build_thread_environment(threads: int) -> dict[str, str]:
     """Returns the environment that keeps numerical libraries to so many threads per process."""
     names: Sequence[str] = (
         "OMP_NUM_THREADS",

@@ -9,8 +9,8 @@ from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_holds, limits
-from aegis.gates.schedule import draw_hold
+from aegis.gates.limits import HandoverLimits, build_limits, check_holds
+from aegis.gates.schedule import draw_stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class RandomGate:
             raise ConfigError(f"rate must lie in [0, 1]. Got: {self.rate}.")
         check_holds(self.holds)
         object.__setattr__(self, "holds", tuple(self.holds))
-        self._limits()
+        self._build_limits()
 
     def start(self, key: EpisodeKey) -> EpisodeKey:
         """Returns the state at the start of an episode: its address."""
@@ -52,12 +52,12 @@ class RandomGate:
     ) -> tuple[EpisodeKey, Verdict]:
         """Judges a chunk boundary."""
         del scores  # Blind.
-        refusal = self._limits().refusal(context)
+        refusal = self._build_limits().find_refusal(context)
         if refusal is not None:
             return state, refusal
         if episode_stream(state, "gate", context.k).random() >= self.rate:
             return state, Verdict(Level.STAY, "not drawn")
-        return state, Verdict(Level.ESCALATE, "drawn", draw_hold(self.holds, state, context.fires))
+        return state, Verdict(Level.ESCALATE, "drawn", draw_stay(self.holds, state, context.fires))
 
-    def _limits(self) -> Limits:
-        return limits(self.guard_fraction, self.fires_fraction)
+    def _build_limits(self) -> HandoverLimits:
+        return build_limits(self.guard_fraction, self.fires_fraction)

@@ -8,7 +8,15 @@ from math import isnan
 
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, limits, named, unknown, weighed, worst
+from aegis.gates.limits import (
+    HandoverLimits,
+    build_limits,
+    check_finite,
+    select_scores,
+    threshold_verdict,
+    unknown_verdict,
+    worst_score,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class ConformalGate:
 
     def __post_init__(self) -> None:
         check_finite("threshold", self.threshold)
-        self._limits()
+        self._build_limits()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -49,15 +57,15 @@ class ConformalGate:
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        return None, self._limits().refusal(context) or self._verdict(scores)
+        return None, self._build_limits().find_refusal(context) or self._judge_scores(scores)
 
-    def _verdict(self, scores: Sequence[Score]) -> Verdict:
-        risk = worst(named(scores, self.score))
+    def _judge_scores(self, scores: Sequence[Score]) -> Verdict:
+        risk = worst_score(select_scores(scores, self.score))
         if isnan(risk):
-            return unknown("risk")
+            return unknown_verdict("risk")
         if risk <= self.threshold:
             return Verdict(Level.STAY, "risk low")
-        return weighed("risk", risk, self.threshold)
+        return threshold_verdict("risk", risk, self.threshold)
 
-    def _limits(self) -> Limits:
-        return limits(self.guard_fraction, self.fires_fraction)
+    def _build_limits(self) -> HandoverLimits:
+        return build_limits(self.guard_fraction, self.fires_fraction)

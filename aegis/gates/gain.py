@@ -10,7 +10,15 @@ from math import isnan
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, limits, named, unknown, weighed, worst
+from aegis.gates.limits import (
+    HandoverLimits,
+    build_limits,
+    check_finite,
+    select_scores,
+    threshold_verdict,
+    unknown_verdict,
+    worst_score,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class GainGate:
                 "recovery and disruption are chances; they must lie in [0, 1]. Got: "
                 f"{list(self.recovery)} and {self.disruption}."
             )
-        self._limits()
+        self._build_limits()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -75,9 +83,11 @@ class GainGate:
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        return None, self._limits().refusal(context) or self._verdict(scores, context.k)
+        return None, self._build_limits().find_refusal(context) or self._judge_scores(
+            scores, context.k
+        )
 
-    def recovers(self, k: int) -> float:
+    def interpolate_recovery(self, k: int) -> float:
         """Returns the chance of recovery when the strong policy takes over at a tick."""
         if k <= self.ticks[0]:
             return self.recovery[0]
@@ -87,12 +97,12 @@ class GainGate:
                 return self.recovery[i] + share * (self.recovery[i + 1] - self.recovery[i])
         return self.recovery[-1]
 
-    def _verdict(self, scores: Sequence[Score], k: int) -> Verdict:
-        risk = worst(named(scores, self.score))
+    def _judge_scores(self, scores: Sequence[Score], k: int) -> Verdict:
+        risk = worst_score(select_scores(scores, self.score))
         if isnan(risk):
-            return unknown("risk")
-        gain = risk * self.recovers(k) - (1 - risk) * self.disruption
-        return weighed("gain", gain, self.threshold)
+            return unknown_verdict("risk")
+        gain = risk * self.interpolate_recovery(k) - (1 - risk) * self.disruption
+        return threshold_verdict("gain", gain, self.threshold)
 
-    def _limits(self) -> Limits:
-        return limits(self.guard_fraction, self.fires_fraction)
+    def _build_limits(self) -> HandoverLimits:
+        return build_limits(self.guard_fraction, self.fires_fraction)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, PolicyId, Score, Verdict
 from aegis.gates.limits import check_holds
-from aegis.gates.schedule import draw_hold
+from aegis.gates.schedule import draw_stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LeadSwitch:
 
     def start(self, key: EpisodeKey) -> int | None:
         """Returns the state at the start of an episode: the lead is the stay in force [chunks]."""
-        return draw_hold(self.holds, key, 0)
+        return draw_stay(self.holds, key, 0)
 
     def transition(
         self,

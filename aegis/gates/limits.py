@@ -16,7 +16,7 @@ _SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class HandoverLimits:
     """A guard at the start of the episode and a cap on hand-overs.
 
     Attributes:
@@ -36,49 +36,49 @@ class Limits:
             if not 0 <= value <= 1:
                 raise ConfigError(f"{name} must lie in [0, 1]. Got: {value}.")
 
-    def refusal(self, context: Context) -> Verdict | None:
+    def find_refusal(self, context: Context) -> Verdict | None:
         """Returns the verdict to stay when no fire is allowed here, else None."""
         if context.mode.active != context.weak:
             return Verdict(Level.STAY, "strong drives")
         if context.k < self.guard_fraction * context.horizon - _SLACK:
             return Verdict(Level.STAY, "guard")
-        if context.fires >= self.cap(context.horizon):
+        if context.fires >= self.compute_cap(context.horizon):
             return Verdict(Level.STAY, "cap")
         return None
 
-    def cap(self, horizon: int) -> int:
+    def compute_cap(self, horizon: int) -> int:
         """Returns the largest number of fires in an episode."""
         return ceil(self.fires_fraction * horizon - _SLACK)
 
 
 @lru_cache(maxsize=64)
-def limits(guard_fraction: float, fires_fraction: float) -> Limits:
+def build_limits(guard_fraction: float, fires_fraction: float) -> HandoverLimits:
     """Returns the limits of a gate; checked at the first call, since a gate asks at every chunk."""
-    return Limits(guard_fraction, fires_fraction)
+    return HandoverLimits(guard_fraction, fires_fraction)
 
 
-def named(scores: Sequence[Score], name: str | None) -> Sequence[Score]:
+def select_scores(scores: Sequence[Score], name: str | None) -> Sequence[Score]:
     """Returns the score of one detector, or all for None; empty if there is none of that name."""
     return scores if name is None else [score for score in scores if score.detector == name]
 
 
-def reads(rule: object) -> tuple[str, ...]:
+def scores_read_by(rule: object) -> tuple[str, ...]:
     """Returns the names of the scores that a gate or switch reads; empty if it names none."""
     return tuple(getattr(rule, "reads", ()))
 
 
-def worst(scores: Sequence[Score]) -> float:
+def worst_score(scores: Sequence[Score]) -> float:
     """Returns the highest score; NaN when one is NaN or there is none."""
     values = [score.value for score in scores]
     return nan if not values or any(map(isnan, values)) else max(values)
 
 
-def unknown(noun: str) -> Verdict:
+def unknown_verdict(noun: str) -> Verdict:
     """Returns the verdict on a value that is not known: it counts as above every threshold."""
     return Verdict(Level.ESCALATE, f"{noun} unknown")
 
 
-def weighed(noun: str, value: float, threshold: float) -> Verdict:
+def threshold_verdict(noun: str, value: float, threshold: float) -> Verdict:
     """Returns the verdict on a value: to escalate where it exceeds a threshold, or is no number."""
     if value <= threshold:
         return Verdict(Level.STAY, f"{noun} {value:.3f} <= {threshold:.3f}")

@@ -9,7 +9,15 @@ from math import inf, isnan
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Score, Verdict
-from aegis.gates.limits import Limits, check_finite, limits, named, unknown, weighed, worst
+from aegis.gates.limits import (
+    HandoverLimits,
+    build_limits,
+    check_finite,
+    select_scores,
+    threshold_verdict,
+    unknown_verdict,
+    worst_score,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class RescueGate:
                 "null where rescue was fitted on all episodes."
             )
         self._check_caution()
-        self._limits()
+        self._build_limits()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -86,10 +94,10 @@ class RescueGate:
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        return None, self._limits().refusal(context) or self._verdict(scores)
+        return None, self._build_limits().find_refusal(context) or self._judge_scores(scores)
 
-    def _verdict(self, scores: Sequence[Score]) -> Verdict:
-        risk, rescue, *kept = (worst(named(scores, name)) for name in self.reads)
+    def _judge_scores(self, scores: Sequence[Score]) -> Verdict:
+        risk, rescue, *kept = (worst_score(select_scores(scores, name)) for name in self.reads)
         disruption = 1 - kept[0] if kept else self.disruption
         if disruption is None:
             # In this order a sure rescue leaves the risk as it is, to the last digit.
@@ -97,8 +105,8 @@ class RescueGate:
         else:
             advantage = risk * rescue - self.caution * ((1 - risk) * disruption)
         if isnan(advantage):
-            return unknown("advantage")
-        return weighed("advantage", advantage, self.threshold)
+            return unknown_verdict("advantage")
+        return threshold_verdict("advantage", advantage, self.threshold)
 
     def _check_caution(self) -> None:
         if not 0 <= self.caution < inf:
@@ -112,5 +120,5 @@ class RescueGate:
                 f"Got: {self.caution}. Give one of them, or leave caution at 1."
             )
 
-    def _limits(self) -> Limits:
-        return limits(self.guard_fraction, self.fires_fraction)
+    def _build_limits(self) -> HandoverLimits:
+        return build_limits(self.guard_fraction, self.fires_fraction)

@@ -9,7 +9,7 @@ from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Context
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
-from aegis.gates.limits import Limits, check_holds, limits
+from aegis.gates.limits import HandoverLimits, build_limits, check_holds
 
 _ORDERS = ("cycle", "draw")
 
@@ -43,7 +43,7 @@ class ScheduleGate:
     def __post_init__(self) -> None:
         check_holds(self.holds)
         object.__setattr__(self, "holds", tuple(self.holds))
-        self._limits()
+        self._build_limits()
         if self.start_tick < 0 or (self.period is not None and self.period < 0):
             given = f"start_tick {self.start_tick}, period {self.period}"
             raise ConfigError(f"start_tick and period must not be negative. Got: {given}.")
@@ -59,30 +59,30 @@ class ScheduleGate:
     ) -> tuple[EpisodeKey, Verdict]:
         """Judges a chunk boundary."""
         del scores  # Blind.
-        refusal = self._limits().refusal(context)
+        refusal = self._build_limits().find_refusal(context)
         if refusal is not None:
             return state, refusal
-        due = self._due(context)
+        due = self._find_next_tick(context)
         if due is None or context.k < due:
             return state, Verdict(Level.STAY, "not scheduled")
-        hold = self._hold(state, context.fires)
+        hold = self._choose_stay(state, context.fires)
         return state, Verdict(Level.ESCALATE, f"scheduled at {due}", hold)
 
-    def _due(self, context: Context) -> int | None:
+    def _find_next_tick(self, context: Context) -> int | None:
         """Returns the tick of the next fire [control steps]."""
         if context.fires == 0:
             return self.start_tick
         return None if self.period is None else context.mode.since_k + self.period
 
-    def _hold(self, key: EpisodeKey, fire: int) -> int:
+    def _choose_stay(self, key: EpisodeKey, fire: int) -> int:
         if self.order == "cycle":
             return self.holds[fire % len(self.holds)]
-        return draw_hold(self.holds, key, fire)
+        return draw_stay(self.holds, key, fire)
 
-    def _limits(self) -> Limits:
-        return limits(0.0, self.fires_fraction)
+    def _build_limits(self) -> HandoverLimits:
+        return build_limits(0.0, self.fires_fraction)
 
 
-def draw_hold(holds: Sequence[int], key: EpisodeKey, fire: int) -> int:
+def draw_stay(holds: Sequence[int], key: EpisodeKey, fire: int) -> int:
     """Draws a hold length [chunks] for one fire of an episode."""
     return int(episode_stream(key, "gate", "hold", fire).choice(holds))

@@ -9,7 +9,7 @@ from math import isfinite, isnan
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, PolicyId, Score, Verdict
-from aegis.gates.limits import named, worst
+from aegis.gates.limits import select_scores, worst_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,15 @@ class HysteresisSwitch:
         if state is not None:
             back = context.dwell >= state
         else:
-            back = context.dwell >= self.hold_chunks and self._safe(verdict, scores, context.dwell)
+            back = context.dwell >= self.hold_chunks and self._is_safe(
+                verdict, scores, context.dwell
+            )
         return (None, context.weak) if back else (state, context.strong)
 
-    def _safe(self, verdict: Verdict, scores: Sequence[Score], dwell: int) -> bool:
-        read = named(scores, self.score)
+    def _is_safe(self, verdict: Verdict, scores: Sequence[Score], dwell: int) -> bool:
+        read = select_scores(scores, self.score)
         if not all(isfinite(score.value) for score in read) or not read:
             return False
         if self.max_chunks is not None and dwell >= self.max_chunks:
             return True
-        return verdict.level < Level.ESCALATE and worst(read) < self.release
+        return verdict.level < Level.ESCALATE and worst_score(read) < self.release

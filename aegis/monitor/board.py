@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aegis.core.types import EpisodeKey, PolicyId
-from aegis.fleet.progress import Progress
-from aegis.monitor.spark import Track
+from aegis.fleet.progress import EpisodeProgress
+from aegis.monitor.sparkline import Sparkline
 from aegis.records.rows import EpisodeRow
 
-TRACK_WIDTH = 22
+SPARKLINE_WIDTH = 22
 
 
 @dataclass(slots=True)
@@ -23,8 +23,8 @@ class Flight:
         strong: Whether the strong policy drives now.
     """
 
-    last: Progress
-    track: Track
+    last: EpisodeProgress
+    track: Sparkline
     strong: bool
 
 
@@ -66,7 +66,7 @@ class Board:
     """
 
     def __init__(
-        self, reference: str = "weak", weak: PolicyId = "weak", width: int = TRACK_WIDTH
+        self, reference: str = "weak", weak: PolicyId = "weak", width: int = SPARKLINE_WIDTH
     ) -> None:
         self._reference = reference
         self._weak = weak
@@ -90,33 +90,33 @@ class Board:
         """The arm against which recovered and disrupted units are counted."""
         return self._reference
 
-    def open(self, total: int, done: int, arms: Sequence[str]) -> None:
+    def open_run(self, total: int, done: int, arms: Sequence[str]) -> None:
         """Starts a run of ``total`` episodes of which ``done`` were finished before.
 
-        The finished ones are told by ``finish``, too.
+        The finished ones are told by ``add_episode``, too.
         """
         self.total, self.resumed = total, done
         for arm in arms:
             self.tallies.setdefault(arm, Tally())
 
-    def progress(self, event: Progress) -> None:
+    def add_progress(self, event: EpisodeProgress) -> None:
         """Takes in the state of an episode in flight."""
         place = (event.key, event.arm)
         self.instructions.add(event.instruction)
         flight = self.flights.get(place)
         strong = event.active != self._weak
         if flight is None or event.k <= flight.last.k:
-            track = Track(event.horizon, self._width)
+            track = Sparkline(event.horizon, self._width)
             self.flights[place] = Flight(event, track, strong)
             return
         # The risk was scored on the chunk that has just been executed.
-        flight.track.add(flight.last.k, event.risk, flight.strong)
+        flight.track.add_risk(flight.last.k, event.risk, flight.strong)
         flight.last, flight.strong = event, strong
         for value in (event.risk, event.threshold):
             if abs(value) < float("inf"):  # False for NaN
                 self._low, self._high = min(self._low, value), max(self._high, value)
 
-    def finish(self, row: EpisodeRow) -> None:
+    def add_episode(self, row: EpisodeRow) -> None:
         """Takes in a finished episode."""
         self.flights.pop((row.key, row.arm), None)
         self.finished += 1
@@ -127,9 +127,9 @@ class Board:
         tally.strong_steps += row.strong_steps
         won = self._won.setdefault(row.key, {})
         won[row.arm] = row.success
-        self._pair(row.arm, won)
+        self._count_pairs(row.arm, won)
 
-    def _pair(self, arm: str, won: Mapping[str, bool]) -> None:
+    def _count_pairs(self, arm: str, won: Mapping[str, bool]) -> None:
         """Counts the pairs that the newest result of a unit completes."""
         if self._reference not in won:
             return

@@ -10,10 +10,10 @@ from functools import lru_cache
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 
-from aegis.monitor import look
-from aegis.monitor.board import TRACK_WIDTH, Board, Flight, Tally
-from aegis.monitor.look import bar, gap, percent, text
-from aegis.stats.intervals import Interval, wilson
+from aegis.monitor import drawing
+from aegis.monitor.board import SPARKLINE_WIDTH, Board, Flight, Tally
+from aegis.monitor.drawing import draw_bar, draw_gap, fit_text, format_percent
+from aegis.stats.intervals import Interval, wilson_interval
 
 MIN_WIDTH = 72
 MAX_WIDTH = 132
@@ -36,7 +36,7 @@ class Pace:
     left: float
 
 
-class Panel:
+class RunPanel:
     """Draws a board.
 
     Args:
@@ -56,60 +56,68 @@ class Panel:
         inner = width - 4
         color = not console.no_color
         room = max(1, min(MAX_FLIGHTS, options.max_height - len(self._board.tallies) - 9))
-        yield from self._edge("╭", "╮", width, f" AEGIS · {self._title} ", self._clock())
-        for line in self._flights(inner, color, room):
-            yield from _framed(line, inner)
-        yield from self._edge("├", "┤", width, " arms ", "")
-        for line in self._arms(inner):
-            yield from _framed(line, inner)
-        yield from self._edge("├", "┤", width, "", "")
-        yield from _framed(self._progress(inner), inner)
-        yield from self._edge("╰", "╯", width, "", "")
+        yield from self._draw_edge(
+            "╭", "╮", width, f" AEGIS · {self._title} ", self._format_elapsed()
+        )
+        for line in self._draw_flights(inner, color, room):
+            yield from _frame_line(line, inner)
+        yield from self._draw_edge("├", "┤", width, " arms ", "")
+        for line in self._draw_arms(inner):
+            yield from _frame_line(line, inner)
+        yield from self._draw_edge("├", "┤", width, "", "")
+        yield from _frame_line(self._draw_progress(inner), inner)
+        yield from self._draw_edge("╰", "╯", width, "", "")
 
-    def _clock(self) -> str:
-        return f" {look.duration(self._pace.elapsed)} "
+    def _format_elapsed(self) -> str:
+        return f" {drawing.format_duration(self._pace.elapsed)} "
 
-    def _edge(self, left: str, right: str, width: int, title: str, note: str) -> Iterator[Segment]:
+    def _draw_edge(
+        self, left: str, right: str, width: int, title: str, note: str
+    ) -> Iterator[Segment]:
         """Draws a horizontal edge with a title on the left and a note on the right."""
         title = title[: width - len(note) - 6]
         rule = width - 4 - len(title) - len(note)
-        yield Segment(f"{left}─", look.FRAME)
-        yield Segment(title, look.TITLE)
-        yield Segment("─" * rule, look.FRAME)
-        yield Segment(note, look.LABEL)
-        yield Segment(f"─{right}", look.FRAME)
+        yield Segment(f"{left}─", drawing.FRAME)
+        yield Segment(title, drawing.TITLE)
+        yield Segment("─" * rule, drawing.FRAME)
+        yield Segment(note, drawing.LABEL)
+        yield Segment(f"─{right}", drawing.FRAME)
         yield Segment.line()
 
-    def _flights(self, width: int, color: bool, room: int) -> Iterator[Line]:
+    def _draw_flights(self, width: int, color: bool, room: int) -> Iterator[Line]:
         """Draws one line per episode in flight, at most ``room``."""
         board = self._board
-        words = max(0, width - 54 - TRACK_WIDTH)
-        yield _flight_head(words)
+        words = max(0, width - 54 - SPARKLINE_WIDTH)
+        yield _draw_flight_head(words)
         flights = list(board.flights.values())
-        phrases = look.distinct(board.instructions)
+        phrases = drawing.shorten_phrases(board.instructions)
         for flight in flights[:room]:
-            yield _flight_line(flight, phrases, words, board.scale, color)
+            yield _draw_flight(flight, phrases, words, board.scale, color)
         if not flights:
-            note = "all done" if board.total and self._left() == 0 else "waiting for the first step"
-            yield [text(note, width, look.LABEL)]
+            note = (
+                "all done"
+                if board.total and self._count_left() == 0
+                else "waiting for the first step"
+            )
+            yield [fit_text(note, width, drawing.LABEL)]
         elif len(flights) > room:
-            yield [text(f"and {len(flights) - room} more", width, look.LABEL)]
+            yield [fit_text(f"and {len(flights) - room} more", width, drawing.LABEL)]
 
-    def _arms(self, width: int) -> Iterator[Line]:
+    def _draw_arms(self, width: int) -> Iterator[Line]:
         """Draws one line per arm."""
         board = self._board
         size = max(4, min(30, width - 65))
         head = f"{'arm':<8} {'episodes':>8}  {'success':<{size + 20}}{'recovered':>10}"
         versus = f"  against '{board.reference}'" if width > 116 else ""
-        yield [text(f"{head}{'disrupted':>10}{'duty':>6}{versus}", width, look.LABEL)]
+        yield [fit_text(f"{head}{'disrupted':>10}{'duty':>6}{versus}", width, drawing.LABEL)]
         for name, tally in board.tallies.items():
-            yield _arm_line(name, tally, name == board.reference, size)
+            yield _draw_arm(name, tally, name == board.reference, size)
 
-    def _left(self) -> int:
+    def _count_left(self) -> int:
         board = self._board
         return max(0, board.total - board.finished)
 
-    def _progress(self, width: int) -> Line:
+    def _draw_progress(self, width: int) -> Line:
         """Draws the bar of the whole run, its rate and the time left."""
         board, pace = self._board, self._pace
         done = board.finished
@@ -117,29 +125,31 @@ class Panel:
         if board.resumed:
             count += f" ({board.resumed} from before)"
         rate = (
-            "" if math.isnan(pace.rate) else f"  {pace.rate:.2f}/s  left {look.duration(pace.left)}"
+            ""
+            if math.isnan(pace.rate)
+            else f"  {pace.rate:.2f}/s  left {drawing.format_duration(pace.left)}"
         )
         note = f"  {count}{rate}"
         size = max(4, width - len(note))
         share = done / board.total if board.total else 0.0
-        return [*bar(share, size, look.DONE), Segment(note, look.TEXT)]
+        return [*draw_bar(share, size, drawing.DONE), Segment(note, drawing.TEXT)]
 
 
-def _framed(line: Line, inner: int) -> Iterator[Segment]:
-    yield Segment("│ ", look.FRAME)
+def _frame_line(line: Line, inner: int) -> Iterator[Segment]:
+    yield Segment("│ ", drawing.FRAME)
     yield from Segment.adjust_line_length(line, inner)
-    yield Segment(" │", look.FRAME)
+    yield Segment(" │", drawing.FRAME)
     yield Segment.line()
 
 
-def _flight_head(words: int) -> Line:
+def _draw_flight_head(words: int) -> Line:
     head = f"{'arm':<8} {'task':>4} {'step':>7}  {'drives':<8} {'risk':>4} {'limit':>5} "
     tail = f" {'fires':>5} {'duty':>4}"
     task = "  instruction" if words > 13 else ""
-    return [Segment(f"{head}{'over the horizon':<{TRACK_WIDTH}}{tail}{task}", look.LABEL)]
+    return [Segment(f"{head}{'over the horizon':<{SPARKLINE_WIDTH}}{tail}{task}", drawing.LABEL)]
 
 
-def _flight_line(
+def _draw_flight(
     flight: Flight,
     phrases: dict[str, str],
     words: int,
@@ -148,52 +158,64 @@ def _flight_line(
 ) -> Line:
     """Draws one episode in flight."""
     last = flight.last
-    driver = look.STRONG if flight.strong else look.WEAK
+    driver = drawing.STRONG if flight.strong else drawing.WEAK
     duty = min(1.0, last.strong_steps / last.k) if last.k else 0.0
     line = [
-        text(last.arm, 8, look.TEXT),
-        text(str(last.key.task), 5, look.LABEL, right=True),
-        text(f"{last.k}/{last.horizon}", 8, look.TEXT, right=True),
-        gap(2),
-        text(("▲ " if flight.strong else "· ") + last.active, 8, driver),
-        text(_number(last.risk), 5, look.risk_style(last.risk, last.threshold), right=True),
-        text(_number(last.threshold), 6, look.LABEL, right=True),
-        gap(),
-        *look.track(flight.track.cells, last.threshold, scale, color),
-        text(str(last.fires), 6, look.TEXT if last.fires else look.FAINT, right=True),
-        text(percent(duty), 5, look.TEXT if duty else look.FAINT, right=True),
+        fit_text(last.arm, 8, drawing.TEXT),
+        fit_text(str(last.key.task), 5, drawing.LABEL, right=True),
+        fit_text(f"{last.k}/{last.horizon}", 8, drawing.TEXT, right=True),
+        draw_gap(2),
+        fit_text(("▲ " if flight.strong else "· ") + last.active, 8, driver),
+        fit_text(
+            _format_number(last.risk),
+            5,
+            drawing.choose_risk_style(last.risk, last.threshold),
+            right=True,
+        ),
+        fit_text(_format_number(last.threshold), 6, drawing.LABEL, right=True),
+        draw_gap(),
+        *drawing.draw_sparkline(flight.track.cells, last.threshold, scale, color),
+        fit_text(str(last.fires), 6, drawing.TEXT if last.fires else drawing.FAINT, right=True),
+        fit_text(format_percent(duty), 5, drawing.TEXT if duty else drawing.FAINT, right=True),
     ]
     if words > 13:
-        line += [gap(2), text(phrases[last.instruction], words - 2, look.LABEL)]
+        line += [draw_gap(2), fit_text(phrases[last.instruction], words - 2, drawing.LABEL)]
     return line
 
 
-def _arm_line(name: str, tally: Tally, reference: bool, size: int) -> Line:
+def _draw_arm(name: str, tally: Tally, reference: bool, size: int) -> Line:
     """Draws the tally of one arm."""
-    line = [text(name, 8, look.TEXT), text(str(tally.done), 9, look.TEXT, right=True), gap(2)]
+    line = [
+        fit_text(name, 8, drawing.TEXT),
+        fit_text(str(tally.done), 9, drawing.TEXT, right=True),
+        draw_gap(2),
+    ]
     if not tally.done:
         return line
     rate = tally.successes / tally.done
-    interval = _interval(tally.successes, tally.done)
+    interval = _compute_interval(tally.successes, tally.done)
     line += [
-        *bar(rate, size, look.GOOD),
-        text(f" {100 * rate:5.1f} %", 8, look.TEXT),
-        text(f" [{100 * interval.low:.0f}, {100 * interval.high:.0f}]", 12, look.LABEL),
+        *draw_bar(rate, size, drawing.GOOD),
+        fit_text(f" {100 * rate:5.1f} %", 8, drawing.TEXT),
+        fit_text(f" [{100 * interval.low:.0f}, {100 * interval.high:.0f}]", 12, drawing.LABEL),
     ]
     if reference:
-        line += [text("-", 10, look.FAINT, right=True), text("-", 10, look.FAINT, right=True)]
+        line += [
+            fit_text("-", 10, drawing.FAINT, right=True),
+            fit_text("-", 10, drawing.FAINT, right=True),
+        ]
     else:
         won, lost = tally.recovered, tally.disrupted
-        line.append(text(str(won), 10, look.GOOD if won else look.FAINT, right=True))
-        line.append(text(str(lost), 10, look.BAD if lost else look.FAINT, right=True))
-    return [*line, text(percent(tally.duty), 6, look.TEXT, right=True)]
+        line.append(fit_text(str(won), 10, drawing.GOOD if won else drawing.FAINT, right=True))
+        line.append(fit_text(str(lost), 10, drawing.BAD if lost else drawing.FAINT, right=True))
+    return [*line, fit_text(format_percent(tally.duty), 6, drawing.TEXT, right=True)]
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 @lru_cache(maxsize=256)
-def _interval(successes: int, n: int) -> Interval:
+def _compute_interval(successes: int, n: int) -> Interval:
     """Remembers intervals: they change once per episode and are drawn ten times a second."""
-    return wilson(successes, n)
+    return wilson_interval(successes, n)

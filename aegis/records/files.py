@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and what to say when the disk does not want them."""
+"""Files: atomic writes, and errors of the disk in words."""
 
 from __future__ import annotations
 

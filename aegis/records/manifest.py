@@ -1,4 +1,4 @@
-"""Manifest: says what experiment a folder holds, so that a resume cannot mix two of them."""
+"""Manifest: identity of the experiment in a folder, so that a resume cannot mix two of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from aegis.core.errors import ConfigError, TraceError
 from aegis.records.files import disk_error, write_atomic
 
-NAME = "manifest.json"
+FILE_NAME = "manifest.json"
 
 
 def open_folder(root: Path, identity: Mapping[str, str], notes: Mapping[str, str]) -> None:
@@ -25,24 +25,24 @@ def open_folder(root: Path, identity: Mapping[str, str], notes: Mapping[str, str
         TraceError: If its manifest is damaged.
         MachineError: If it cannot be written.
     """
-    path = root / NAME
+    path = root / FILE_NAME
     if path.exists():
-        _compare(root, read(root), identity)
+        _check_identity(root, read_manifest(root), identity)
         return
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(root, error) from error
-    write(root, {"identity": dict(identity), "notes": dict(notes)})
+    write_manifest(root, {"identity": dict(identity), "notes": dict(notes)})
 
 
-def read(root: Path) -> dict[str, object]:
+def read_manifest(root: Path) -> dict[str, object]:
     """Reads a manifest.
 
     Raises:
         TraceError: If it is missing or damaged.
     """
-    path = root / NAME
+    path = root / FILE_NAME
     try:
         manifest = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -52,13 +52,13 @@ def read(root: Path) -> dict[str, object]:
     return manifest
 
 
-def write(root: Path, manifest: Mapping[str, object]) -> None:
+def write_manifest(root: Path, manifest: Mapping[str, object]) -> None:
     """Writes a manifest."""
     text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
-    write_atomic(root / NAME, text.encode())
+    write_atomic(root / FILE_NAME, text.encode())
 
 
-def _compare(root: Path, manifest: Mapping[str, object], mine: Mapping[str, str]) -> None:
+def _check_identity(root: Path, manifest: Mapping[str, object], mine: Mapping[str, str]) -> None:
     theirs = manifest["identity"]
     assert isinstance(theirs, dict)
     other = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))

@@ -1,4 +1,4 @@
-"""Rows: what is written down about an episode and its steps, and the tables they make."""
+"""Rows: records of episodes, steps and features, and the tables they make."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class FeatureRow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Episode:
+class EpisodeRecord:
     """All rows of one finished episode."""
 
     row: EpisodeRow
@@ -131,12 +131,17 @@ class Episode:
     features: tuple[FeatureRow, ...]
 
 
-_KEY = [("task", pa.int32()), ("start", pa.string()), ("index", pa.int64()), ("arm", pa.string())]
-EPISODES = pa.schema(
+_KEY_FIELDS = [
+    ("task", pa.int32()),
+    ("start", pa.string()),
+    ("index", pa.int64()),
+    ("arm", pa.string()),
+]
+EPISODE_SCHEMA = pa.schema(
     [
         ("root", pa.int64()),
         ("suite", pa.string()),
-        *_KEY,
+        *_KEY_FIELDS,
         ("instruction", pa.string()),
         ("success", pa.bool_()),
         ("stop", pa.string()),
@@ -149,9 +154,9 @@ EPISODES = pa.schema(
         ("final", pa.string()),
     ]
 )
-STEPS = pa.schema(
+STEP_SCHEMA = pa.schema(
     [
-        *_KEY,
+        *_KEY_FIELDS,
         ("k", pa.int32()),
         ("active", pa.string()),
         ("since_k", pa.int32()),
@@ -173,9 +178,9 @@ STEPS = pa.schema(
         ("digest", pa.string()),
     ]
 )
-FEATURES = pa.schema(
+FEATURE_SCHEMA = pa.schema(
     [
-        *_KEY,
+        *_KEY_FIELDS,
         ("k", pa.int32()),
         ("policy", pa.string()),
         ("layer", pa.string()),
@@ -184,27 +189,27 @@ FEATURES = pa.schema(
 )
 
 
-def episode_table(rows: Sequence[EpisodeRow]) -> pa.Table:
-    """Returns the table of episodes; schema ``EPISODES``."""
-    return _table(rows, EPISODES, {})
+def build_episode_table(rows: Sequence[EpisodeRow]) -> pa.Table:
+    """Returns the table of episodes; schema ``EPISODE_SCHEMA``."""
+    return _build_table(rows, EPISODE_SCHEMA, {})
 
 
-def step_table(episode: Episode) -> pa.Table:
-    """Returns the table of an episode's steps; schema ``STEPS``."""
-    return _table(episode.steps, STEPS, _key_columns(episode))
+def build_step_table(episode: EpisodeRecord) -> pa.Table:
+    """Returns the table of an episode's steps; schema ``STEP_SCHEMA``."""
+    return _build_table(episode.steps, STEP_SCHEMA, _list_key_columns(episode))
 
 
-def feature_table(episode: Episode) -> pa.Table:
-    """Returns the table of an episode's activations; schema ``FEATURES``."""
-    return _table(episode.features, FEATURES, _key_columns(episode))
+def build_feature_table(episode: EpisodeRecord) -> pa.Table:
+    """Returns the table of an episode's activations; schema ``FEATURE_SCHEMA``."""
+    return _build_table(episode.features, FEATURE_SCHEMA, _list_key_columns(episode))
 
 
-def episode_rows(table: pa.Table) -> tuple[EpisodeRow, ...]:
+def parse_episode_rows(table: pa.Table) -> tuple[EpisodeRow, ...]:
     """Returns the rows of a table of episodes."""
-    return tuple(episode_row(row) for row in table.to_pylist())
+    return tuple(parse_episode_row(row) for row in table.to_pylist())
 
 
-def episode_row(record: Mapping[str, Any]) -> EpisodeRow:
+def parse_episode_row(record: Mapping[str, Any]) -> EpisodeRow:
     """Returns a row from its fields, as a table or JSON gives them."""
     values = {field.name: record[field.name] for field in fields(EpisodeRow)}
     values["holds"] = tuple(record["holds"])
@@ -212,22 +217,24 @@ def episode_row(record: Mapping[str, Any]) -> EpisodeRow:
     return EpisodeRow(**values)
 
 
-def _key_columns(episode: Episode) -> dict[str, object]:
+def _list_key_columns(episode: EpisodeRecord) -> dict[str, object]:
     row = episode.row
     return {"task": row.task, "start": row.start, "index": row.index, "arm": row.arm}
 
 
-def _table(rows: Sequence[object], schema: pa.Schema, fixed: Mapping[str, object]) -> pa.Table:
+def _build_table(
+    rows: Sequence[object], schema: pa.Schema, fixed: Mapping[str, object]
+) -> pa.Table:
     columns = []
     for column in schema:
         if column.name in fixed:
             values: list[object] = [fixed[column.name]] * len(rows)
         else:
-            values = [_plain(getattr(row, column.name)) for row in rows]
+            values = [_to_list(getattr(row, column.name)) for row in rows]
         # from_pandas=False: NaN (unknown) must stay distinct from null (nothing arrived).
         columns.append(pa.array(values, type=column.type, from_pandas=False))
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _plain(value: object) -> object:
+def _to_list(value: object) -> object:
     return value.tolist() if isinstance(value, np.ndarray) else value

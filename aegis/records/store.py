@@ -1,4 +1,4 @@
-"""Store: the folder of a run. One file per finished episode, then tables merged from them.
+"""Run store: one file per finished episode, and tables merged from them.
 
 A part is written under another name, flushed to the disk and renamed, so a part that exists is
 whole, whatever killed the run. The merged tables hold nothing that depends on time, order or
@@ -20,20 +20,20 @@ from aegis.core.types import EpisodeKey
 from aegis.records.files import disk_error, write_atomic
 from aegis.records.manifest import open_folder
 from aegis.records.rows import (
-    EPISODES,
-    FEATURES,
-    STEPS,
-    Episode,
+    EPISODE_SCHEMA,
+    FEATURE_SCHEMA,
+    STEP_SCHEMA,
+    EpisodeRecord,
     EpisodeRow,
-    episode_row,
-    episode_rows,
-    episode_table,
-    feature_table,
-    step_table,
+    build_episode_table,
+    build_feature_table,
+    build_step_table,
+    parse_episode_row,
+    parse_episode_rows,
 )
 
 FORMAT = "1"
-_ROW = b"aegis.episode"
+_ROW_KEY = b"aegis.episode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +49,35 @@ class RunTables:
     episodes: tuple[EpisodeRow, ...]
 
     @classmethod
-    def load(cls, root: Path) -> RunTables:
+    def read_folder(cls, root: Path) -> RunTables:
         """Reads a finished run.
 
         Raises:
             TraceError: If it is not one.
         """
-        return cls(root, episode_rows(read_table(root / "episodes.parquet")))
+        return cls(root, parse_episode_rows(read_table(root / "episodes.parquet")))
 
-    def steps(self) -> pa.Table:
+    def read_steps(self) -> pa.Table:
         """Reads the table of steps; schema ``aegis.records.rows.STEPS``."""
         return read_table(self.root / "steps.parquet")
 
-    def features(self) -> pa.Table:
+    def read_features(self) -> pa.Table:
         """Reads the table of activations; schema ``aegis.records.rows.FEATURES``."""
         return read_table(self.root / "features.parquet")
 
 
-class Store:
+class RunStore:
     """A run folder.
 
     Args:
-        root: Where; made by ``open``, not here.
+        root: Where; made by ``open_run``, not here.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.parts = root / "parts"
 
-    def open(self, identity: Mapping[str, str], notes: Mapping[str, str], config: str) -> None:
+    def open_run(self, identity: Mapping[str, str], notes: Mapping[str, str], config: str) -> None:
         """Makes the folder, or checks that it holds the same experiment.
 
         Args:
@@ -99,11 +99,11 @@ class Store:
         if not (self.root / "config.yaml").exists():
             write_atomic(self.root / "config.yaml", config.encode())
 
-    def path(self, key: EpisodeKey, arm: str) -> Path:
+    def locate_part(self, key: EpisodeKey, arm: str) -> Path:
         """Returns where an episode's part lies."""
         return self.parts / f"{key.task}-{key.start}-{key.index}-{arm}.parquet"
 
-    def write(self, episode: Episode) -> None:
+    def write_episode(self, episode: EpisodeRecord) -> None:
         """Writes a finished episode.
 
         Raises:
@@ -112,30 +112,30 @@ class Store:
         row = episode.row
         # The episode's row and activations ride in the same file, so a part is one atom.
         metadata = {
-            _ROW: json.dumps(asdict(row), sort_keys=True).encode(),
-            b"aegis.features": _bytes(feature_table(episode)).to_pybytes(),
+            _ROW_KEY: json.dumps(asdict(row), sort_keys=True).encode(),
+            b"aegis.features": _encode_parquet(build_feature_table(episode)).to_pybytes(),
         }
-        table = step_table(episode).replace_schema_metadata(metadata)
-        write_atomic(self.path(row.key, row.arm), _bytes(table).to_pybytes())
+        table = build_step_table(episode).replace_schema_metadata(metadata)
+        write_atomic(self.locate_part(row.key, row.arm), _encode_parquet(table).to_pybytes())
 
-    def read(self, key: EpisodeKey, arm: str) -> EpisodeRow | None:
+    def read_episode_row(self, key: EpisodeKey, arm: str) -> EpisodeRow | None:
         """Returns a finished episode's row; None if it is missing or damaged."""
-        path = self.path(key, arm)
+        path = self.locate_part(key, arm)
         if not path.exists():
             return None
         try:
-            table = _read(path)
-            row = episode_row(json.loads(table.schema.metadata[_ROW]))
+            table = _read_parquet(path)
+            row = parse_episode_row(json.loads(table.schema.metadata[_ROW_KEY]))
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
             return None
         whole = row.key == key and row.arm == arm and row.steps == table.num_rows
         return row if whole else None
 
-    def part(self, key: EpisodeKey, arm: str, columns: Sequence[str]) -> pa.Table:
+    def read_episode_steps(self, key: EpisodeKey, arm: str, columns: Sequence[str]) -> pa.Table:
         """Reads some columns of a finished episode's steps."""
-        return _read(self.path(key, arm), columns)
+        return _read_parquet(self.locate_part(key, arm), columns)
 
-    def merge(self, done: Iterable[tuple[EpisodeKey, str]]) -> RunTables:
+    def merge_parts(self, done: Iterable[tuple[EpisodeKey, str]]) -> RunTables:
         """Merges parts into the three tables.
 
         Args:
@@ -144,22 +144,22 @@ class Store:
         order = sorted(done, key=lambda job: (job[0].task, job[0].start, job[0].index, job[1]))
         steps, features, rows = [], [], []
         for key, arm in order:
-            table = _read(self.path(key, arm))
-            rows.append(episode_row(json.loads(table.schema.metadata[_ROW])))
+            table = _read_parquet(self.locate_part(key, arm))
+            rows.append(parse_episode_row(json.loads(table.schema.metadata[_ROW_KEY])))
             features.append(
                 pq.read_table(pa.BufferReader(table.schema.metadata[b"aegis.features"]))
             )
             steps.append(table.replace_schema_metadata())
-        self._table("episodes", [episode_table(rows)], EPISODES)
-        self._table("steps", steps, STEPS)
-        self._table("features", features, FEATURES)
+        self._write_table("episodes", [build_episode_table(rows)], EPISODE_SCHEMA)
+        self._write_table("steps", steps, STEP_SCHEMA)
+        self._write_table("features", features, FEATURE_SCHEMA)
         return RunTables(self.root, tuple(rows))
 
-    def _table(self, name: str, tables: Sequence[pa.Table], schema: pa.Schema) -> None:
+    def _write_table(self, name: str, tables: Sequence[pa.Table], schema: pa.Schema) -> None:
         whole = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
-        write_atomic(self.root / f"{name}.parquet", _bytes(whole))
+        write_atomic(self.root / f"{name}.parquet", _encode_parquet(whole))
 
-    def note(self, **facts: object) -> None:
+    def append_timing(self, **facts: object) -> None:
         """Appends a line to ``timing.jsonl``, the one place for wall times."""
         path = self.root / "timing.jsonl"
         try:
@@ -176,19 +176,19 @@ def read_table(path: Path) -> pa.Table:
         TraceError: If it is missing or damaged.
     """
     try:
-        return _read(path)
+        return _read_parquet(path)
     except (OSError, pa.ArrowException) as error:
         raise TraceError(
             f"{path} is missing or damaged ({error}). Run the same command again to finish it."
         ) from error
 
 
-def _read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def _read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     picked = None if columns is None else list(columns)
     return pq.ParquetFile(path, page_checksum_verification=True).read(picked, use_threads=False)
 
 
-def _bytes(table: pa.Table) -> pa.Buffer:
+def _encode_parquet(table: pa.Table) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()

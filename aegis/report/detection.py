@@ -9,9 +9,9 @@ from aegis.report.axis import Scale, bottom, hundredths, left, reach, spread
 from aegis.report.canvas import BLUE, FAINT, INK, SMALL, SOFT, TEXT, Canvas, shorten
 from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
-from aegis.study.analysis.formatting import decimal, percent
-from aegis.study.analysis.study_result import Result
-from aegis.study.detection.detector_result import Bin, DetectorResult, ScoreResult
+from aegis.study.analysis.formatting import format_decimal, format_percent
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.detection.detector_result import DetectorResult, RiskBin, ScoreResult
 from aegis.study.estimates import Estimate, Share
 
 TOP, FOOT, TALL = 44.0, 300.0, 346.0
@@ -20,7 +20,7 @@ DASHES = ("", "6 3", "2 3", "8 3 2 3")
 RISES = ("#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00")
 
 
-def auroc(result: Result) -> Figure | None:
+def auroc(result: StudyResult) -> Figure | None:
     """Draws AUROC by window: pooled, and within task."""
     detector = result.detector
     if detector is None or not any(score.windows for score in detector.scores):
@@ -44,14 +44,15 @@ def auroc(result: Result) -> Figure | None:
         f"{code(result.reference)} fails above those that it solves: 0.5 is chance, 1 is "
         "perfect. Left: pairs of episodes of the same task only, so that knowing the task is "
         "worth nothing. Right: all pairs. Lines: 95 % intervals by bootstrap over episodes. "
-        f"Shaded: the window that the plan calls early ({percent(detector.early, 0)}). Grey: "
-        "baselines. `time` is how long the episode went on within the window: it ranks well only "
+        f"Shaded: the window that the plan calls early ({format_percent(detector.early, 0)}). "
+        "Grey: baselines. `time` is how long the episode went on within the window: it ranks "
+        "well only "
         "where success has already ended episodes.",
         "detector.scores[].windows[].",
     )
 
 
-def reliability(result: Result) -> Figure | None:
+def reliability(result: StudyResult) -> Figure | None:
     """Draws the calibration curve, and how often the threshold was passed."""
     detector = result.detector
     if detector is None or not any(math.isfinite(b.mean_risk) for b in detector.reliability):
@@ -67,11 +68,13 @@ def reliability(result: Result) -> Figure | None:
         f"Left: {count} episodes of {code(result.reference)} in bins of equal number by their "
         f"mean {code(detector.name)} in the early window; on the dashed line a risk of 30 % "
         "means that 30 % fail. Vertical lines are 95 % Wilson intervals; the expected "
-        f"calibration error is {decimal(detector.calibration_error, 3)}. Right: the published "
+        f"calibration error is {format_decimal(detector.calibration_error, 3)}. Right: the "
+        "published "
         f"rule; share of episodes in which {code(detector.alarm)} passed its threshold after the "
         "guard, with 95 % intervals"
         + (
-            f"; the threshold was set for false alarms in {percent(detector.alpha, 0)} (line)."
+            "; the threshold was set for false alarms in "
+            f"{format_percent(detector.alpha, 0)} (line)."
             if math.isfinite(detector.alpha)
             else "."
         ),
@@ -155,7 +158,7 @@ def _colour(detector: DetectorResult, score: ScoreResult, i: int) -> str:
     return RISES[1 + i % (len(RISES) - 1)]
 
 
-def _curve(canvas: Canvas, bins: Sequence[Bin]) -> None:
+def _curve(canvas: Canvas, bins: Sequence[RiskBin]) -> None:
     x, y = Scale(0.0, 1.0, 52, 308), Scale(0.0, 1.0, FOOT, TOP)
     left(canvas, y, 52, "", hundredths, 308)
     bottom(canvas, x, FOOT, "mean risk of the bin [%]", hundredths, TOP)
@@ -170,14 +173,14 @@ def _curve(canvas: Canvas, bins: Sequence[Bin]) -> None:
         canvas.dot(place, BLUE)
 
 
-def _alarms(canvas: Canvas, result: Result, detector: DetectorResult) -> None:
+def _alarms(canvas: Canvas, result: StudyResult, detector: DetectorResult) -> None:
     x = Scale(0.0, 1.0, 488, 634)
     canvas.title_line((380, 20), "Alarms of the published rule")
     bottom(canvas, x, 186, "share of episodes [%]", hundredths, TOP, 3)
     if math.isfinite(detector.alpha):
         place = x(detector.alpha)
         canvas.line((place, TOP), (place, 186), INK, 1, "4 3")
-        words = f"set for {percent(detector.alpha, 0)}"
+        words = f"set for {format_percent(detector.alpha, 0)}"
         canvas.text((place + 5, TOP + 11), words, SOFT, size=SMALL)
     name = shorten(result.reference, 96, SMALL)
     _alarm(canvas, x, TOP + 50, (f"{name} solves:", "false alarms"), detector.false_alarms)
@@ -192,4 +195,4 @@ def _alarm(canvas: Canvas, x: Scale, y: float, words: tuple[str, str], share: Sh
         return
     canvas.span((x(share.ci.low), y), (x(share.ci.high), y), BLUE, 2.2)
     canvas.dot((x(share.value), y), BLUE, 4.4)
-    canvas.text((x.stop + 8, y + 4), percent(share.value), INK, size=TEXT)
+    canvas.text((x.stop + 8, y + 4), format_percent(share.value), INK, size=TEXT)

@@ -7,18 +7,18 @@ import math
 from aegis.report.document import Block, Paragraph, Table, code
 from aegis.stats.intervals import Interval
 from aegis.study.analysis.formatting import (
-    NONE,
-    bracket,
-    decimal,
-    difference,
-    estimate,
-    percent,
-    share,
+    NO_NUMBER,
+    format_decimal,
+    format_difference,
+    format_estimate,
+    format_interval,
+    format_percent,
+    format_share,
 )
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 
 
-def detector(result: Result) -> list[Block]:
+def detector(result: StudyResult) -> list[Block]:
     """Returns what the scores were worth, window by window."""
     found = result.detector
     if found is None:
@@ -30,14 +30,14 @@ def detector(result: Result) -> list[Block]:
         for score in found.scores:
             cells = {w.window: w.within_task if within else w.pooled for w in score.windows}
             kind = " (baseline)" if score.baseline else ""
-            values = [estimate(cells[w]) if w in cells else NONE for w in windows]
+            values = [format_estimate(cells[w]) if w in cells else NO_NUMBER for w in windows]
             rows.append((f"{code(score.name)}{kind}", *values))
         caption = (
             f"AUROC {'within task' if within else 'pooled'} of the mean score in the first part of "
             "the horizon, reference arm, before any hand-over. Bold: the score that "
             f"{code(result.recommended)} hands over on."
         )
-        head = ("score", *(f"first {percent(w, 0)}" for w in windows))
+        head = ("score", *(f"first {format_percent(w, 0)}" for w in windows))
         bold = tuple(i for i, s in enumerate(found.scores) if s.name == found.name)
         source = f"detector.scores[].windows[].{'within_task' if within else 'pooled'}"
         blocks.append(Table(caption, head, tuple(rows), source, bold))
@@ -48,27 +48,28 @@ def detector(result: Result) -> list[Block]:
             "score, on the same resamples."
         )
         blocks.append(Table(caption, ("other score", "gain"), tuple(rows), "detector.gain"))
-    alpha = f", set for {percent(found.alpha, 0)}" if math.isfinite(found.alpha) else ""
+    alpha = f", set for {format_percent(found.alpha, 0)}" if math.isfinite(found.alpha) else ""
     blocks.append(
         Paragraph(
             f"The published rule, on {code(found.alarm)}: false alarms in "
             f"{found.false_alarms.count} of {found.false_alarms.of} solved episodes, "
-            f"{_flat(share(found.false_alarms))}{alpha}; true alarms in {found.alarms.count} of "
-            f"{found.alarms.of} failed ones, {_flat(share(found.alarms))}."
+            f"{_flat(format_share(found.false_alarms))}{alpha}; true alarms in "
+            f"{found.alarms.count} of {found.alarms.of} failed ones, "
+            f"{_flat(format_share(found.alarms))}."
         )
     )
     return blocks
 
 
-def timing(result: Result) -> list[Block]:
+def timing(result: StudyResult) -> list[Block]:
     """Returns when arms handed over."""
     if not result.timing:
         return []
     rows = tuple(
         (
             code(t.arm),
-            share(t.fired),
-            share(t.before),
+            format_share(t.fired),
+            format_share(t.before),
             _quartiles(t.lead),
             _quartiles(t.first_fire),
         )
@@ -84,7 +85,7 @@ def timing(result: Result) -> list[Block]:
     return [Table(caption, head, rows, "timing")]
 
 
-def forks(result: Result) -> list[Block]:
+def forks(result: StudyResult) -> list[Block]:
     """Returns the fork set."""
     if not result.forks:
         return []
@@ -92,11 +93,11 @@ def forks(result: Result) -> list[Block]:
         (
             str(p.k),
             str(p.n),
-            share(p.failing),
-            share(p.recovers),
-            share(p.reseeded),
-            share(p.disrupts),
-            difference(p.advantage),
+            format_share(p.failing),
+            format_share(p.recovers),
+            format_share(p.reseeded),
+            format_share(p.disrupts),
+            format_difference(p.advantage),
             "yes" if p.pays else "no",
         )
         for p in result.forks
@@ -114,16 +115,16 @@ def forks(result: Result) -> list[Block]:
 
 def _signed(value: float, ci: Interval) -> str:
     if not math.isfinite(value):
-        return NONE
+        return NO_NUMBER
     text = f"{value:+.3f}".replace("-", "−")
-    return f"{text}\n{bracket(ci, 1.0, 3, True)}".rstrip()
+    return f"{text}\n{format_interval(ci, 1.0, 3, True)}".rstrip()
 
 
 def _quartiles(values: tuple[float, float, float]) -> str:
     low, middle, high = values
     if not math.isfinite(middle):
-        return NONE
-    return f"{decimal(middle, 0)}\n{bracket(Interval(low, high), 1.0, 0)}"
+        return NO_NUMBER
+    return f"{format_decimal(middle, 0)}\n{format_interval(Interval(low, high), 1.0, 0)}"
 
 
 def _flat(cell: str) -> str:

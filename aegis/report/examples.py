@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aegis.records.forks import Unit
+from aegis.records.fork_rows import UnitKey
 from aegis.records.rows import EpisodeRow
 from aegis.report.palette import PUBLISHED
 from aegis.report.tables import Boundary, Rule, Tables
-from aegis.study.analysis.study_result import Result
-from aegis.study.detection.timing import takeover
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.detection.handover_timing import first_strong_tick
 
 KINDS = ("recovered", "missed", "disrupted")
 
@@ -29,14 +29,14 @@ class Example:
     """
 
     kind: str
-    unit: Unit
+    unit: UnitKey
     episode: EpisodeRow
     alone: EpisodeRow
     path: tuple[Boundary, ...]
     without: tuple[Boundary, ...]
 
 
-def shown_arm(result: Result, tables: Tables) -> str:
+def shown_arm(result: StudyResult, tables: Tables) -> str:
     """Returns the arm whose episodes are shown: the recommended one if its scores were kept."""
     kept: set[str] = set()
     if tables.scores is not None and "arm" in tables.scores.column_names:
@@ -44,13 +44,13 @@ def shown_arm(result: Result, tables: Tables) -> str:
     return next((arm for arm in (result.recommended, PUBLISHED) if arm in kept), "")
 
 
-def rule_of(result: Result, tables: Tables, arm: str) -> Rule:
+def rule_of(result: StudyResult, tables: Tables, arm: str) -> Rule:
     """Returns what an arm looks at; the published detector if nothing else is known."""
     name = result.detector.name if result.detector is not None else ""
     return tables.rules.get(arm, Rule(name, float("nan")))
 
 
-def examples(result: Result, tables: Tables) -> Mapping[str, Example]:
+def examples(result: StudyResult, tables: Tables) -> Mapping[str, Example]:
     """Returns an episode of each kind, as far as there is one.
 
     Among the episodes of a kind the one with the median tick of hand-over is shown, and where
@@ -81,9 +81,11 @@ def _is(kind: str, row: EpisodeRow, alone: EpisodeRow) -> bool:
 
 
 def _median(
-    pairs: Sequence[tuple[Unit, EpisodeRow, EpisodeRow]],
-) -> tuple[Unit, EpisodeRow, EpisodeRow] | None:
-    quiet = [p for p in pairs if takeover(p[1]) is None and not (p[1].success or p[2].success)]
-    pool = quiet or [p for p in pairs if takeover(p[1]) is not None] or list(pairs)
-    order = sorted(pool, key=lambda p: takeover(p[1]) or 0)
+    pairs: Sequence[tuple[UnitKey, EpisodeRow, EpisodeRow]],
+) -> tuple[UnitKey, EpisodeRow, EpisodeRow] | None:
+    quiet = [
+        p for p in pairs if first_strong_tick(p[1]) is None and not (p[1].success or p[2].success)
+    ]
+    pool = quiet or [p for p in pairs if first_strong_tick(p[1]) is not None] or list(pairs)
+    order = sorted(pool, key=lambda p: first_strong_tick(p[1]) or 0)
     return order[(len(order) - 1) // 2] if order else None

@@ -12,9 +12,9 @@ from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
 from aegis.report.palette import STRONG, hue, named
 from aegis.study.analysis.arm_results import ArmResult
-from aegis.study.analysis.formatting import percent
-from aegis.study.analysis.frontier import FrontierPoint
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.formatting import format_percent
+from aegis.study.analysis.frontier_points import FrontierPoint
+from aegis.study.analysis.study_result import StudyResult
 from aegis.study.estimates import Estimate, Share
 
 TOP, FOOT, LEFT, RIGHT, TALL = 40.0, 396.0, 52.0, 478.0, 446.0
@@ -35,7 +35,7 @@ class _Gate:
     bold: bool
 
 
-def frontier(result: Result) -> Figure | None:
+def frontier(result: StudyResult) -> Figure | None:
     """Draws success against duty; the strong policy alone is a level line, its duty being 1."""
     gates = _gates(result)
     if not gates:
@@ -71,7 +71,7 @@ def frontier(result: Result) -> Figure | None:
     )
 
 
-def _gates(result: Result) -> list[_Gate]:
+def _gates(result: StudyResult) -> list[_Gate]:
     settings: dict[str, list[FrontierPoint]] = {arm.name: [] for arm in result.arms}
     for point in result.frontier:
         settings.setdefault(point.gate, []).append(point)
@@ -96,7 +96,7 @@ def _gates(result: Result) -> list[_Gate]:
 
 
 def _scales(
-    result: Result, gates: Sequence[_Gate], strong: ArmResult | None
+    result: StudyResult, gates: Sequence[_Gate], strong: ArmResult | None
 ) -> tuple[Scale, Scale]:
     duties = [end for g in gates for end in (g.duty.value, g.duty.ci.high)]
     rates = [end for g in gates for end in (g.success.ci.low, g.success.ci.high)]
@@ -111,13 +111,13 @@ def _scales(
     return Scale(0.0, widest, LEFT, RIGHT), Scale(low, high, FOOT, TOP)
 
 
-def _budget(canvas: Canvas, result: Result, x: Scale) -> None:
+def _budget(canvas: Canvas, result: StudyResult, x: Scale) -> None:
     arm = named(result, result.recommended)
     if arm is None or arm.duty_target is None:
         return
     place = x(arm.duty_target)
     canvas.line((place, TOP), (place, FOOT), INK, 1, "4 3")
-    words = f"set for {percent(arm.duty_target, 0)}"
+    words = f"set for {format_percent(arm.duty_target, 0)}"
     canvas.text((place, TOP - 7), words, SOFT, "middle", SMALL)
 
 
@@ -156,9 +156,9 @@ def _labels(
     for gate, height in zip(gates, heights, strict=False):
         at = x(gate.duty.value) + 6, y(gate.success.value)
         canvas.curve([at, (RIGHT + 2, height), (RIGHT + 16, height)], FAINT, 0.7)
-        words = f"{shorten(gate.name, 134)}  {percent(gate.success.value)}"
+        words = f"{shorten(gate.name, 134)}  {format_percent(gate.success.value)}"
         canvas.text((RIGHT + 20, height + 4), words, gate.colour, size=SMALL, bold=gate.bold)
     if strong is not None:
-        words = f"{STRONG}  {percent(strong.success.value)}"
+        words = f"{STRONG}  {format_percent(strong.success.value)}"
         canvas.line((RIGHT, y(strong.success.value)), (RIGHT + 16, heights[-1]), FAINT, 0.7)
         canvas.text((RIGHT + 20, heights[-1] + 4), words, GREEN, size=SMALL)

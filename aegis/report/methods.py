@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aegis.report.document import Block, Bullets, Heading, Table, code
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 
 SOURCES = (
     ("success", "arms.*.success", "`episodes`: success", "mean of `success`; Wilson interval"),
@@ -131,7 +131,7 @@ SOURCES = (
 )
 
 
-def methods(result: Result) -> list[Block]:
+def methods(result: StudyResult) -> list[Block]:
     """Returns the methods in short."""
     reference = code(result.reference)
     items = (
@@ -159,7 +159,7 @@ def methods(result: Result) -> list[Block]:
     return [Heading("Methods in short"), Bullets(items)]
 
 
-def limits(result: Result) -> list[Block]:
+def limits(result: StudyResult) -> list[Block]:
     """Returns what the numbers do not say."""
     tasks = max([0, *(len(contrast.per_task) for contrast in result.contrasts)])
     few = f"these {tasks} tasks" if tasks > 1 else "this task"

@@ -17,12 +17,18 @@ from aegis.report.document import (
 from aegis.report.palette import named, primary
 from aegis.study.analysis.arm_results import ArmResult
 from aegis.study.analysis.contrast_result import SECONDARY, ContrastResult
-from aegis.study.analysis.formatting import bracket, decimal, p_value, percent, points
+from aegis.study.analysis.formatting import (
+    format_decimal,
+    format_interval,
+    format_p_value,
+    format_percent,
+    format_points,
+)
 from aegis.study.analysis.kill_criteria import KillResult
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 
 
-def opening(result: Result) -> list[Block]:
+def opening(result: StudyResult) -> list[Block]:
     """Returns what stands above the first heading."""
     blocks: list[Block] = [Claim(result.claim)]
     blocks += [Callout(_struck(k), bad=True) for k in result.kill_criteria if k.killed]
@@ -39,7 +45,7 @@ def opening(result: Result) -> list[Block]:
     return blocks
 
 
-def registered(result: Result) -> list[Block]:
+def registered(result: StudyResult) -> list[Block]:
     """Returns what was decided before, and the criteria that could have stopped the study."""
     blocks: list[Block] = [
         Heading("What was asked" if _loose(result) else "What was decided before")
@@ -69,12 +75,12 @@ def registered(result: Result) -> list[Block]:
     return blocks
 
 
-def roles(result: Result) -> list[Block]:
+def roles(result: StudyResult) -> list[Block]:
     """Returns what each arm is there for."""
     return [Bullets(tuple(_role(result, arm) for arm in result.arms))] if result.arms else []
 
 
-def locked(result: Result) -> list[Block]:
+def locked(result: StudyResult) -> list[Block]:
     """Returns the digests of the lock."""
     blocks: list[Block] = []
     if result.lock:
@@ -89,13 +95,13 @@ def locked(result: Result) -> list[Block]:
     return blocks
 
 
-def _role(result: Result, arm: ArmResult) -> str:
+def _role(result: StudyResult, arm: ArmResult) -> str:
     marks = {result.reference: "the reference", result.recommended: "recommended"}
     mark = f" ({marks[arm.name]})" if arm.name in marks else ""
     return f"{code(arm.name)}{mark}: {_bare(arm.role) or 'no role stated'}."
 
 
-def _loose(result: Result) -> bool:
+def _loose(result: StudyResult) -> bool:
     """Says whether nothing was locked before the test units were played."""
     return result.exploratory or not result.lock
 
@@ -112,7 +118,7 @@ def _bare(words: str) -> str:
     return words.strip().rstrip(".")
 
 
-def _fine(result: Result) -> str:
+def _fine(result: StudyResult) -> str:
     count = len(result.kill_criteria)
     checked = {0: "The plan names no kill criterion", 1: "The one kill criterion did not strike"}
     words = checked.get(count, f"None of the {count} kill criteria struck")
@@ -123,7 +129,7 @@ def _fine(result: Result) -> str:
     )
 
 
-def _tiles(result: Result) -> tuple[Tile, ...]:
+def _tiles(result: StudyResult) -> tuple[Tile, ...]:
     tiles = []
     arm = named(result, result.recommended)
     if arm is not None:
@@ -137,26 +143,28 @@ def _tiles(result: Result) -> tuple[Tile, ...]:
                 f"of {arm.disrupted.of} units that {code(result.reference)} solves are disrupted",
             ),
         ):
-            tiles.append(Tile(percent(share.value), bracket(share.ci), words))
+            tiles.append(Tile(format_percent(share.value), format_interval(share.ci), words))
     worst = _closest(result)
     if worst is not None:
         found = worst.recovered_difference
         words = (
             f"recovered-task rate over {code(worst.against)}, its closest rival "
-            f"(p, Holm {p_value(worst.p_holm)})"
+            f"(p, Holm {format_p_value(worst.p_holm)})"
         )
-        tiles.append(Tile(points(found.value), bracket(found.ci, sign=True), words))
+        tiles.append(Tile(format_points(found.value), format_interval(found.ci, sign=True), words))
     if arm is not None:
         words = "of all steps are driven by the strong policy"
-        tiles.append(Tile(percent(arm.duty.value), bracket(arm.duty.ci), words))
+        tiles.append(Tile(format_percent(arm.duty.value), format_interval(arm.duty.ci), words))
     if result.detector is not None:
         early = result.detector.auroc_early_within_task
-        words = f"AUROC within task, first {percent(result.detector.early, 0)} of the horizon"
-        tiles.append(Tile(decimal(early.value), bracket(early.ci, 1.0, 2), words))
+        words = (
+            f"AUROC within task, first {format_percent(result.detector.early, 0)} of the horizon"
+        )
+        tiles.append(Tile(format_decimal(early.value), format_interval(early.ci, 1.0, 2), words))
     return tuple(tiles)
 
 
-def _closest(result: Result) -> ContrastResult | None:
+def _closest(result: StudyResult) -> ContrastResult | None:
     """Returns the primary contrast of the recommended arm with the smallest difference."""
     found = [
         c
@@ -168,7 +176,7 @@ def _closest(result: Result) -> ContrastResult | None:
     return min(found, key=lambda c: c.recovered_difference.value, default=None)
 
 
-def _words(result: Result) -> str:
+def _words(result: StudyResult) -> str:
     return (
         "A weak policy drives a simulated robot through tasks; an arm is a way of deciding when a "
         "strong policy drives instead. All arms play the same units: same start state, same "
@@ -181,7 +189,7 @@ def _words(result: Result) -> str:
     )
 
 
-def _decided(result: Result) -> tuple[str, ...]:
+def _decided(result: StudyResult) -> tuple[str, ...]:
     main = [_asked(c) for c in primary(result)]
     more = [_asked(c) for c in result.contrasts if c.family == SECONDARY]
     alphas = sorted({c.alpha for c in primary(result)})

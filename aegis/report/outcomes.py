@@ -12,15 +12,15 @@ from aegis.report.palette import hue, leading, main_arms, rung
 from aegis.report.tables import Tables, instructions
 from aegis.study.analysis.arm_results import ArmResult
 from aegis.study.analysis.contrast_result import ContrastResult, TaskDifference
-from aegis.study.analysis.formatting import GAP, percent, points
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.formatting import NO_BREAK_SPACE, format_percent, format_points
+from aegis.study.analysis.study_result import StudyResult
 from aegis.study.estimates import Estimate, Share
 
 KEPT, LOST, WON = "#e3e3e3", "#f2b48e", "#8fc1e3"
 BAR, TALL, ACROSS, DOWN = 12.0, 120.0, 3, 196.0
 
 
-def arms(result: Result) -> Figure | None:
+def arms(result: StudyResult) -> Figure | None:
     """Draws recovered and disrupted of every arm but the reference."""
     drawn = [arm for arm in result.arms if arm.name != result.reference]
     if not drawn:
@@ -57,7 +57,7 @@ def arms(result: Result) -> Figure | None:
     )
 
 
-def contrasts(result: Result) -> Figure | None:
+def contrasts(result: StudyResult) -> Figure | None:
     """Draws the differences that the plan asked about."""
     drawn = leading(result)
     if not drawn:
@@ -65,7 +65,7 @@ def contrasts(result: Result) -> Figure | None:
     rungs = [Rung(_against(c), hue(result, c.arm), c.passed) for c in drawn]
     ask = [_margin(c) for c in drawn]
     note = "Exploratory: not corrected for the number of contrasts."
-    if drawn[0].primary:
+    if drawn[0].is_primary:
         note = "Shaded rows: the claim holds after the correction for several contrasts."
     panels = [
         Panel(
@@ -93,7 +93,7 @@ def contrasts(result: Result) -> Figure | None:
     )
 
 
-def flow(result: Result) -> Figure | None:
+def flow(result: StudyResult) -> Figure | None:
     """Draws where the reference's failures and successes end up, arm by arm."""
     drawn = main_arms(result, 6)
     if not drawn:
@@ -113,7 +113,7 @@ def flow(result: Result) -> Figure | None:
     )
 
 
-def tasks(result: Result, tables: Tables) -> Figure | None:
+def tasks(result: StudyResult, tables: Tables) -> Figure | None:
     """Draws the primary contrasts task by task."""
     drawn = [c for c in leading(result) if c.arm == result.recommended] or list(leading(result))
     drawn = [c for c in drawn if c.per_task][:3]
@@ -158,11 +158,11 @@ def _margin(contrast: ContrastResult) -> str:
 
 
 def _share(share: Share) -> Dot | None:
-    return Dot(share.value, share.ci, percent(share.value)) if share.of else None
+    return Dot(share.value, share.ci, format_percent(share.value)) if share.of else None
 
 
 def _points(estimate: Estimate) -> Dot:
-    words = points(estimate.value).removesuffix(f"{GAP}pp")
+    words = format_points(estimate.value).removesuffix(f"{NO_BREAK_SPACE}pp")
     return Dot(estimate.value, estimate.ci, words)
 
 
@@ -176,7 +176,7 @@ def _task(number: int, told: dict[int, str], of: int) -> str:
     return f"{number}  {words}".strip()
 
 
-def _flow(canvas: Canvas, result: Result, arm: ArmResult, x: float, y: float) -> None:
+def _flow(canvas: Canvas, result: StudyResult, arm: ArmResult, x: float, y: float) -> None:
     left, right = x + 46, x + WIDTH / ACROSS - 64
     won, lost = arm.recovered.count, arm.disrupted.count
     failed, solved = arm.recovered.of - won, arm.disrupted.of - lost

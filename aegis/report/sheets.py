@@ -9,23 +9,23 @@ from aegis.report.palette import STRONG, primary
 from aegis.stats.intervals import Interval
 from aegis.study.analysis.contrast_result import SECONDARY, ContrastResult
 from aegis.study.analysis.formatting import (
-    GAP,
-    NONE,
-    bracket,
-    decimal,
-    difference,
-    duty,
-    p_value,
-    percent,
-    share,
+    NO_BREAK_SPACE,
+    NO_NUMBER,
+    format_decimal,
+    format_difference,
+    format_duty,
+    format_interval,
+    format_p_value,
+    format_percent,
+    format_share,
 )
-from aegis.study.analysis.study_result import Result
-from aegis.study.detection.latency import Times
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.detection.latency import DurationSummary
 
 UNCORRECTED = ("p, not corrected", "p, starts, not corrected", "p, tasks, not corrected")
 
 
-def arms(result: Result) -> list[Block]:
+def arms(result: StudyResult) -> list[Block]:
     """Returns the main table."""
     if not result.arms:
         return []
@@ -33,14 +33,14 @@ def arms(result: Result) -> list[Block]:
     rows = tuple(
         (
             code(arm.name),
-            share(arm.success),
+            format_share(arm.success),
             *(
-                (NONE, NONE)
+                (NO_NUMBER, NO_NUMBER)
                 if arm.name == result.reference
-                else (share(arm.recovered), share(arm.disrupted))
+                else (format_share(arm.recovered), format_share(arm.disrupted))
             ),
-            duty(arm.duty),
-            decimal(arm.asks.get(STRONG, 0.0), 1),
+            format_duty(arm.duty),
+            format_decimal(arm.asks.get(STRONG, 0.0), 1),
         )
         for arm in result.arms
     )
@@ -54,7 +54,7 @@ def arms(result: Result) -> list[Block]:
     return [Table(caption, head, rows, "arms", bold)]
 
 
-def _placebos(result: Result) -> str:
+def _placebos(result: StudyResult) -> str:
     """Says whose steps the duty of an arm counts that hands over to another policy."""
     names = [code(a.name) for a in result.arms if a.duty.value > 0 and not a.asks.get(STRONG, 0.0)]
     if not names:
@@ -62,7 +62,7 @@ def _placebos(result: Result) -> str:
     return f" That of {', '.join(names)} counts steps under the policy that it hands over to."
 
 
-def costs(result: Result) -> list[Block]:
+def costs(result: StudyResult) -> list[Block]:
     """Returns what arms cost."""
     if not result.arms:
         return []
@@ -70,7 +70,7 @@ def costs(result: Result) -> list[Block]:
     return [_costs(result, bold)]
 
 
-def contrasts(result: Result) -> list[Block]:
+def contrasts(result: StudyResult) -> list[Block]:
     """Returns the contrasts of the plan, and other readings of them."""
     main = primary(result)
     if not main:
@@ -83,7 +83,7 @@ def contrasts(result: Result) -> list[Block]:
     return [_contrasts(main, caption, True), _readings(main)]
 
 
-def secondary(result: Result) -> list[Block]:
+def secondary(result: StudyResult) -> list[Block]:
     """Returns the contrasts that were planned, but outside the family."""
     rest = tuple(c for c in result.contrasts if c.family == SECONDARY)
     if not rest:
@@ -95,9 +95,9 @@ def secondary(result: Result) -> list[Block]:
     return [_contrasts(rest, caption, False)]
 
 
-def exploratory(result: Result) -> list[Block]:
+def exploratory(result: StudyResult) -> list[Block]:
     """Returns the contrasts that nobody had planned."""
-    rest = tuple(c for c in result.contrasts if not c.primary and c.family != SECONDARY)
+    rest = tuple(c for c in result.contrasts if not c.is_primary and c.family != SECONDARY)
     if not rest:
         return []
     caption = (
@@ -107,7 +107,7 @@ def exploratory(result: Result) -> list[Block]:
     return [_contrasts(rest, caption, False)]
 
 
-def gaps(result: Result) -> list[Block]:
+def gaps(result: StudyResult) -> list[Block]:
     """Returns how far arms go from random to oracle timing."""
     if not result.gaps:
         return []
@@ -122,13 +122,13 @@ def gaps(result: Result) -> list[Block]:
     return [Table(caption, ("arm", "random", "oracle", "gap closed"), rows, "gaps", (), (1, 2))]
 
 
-def latency(result: Result) -> list[Block]:
+def latency(result: StudyResult) -> list[Block]:
     """Returns what calls and decisions took; nothing if it was not measured."""
     found = result.latency
     if found is None:
         return []
     calls = tuple(
-        (f"one call of {code(name)}", str(t.n), *_times(t), NONE, NONE)
+        (f"one call of {code(name)}", str(t.n), *_times(t), NO_NUMBER, NO_NUMBER)
         for name, t in found.calls.items()
     )
     arms = tuple(
@@ -136,8 +136,8 @@ def latency(result: Result) -> list[Block]:
             f"a decision of {code(name)}",
             str(a.decision.n),
             *_times(a.decision),
-            decimal(a.controller.median_ms, 3),
-            decimal(a.per_step_ms),
+            format_decimal(a.controller.median_ms, 3),
+            format_decimal(a.per_step_ms),
         )
         for name, a in found.arms.items()
     )
@@ -153,11 +153,11 @@ def latency(result: Result) -> list[Block]:
     return [Table(caption, head, (*calls, *arms), "latency")]
 
 
-def _times(times: Times) -> tuple[str, str]:
-    return decimal(times.median_ms), decimal(times.p95_ms)
+def _times(times: DurationSummary) -> tuple[str, str]:
+    return format_decimal(times.median_ms), format_decimal(times.p95_ms)
 
 
-def _costs(result: Result, bold: tuple[int, ...]) -> Table:
+def _costs(result: StudyResult, bold: tuple[int, ...]) -> Table:
     policies = sorted({name for arm in result.arms for name in arm.asks})
     found: dict[str, str] = {}
     for point in result.frontier:  # the first of a gate is what it was frozen to
@@ -165,14 +165,14 @@ def _costs(result: Result, bold: tuple[int, ...]) -> Table:
     rows = tuple(
         (
             code(arm.name),
-            found.get(arm.name) or NONE,
-            percent(arm.duty.value),
-            NONE if arm.duty_target is None else percent(arm.duty_target),
-            NONE if arm.duty_calibration is None else percent(arm.duty_calibration),
-            decimal(arm.fires),
-            decimal(arm.hold_chunks, 1),
-            decimal(arm.steps, 1),
-            *(decimal(arm.asks.get(name, 0.0), 1) for name in policies),
+            found.get(arm.name) or NO_NUMBER,
+            format_percent(arm.duty.value),
+            NO_NUMBER if arm.duty_target is None else format_percent(arm.duty_target),
+            NO_NUMBER if arm.duty_calibration is None else format_percent(arm.duty_calibration),
+            format_decimal(arm.fires),
+            format_decimal(arm.hold_chunks, 1),
+            format_decimal(arm.steps, 1),
+            *(format_decimal(arm.asks.get(name, 0.0), 1) for name in policies),
         )
         for arm in result.arms
     )
@@ -198,12 +198,15 @@ def _contrasts(found: tuple[ContrastResult, ...], caption: str, main: bool) -> T
     rows = tuple(
         (
             f"{code(c.arm)} against {code(c.against)}{_margin(c)}",
-            difference(c.difference),
+            format_difference(c.difference),
             f"{c.recovered} : {c.disrupted}",
-            difference(c.recovered_difference),
-            p_value(c.p),
-            *(p_value(p) if c.alternative == "greater" else NONE for p in (c.p_starts, c.p_tasks)),
-            *((p_value(c.p_holm), "yes" if c.passed else "no") if main else ()),
+            format_difference(c.recovered_difference),
+            format_p_value(c.p),
+            *(
+                format_p_value(p) if c.alternative == "greater" else NO_NUMBER
+                for p in (c.p_starts, c.p_tasks)
+            ),
+            *((format_p_value(c.p_holm), "yes" if c.passed else "no") if main else ()),
         )
         for c in found
     )
@@ -239,12 +242,13 @@ def _readings(found: tuple[ContrastResult, ...]) -> Table:
     rows = tuple(
         (
             f"{code(c.arm)} against {code(c.against)}",
-            bracket(c.difference_clustered, sign=True) or NONE,
-            bracket(c.difference_tasks, sign=True) or NONE,
-            f"{p_value(c.mid_p)}\n{p_value(c.failures_p)}",
+            format_interval(c.difference_clustered, sign=True) or NO_NUMBER,
+            format_interval(c.difference_tasks, sign=True) or NO_NUMBER,
+            f"{format_p_value(c.mid_p)}\n{format_p_value(c.failures_p)}",
             _looks(c),
-            f"{decimal(c.posterior.p_positive, 3)}\n{decimal(c.posterior.p_above_2pp, 3)}",
-            difference(c.duty_difference).replace(f"{GAP}pp", ""),
+            f"{format_decimal(c.posterior.p_positive, 3)}\n"
+            f"{format_decimal(c.posterior.p_above_2pp, 3)}",
+            format_difference(c.duty_difference).replace(f"{NO_BREAK_SPACE}pp", ""),
         )
         for c in found
     )
@@ -268,10 +272,14 @@ def _readings(found: tuple[ContrastResult, ...]) -> Table:
 
 
 def _looks(contrast: ContrastResult) -> str:
-    power = decimal(contrast.looks.log_e / math.log(10), 1)
+    power = format_decimal(contrast.looks.log_e / math.log(10), 1)
     stop = contrast.looks.stop
     return f"{'never' if stop is None else f'at {stop}'}\nlog10 e {power}"
 
 
 def _of_gap(value: float, ci: Interval) -> str:
-    return f"{percent(value, 0)}\n{bracket(ci, 100.0, 0)}" if math.isfinite(value) else NONE
+    return (
+        f"{format_percent(value, 0)}\n{format_interval(ci, 100.0, 0)}"
+        if math.isfinite(value)
+        else NO_NUMBER
+    )

@@ -10,10 +10,10 @@ from aegis.report.methods import limits, methods, sources
 from aegis.report.opening import locked, opening, registered, roles
 from aegis.report.tables import Tables
 from aegis.report.traces import Pictures, traces
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 
 
-def story(result: Result, tables: Tables, pictures: Pictures) -> Document:
+def story(result: StudyResult, tables: Tables, pictures: Pictures) -> Document:
     """Returns the report.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aegis.records.forks import Unit, unit_of
+from aegis.records.fork_rows import UnitKey, unit_key_of
 from aegis.records.rows import EpisodeRow
 
 
@@ -82,19 +82,19 @@ class Tables:
     events: pa.Table | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
-    def of(self, arm: str) -> dict[Unit, EpisodeRow]:
+    def of(self, arm: str) -> dict[UnitKey, EpisodeRow]:
         """Returns the episodes of an arm by unit, in the order of the table."""
-        return {unit_of(row): row for row in self.episodes if row.arm == arm}
+        return {unit_key_of(row): row for row in self.episodes if row.arm == arm}
 
-    def failures(self) -> dict[Unit, tuple[str, int]]:
+    def failures(self) -> dict[UnitKey, tuple[str, int]]:
         """Returns kind and tick of what went wrong, for the units where something did."""
-        found: dict[Unit, tuple[str, int]] = {}
+        found: dict[UnitKey, tuple[str, int]] = {}
         for row in _records(self.events, ("task", "start", "index", "kind", "k")):
             if row["kind"] and row["k"] is not None and row["k"] >= 0:
                 found[(row["task"], row["start"], row["index"])] = (row["kind"], row["k"])
         return found
 
-    def path(self, arm: str, of: Unit) -> tuple[Boundary, ...]:
+    def path(self, arm: str, of: UnitKey) -> tuple[Boundary, ...]:
         """Returns the chunk boundaries of one episode, in order of time; empty if not kept."""
         names = ("task", "start", "index", "arm", "k", "active", "scores")
         if self.scores is None or not set(names) <= set(self.scores.column_names):

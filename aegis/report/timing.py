@@ -22,9 +22,9 @@ from aegis.report.document import Figure, code
 from aegis.report.ladder import WIDTH
 from aegis.report.palette import hue
 from aegis.report.tables import Tables
-from aegis.study.analysis.forks import ForkPoint
-from aegis.study.analysis.study_result import Result
-from aegis.study.detection.timing import takeover
+from aegis.study.analysis.fork_points import ForkPoint
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.detection.handover_timing import first_strong_tick
 from aegis.study.estimates import Share
 
 BINS = 22
@@ -48,7 +48,7 @@ class _Times:
     failing: int
 
 
-def timing(result: Result, tables: Tables) -> Figure | None:
+def timing(result: StudyResult, tables: Tables) -> Figure | None:
     """Draws first hand-overs of arms beside the mishaps of the reference."""
     events = tables.failures()
     arms = [_times(tables, result.reference, found.arm) for found in result.timing]
@@ -87,7 +87,7 @@ def timing(result: Result, tables: Tables) -> Figure | None:
     )
 
 
-def forks(result: Result) -> Figure | None:
+def forks(result: StudyResult) -> Figure | None:
     """Draws what a hand-over of everything was worth, by tick."""
     points = [p for p in result.forks if p.n]
     if not points:
@@ -133,7 +133,7 @@ def _times(tables: Tables, reference: str, arm: str) -> _Times:
     alone, events = tables.of(reference), tables.failures()
     mine = tables.of(arm)
     failing = [u for u, row in alone.items() if not row.success and u in mine]
-    first = {u: k for u in failing if (k := takeover(mine[u])) is not None}
+    first = {u: k for u in failing if (k := first_strong_tick(mine[u])) is not None}
     leads = tuple(events[u][1] - k for u, k in first.items() if u in events)
     return _Times(arm, tuple(first.values()), leads, len(failing))
 

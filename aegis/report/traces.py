@@ -6,7 +6,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
-from aegis.records.forks import Unit
+from aegis.records.fork_rows import UnitKey
 from aegis.report.axis import Scale, bottom, left, reach, whole
 from aegis.report.canvas import BLUE, FAINT, INK, ORANGE, SMALL, SOFT, VERMILLION, Canvas
 from aegis.report.document import Figure, code
@@ -14,7 +14,7 @@ from aegis.report.examples import KINDS, Example, examples, rule_of, shown_arm
 from aegis.report.ladder import WIDTH
 from aegis.report.palette import STRONG, STRONG_TINT
 from aegis.report.tables import Boundary, Rule, Tables
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 
 Pictures = Mapping[str, Mapping[int, bytes]]
 """PNG pictures by kind of example (``recovered``, ``missed``, ``disrupted``) and tick."""
@@ -26,7 +26,7 @@ TITLES = {
 }
 
 
-def traces(result: Result, tables: Tables, pictures: Pictures) -> Figure | None:
+def traces(result: StudyResult, tables: Tables, pictures: Pictures) -> Figure | None:
     """Draws one episode of each kind."""
     shown = examples(result, tables)
     if not shown:
@@ -54,7 +54,7 @@ def traces(result: Result, tables: Tables, pictures: Pictures) -> Figure | None:
     )
 
 
-def _caption(result: Result, arm: str, rule: Rule, shown: Mapping[str, Example]) -> str:
+def _caption(result: StudyResult, arm: str, rule: Rule, shown: Mapping[str, Example]) -> str:
     line = "" if math.isnan(rule.threshold) else "; dashed, the threshold"
     if rule.bar:
         line = "; dashed, the risk above which it hands over, by tick"
@@ -70,7 +70,11 @@ def _caption(result: Result, arm: str, rule: Rule, shown: Mapping[str, Example])
 
 
 def _titles(
-    canvas: Canvas, example: Example, events: Mapping[Unit, tuple[str, int]], x: Scale, top: float
+    canvas: Canvas,
+    example: Example,
+    events: Mapping[UnitKey, tuple[str, int]],
+    x: Scale,
+    top: float,
 ) -> None:
     title = TITLES[example.kind]
     task, _, index = example.unit

@@ -10,13 +10,13 @@ from aegis.report.markdown import FOLDER, markdown
 from aegis.report.page import page
 from aegis.report.story import story
 from aegis.report.tables import Tables
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 
 NO_PICTURES: Mapping[str, Mapping[int, bytes]] = {}
 
 
 def write_report(
-    result: Result,
+    result: StudyResult,
     tables: Tables,
     out: Path,
     pictures: Mapping[str, Mapping[int, bytes]] = NO_PICTURES,

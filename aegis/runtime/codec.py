@@ -21,7 +21,7 @@ from aegis.core.errors import SnapshotError
 Arrays = dict[str, NDArray[Any]]
 
 
-def encode(value: object, arrays: Arrays) -> object:
+def encode_value(value: object, arrays: Arrays) -> object:
     """Returns a value as JSON; its arrays are added to ``arrays``.
 
     Raises:
@@ -30,20 +30,24 @@ def encode(value: object, arrays: Arrays) -> object:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Enum):
-        return {"enum": _name(type(value)), "is": value.name}
+        return {"enum": _qualify_class(type(value)), "is": value.name}
     if isinstance(value, np.ndarray | np.generic):
-        return {"array": _keep(value, arrays), "scalar": isinstance(value, np.generic)}
+        return {"array": _store_array(value, arrays), "scalar": isinstance(value, np.generic)}
     if isinstance(value, int):
         return value
     if isinstance(value, float):
         return {"float": value.hex()}
     if isinstance(value, tuple | list):
-        return {type(value).__name__: [encode(item, arrays) for item in value]}
+        return {type(value).__name__: [encode_value(item, arrays) for item in value]}
     if isinstance(value, Mapping):
-        return {"map": [[encode(k, arrays), encode(v, arrays)] for k, v in value.items()]}
+        return {
+            "map": [[encode_value(k, arrays), encode_value(v, arrays)] for k, v in value.items()]
+        }
     if is_dataclass(value) and not isinstance(value, type):
-        parts = {f.name: encode(getattr(value, f.name), arrays) for f in fields(value) if f.init}
-        return {"class": _name(type(value)), "with": parts}
+        parts = {
+            f.name: encode_value(getattr(value, f.name), arrays) for f in fields(value) if f.init
+        }
+        return {"class": _qualify_class(type(value)), "with": parts}
     raise SnapshotError(
         f"A {type(value).__module__}.{type(value).__qualname__} cannot be kept in a file. What a "
         "detector, gate or switch remembers must be made of numbers, texts, arrays, tuples, "
@@ -51,8 +55,8 @@ def encode(value: object, arrays: Arrays) -> object:
     )
 
 
-def decode(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """Returns the value that ``encode`` was given.
+def decode_value(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Returns the value that ``encode_value`` was given.
 
     Raises:
         SnapshotError: If it names a class that is not here.
@@ -65,18 +69,18 @@ def decode(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
         array = arrays[node["array"]]
         return array[()] if node["scalar"] else np.array(array)
     if "tuple" in node:
-        return tuple(decode(item, arrays) for item in node["tuple"])
+        return tuple(decode_value(item, arrays) for item in node["tuple"])
     if "list" in node:
-        return [decode(item, arrays) for item in node["list"]]
+        return [decode_value(item, arrays) for item in node["list"]]
     if "map" in node:
-        return {decode(k, arrays): decode(v, arrays) for k, v in node["map"]}
+        return {decode_value(k, arrays): decode_value(v, arrays) for k, v in node["map"]}
     if "enum" in node:
-        return _find(node["enum"], lambda c: issubclass(c, Enum))[node["is"]]
-    kind = _find(node["class"], is_dataclass)
-    return kind(**{name: decode(part, arrays) for name, part in node["with"].items()})
+        return _find_class(node["enum"], lambda c: issubclass(c, Enum))[node["is"]]
+    kind = _find_class(node["class"], is_dataclass)
+    return kind(**{name: decode_value(part, arrays) for name, part in node["with"].items()})
 
 
-def _keep(value: NDArray[Any] | np.generic, arrays: Arrays) -> str:
+def _store_array(value: NDArray[Any] | np.generic, arrays: Arrays) -> str:
     array = np.asarray(value)
     if array.dtype.hasobject:
         raise SnapshotError(f"An array of Python objects ({array.dtype}) cannot be kept in a file.")
@@ -85,11 +89,11 @@ def _keep(value: NDArray[Any] | np.generic, arrays: Arrays) -> str:
     return name
 
 
-def _name(kind: type) -> str:
+def _qualify_class(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def _find(name: str, allowed: Any) -> Any:
+def _find_class(name: str, allowed: Any) -> Any:
     module, _, qualname = name.partition(":")
     kind = vars(sys.modules.get(module) or object).get(qualname)
     if not isinstance(kind, type) or not allowed(kind):

@@ -1,4 +1,4 @@
-"""Rollout: one episode in this process, tick by tick, that can be left, kept and forked.
+"""Lockstep rollout: one episode in this process, tick by tick; can be saved and forked.
 
 rollout = Rollout(world, controller, policies, key)
 rollout.advance(60)
@@ -18,7 +18,7 @@ from aegis.core.protocols import ForkableWorld, Outcome, Policy, Query
 from aegis.core.types import Decision, EpisodeKey, PolicyId, Stop, Tick
 from aegis.runtime.session import Session
 from aegis.runtime.snapshot import Snapshot
-from aegis.runtime.views import Glance, merged
+from aegis.runtime.views import Views, merge_cameras
 
 _NO_SALT: Mapping[PolicyId, int] = MappingProxyType({})
 
@@ -57,7 +57,7 @@ class Rollout:
         world.begin(key)
 
     @classmethod
-    def resume(
+    def from_snapshot(
         cls,
         world: ForkableWorld,
         controller: Controller,
@@ -70,12 +70,12 @@ class Rollout:
         Raises:
             SnapshotError: If world or controller cannot go on from it.
         """
-        session = snapshot.session(controller)
+        session = snapshot.resume_session(controller)
         world.restore(snapshot.world)
-        return cls._at(world, controller, policies, session, snapshot, salt)
+        return cls._from_parts(world, controller, policies, session, snapshot, salt)
 
     @classmethod
-    def _at(
+    def _from_parts(
         cls,
         world: ForkableWorld,
         controller: Controller,
@@ -107,7 +107,7 @@ class Rollout:
         """Whether the goal was reached."""
         return self._outcome.success
 
-    def step(self) -> Decision:
+    def play_tick(self) -> Decision:
         """Plays one tick.
 
         Raises:
@@ -117,14 +117,14 @@ class Rollout:
             raise ConfigError(f"Episode {self._key} ended at tick {self._k}; begin another one.")
         asked = self._session.ask
         eyes = {policy: self._policies[policy].spec.cameras for policy in asked}
-        glance = Glance(self._world, eyes.values())
+        glance = Views(self._world, eyes.values())
         proposals = {
             policy: self._policies[policy].propose(
-                [Query(self._key, self._k, glance.view(seen), self._salt.get(policy, 0))]
+                [Query(self._key, self._k, glance.select_view(seen), self._salt.get(policy, 0))]
             )[0]
             for policy, seen in eyes.items()
         }
-        obs = glance.view(merged(eyes.values()))
+        obs = glance.select_view(merge_cameras(eyes.values()))
         self.tick = Tick(self._k, obs.stamp, obs, proposals)
         self.decision = self._session.feed(self.tick)
         self._outcome = self._world.apply(self.decision.command)
@@ -133,12 +133,12 @@ class Rollout:
         self._k += 1
         return self.decision
 
-    def advance(self, until: int) -> None:
+    def play_until(self, until: int) -> None:
         """Plays up to a tick, or to the end if that comes first."""
         while self._k < until and not self.done:
-            self.step()
+            self.play_tick()
 
-    def snapshot(self) -> Snapshot:
+    def take_snapshot(self) -> Snapshot:
         """Returns the episode before the next tick.
 
         Raises:
@@ -148,9 +148,11 @@ class Rollout:
             raise ConfigError(f"Episode {self._key} ended at tick {self._k}; nothing goes on.")
         return Snapshot(self._world.snapshot(), self._session.state, self._session.ask)
 
-    def fork(self, world: ForkableWorld) -> Rollout:
+    def fork_into(self, world: ForkableWorld) -> Rollout:
         """Returns a twin in another world; both go the same way from here, bit for bit."""
-        return self.resume(world, self._controller, self._policies, self.snapshot(), self._salt)
+        return self.from_snapshot(
+            world, self._controller, self._policies, self.take_snapshot(), self._salt
+        )
 
     def hand_over(
         self,
@@ -159,7 +161,7 @@ class Rollout:
         salt: Mapping[PolicyId, int] = _NO_SALT,
     ) -> Rollout:
         """Returns a fork in which another controller begins at this tick, with a fresh chunk."""
-        snapshot = self.snapshot()
+        snapshot = self.take_snapshot()
         session = Session(controller, self._key)
         world.restore(snapshot.world)
-        return self._at(world, controller, self._policies, session, snapshot, salt)
+        return self._from_parts(world, controller, self._policies, session, snapshot, salt)

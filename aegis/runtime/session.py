@@ -1,4 +1,4 @@
-"""The only stateful shell around the controller: it keeps the state of one running episode."""
+"""Session: the stateful shell around the controller; holds the state of one running episode."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Session:
         self._state, self.ask = controller.begin(key)
 
     @classmethod
-    def resume(
+    def from_state(
         cls, controller: Controller, state: ControllerState, ask: tuple[PolicyId, ...]
     ) -> Session:
         """Goes on from a state that another session was left in.

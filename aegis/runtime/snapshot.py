@@ -19,7 +19,7 @@ from aegis.core.errors import SnapshotError
 from aegis.core.protocols import WorldState
 from aegis.core.types import PolicyId
 from aegis.records.files import write_atomic
-from aegis.runtime.codec import Arrays, decode, encode
+from aegis.runtime.codec import Arrays, decode_value, encode_value
 from aegis.runtime.session import Session
 
 FORMAT = "aegis-snapshot-1"
@@ -39,7 +39,7 @@ class Snapshot:
     mind: ControllerState
     ask: tuple[PolicyId, ...]
 
-    def session(self, controller: Controller) -> Session:
+    def resume_session(self, controller: Controller) -> Session:
         """Returns a session that goes on from here.
 
         Args:
@@ -56,9 +56,9 @@ class Snapshot:
                 f"'{self.mind.mode.active}'; the controller has {needed} and drives {drivers}. "
                 "Go on with a controller of the same parts, or begin a new one: Rollout.hand_over."
             )
-        return Session.resume(controller, self.mind, self.ask)
+        return Session.from_state(controller, self.mind, self.ask)
 
-    def save(self, path: Path) -> None:
+    def write_npz(self, path: Path) -> None:
         """Writes an ``.npz`` without pickles.
 
         Raises:
@@ -66,14 +66,14 @@ class Snapshot:
             MachineError: If the disk refuses it.
         """
         arrays: Arrays = {}
-        state = encode(self, arrays)
+        state = encode_value(self, arrays)
         header = json.dumps({"format": FORMAT, "state": state})
         buffer = io.BytesIO()
         np.savez(buffer, header=np.str_(header), allow_pickle=False, **arrays)
         write_atomic(path, buffer.getvalue())
 
     @classmethod
-    def load(cls, path: Path) -> Snapshot:
+    def read_npz(cls, path: Path) -> Snapshot:
         """Reads a snapshot, in this process or another one.
 
         Raises:
@@ -85,7 +85,7 @@ class Snapshot:
                 header = json.loads(str(file["header"]))
                 if header["format"] != FORMAT:
                     raise SnapshotError(f"{path} has format {header['format']}, not {FORMAT}.")
-                found = decode(header["state"], file)
+                found = decode_value(header["state"], file)
         except (
             OSError,
             ValueError,

@@ -1,4 +1,4 @@
-"""Trace: what a controller was given and what it answered, so that it can be asked again.
+"""Trace: inputs and outputs of a controller, recorded for replay.
 
 A trace holds what decisions are made from: time, proprioception, instruction and proposals.
 Pictures and simulator truth are left out; a detector that looks at them cannot be replayed.
@@ -41,13 +41,13 @@ class Trace:
     ticks: tuple[Tick, ...]
     answers: tuple[str, ...]
 
-    def save(self, path: Path) -> None:
+    def write_npz(self, path: Path) -> None:
         """Writes an ``.npz`` without pickles."""
         header = {
             "format": FORMAT,
             "key": asdict(self.key),
             "answers": self.answers,
-            "ticks": [_head(tick) for tick in self.ticks],
+            "ticks": [_describe_tick(tick) for tick in self.ticks],
         }
         arrays: dict[str, Any] = {"header": np.str_(json.dumps(header))}
         for tick in self.ticks:
@@ -59,10 +59,10 @@ class Trace:
                     arrays[f"{at}/samples"] = proposal.samples
                 for layer, vector in proposal.features.items():
                     arrays[f"{at}/features/{layer}"] = vector
-        write_atomic(path, _npz(arrays))
+        write_atomic(path, _pack_npz(arrays))
 
     @classmethod
-    def load(cls, path: Path) -> Trace:
+    def read_npz(cls, path: Path) -> Trace:
         """Reads a trace.
 
         Raises:
@@ -73,7 +73,7 @@ class Trace:
                 header = json.loads(str(file["header"]))
                 if header["format"] != FORMAT:
                     raise TraceError(f"{path} has format {header['format']}, not {FORMAT}.")
-                ticks = tuple(_tick(head, file) for head in header["ticks"])
+                ticks = tuple(_read_tick(head, file) for head in header["ticks"])
             return cls(EpisodeKey(**header["key"]), ticks, tuple(header["answers"]))
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise TraceError(
@@ -81,7 +81,7 @@ class Trace:
             ) from error
 
 
-class Recorder:
+class TraceRecorder:
     """A session that remembers; feed it like ``Session``.
 
     Attributes:
@@ -101,15 +101,15 @@ class Recorder:
         decision = self._session.feed(tick)
         self.ask = self._session.ask
         self._ticks.append(tick)
-        self._answers.append(describe(decision))
+        self._answers.append(describe_decision(decision))
         return decision
 
-    def trace(self) -> Trace:
+    def build_trace(self) -> Trace:
         """Returns what was recorded so far."""
         return Trace(self._key, tuple(self._ticks), tuple(self._answers))
 
 
-def replay(controller: Controller, trace: Trace) -> None:
+def replay_trace(controller: Controller, trace: Trace) -> None:
     """Feeds a trace to a controller and compares its decisions.
 
     Raises:
@@ -117,7 +117,7 @@ def replay(controller: Controller, trace: Trace) -> None:
     """
     session = Session(controller, trace.key)
     for tick, recorded in zip(trace.ticks, trace.answers, strict=True):
-        answer = describe(session.feed(tick))
+        answer = describe_decision(session.feed(tick))
         if answer != recorded:
             raise TraceError(
                 f"Replay of {trace.key} differs at tick {tick.k}.\nrecorded: {recorded}\n"
@@ -125,7 +125,7 @@ def replay(controller: Controller, trace: Trace) -> None:
             )
 
 
-def describe(decision: Decision) -> str:
+def describe_decision(decision: Decision) -> str:
     """Returns a decision in words, every bit of it: floats are written to be read back exactly."""
     command = decision.command
     return json.dumps(
@@ -165,18 +165,18 @@ def export_actions(tables: RunTables, arm: str, path: Path) -> int:
     if not rows:
         names = sorted({row.arm for row in tables.episodes})
         raise UnknownNameError("arm", arm, names, str(tables.root))
-    steps = tables.steps().select(["arm", "action"])
+    steps = tables.read_steps().select(["arm", "action"])
     mine = [step["action"] for step in steps.to_pylist() if step["arm"] == arm]
     ends = np.cumsum([row.steps for row in rows])
     arrays = {
         str(row.key): np.array(mine[end - row.steps : end], np.float32)
         for row, end in zip(rows, ends, strict=True)
     }
-    write_atomic(path, _npz(arrays))
+    write_atomic(path, _pack_npz(arrays))
     return len(rows)
 
 
-def _head(tick: Tick) -> dict[str, object]:
+def _describe_tick(tick: Tick) -> dict[str, object]:
     proposals = [[name, p.k0, p.latency, sorted(p.features)] for name, p in tick.proposals.items()]
     return {
         "k": tick.k,
@@ -187,17 +187,17 @@ def _head(tick: Tick) -> dict[str, object]:
     }
 
 
-def _tick(head: Mapping[str, Any], file: Mapping[str, NDArray[Any]]) -> Tick:
+def _read_tick(head: Mapping[str, Any], file: Mapping[str, NDArray[Any]]) -> Tick:
     k = head["k"]
     obs = Observation(head["stamp"], file[f"{k}/proprio"], {}, head["instruction"])
     proposals = {
-        name: _proposal(f"{k}/{name}", name, k0, latency, layers, file)
+        name: _read_proposal(f"{k}/{name}", name, k0, latency, layers, file)
         for name, k0, latency, layers in head["proposals"]
     }
     return Tick(k, head["now"], obs, proposals)
 
 
-def _proposal(
+def _read_proposal(
     at: str,
     policy: PolicyId,
     k0: int,
@@ -210,7 +210,7 @@ def _proposal(
     return Proposal(policy, k0, file[f"{at}/actions"], features, samples, latency)
 
 
-def _npz(arrays: Mapping[str, Any]) -> bytes:
+def _pack_npz(arrays: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

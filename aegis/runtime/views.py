@@ -1,4 +1,4 @@
-"""Glance: senses a world once for all who look at it, each picture rendered once."""
+"""Views: renders each requested camera once and serves every policy from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Cameras = Mapping[str, tuple[int, int]]
 """Camera name to (height, width) [px]."""
 
 
-class Glance:
+class Views:
     """What the world looks like at one tick.
 
     Args:
@@ -23,11 +23,11 @@ class Glance:
     def __init__(self, world: World, wanted: Iterable[Cameras]) -> None:
         self._pictures: dict[tuple[str, tuple[int, int]], U8] = {}
         pending = {(name, size): None for cameras in wanted for name, size in cameras.items()}
-        self._obs = self._look(world, pending)
+        self._obs = self._observe_world(world, pending)
         while pending:  # a world draws a camera at one size at a time
-            self._look(world, pending)
+            self._observe_world(world, pending)
 
-    def view(self, cameras: Cameras) -> Observation:
+    def select_view(self, cameras: Cameras) -> Observation:
         """Returns the observation with just these pictures, however many others looked."""
         found = self._pictures
         if not found:
@@ -37,7 +37,9 @@ class Glance:
         }
         return replace(self._obs, images=images)
 
-    def _look(self, world: World, pending: dict[tuple[str, tuple[int, int]], None]) -> Observation:
+    def _observe_world(
+        self, world: World, pending: dict[tuple[str, tuple[int, int]], None]
+    ) -> Observation:
         now = dict(reversed(pending))  # the first one's size wins
         obs = world.observe(now)
         for name, size in now.items():
@@ -47,7 +49,7 @@ class Glance:
         return obs
 
 
-def merged(wanted: Iterable[Cameras]) -> dict[str, tuple[int, int]]:
+def merge_cameras(wanted: Iterable[Cameras]) -> dict[str, tuple[int, int]]:
     """Returns the cameras of several lookers; where sizes differ, the first one's."""
     cameras: dict[str, tuple[int, int]] = {}
     for each in wanted:

@@ -9,7 +9,7 @@ from aegis.core.errors import ShapeError
 from aegis.core.types import F64
 
 
-def auroc(scores: F64, positive: NDArray[np.bool_]) -> float:
+def compute_auroc(scores: F64, positive: NDArray[np.bool_]) -> float:
     """Returns P(score of a positive > score of a negative), ties counted half.
 
     This is the Mann-Whitney statistic over the number of pairs. NaN scores count as infinitely
@@ -25,16 +25,18 @@ def auroc(scores: F64, positive: NDArray[np.bool_]) -> float:
     Raises:
         ShapeError: If the shapes differ.
     """
-    values, labels = _vectors(scores, positive)
+    values, labels = _validate_vectors(scores, positive)
     n1 = int(labels.sum())
     n0 = len(labels) - n1
     if n1 == 0 or n0 == 0:
         return float("nan")
-    ranks = _ranks(np.where(np.isnan(values), np.inf, values))
+    ranks = _average_ranks(np.where(np.isnan(values), np.inf, values))
     return float((ranks[labels].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
-def auroc_within(scores: F64, positive: NDArray[np.bool_], group: NDArray[np.int64]) -> float:
+def compute_auroc_within(
+    scores: F64, positive: NDArray[np.bool_], group: NDArray[np.int64]
+) -> float:
     """Returns AUROC over the pairs that share a group: differences between groups do not count.
 
     It is the average of the groups' AUROCs, weighted by their number of (positive, negative)
@@ -51,7 +53,7 @@ def auroc_within(scores: F64, positive: NDArray[np.bool_], group: NDArray[np.int
     Raises:
         ShapeError: If the shapes differ.
     """
-    values, labels = _vectors(scores, positive)
+    values, labels = _validate_vectors(scores, positive)
     groups = np.asarray(group)
     if groups.shape != labels.shape:
         raise ShapeError(f"group must have shape {labels.shape}. Got: {groups.shape}.")
@@ -61,19 +63,19 @@ def auroc_within(scores: F64, positive: NDArray[np.bool_], group: NDArray[np.int
         n1 = int(labels[here].sum())
         pairs = n1 * (int(here.sum()) - n1)
         if pairs:
-            total += pairs * auroc(values[here], labels[here])
+            total += pairs * compute_auroc(values[here], labels[here])
             weight += pairs
     return total / weight if weight else float("nan")
 
 
-def _ranks(values: F64) -> F64:
+def _average_ranks(values: F64) -> F64:
     """Returns ranks from 1; equal values share the mean of theirs. Shape (n,)."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     found: F64 = (np.cumsum(counts) - (counts - 1) / 2)[place]
     return found
 
 
-def _vectors(scores: F64, positive: NDArray[np.bool_]) -> tuple[F64, NDArray[np.bool_]]:
+def _validate_vectors(scores: F64, positive: NDArray[np.bool_]) -> tuple[F64, NDArray[np.bool_]]:
     values, labels = np.asarray(scores, np.float64), np.asarray(positive, bool)
     if values.ndim != 1 or values.shape != labels.shape:
         raise ShapeError(f"Need two vectors alike. Got: {values.shape}, {labels.shape}.")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.auroc import auroc, auroc_within
-from aegis.stats.differences import Difference
-from aegis.stats.intervals import Interval, bca
-from aegis.stats.resample import episode_weights
+from aegis.stats.auroc import compute_auroc, compute_auroc_within
+from aegis.stats.differences import BootstrapEstimate
+from aegis.stats.intervals import Interval, bca_interval
+from aegis.stats.resampling import resample_weights
 
 Bools = NDArray[np.bool_]
 I64 = NDArray[np.int64]
@@ -46,13 +46,18 @@ def auroc_interval(
     Raises:
         ShapeError: If the shapes differ.
     """
-    labels = _labels(positive, task)
-    estimate = _estimate(scores, labels, task, within)
-    weights = episode_weights(task, rng, draws)
-    pairs = _pairs(scores, labels, task, weights, within)
+    labels = _validate_labels(positive, task)
+    estimate = _estimate_auroc(scores, labels, task, within)
+    weights = resample_weights(task, rng, draws)
+    pairs = _count_pairs(scores, labels, task, weights, within)
     if not np.isfinite(estimate):
         return Interval(float("nan"), float("nan"))
-    return bca(pairs.resampled(), pairs.estimate, _centred(pairs.left_out(), task), level=level)
+    return bca_interval(
+        pairs.resampled_auroc(),
+        pairs.auroc,
+        _centre_within_tasks(pairs.leave_one_out_auroc(), task),
+        level=level,
+    )
 
 
 def auroc_gain(
@@ -65,7 +70,7 @@ def auroc_gain(
     within: bool = False,
     level: float = 0.95,
     draws: int = 2000,
-) -> Difference:
+) -> BootstrapEstimate:
     """Returns AUROC of a score minus that of a baseline, both on the same resampled episodes.
 
     Args:
@@ -84,24 +89,24 @@ def auroc_gain(
     Raises:
         ShapeError: If the shapes differ.
     """
-    labels = _labels(positive, task)
-    found = [_estimate(s, labels, task, within) for s in (scores, baseline)]
+    labels = _validate_labels(positive, task)
+    found = [_estimate_auroc(s, labels, task, within) for s in (scores, baseline)]
     value = found[0] - found[1]
-    weights = episode_weights(task, rng, draws)
-    one, two = (_pairs(s, labels, task, weights, within) for s in (scores, baseline))
+    weights = resample_weights(task, rng, draws)
+    one, two = (_count_pairs(s, labels, task, weights, within) for s in (scores, baseline))
     if not np.isfinite(value):
-        return Difference(float("nan"), Interval(float("nan"), float("nan")))
-    interval = bca(
-        one.resampled() - two.resampled(),
-        one.estimate - two.estimate,
-        _centred(one.left_out() - two.left_out(), task),
+        return BootstrapEstimate(float("nan"), Interval(float("nan"), float("nan")))
+    interval = bca_interval(
+        one.resampled_auroc() - two.resampled_auroc(),
+        one.auroc - two.auroc,
+        _centre_within_tasks(one.leave_one_out_auroc() - two.leave_one_out_auroc(), task),
         level=level,
     )
-    return Difference(value, interval)
+    return BootstrapEstimate(value, interval)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
+class _RankedPairs:
     """Pairs of a positive and a negative, and how many of them are ranked rightly.
 
     Attributes:
@@ -117,15 +122,15 @@ class _Pairs:
     own_of: F64
 
     @property
-    def estimate(self) -> float:
+    def auroc(self) -> float:
         return float(self.own_won.sum() / self.own_of.sum())  # Each pair counted twice in both.
 
-    def resampled(self) -> F64:
+    def resampled_auroc(self) -> F64:
         with np.errstate(invalid="ignore", divide="ignore"):
             found: F64 = self.won / self.of
         return found
 
-    def left_out(self) -> F64:
+    def leave_one_out_auroc(self) -> F64:
         """Returns AUROC without each episode in turn. Shape (n,)."""
         won, of = self.own_won.sum() / 2, self.own_of.sum() / 2
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -133,20 +138,20 @@ class _Pairs:
         return found
 
 
-def _pairs(
+def _count_pairs(
     scores: F64, positive: Bools, task: I64, weights: NDArray[np.int32], within: bool
-) -> _Pairs:
+) -> _RankedPairs:
     """Counts pairs over all episodes, or over those of each task."""
     values = np.asarray(scores, np.float64)
     values = np.where(np.isnan(values), np.inf, values)
     n, draws = weights.shape
     groups = np.asarray(task) if within else np.zeros(n, np.int64)
-    out = _Pairs(np.zeros(draws), np.zeros(draws), np.zeros(n), np.zeros(n))
+    out = _RankedPairs(np.zeros(draws), np.zeros(draws), np.zeros(n), np.zeros(n))
     for name in np.unique(groups):
         here = np.flatnonzero(groups == name)
         here = here[np.argsort(values[here], kind="stable")]
         v, y, w = values[here], positive[here], weights[here]
-        out.won[:] += _won(v, y, w)
+        out.won[:] += _count_won_pairs(v, y, w)
         out.of[:] += w[y].sum(axis=0, dtype=np.int64) * w[~y].sum(axis=0, dtype=np.int64)
         below, ties = np.searchsorted(v, v, "left"), np.searchsorted(v, v, "right")
         negatives = np.concatenate([[0], np.cumsum(~y)])
@@ -158,7 +163,7 @@ def _pairs(
     return out
 
 
-def _won(values: F64, positive: Bools, weights: NDArray[np.int32]) -> F64:
+def _count_won_pairs(values: F64, positive: Bools, weights: NDArray[np.int32]) -> F64:
     """Returns the pairs won in each resample: positives above negatives, ties half.
 
     Args:
@@ -178,11 +183,13 @@ def _won(values: F64, positive: Bools, weights: NDArray[np.int32]) -> F64:
     return found
 
 
-def _estimate(scores: F64, positive: Bools, task: I64, within: bool) -> float:
-    return auroc_within(scores, positive, task) if within else auroc(scores, positive)
+def _estimate_auroc(scores: F64, positive: Bools, task: I64, within: bool) -> float:
+    return (
+        compute_auroc_within(scores, positive, task) if within else compute_auroc(scores, positive)
+    )
 
 
-def _centred(left_out: F64, task: I64) -> F64:
+def _centre_within_tasks(left_out: F64, task: I64) -> F64:
     """Returns left-out values minus their task's mean; resampling is within tasks. Shape (n,)."""
     out = np.zeros(len(left_out))
     known = np.isfinite(left_out)
@@ -193,7 +200,7 @@ def _centred(left_out: F64, task: I64) -> F64:
     return out
 
 
-def _labels(positive: Bools, task: I64) -> Bools:
+def _validate_labels(positive: Bools, task: I64) -> Bools:
     labels = np.asarray(positive, bool)
     if labels.ndim != 1 or labels.shape != np.shape(task):
         raise ShapeError(f"Need two vectors alike. Got: {labels.shape}, {np.shape(task)}.")

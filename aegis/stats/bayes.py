@@ -15,8 +15,8 @@ import numpy as np
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.intervals import Interval, percentile
-from aegis.stats.paired import PairedOutcome
+from aegis.stats.intervals import Interval, percentile_interval
+from aegis.stats.paired_outcome import PairedOutcome
 
 PRIOR = 0.25
 """Made-up units in each cell of each task."""
@@ -70,18 +70,18 @@ def difference_posterior(
         raise ShapeError(f"Need units, and a prior above 0. Got: {len(cells)} tasks, {prior}.")
     weight = cells.sum(axis=1) / cells.sum()
     belief = cells + prior
-    drawn = _draws(belief, weight, rng, draws)
+    drawn = _draw_differences(belief, weight, rng, draws)
     mean = float(weight @ ((belief[:, 0] - belief[:, 1]) / belief.sum(axis=1)))
     return DifferencePosterior(
         mean=mean,
-        interval=percentile(drawn, level=level),
+        interval=percentile_interval(drawn, level=level),
         p_positive=float(np.mean(drawn > 0)),
         p_above=float(np.mean(drawn > above)),
         above=above,
     )
 
 
-def _draws(belief: F64, weight: F64, rng: np.random.Generator, draws: int) -> F64:
+def _draw_differences(belief: F64, weight: F64, rng: np.random.Generator, draws: int) -> F64:
     """Returns weighted sums of P(recovered) - P(disrupted) over tasks. Shape (draws,)."""
     out = np.zeros(draws)
     for share, alpha in zip(weight, belief, strict=True):

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.intervals import Interval, of_totals
-from aegis.stats.resample import Sample
+from aegis.stats.intervals import Interval, bootstrap_totals
+from aegis.stats.resampling import ClusteredSample
 
 Bools = NDArray[np.bool_]
 I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class BootstrapEstimate:
     """A difference of two rates with its bootstrap interval.
 
     Attributes:
@@ -38,7 +38,7 @@ def clustered_difference(
     *,
     level: float = 0.95,
     draws: int = 2000,
-) -> Difference:
+) -> BootstrapEstimate:
     """Compares success with start states resampled as wholes, within their task.
 
     Units that share a start state (several noise seeds of it) tend to go alike, so they are not
@@ -57,11 +57,13 @@ def clustered_difference(
     Raises:
         ShapeError: If the shapes differ or there is no unit.
     """
-    gain = _gain(arm, against)
-    return _mean(gain, Sample.of(_columns(gain), task, start), rng, level, draws)
+    gain = _unit_differences(arm, against)
+    return _mean_difference(
+        gain, ClusteredSample.from_units(_append_ones(gain), task, start), rng, level, draws
+    )
 
 
-def tasks_difference(
+def task_clustered_difference(
     arm: Bools,
     against: Bools,
     task: I64,
@@ -69,7 +71,7 @@ def tasks_difference(
     *,
     level: float = 0.95,
     draws: int = 2000,
-) -> Difference:
+) -> BootstrapEstimate:
     """Compares success with whole tasks resampled: for claims about tasks that were not tried.
 
     With ten tasks it is too short on average, as every bootstrap of ten things; read it as a
@@ -78,8 +80,10 @@ def tasks_difference(
     Raises:
         ShapeError: If the shapes differ or there is no unit.
     """
-    gain = _gain(arm, against)
-    return _mean(gain, Sample.of(_columns(gain), None, task), rng, level, draws)
+    gain = _unit_differences(arm, against)
+    return _mean_difference(
+        gain, ClusteredSample.from_units(_append_ones(gain), None, task), rng, level, draws
+    )
 
 
 def conditional_difference(
@@ -92,7 +96,7 @@ def conditional_difference(
     start: I64 | None = None,
     level: float = 0.95,
     draws: int = 2000,
-) -> Difference:
+) -> BootstrapEstimate:
     """Compares success on the units where something holds, for example that the reference failed.
 
     This gives the difference of recovered-task rates. Which units fail is itself a matter of
@@ -114,16 +118,16 @@ def conditional_difference(
     Raises:
         ShapeError: If the shapes differ or there is no unit.
     """
-    gain, here = _gain(arm, against), np.asarray(given, np.float64)
+    gain, here = _unit_differences(arm, against), np.asarray(given, np.float64)
     if gain.shape != here.shape:
         raise ShapeError(f"Need vectors over the same units. Got: {gain.shape}, {here.shape}.")
-    sample = Sample.of(np.stack([gain * here, here], axis=1), task, start)
-    return ratio(sample, rng, level=level, draws=draws)
+    sample = ClusteredSample.from_units(np.stack([gain * here, here], axis=1), task, start)
+    return ratio_of_totals(sample, rng, level=level, draws=draws)
 
 
-def ratio(
-    sample: Sample, rng: np.random.Generator, *, level: float = 0.95, draws: int = 2000
-) -> Difference:
+def ratio_of_totals(
+    sample: ClusteredSample, rng: np.random.Generator, *, level: float = 0.95, draws: int = 2000
+) -> BootstrapEstimate:
     """Returns the total of the first column over that of the second, for example a duty.
 
     Args:
@@ -133,15 +137,15 @@ def ratio(
         draws: Number of resamples.
     """
     total = sample.rows.sum(axis=0)
-    interval = of_totals(
+    interval = bootstrap_totals(
         lambda sums: sums[..., 0] / sums[..., 1], sample, rng, level=level, draws=draws
     )
-    return Difference(float(total[0] / total[1]) if total[1] else float("nan"), interval)
+    return BootstrapEstimate(float(total[0] / total[1]) if total[1] else float("nan"), interval)
 
 
 def ratio_difference(
-    sample: Sample, rng: np.random.Generator, *, level: float = 0.95, draws: int = 2000
-) -> Difference:
+    sample: ClusteredSample, rng: np.random.Generator, *, level: float = 0.95, draws: int = 2000
+) -> BootstrapEstimate:
     """Returns the ratio of columns 0 and 1 minus that of columns 2 and 3: a difference of duties.
 
     Args:
@@ -151,29 +155,31 @@ def ratio_difference(
         draws: Number of resamples.
     """
 
-    def statistic(sums: F64) -> F64:
+    def subtract_ratios(sums: F64) -> F64:
         found: F64 = sums[..., 0] / sums[..., 1] - sums[..., 2] / sums[..., 3]
         return found
 
     total = sample.rows.sum(axis=0)
     known = bool(total[1] and total[3])
-    interval = of_totals(statistic, sample, rng, level=level, draws=draws)
-    return Difference(float(statistic(total)) if known else float("nan"), interval)
+    interval = bootstrap_totals(subtract_ratios, sample, rng, level=level, draws=draws)
+    return BootstrapEstimate(float(subtract_ratios(total)) if known else float("nan"), interval)
 
 
-def _mean(
-    gain: F64, sample: Sample, rng: np.random.Generator, level: float, draws: int
-) -> Difference:
+def _mean_difference(
+    gain: F64, sample: ClusteredSample, rng: np.random.Generator, level: float, draws: int
+) -> BootstrapEstimate:
     """Over the units in each resample: clusters differ in size, so their number is no constant."""
-    return Difference(float(gain.mean()), ratio(sample, rng, level=level, draws=draws).interval)
+    return BootstrapEstimate(
+        float(gain.mean()), ratio_of_totals(sample, rng, level=level, draws=draws).interval
+    )
 
 
-def _gain(arm: Bools, against: Bools) -> F64:
+def _unit_differences(arm: Bools, against: Bools) -> F64:
     x, y = np.asarray(arm, np.float64), np.asarray(against, np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise ShapeError(f"Arms must be vectors over the same units. Got: {x.shape}, {y.shape}.")
     return x - y
 
 
-def _columns(gain: F64) -> F64:
+def _append_ones(gain: F64) -> F64:
     return np.stack([gain, np.ones(len(gain))], axis=1)

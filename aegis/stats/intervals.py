@@ -14,7 +14,7 @@ from scipy.special import betaincinv, ndtr, ndtri
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.resample import Sample
+from aegis.stats.resampling import ClusteredSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Interval:
         return f"[{self.low:.3f}, {self.high:.3f}]"
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
     """Returns Wilson's score interval of a rate (Wilson 1927): short, good coverage on average.
 
     Raises:
         ShapeError: If the counts are impossible.
     """
-    _check(successes, n)
+    _check_counts(successes, n)
     if n == 0:
         return Interval(0.0, 1.0)
     z = float(ndtri(0.5 + level / 2))
@@ -46,20 +46,20 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     return Interval(low, high)
 
 
-def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
+def clopper_pearson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
     """Returns the exact interval of a rate (Clopper and Pearson 1934): covers at least ``level``.
 
     Raises:
         ShapeError: If the counts are impossible.
     """
-    _check(successes, n)
+    _check_counts(successes, n)
     tail = (1 - level) / 2
     low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return Interval(low, high)
 
 
-def paired_difference(
+def paired_difference_interval(
     arm: NDArray[np.bool_],
     reference: NDArray[np.bool_],
     task: NDArray[np.int64],
@@ -87,13 +87,15 @@ def paired_difference(
     strata = np.asarray(task)
     if x.ndim != 1 or x.shape != strata.shape or not len(x):
         raise ShapeError(f"Need vectors over the same units. Got: {x.shape}, {strata.shape}.")
-    sample = Sample.of(x[:, None], strata)
-    return of_totals(lambda total: total[..., 0] / len(x), sample, rng, level=level, draws=draws)
+    sample = ClusteredSample.from_units(x[:, None], strata)
+    return bootstrap_totals(
+        lambda total: total[..., 0] / len(x), sample, rng, level=level, draws=draws
+    )
 
 
-def of_totals(
+def bootstrap_totals(
     statistic: Callable[[F64], F64],
-    sample: Sample,
+    sample: ClusteredSample,
     rng: np.random.Generator,
     *,
     level: float = 0.95,
@@ -116,17 +118,17 @@ def of_totals(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = float(statistic(sample.rows.sum(axis=0)))
-        resampled = np.asarray(statistic(sample.totals(rng, draws)), np.float64)
-        parts = [np.asarray(statistic(part), np.float64) for part in sample.left_out()]
+        resampled = np.asarray(statistic(sample.resample_totals(rng, draws)), np.float64)
+        parts = [np.asarray(statistic(part), np.float64) for part in sample.leave_one_out_totals()]
     if not isfinite(estimate):
         return Interval(float("nan"), float("nan"))
     left_out = [part[np.isfinite(part)] for part in parts]
     centred = [part - part.mean() for part in left_out if len(part)]
-    resampled = _spread(resampled[np.isfinite(resampled)], estimate, centred)
-    return bca(resampled, estimate, np.concatenate([np.zeros(0), *centred]), level=level)
+    resampled = _inflate_variance(resampled[np.isfinite(resampled)], estimate, centred)
+    return bca_interval(resampled, estimate, np.concatenate([np.zeros(0), *centred]), level=level)
 
 
-def _spread(resampled: F64, estimate: float, influence: Sequence[F64]) -> F64:
+def _inflate_variance(resampled: F64, estimate: float, influence: Sequence[F64]) -> F64:
     """Returns resamples with the variance of the statistic unbiased in every stratum."""
     squares = np.array([float(part @ part) for part in influence])
     sizes = np.array([len(part) for part in influence], np.float64)
@@ -137,7 +139,9 @@ def _spread(resampled: F64, estimate: float, influence: Sequence[F64]) -> F64:
     return np.clip(wider, resampled.min(), resampled.max())
 
 
-def bca(resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95) -> Interval:
+def bca_interval(
+    resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95
+) -> Interval:
     """Returns the bias-corrected and accelerated interval from resampled statistics (Efron 1987).
 
     NaN resamples are left out. Where the correction is undefined (all resamples on one side of the
@@ -152,19 +156,19 @@ def bca(resampled: F64, estimate: float, jackknife: F64, *, level: float = 0.95)
     known = resampled[np.isfinite(resampled)]
     below = np.mean(known < estimate) + 0.5 * np.mean(known == estimate) if len(known) else 0.0
     if not 0 < below < 1:
-        return percentile(known, level=level)
+        return percentile_interval(known, level=level)
     bias = ndtri(below)
     d = jackknife.mean() - jackknife if len(jackknife) else np.zeros(1)
     spread = float((d**2).sum()) ** 1.5
     speed = float((d**3).sum()) / (6 * spread) if spread > 0 else 0.0
     z = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
     if (speed * z >= 1).any():
-        return percentile(known, level=level)
+        return percentile_interval(known, level=level)
     low, high = np.quantile(known, ndtr(bias + z / (1 - speed * z)))
     return Interval(float(low), float(high))
 
 
-def percentile(resampled: F64, *, level: float = 0.95) -> Interval:
+def percentile_interval(resampled: F64, *, level: float = 0.95) -> Interval:
     """Returns the percentile interval from resampled statistics; NaN resamples are left out."""
     known = resampled[np.isfinite(resampled)]
     if not len(known):
@@ -173,7 +177,7 @@ def percentile(resampled: F64, *, level: float = 0.95) -> Interval:
     return Interval(float(low), float(high))
 
 
-def bootstrap(
+def bootstrap_units(
     statistic: Callable[[NDArray[np.int64]], float],
     n: int,
     rng: np.random.Generator,
@@ -191,9 +195,9 @@ def bootstrap(
         draws: Number of resamples.
     """
     values = [statistic(rng.integers(0, n, n)) for _ in range(draws)]
-    return percentile(np.array(values), level=level)
+    return percentile_interval(np.array(values), level=level)
 
 
-def _check(successes: int, n: int) -> None:
+def _check_counts(successes: int, n: int) -> None:
     if not 0 <= successes <= n:
         raise ShapeError(f"Need 0 <= successes <= n. Got: {successes} of {n}.")

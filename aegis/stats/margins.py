@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aegis.core.errors import ShapeError
-from aegis.stats.paired import PairedOutcome
+from aegis.stats.paired_outcome import PairedOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class MarginRange:
     low: float
     high: float
 
-    def nearest(self, p: float) -> PairedOutcome:
+    def nearest_table(self, p: float) -> PairedOutcome:
         """Returns the table whose p-value is nearest to a published one, as a ratio."""
-        return min(self.tables, key=lambda t: max(t.mcnemar() / p, p / t.mcnemar()))
+        return min(self.tables, key=lambda t: max(t.mcnemar_p() / p, p / t.mcnemar_p()))
 
-    def between(self, low: float, high: float) -> tuple[PairedOutcome, ...]:
+    def tables_between(self, low: float, high: float) -> tuple[PairedOutcome, ...]:
         """Returns the tables whose p-value lies in a range, for example what rounds to 8.5e-6."""
-        return tuple(table for table in self.tables if low <= table.mcnemar() <= high)
+        return tuple(table for table in self.tables if low <= table.mcnemar_p() <= high)
 
 
 def mcnemar_range(recovered_a: int, recovered_b: int, n: int) -> MarginRange:
@@ -58,5 +58,5 @@ def mcnemar_range(recovered_a: int, recovered_b: int, n: int) -> MarginRange:
         )
         for both in overlaps
     )
-    p_values = [table.mcnemar() for table in tables]
+    p_values = [table.mcnemar_p() for table in tables]
     return MarginRange(tables, min(p_values), max(p_values))

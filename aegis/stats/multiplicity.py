@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aegis.core.errors import ShapeError
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm_adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
     """Returns adjusted p-values by Holm's step-down rule (Holm 1979), in the order given.
 
     The smallest of m is multiplied by m, the next by m - 1, and so on; none may fall below the
@@ -19,7 +19,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     Raises:
         ShapeError: If a p-value lies outside [0, 1].
     """
-    _check(p_values)
+    _check_p_values(p_values)
     adjusted: dict[str, float] = {}
     floor = 0.0
     for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
@@ -28,7 +28,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def benjamini_hochberg(p_values: Mapping[str, float]) -> dict[str, float]:
+def benjamini_hochberg_adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
     """Returns p-values adjusted for the false discovery rate (Benjamini and Hochberg 1995).
 
     For explorations: of the tests called at 0.05, at most 5 % are false on average. It holds for
@@ -40,7 +40,7 @@ def benjamini_hochberg(p_values: Mapping[str, float]) -> dict[str, float]:
     Raises:
         ShapeError: If a p-value lies outside [0, 1].
     """
-    _check(p_values)
+    _check_p_values(p_values)
     adjusted: dict[str, float] = {}
     ceiling, m = 1.0, len(p_values)
     for rank, name in zip(
@@ -51,7 +51,7 @@ def benjamini_hochberg(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def _check(p_values: Mapping[str, float]) -> None:
+def _check_p_values(p_values: Mapping[str, float]) -> None:
     for name, p in p_values.items():
         if not 0 <= p <= 1:
             raise ShapeError(f"p-value of '{name}' must lie in [0, 1]. Got: {p}.")

@@ -11,10 +11,10 @@ from scipy.special import gammaln, ndtri, xlogy
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.cells import tango_z
-from aegis.stats.paired import sign_tail
+from aegis.stats.paired_intervals import tango_z
+from aegis.stats.paired_outcome import binomial_tail
 
-_SPREADS = 9.0
+_MAX_DEVIATIONS = 9.0
 """Outcomes further than so many standard deviations from the mean are left out (< 1e-18)."""
 
 
@@ -33,11 +33,13 @@ def mcnemar_power(recovered: float, disrupted: float, n: int, alpha: float = 0.0
     Raises:
         ShapeError: If these are no probabilities, or n is negative.
     """
-    _check(recovered, disrupted, n, alpha)
+    _check_probabilities(recovered, disrupted, n, alpha)
     rate = recovered + disrupted
     if rate == 0:
         return 0.0
-    return float(binomial(n, rate) @ _rejection(recovered / rate, n, alpha))
+    return float(
+        binomial_probabilities(n, rate) @ _rejection_probabilities(recovered / rate, n, alpha)
+    )
 
 
 def noninferiority_power(
@@ -55,10 +57,10 @@ def noninferiority_power(
     Raises:
         ShapeError: If these are no probabilities, or n is negative.
     """
-    _check(recovered, disrupted, n, alpha)
+    _check_probabilities(recovered, disrupted, n, alpha)
     if n == 0:
         return 0.0
-    b, c = _likely(n, recovered)[:, None], _likely(n, disrupted)[None, :]
+    b, c = _likely_counts(n, recovered)[:, None], _likely_counts(n, disrupted)[None, :]
     rest = n - b - c
     possible = rest >= 0
     neither = np.maximum(1 - recovered - disrupted, 0.0)
@@ -68,7 +70,7 @@ def noninferiority_power(
     return float(np.exp(log_p + ways)[possible & rejects].sum())
 
 
-def units_for(
+def units_for_power(
     power: float,
     recovered: float,
     disrupted: float,
@@ -96,15 +98,15 @@ def units_for(
     Raises:
         ShapeError: If these are no probabilities.
     """
-    _check(recovered, disrupted, at_most, alpha)
+    _check_probabilities(recovered, disrupted, at_most, alpha)
     if recovered <= disrupted:
         return None
-    return first_reaching(
+    return find_least_units(
         power, lambda n: mcnemar_power(recovered, disrupted, n, alpha), step=step, at_most=at_most
     )
 
 
-def first_reaching(
+def find_least_units(
     power: float, of_units: Callable[[int], float], *, step: int = 10, at_most: int = 20_000
 ) -> int | None:
     """Returns the first multiple of ``step`` whose power reaches what is asked; None if none does.
@@ -138,10 +140,10 @@ def critical_counts(n: int, alpha: float) -> NDArray[np.int64]:
         d + 1, which cannot happen, where even d of d would not do. Shape (n + 1,).
     """
     d = np.arange(n + 1)
-    return first_true(lambda k: sign_tail(k, d, 0.5) <= alpha, d)
+    return bisect_counts(lambda k: binomial_tail(k, d, 0.5) <= alpha, d)
 
 
-def first_true(
+def bisect_counts(
     holds: Callable[[NDArray[np.int64]], NDArray[np.bool_]], d: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Returns the smallest count in 0..d for which a monotone condition holds, else d + 1.
@@ -169,7 +171,7 @@ def table_size(n: int) -> int:
     return 1 << max(n, 64).bit_length()
 
 
-def binomial(n: int, rate: float) -> F64:
+def binomial_probabilities(n: int, rate: float) -> F64:
     """Returns the probabilities of 0 to n hits in n trials. Shape (n + 1,)."""
     k = np.arange(n + 1)
     log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
@@ -178,25 +180,25 @@ def binomial(n: int, rate: float) -> F64:
 
 
 @lru_cache(maxsize=64)
-def _rejection_up_to(theta: float, size: int, alpha: float) -> F64:
+def _tabulate_rejection(theta: float, size: int, alpha: float) -> F64:
     d = np.arange(size + 1)
-    found: F64 = sign_tail(critical_counts(size, alpha), d, theta)
+    found: F64 = binomial_tail(critical_counts(size, alpha), d, theta)
     found.setflags(write=False)
     return found
 
 
-def _rejection(theta: float, n: int, alpha: float) -> F64:
+def _rejection_probabilities(theta: float, n: int, alpha: float) -> F64:
     """Returns P(reject) given d = 0 to n discordant units. Shape (n + 1,)."""
-    return _rejection_up_to(theta, table_size(n), alpha)[: n + 1]
+    return _tabulate_rejection(theta, table_size(n), alpha)[: n + 1]
 
 
-def _likely(n: int, rate: float) -> NDArray[np.int64]:
+def _likely_counts(n: int, rate: float) -> NDArray[np.int64]:
     """Returns the counts that a binomial number does not practically exclude."""
-    half = _SPREADS * np.sqrt(n * rate * (1 - rate)) + _SPREADS**2
+    half = _MAX_DEVIATIONS * np.sqrt(n * rate * (1 - rate)) + _MAX_DEVIATIONS**2
     return np.arange(max(0, int(n * rate - half)), min(n, int(n * rate + half)) + 1)
 
 
-def _check(recovered: float, disrupted: float, n: int, alpha: float) -> None:
+def _check_probabilities(recovered: float, disrupted: float, n: int, alpha: float) -> None:
     fair = 0 <= recovered <= 1 and 0 <= disrupted <= 1 and recovered + disrupted <= 1 + 1e-12
     if not fair or n < 0 or not 0 < alpha < 1:
         raise ShapeError(

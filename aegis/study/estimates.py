@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aegis.stats.differences import Difference
+from aegis.stats.differences import BootstrapEstimate
 from aegis.stats.intervals import Interval
 
 
@@ -16,7 +16,7 @@ class Estimate:
     ci: Interval
 
     @classmethod
-    def of(cls, found: Difference) -> Estimate:
+    def from_bootstrap(cls, found: BootstrapEstimate) -> Estimate:
         """Takes over what a bootstrap found."""
         return cls(found.value, found.interval)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aegis.core.errors import PairingError, UnknownNameError
 from aegis.core.types import F64, EpisodeKey
 from aegis.records.rows import EpisodeRow
-from aegis.stats.intervals import wilson
+from aegis.stats.intervals import wilson_interval
 from aegis.study.estimates import Share
 
 Bools = NDArray[np.bool_]
@@ -42,7 +42,7 @@ class Outcomes:
     steps: Mapping[str, F64]
 
     @classmethod
-    def of(cls, episodes: Sequence[EpisodeRow], arms: Sequence[str]) -> Outcomes:
+    def from_rows(cls, episodes: Sequence[EpisodeRow], arms: Sequence[str]) -> Outcomes:
         """Pairs the rows.
 
         Args:
@@ -57,8 +57,8 @@ class Outcomes:
         for row in episodes:
             if row.arm in found:
                 found[row.arm].append(row)
-        rows = {arm: tuple(sorted(part, key=_place)) for arm, part in found.items()}
-        _check(rows, sorted({row.arm for row in episodes}))
+        rows = {arm: tuple(sorted(part, key=_planned_order)) for arm, part in found.items()}
+        _check_pairing(rows, sorted({row.arm for row in episodes}))
         keys = tuple(row.key for row in rows[arms[0]])
         starts: dict[tuple[int, str, int], int] = {}
         return cls(
@@ -69,8 +69,8 @@ class Outcomes:
             ),
             rows=rows,
             success={arm: np.array([r.success for r in part], bool) for arm, part in rows.items()},
-            strong={arm: _floats([r.strong_steps for r in p]) for arm, p in rows.items()},
-            steps={arm: _floats([r.steps for r in part]) for arm, part in rows.items()},
+            strong={arm: _as_floats([r.strong_steps for r in p]) for arm, p in rows.items()},
+            steps={arm: _as_floats([r.steps for r in part]) for arm, part in rows.items()},
         )
 
     @property
@@ -84,24 +84,24 @@ class Outcomes:
         return len(self.keys)
 
 
-def share(hits: Bools) -> Share:
+def wilson_share(hits: Bools) -> Share:
     """Returns the share of units that were hit, with Wilson's interval. Shape of hits (n,).
 
     Of no units it is NaN, in [0, 1].
     """
     count, of = int(hits.sum()), len(hits)
-    return Share(count, of, count / of if of else float("nan"), wilson(count, of))
+    return Share(count, of, count / of if of else float("nan"), wilson_interval(count, of))
 
 
-def _place(row: EpisodeRow) -> tuple[int, str, int, int]:
+def _planned_order(row: EpisodeRow) -> tuple[int, str, int, int]:
     return row.index, row.start, row.task, row.root
 
 
-def _floats(values: Sequence[int]) -> F64:
+def _as_floats(values: Sequence[int]) -> F64:
     return np.array(values, np.float64)
 
 
-def _check(rows: Mapping[str, Sequence[EpisodeRow]], there: Sequence[str]) -> None:
+def _check_pairing(rows: Mapping[str, Sequence[EpisodeRow]], there: Sequence[str]) -> None:
     first, wanted = next(iter(rows.items()))
     keys = [row.key for row in wanted]
     for arm, part in rows.items():

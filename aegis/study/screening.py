@@ -1,4 +1,4 @@
-"""Screening: plays the reference arm first, and stops a study that it alone decides against."""
+"""Screening: plays the reference arm first, and stops a study that its result already rules out."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from aegis.core.errors import StudyKilledError
-from aegis.fleet.run_plan import Plan, identity
+from aegis.fleet.run_plan import RunPlan, compute_identity
 from aegis.records.files import write_atomic
-from aegis.records.store import Store
-from aegis.study.analysis.arm_results import arm_results
-from aegis.study.analysis.kill_criteria import KillResult, early_auroc, reference_range
-from aegis.study.detection.detector import detector_result
+from aegis.records.store import RunStore
+from aegis.study.analysis.arm_results import describe_arms
+from aegis.study.analysis.kill_criteria import (
+    KillResult,
+    evaluate_early_auroc,
+    evaluate_reference_range,
+)
+from aegis.study.detection.detector_evaluation import evaluate_detector
 from aegis.study.outcomes import Outcomes
-from aegis.study.plan.context import Facts
+from aegis.study.plan.context import AnalysisContext
 from aegis.study.plan.study_plan import StudyPlan
-from aegis.study.play.execution import Machine
-from aegis.study.play.small_tables import StudyTables, distil
+from aegis.study.play.execution import StudyExecutor
+from aegis.study.play.small_tables import StudyTables, write_small_tables
 
-FOLDER = "reference"
+REFERENCE_FOLDER = "reference"
 
 
 def play_reference(
-    plan: Plan, study: StudyPlan, facts: Facts, machine: Machine, out: Path
+    plan: RunPlan, study: StudyPlan, facts: AnalysisContext, machine: StudyExecutor, out: Path
 ) -> tuple[KillResult, ...]:
     """Plays the reference on all units, evaluates what it decides, and hands its episodes on.
 
@@ -39,14 +43,14 @@ def play_reference(
     Raises:
         StudyKilledError: If one did.
     """
-    place = out / FOLDER
+    place = out / REFERENCE_FOLDER
     alone = tuple(arm for arm in plan.arms if arm.name == study.reference)
-    episodes = machine.run(replace(plan, arms=alone), place).episodes
-    distil(place, [study.reference], study.reference)
-    outcomes = Outcomes.of(episodes, [study.reference])
-    (arm,) = arm_results(outcomes, study.reference, {}, facts)
-    detector = detector_result(outcomes, StudyTables.load(place).scores, study, facts)
-    criteria = (early_auroc(study, detector), *reference_range(study, arm))
+    episodes = machine.execute_plan(replace(plan, arms=alone), place).episodes
+    write_small_tables(place, [study.reference], study.reference)
+    outcomes = Outcomes.from_rows(episodes, [study.reference])
+    (arm,) = describe_arms(outcomes, study.reference, {}, facts)
+    detector = evaluate_detector(outcomes, StudyTables.read_folder(place).scores, study, facts)
+    criteria = (evaluate_early_auroc(study, detector), *evaluate_reference_range(study, arm))
     struck = [one for one in criteria if one.killed]
     if struck:
         said = "; ".join(f"{one.name}: {one.rule}; measured: {one.measured}" for one in struck)
@@ -55,14 +59,18 @@ def play_reference(
             f"{place}; no other arm was played. Improve on training and calibration units, and "
             "lock another study on fresh test units (start.offset)."
         )
-    _hand_on(plan, study.reference, machine, place, out)
+    _copy_reference(plan, study.reference, machine, place, out)
     return criteria
 
 
-def _hand_on(plan: Plan, reference: str, machine: Machine, place: Path, out: Path) -> None:
+def _copy_reference(
+    plan: RunPlan, reference: str, machine: StudyExecutor, place: Path, out: Path
+) -> None:
     """Copies the reference's finished episodes, so that they are not played twice."""
-    source, target = Store(place), Store(out)
-    target.open(identity(plan, machine.policies), plan.notes, plan.config)
+    source, target = RunStore(place), RunStore(out)
+    target.open_run(compute_identity(plan, machine.policies), plan.notes, plan.config)
     for key in plan.units:
-        if target.read(key, reference) is None:
-            write_atomic(target.path(key, reference), source.path(key, reference).read_bytes())
+        if target.read_episode_row(key, reference) is None:
+            write_atomic(
+                target.locate_part(key, reference), source.locate_part(key, reference).read_bytes()
+            )

@@ -1,4 +1,4 @@
-"""Verify: checks of a finished study that a sceptic would make, each with what it looked at."""
+"""Verification: checks of a finished study, each with a count of the things compared."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import EpisodeKey
 from aegis.records.rows import EpisodeRow
-from aegis.study.detection.timing import began_weak
-from aegis.study.plan.lockfile import Change
+from aegis.study.detection.handover_timing import has_weak_start
+from aegis.study.plan.lockfile import DigestChange
 
-_SHOWN = 3
-SKIPPED = ("notes", "lock")
+_MAX_SHOWN = 3
+UNCOMPARED_PARTS = ("notes", "lock")
 """Parts of a report that say how it was made, and need not be equal when it is made again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckResult:
     """One check.
 
     Attributes:
@@ -36,21 +36,21 @@ class Check:
     detail: str
 
     @classmethod
-    def of(cls, name: str, count: int, wrong: Sequence[str], good: str) -> Check:
+    def from_faults(cls, name: str, count: int, wrong: Sequence[str], good: str) -> CheckResult:
         """Returns a check that holds if nothing is wrong, and if there was something to check."""
-        more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        said = f"{'; '.join(wrong[:_SHOWN])}{more}" if wrong else good
+        more = f", and {len(wrong) - _MAX_SHOWN} more" if len(wrong) > _MAX_SHOWN else ""
+        said = f"{'; '.join(wrong[:_MAX_SHOWN])}{more}" if wrong else good
         return cls(name, not wrong and count > 0, count, said if count else "nothing to check")
 
 
-def check_changes(name: str, changes: Sequence[Change], count: int, good: str) -> Check:
+def check_digests(name: str, changes: Sequence[DigestChange], count: int, good: str) -> CheckResult:
     """Checks that digests are what they were."""
-    return Check.of(name, count, [str(change) for change in changes], good)
+    return CheckResult.from_faults(name, count, [str(change) for change in changes], good)
 
 
 def check_units(
     rows: Sequence[EpisodeRow], arms: Sequence[str], units: Sequence[EpisodeKey]
-) -> Check:
+) -> CheckResult:
     """Checks that every arm played the planned units, each once, from the first on.
 
     A sequential study may have stopped after any number of them, the same for all arms.
@@ -66,10 +66,12 @@ def check_units(
             wrong.append(f"arm {arm} has a unit twice")
         elif set(keys) != set(order[:count]):
             wrong.append(f"arm {arm} has {len(keys)} units, not the first {count} of the plan")
-    return Check.of("units", len(rows), wrong, f"{len(arms)} arms on the {count} planned units")
+    return CheckResult.from_faults(
+        "units", len(rows), wrong, f"{len(arms)} arms on the {count} planned units"
+    )
 
 
-def check_rows(rows: Sequence[EpisodeRow], reference: str) -> Check:
+def check_rows(rows: Sequence[EpisodeRow], reference: str) -> CheckResult:
     """Checks that rows do not contradict themselves or the reference.
 
     An arm that never handed over is the reference bit for bit; one that did was the reference
@@ -78,31 +80,35 @@ def check_rows(rows: Sequence[EpisodeRow], reference: str) -> Check:
     first = {row.key: row for row in rows if row.arm == reference}
     wrong = []
     for row in rows:
-        said = _contradictions(row)
+        said = _find_contradictions(row)
         other = first.get(row.key)
         if other is None:
             said.append("no reference")
-        elif row.strong_steps == 0 and began_weak(row):
+        elif row.strong_steps == 0 and has_weak_start(row):
             if (row.digest, row.final, row.success) != (other.digest, other.final, other.success):
                 said.append(f"never handed over, but differs from {reference}")
-        elif began_weak(row) and row.handover_k is not None and row.handover_k >= other.steps:
+        elif has_weak_start(row) and row.handover_k is not None and row.handover_k >= other.steps:
             said.append(f"handed over after {reference} had ended")
         wrong += [f"{row.key}, {row.arm}: {text}" for text in said]
-    return Check.of("rows agree", len(rows), wrong, "outcomes, steps, hand-overs and prefixes")
+    return CheckResult.from_faults(
+        "rows agree", len(rows), wrong, "outcomes, steps, hand-overs and prefixes"
+    )
 
 
-def check_numbers(reported: object, found: object) -> Check:
+def check_numbers(reported: object, found: object) -> CheckResult:
     """Compares every value of a report with what the tables give."""
-    mine, theirs = _values(found), _values(reported)
+    mine, theirs = _collect_values(found), _collect_values(reported)
     wrong = [
         f"{key}: reported {theirs.get(key, 'nothing')}, tables give {mine.get(key, 'nothing')}"
         for key in sorted({*mine, *theirs})
         if mine.get(key) != theirs.get(key)
     ]
-    return Check.of("numbers", len(theirs), wrong, "every value of report.json, exactly")
+    return CheckResult.from_faults(
+        "numbers", len(theirs), wrong, "every value of report.json, exactly"
+    )
 
 
-def sample(units: Sequence[EpisodeKey], count: int, pick: int) -> tuple[EpisodeKey, ...]:
+def sample_units(units: Sequence[EpisodeKey], count: int, pick: int) -> tuple[EpisodeKey, ...]:
     """Draws units to play again.
 
     Args:
@@ -111,32 +117,40 @@ def sample(units: Sequence[EpisodeKey], count: int, pick: int) -> tuple[EpisodeK
         pick: Another number draws others.
     """
     ordered = sorted(units, key=lambda key: (key.task, key.start, key.index))
-    rng = stream(ordered[0].root, "study", "verify", pick)
+    rng = root_stream(ordered[0].root, "study", "verify", pick)
     chosen = rng.choice(len(ordered), min(count, len(ordered)), replace=False)
     return tuple(ordered[i] for i in sorted(chosen))
 
 
-def check_again(name: str, stored: Sequence[EpisodeRow], again: Sequence[EpisodeRow]) -> Check:
+def check_replay(
+    name: str, stored: Sequence[EpisodeRow], again: Sequence[EpisodeRow]
+) -> CheckResult:
     """Compares episodes with the same ones played again, in every column."""
     before = {(row.key, row.arm): row for row in stored}
     wrong = [
-        f"{row.key}, {row.arm}: {_difference(before.get((row.key, row.arm)), row)}"
+        f"{row.key}, {row.arm}: {_describe_difference(before.get((row.key, row.arm)), row)}"
         for row in again
         if before.get((row.key, row.arm)) != row
     ]
-    return Check.of(name, len(again), wrong, "episodes played again, equal bit for bit")
+    return CheckResult.from_faults(
+        name, len(again), wrong, "episodes played again, equal bit for bit"
+    )
 
 
-def check_table(name: str, stored: pa.Table, again: pa.Table, keys: Sequence[EpisodeKey]) -> Check:
+def check_table(
+    name: str, stored: pa.Table, again: pa.Table, keys: Sequence[EpisodeKey]
+) -> CheckResult:
     """Compares the rows of some units in a table with those of the same units played again."""
-    mine = [table.filter(_of_units(table, keys)) for table in (stored, again)]
+    mine = [table.filter(_match_units(table, keys)) for table in (stored, again)]
     # As text: NaN equals itself there, and a float's text is that of no other float.
     equal = repr(mine[0].to_pydict()) == repr(mine[1].to_pydict())
     wrong = [] if equal else [f"{mine[0].num_rows} rows stored, {mine[1].num_rows} played again"]
-    return Check.of(name, mine[1].num_rows, wrong, "rows of these units, equal bit for bit")
+    return CheckResult.from_faults(
+        name, mine[1].num_rows, wrong, "rows of these units, equal bit for bit"
+    )
 
 
-def _contradictions(row: EpisodeRow) -> list[str]:
+def _find_contradictions(row: EpisodeRow) -> list[str]:
     laws = {
         "success is not how it stopped": row.success == (row.stop == "success"),
         "steps do not add up": row.strong_steps + row.weak_steps == row.steps,
@@ -150,27 +164,31 @@ def _contradictions(row: EpisodeRow) -> list[str]:
     return [words for words, holds in laws.items() if not holds]
 
 
-def _difference(before: EpisodeRow | None, again: EpisodeRow) -> str:
+def _describe_difference(before: EpisodeRow | None, again: EpisodeRow) -> str:
     if before is None:
         return "not in the table"
     names = [name for name in EpisodeRow.__slots__ if getattr(before, name) != getattr(again, name)]
     return f"{', '.join(names)} differ"
 
 
-def _values(node: object, where: str = "") -> dict[str, object]:
+def _collect_values(node: object, where: str = "") -> dict[str, object]:
     if isinstance(node, Mapping):
-        pairs = [(str(name), child) for name, child in node.items() if where or name not in SKIPPED]
+        pairs = [
+            (str(name), child)
+            for name, child in node.items()
+            if where or name not in UNCOMPARED_PARTS
+        ]
     elif isinstance(node, Sequence) and not isinstance(node, str):
         pairs = [(str(i), child) for i, child in enumerate(node)]
     else:
         return {where: node}
     found: dict[str, object] = {} if pairs else {where: "nothing"}
     for name, child in pairs:
-        found |= _values(child, f"{where}.{name}" if where else name)
+        found |= _collect_values(child, f"{where}.{name}" if where else name)
     return found
 
 
-def _of_units(table: pa.Table, keys: Sequence[EpisodeKey]) -> pa.ChunkedArray:
+def _match_units(table: pa.Table, keys: Sequence[EpisodeKey]) -> pa.ChunkedArray:
     names = {f"{key.task} {key.start} {key.index}" for key in keys}
     columns = [pc.cast(table.column(name), pa.string()) for name in ("task", "start", "index")]
     return pc.is_in(pc.binary_join_element_wise(*columns, " "), pa.array(sorted(names)))

@@ -27,11 +27,11 @@ CAMERAS: tuple[tuple[str, Vec3, Quat], ...] = (
 LIGHTS: tuple[Vec3, ...] = ((1.0, 1.0, 4.0), (-3.0, -3.0, 4.0))
 
 
-def arena() -> Files:
+def author_arena() -> Files:
     """The scene file and its three textures; LIBERO swaps floor and wall by file name."""
-    root, asset, worldbody = mjcf.document("table_arena")
-    _materials(asset)
-    mjcf.add(
+    root, asset, worldbody = mjcf.make_document("table_arena")
+    _add_materials(asset)
+    mjcf.add_element(
         worldbody,
         "geom",
         name="floor",
@@ -44,7 +44,7 @@ def arena() -> Files:
     )
     drawn = {"contype": "0", "conaffinity": "0", "group": "1"}
     for name, pos, half, quat in WALLS:
-        mjcf.add(
+        mjcf.add_element(
             worldbody,
             "geom",
             name=f"wall_{name}_visual",
@@ -55,9 +55,9 @@ def arena() -> Files:
             material="walls_mat",
             **drawn,
         )
-    _table(worldbody, drawn)
+    _add_table(worldbody, drawn)
     for index, pos in enumerate(LIGHTS, start=1):
-        mjcf.add(
+        mjcf.add_element(
             worldbody,
             "light",
             name=f"light{index}",
@@ -69,22 +69,22 @@ def arena() -> Files:
             castshadow="false",
         )
     for name, pos, quat in CAMERAS:
-        mjcf.add(worldbody, "camera", mode="fixed", name=name, pos=pos, quat=quat)
-    table = textures.wood(128, (0.70, 0.61, 0.52), (0.86, 0.79, 0.71), seed=3, grain=20)
-    floor = textures.tiles(
+        mjcf.add_element(worldbody, "camera", mode="fixed", name=name, pos=pos, quat=quat)
+    table = textures.draw_wood(128, (0.70, 0.61, 0.52), (0.86, 0.79, 0.71), seed=3, grain=20)
+    floor = textures.draw_tiles(
         64, 4, (0.55, 0.55, 0.55), (0.66, 0.66, 0.67), (0.76, 0.76, 0.76), seed=7
     )
-    wall = textures.plaster(64, (0.66, 0.66, 0.65), (0.74, 0.74, 0.73), seed=9)
+    wall = textures.draw_plaster(64, (0.66, 0.66, 0.65), (0.74, 0.74, 0.73), seed=9)
     return {
-        "scenes/libero_tabletop_base_style.xml": mjcf.xml_bytes(root),
-        "textures/table-wood.png": textures.png_bytes(table),
-        "textures/light-gray-floor-tile.png": textures.png_bytes(floor),
-        "textures/light-gray-plaster.png": textures.png_bytes(wall),
+        "scenes/libero_tabletop_base_style.xml": mjcf.encode_document(root),
+        "textures/table-wood.png": textures.encode_png(table),
+        "textures/light-gray-floor-tile.png": textures.encode_png(floor),
+        "textures/light-gray-plaster.png": textures.encode_png(wall),
     }
 
 
-def _materials(asset: ET.Element) -> None:
-    mjcf.add(
+def _add_materials(asset: ET.Element) -> None:
+    mjcf.add_element(
         asset,
         "texture",
         type="skybox",
@@ -99,8 +99,8 @@ def _materials(asset: ET.Element) -> None:
         ("tex-wall", "walls_mat", "light-gray-plaster.png", "2d", "3 3", 0.2),
         ("tex-table", "table_texture", "table-wood.png", "cube", "1 1", 0.1),
     ):
-        mjcf.add(asset, "texture", type=kind, name=texture, file=f"../textures/{file}")
-        mjcf.add(
+        mjcf.add_element(asset, "texture", type=kind, name=texture, file=f"../textures/{file}")
+        mjcf.add_element(
             asset,
             "material",
             name=material,
@@ -113,10 +113,10 @@ def _materials(asset: ET.Element) -> None:
         )
 
 
-def _table(worldbody: ET.Element, drawn: dict[str, str]) -> None:
-    table = mjcf.add(worldbody, "body", name="table", pos=(0, 0, 0.4))
+def _add_table(worldbody: ET.Element, drawn: dict[str, str]) -> None:
+    table = mjcf.add_element(worldbody, "body", name="table", pos=(0, 0, 0.4))
     size = (0.4, 0.4, 0.4)
-    mjcf.add(
+    mjcf.add_element(
         table,
         "geom",
         name="table_collision",
@@ -126,7 +126,7 @@ def _table(worldbody: ET.Element, drawn: dict[str, str]) -> None:
         group="0",
         friction=(1, 0.005, 0.0001),
     )
-    mjcf.add(
+    mjcf.add_element(
         table,
         "geom",
         name="table_visual",
@@ -136,7 +136,7 @@ def _table(worldbody: ET.Element, drawn: dict[str, str]) -> None:
         material="table_texture",
         **drawn,
     )
-    mjcf.add(
+    mjcf.add_element(
         table,
         "site",
         name="table_top",
@@ -145,7 +145,7 @@ def _table(worldbody: ET.Element, drawn: dict[str, str]) -> None:
         rgba=(0, 0, 0, 0),
     )
     for leg in range(1, 5):
-        mjcf.add(
+        mjcf.add_element(
             table,
             "geom",
             name=f"table_leg{leg}_visual",

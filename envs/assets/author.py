@@ -14,13 +14,13 @@ def author_pack() -> dict[str, bytes]:
     """All files of the pack that this project draws, by path inside the pack."""
     files: dict[str, bytes] = {}
     makers = (
-        objects.bowl,
-        objects.plate,
-        objects.ramekin,
-        objects.cookies,
-        fixtures.cabinet,
-        fixtures.stove,
-        arena.arena,
+        objects.author_bowl,
+        objects.author_plate,
+        objects.author_ramekin,
+        objects.author_cookie_box,
+        fixtures.author_cabinet,
+        fixtures.author_stove,
+        arena.author_arena,
     )
     for maker in makers:
         files.update(maker())

@@ -11,15 +11,19 @@ import numpy as np
 
 from aegis.core.errors import MachineError
 from envs.assets.meshes import F64, I64
-from envs.assets.robot import ROBOT
-from envs.assets.simplify import simplify, weld
+from envs.assets.robot_meshes import ROBOT
+from envs.assets.simplification import simplify_mesh, weld_vertices
 
 NOTE = "Simplified from robosuite 1.4.0 (MIT license) by python -m envs.assets.decimate"
-SHARE, FLOOR = 0.042, 20  # share of the faces to keep, and what to leave at least
-SPECIAL = {"finger_vis": 0.35, "hand_vis": 0.08, "pedestal": 0.02}  # seen close by; and far off
+FACE_SHARE, MIN_FACES = 0.042, 20  # share of the faces to keep, and what to leave at least
+SPECIAL_SHARES = {
+    "finger_vis": 0.35,
+    "hand_vis": 0.08,
+    "pedestal": 0.02,
+}  # seen close by; and far off
 
 
-def source_meshes() -> dict[str, Path]:
+def find_source_meshes() -> dict[str, Path]:
     """The visual meshes of robosuite's Panda, gripper and mount, by path in its asset folder.
 
     Raises:
@@ -40,7 +44,7 @@ def source_meshes() -> dict[str, Path]:
 
 def read_mesh(path: Path) -> tuple[F64, I64]:
     """Vertices and triangles of a Wavefront OBJ or binary STL file, welded."""
-    return weld(*(_read_obj(path) if path.suffix == ".obj" else _read_stl(path)))
+    return weld_vertices(*(_read_obj(path) if path.suffix == ".obj" else _read_stl(path)))
 
 
 def _read_obj(path: Path) -> tuple[F64, I64]:
@@ -62,23 +66,23 @@ def _read_stl(path: Path) -> tuple[F64, I64]:
     return vertices, np.arange(len(vertices)).reshape(-1, 3)
 
 
-def light_obj(path: Path) -> tuple[str, int]:
+def simplify_to_obj(path: Path) -> tuple[str, int]:
     """The simplified mesh as OBJ text, and its number of faces."""
     vertices, faces = read_mesh(path)
-    share = SPECIAL.get(path.stem, SHARE)
-    vertices, faces = simplify(vertices, faces, max(FLOOR, round(share * len(faces))))
+    share = SPECIAL_SHARES.get(path.stem, FACE_SHARE)
+    vertices, faces = simplify_mesh(vertices, faces, max(MIN_FACES, round(share * len(faces))))
     lines = [f"# {NOTE}"]
     lines += ["v " + " ".join(f"{x:.5f}" for x in row) for row in vertices]
     lines += ["f " + " ".join(str(k) for k in row + 1) for row in faces]
     return "\n".join(lines) + "\n", len(faces)
 
 
-def write_robot(folder: Path) -> int:
+def write_robot_meshes(folder: Path) -> int:
     """Writes the meshes and their table. Returns the number of faces."""
     folder.mkdir(parents=True, exist_ok=True)
     table, total = {}, 0
-    for key, path in source_meshes().items():
-        text, faces = light_obj(path)
+    for key, path in find_source_meshes().items():
+        text, faces = simplify_to_obj(path)
         table[key] = f"{path.stem}.obj"
         (folder / table[key]).write_text(text, encoding="utf-8")
         total += faces
@@ -88,4 +92,4 @@ def write_robot(folder: Path) -> int:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROBOT
-    print(f"{write_robot(target)} faces written to {target}")
+    print(f"{write_robot_meshes(target)} faces written to {target}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from envs.assets import mjcf, textures
-from envs.assets.meshes import Mesh, Rect, Vec3, box, merge, obj_text, revolve
+from envs.assets.meshes import Mesh, Rect, Vec3, format_obj, make_box, merge_meshes, revolve_curves
 from envs.assets.objects import NOTE, Files
 
 # The drawer regions lie on their side, as in the official model.
@@ -43,21 +43,23 @@ LEVELS = (
 )
 
 
-def _boxes(parts: tuple[Box, ...], rect: Rect, front: Rect) -> Mesh:
-    return merge(*(box(center, half, {"": rect, "-y": front}) for center, half in parts))
+def _merge_boxes(parts: tuple[Box, ...], rect: Rect, front: Rect) -> Mesh:
+    return merge_meshes(
+        *(make_box(center, half, {"": rect, "-y": front}) for center, half in parts)
+    )
 
 
-def cabinet() -> Files:
+def author_cabinet() -> Files:
     """A dark wooden cabinet; its drawers slide along -y, open below -0.14 m."""
-    root, asset, worldbody = mjcf.document("wooden_cabinet")
-    mjcf.paint(asset, "wooden_cabinet_wood", "wooden_cabinet/wood.png", 0.2, 0.2)
-    mjcf.paint(asset, "wooden_cabinet_metal", "wooden_cabinet/metal.png", 0.6, 0.6)
+    root, asset, worldbody = mjcf.make_document("wooden_cabinet")
+    mjcf.add_material(asset, "wooden_cabinet_wood", "wooden_cabinet/wood.png", 0.2, 0.2)
+    mjcf.add_material(asset, "wooden_cabinet_metal", "wooden_cabinet/metal.png", 0.6, 0.6)
     names = ("carcass", "drawer", "handle")
     for name in names:
-        mjcf.mesh_asset(asset, f"wooden_cabinet_{name}", f"wooden_cabinet/{name}.obj")
-    body = mjcf.object_frame(worldbody, radius=0.045, bottom=-0.045, top=0.045)
-    base = mjcf.add(body, "body", name="base", pos=(0.0, 0.0, 0.0))
-    mjcf.add(
+        mjcf.add_mesh(asset, f"wooden_cabinet_{name}", f"wooden_cabinet/{name}.obj")
+    body = mjcf.add_object_frame(worldbody, radius=0.045, bottom=-0.045, top=0.045)
+    base = mjcf.add_element(body, "body", name="base", pos=(0.0, 0.0, 0.0))
+    mjcf.add_element(
         base,
         "site",
         type="box",
@@ -68,35 +70,37 @@ def cabinet() -> Files:
         group="0",
         rgba=(0.8, 0.8, 0, 0),
     )
-    mjcf.visual(base, "wooden_cabinet_carcass", "wooden_cabinet_wood")
+    mjcf.add_visual(base, "wooden_cabinet_carcass", "wooden_cabinet_wood")
     for center, half in CARCASS:
-        mjcf.collision_box(base, center, half)
+        mjcf.add_collision_box(base, center, half)
     for name, height, handle, region in LEVELS:
-        _drawer(base, name, height, handle, region)
+        _add_drawer(base, name, height, handle, region)
     inner, outer = (0.0, 0.0, 1.0, 0.45), (0.0, 0.55, 1.0, 1.0)
     meshes = (
-        _boxes(CARCASS, inner, inner),
-        _boxes(DRAWER, inner, outer),
-        _boxes((BAR, *POSTS), inner, inner),
+        _merge_boxes(CARCASS, inner, inner),
+        _merge_boxes(DRAWER, inner, outer),
+        _merge_boxes((BAR, *POSTS), inner, inner),
     )
-    board = textures.wood(64, (0.20, 0.10, 0.05), (0.42, 0.24, 0.13), seed=11, grain=12)
-    board[:29] = textures.wood(64, (0.27, 0.14, 0.07), (0.52, 0.31, 0.17), seed=14, grain=12)[:29]
-    metal = textures.plaster(16, (0.55, 0.54, 0.52), (0.70, 0.69, 0.67), seed=17)
+    board = textures.draw_wood(64, (0.20, 0.10, 0.05), (0.42, 0.24, 0.13), seed=11, grain=12)
+    board[:29] = textures.draw_wood(64, (0.27, 0.14, 0.07), (0.52, 0.31, 0.17), seed=14, grain=12)[
+        :29
+    ]
+    metal = textures.draw_plaster(16, (0.55, 0.54, 0.52), (0.70, 0.69, 0.67), seed=17)
     return {
-        "articulated_objects/wooden_cabinet.xml": mjcf.xml_bytes(root),
-        "articulated_objects/wooden_cabinet/wood.png": textures.png_bytes(board),
-        "articulated_objects/wooden_cabinet/metal.png": textures.png_bytes(metal),
+        "articulated_objects/wooden_cabinet.xml": mjcf.encode_document(root),
+        "articulated_objects/wooden_cabinet/wood.png": textures.encode_png(board),
+        "articulated_objects/wooden_cabinet/metal.png": textures.encode_png(metal),
         **{
-            f"articulated_objects/wooden_cabinet/{name}.obj": obj_text(mesh, NOTE).encode()
+            f"articulated_objects/wooden_cabinet/{name}.obj": format_obj(mesh, NOTE).encode()
             for name, mesh in zip(names, meshes, strict=True)
         },
     }
 
 
-def _drawer(base: ET.Element, name: str, height: float, handle: float, region: float) -> None:
-    body = mjcf.add(base, "body", name=f"cabinet_{name}", pos=(0.0, 0.0, 0.0))
-    mjcf.add(body, "inertial", pos=(0.0, 0.0, 0.0), mass=3.0, diaginertia=(1.0, 1.0, 1.0))
-    mjcf.add(
+def _add_drawer(base: ET.Element, name: str, height: float, handle: float, region: float) -> None:
+    body = mjcf.add_element(base, "body", name=f"cabinet_{name}", pos=(0.0, 0.0, 0.0))
+    mjcf.add_element(body, "inertial", pos=(0.0, 0.0, 0.0), mass=3.0, diaginertia=(1.0, 1.0, 1.0))
+    mjcf.add_element(
         body,
         "joint",
         name=f"{name}_level",
@@ -107,7 +111,7 @@ def _drawer(base: ET.Element, name: str, height: float, handle: float, region: f
         range=(-0.16, 0.01),
         damping=50.0,
     )
-    mjcf.add(
+    mjcf.add_element(
         body,
         "site",
         type="box",
@@ -118,23 +122,23 @@ def _drawer(base: ET.Element, name: str, height: float, handle: float, region: f
         group="0",
         rgba=(0.8, 0.8, 0.8, 0),
     )
-    mjcf.visual(body, "wooden_cabinet_drawer", "wooden_cabinet_wood", pos=(0.0, 0.0, height))
-    mjcf.visual(body, "wooden_cabinet_handle", "wooden_cabinet_metal", pos=(0.0, 0.0, handle))
+    mjcf.add_visual(body, "wooden_cabinet_drawer", "wooden_cabinet_wood", pos=(0.0, 0.0, height))
+    mjcf.add_visual(body, "wooden_cabinet_handle", "wooden_cabinet_metal", pos=(0.0, 0.0, handle))
     for parts, z in ((DRAWER, height), ((BAR, *POSTS), handle)):
         for (x, y, dz), half in parts:
-            mjcf.collision_box(body, (x, y, z + dz), half)
+            mjcf.add_collision_box(body, (x, y, z + dz), half)
 
 
-def stove() -> Files:
+def author_stove() -> Files:
     """A flat stove: a burner plate 15 cm from a knob that turns from 0 to 2.1 rad."""
-    root, asset, worldbody = mjcf.document("flat_stove")
-    mjcf.paint(asset, "flat_stove_enamel", "flat_stove/enamel.png", 0.5, 0.5)
+    root, asset, worldbody = mjcf.make_document("flat_stove")
+    mjcf.add_material(asset, "flat_stove_enamel", "flat_stove/enamel.png", 0.5, 0.5)
     for name in ("top", "knob"):
-        mjcf.mesh_asset(asset, f"flat_stove_{name}", f"flat_stove/{name}.obj")
-    body = mjcf.object_frame(worldbody, radius=0.045, bottom=-0.045, top=0.045)
-    base = mjcf.add(body, "body", name="base", pos=(0.0, 0.0, 0.0))
-    _burner(base)
-    _knob(base)
+        mjcf.add_mesh(asset, f"flat_stove_{name}", f"flat_stove/{name}.obj")
+    body = mjcf.add_object_frame(worldbody, radius=0.045, bottom=-0.045, top=0.045)
+    base = mjcf.add_element(body, "body", name="base", pos=(0.0, 0.0, 0.0))
+    _add_burner(base)
+    _add_knob(base)
     # Bands of the texture: enamel, dark iron, bright ring, knob, pointer.
     colors = [
         (0.80, 0.80, 0.79),
@@ -144,20 +148,22 @@ def stove() -> Files:
         (0.85, 0.16, 0.12),
     ]
     return {
-        "articulated_objects/flat_stove.xml": mjcf.xml_bytes(root),
-        "articulated_objects/flat_stove/enamel.png": textures.png_bytes(textures.bands(colors)),
-        "articulated_objects/flat_stove/top.obj": obj_text(_top_mesh(), NOTE).encode(),
-        "articulated_objects/flat_stove/knob.obj": obj_text(_knob_mesh(), NOTE).encode(),
+        "articulated_objects/flat_stove.xml": mjcf.encode_document(root),
+        "articulated_objects/flat_stove/enamel.png": textures.encode_png(
+            textures.draw_bands(colors)
+        ),
+        "articulated_objects/flat_stove/top.obj": format_obj(_build_top_mesh(), NOTE).encode(),
+        "articulated_objects/flat_stove/knob.obj": format_obj(_build_knob_mesh(), NOTE).encode(),
     }
 
 
-def _band(index: int) -> Rect:
+def _texture_band(index: int) -> Rect:
     return (0.0, index / 5 + 0.08, 1.0, index / 5 + 0.12)
 
 
-def _burner(base: ET.Element) -> None:
-    burner = mjcf.add(base, "body", name="burner", pos=(0.15, 0.0, 0.0))
-    mjcf.add(
+def _add_burner(base: ET.Element) -> None:
+    burner = mjcf.add_element(base, "body", name="burner", pos=(0.15, 0.0, 0.0))
+    mjcf.add_element(
         burner,
         "site",
         type="box",
@@ -168,10 +174,10 @@ def _burner(base: ET.Element) -> None:
         group="0",
         rgba=(0.8, 0.8, 0, 0),
     )
-    mjcf.visual(burner, "flat_stove_top", "flat_stove_enamel", name="base_vis")
+    mjcf.add_visual(burner, "flat_stove_top", "flat_stove_enamel", name="base_vis")
     # Plain contact parameters, as in the official stove.
     for name, z, half in (("base", 0.0, 0.02), ("collision_burner", 0.025, 0.0005)):
-        mjcf.add(
+        mjcf.add_element(
             burner,
             "geom",
             type="box",
@@ -179,11 +185,11 @@ def _burner(base: ET.Element) -> None:
             pos=(0.0, 0.0, z),
             size=(0.095, 0.095, half),
             group="0",
-            rgba=mjcf.HIDDEN,
+            rgba=mjcf.HIDDEN_RGBA,
         )
-    plate = mjcf.add(burner, "body", name="burner_plate")
+    plate = mjcf.add_element(burner, "body", name="burner_plate")
     # The glow, shown by LIBERO when the stove is on.
-    mjcf.add(
+    mjcf.add_element(
         plate,
         "site",
         name="burner",
@@ -194,12 +200,12 @@ def _burner(base: ET.Element) -> None:
     )
 
 
-def _knob(base: ET.Element) -> None:
-    knob = mjcf.add(
+def _add_knob(base: ET.Element) -> None:
+    knob = mjcf.add_element(
         base, "body", name="button", pos=(0.0, 0.0, 0.0), quat=(0.7071068, 0, 0, 0.7071068)
     )
-    mjcf.add(knob, "inertial", pos=(0.0, 0.0, 0.0), mass=3.0, diaginertia=(1.0, 1.0, 1.0))
-    mjcf.add(
+    mjcf.add_element(knob, "inertial", pos=(0.0, 0.0, 0.0), mass=3.0, diaginertia=(1.0, 1.0, 1.0))
+    mjcf.add_element(
         knob,
         "joint",
         name="button",
@@ -210,19 +216,19 @@ def _knob(base: ET.Element) -> None:
         range=(-0.005, 2.1),
         damping=1.0,
     )
-    mjcf.visual(knob, "flat_stove_knob", "flat_stove_enamel")
+    mjcf.add_visual(knob, "flat_stove_knob", "flat_stove_enamel")
     for half in ((0.0466, 0.0142, 0.0062), (0.0340, 0.0340, 0.0062), (0.0142, 0.0466, 0.0062)):
-        mjcf.collision_box(knob, (0.0013, 0.0044, 0.0066), half)
-    mjcf.collision_box(knob, (0.0014, 0.0174, 0.0257), (0.0121, 0.0345, 0.0121))
-    mjcf.collision_box(knob, (0.0012, -0.0250, 0.0235), (0.0121, 0.0155, 0.0080))
+        mjcf.add_collision_box(knob, (0.0013, 0.0044, 0.0066), half)
+    mjcf.add_collision_box(knob, (0.0014, 0.0174, 0.0257), (0.0121, 0.0345, 0.0121))
+    mjcf.add_collision_box(knob, (0.0012, -0.0250, 0.0235), (0.0121, 0.0155, 0.0080))
 
 
-def _top_mesh() -> Mesh:
-    enamel, iron, ring = _band(0), _band(1), _band(2)
-    plate = box((0.0, 0.0, 0.0), (0.095, 0.095, 0.02), {"": enamel})
-    panel = box((-0.15, 0.0, 0.0), (0.055, 0.095, 0.004), {"": enamel})
+def _build_top_mesh() -> Mesh:
+    enamel, iron, ring = _texture_band(0), _texture_band(1), _texture_band(2)
+    plate = make_box((0.0, 0.0, 0.0), (0.095, 0.095, 0.02), {"": enamel})
+    panel = make_box((-0.15, 0.0, 0.0), (0.055, 0.095, 0.004), {"": enamel})
     bowl = [(0.072, 0.0201), (0.070, 0.0222), (0.0655, 0.0222)], [(0.0655, 0.0222), (0.0, 0.0214)]
-    parts = [plate, panel, revolve(bowl, 24, [ring, iron])]
+    parts = [plate, panel, revolve_curves(bowl, 24, [ring, iron])]
     for radius in (0.018, 0.036, 0.054):  # the coils; the highest point carries the bowl
         r0, r1, z0, z1 = radius - 0.006, radius + 0.006, 0.0214, 0.0254
         coil = [
@@ -230,17 +236,17 @@ def _top_mesh() -> Mesh:
             [(r1 - 0.002, z1), (r0 + 0.002, z1)],
             [(r0 + 0.002, z1), (r0, z0)],
         ]
-        parts.append(revolve(coil, 20, [ring, ring, ring]))
-    return merge(*parts)
+        parts.append(revolve_curves(coil, 20, [ring, ring, ring]))
+    return merge_meshes(*parts)
 
 
-def _knob_mesh() -> Mesh:
-    dark, pointer = _band(3), _band(4)
-    disc = revolve(
+def _build_knob_mesh() -> Mesh:
+    dark, pointer = _texture_band(3), _texture_band(4)
+    disc = revolve_curves(
         [[(0.048, 0.0004), (0.048, 0.0100), (0.0445, 0.0128)], [(0.0445, 0.0128), (0.0, 0.0128)]],
         24,
         [dark, dark],
     )
-    grip = box((0.0013, 0.0060, 0.0250), (0.0115, 0.0450, 0.0125), {"": dark})
-    mark = box((0.0013, 0.0400, 0.0377), (0.0030, 0.0100, 0.0004), {"": pointer})
-    return merge(disc, grip, mark)
+    grip = make_box((0.0013, 0.0060, 0.0250), (0.0115, 0.0450, 0.0125), {"": dark})
+    mark = make_box((0.0013, 0.0400, 0.0377), (0.0030, 0.0100, 0.0004), {"": pointer})
+    return merge_meshes(disc, grip, mark)

@@ -13,7 +13,7 @@ I64 = npt.NDArray[np.int64]
 Vec3 = tuple[float, float, float]
 Rect = tuple[float, float, float, float]
 
-WHOLE: Rect = (0.0, 0.0, 1.0, 1.0)
+WHOLE_TEXTURE: Rect = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Mesh:
     faces: I64
 
 
-def merge(*parts: Mesh) -> Mesh:
+def merge_meshes(*parts: Mesh) -> Mesh:
     """Puts meshes into one, without welding."""
     starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
     return Mesh(
@@ -44,7 +44,7 @@ def merge(*parts: Mesh) -> Mesh:
     )
 
 
-def box(center: Vec3, half: Vec3, uv: dict[str, Rect] | None = None) -> Mesh:
+def make_box(center: Vec3, half: Vec3, uv: dict[str, Rect] | None = None) -> Mesh:
     """A flat-shaded box of 12 triangles.
 
     Args:
@@ -63,7 +63,7 @@ def box(center: Vec3, half: Vec3, uv: dict[str, Rect] | None = None) -> Mesh:
             right = np.roll(np.eye(3)[axis], 1) * sign  # right x up = outward
             up, outward = np.roll(np.eye(3)[axis], 2), np.eye(3)[axis] * sign
             name = ("+" if sign > 0 else "-") + "xyz"[axis]
-            u0, v0, u1, v1 = rects.get(name, rects.get("", WHOLE))
+            u0, v0, u1, v1 = rects.get(name, rects.get("", WHOLE_TEXTURE))
             start = len(vertices)
             for a, b, u, v in ((-1, -1, u0, v0), (1, -1, u1, v0), (1, 1, u1, v1), (-1, 1, u0, v1)):
                 vertices.append(np.array(center) + np.array(half) * (outward + a * right + b * up))
@@ -73,7 +73,7 @@ def box(center: Vec3, half: Vec3, uv: dict[str, Rect] | None = None) -> Mesh:
     return Mesh(np.array(vertices), np.array(normals), np.array(coords), np.array(faces))
 
 
-def revolve(
+def revolve_curves(
     curves: Sequence[Sequence[tuple[float, float]]],
     segments: int,
     rects: Sequence[Rect] | None = None,
@@ -88,13 +88,16 @@ def revolve(
         rects: Texture rectangle per curve: u runs round the axis, v along the curve.
         radius: Optional map of (radius, angle [rad], height) to a radius, for ribs.
     """
-    rects = rects or [WHOLE] * len(curves)
-    return merge(
-        *(_sweep(curve, segments, rect, radius) for curve, rect in zip(curves, rects, strict=True))
+    rects = rects or [WHOLE_TEXTURE] * len(curves)
+    return merge_meshes(
+        *(
+            _revolve_curve(curve, segments, rect, radius)
+            for curve, rect in zip(curves, rects, strict=True)
+        )
     )
 
 
-def _sweep(
+def _revolve_curve(
     curve: Sequence[tuple[float, float]],
     segments: int,
     rect: Rect,
@@ -139,7 +142,7 @@ def _face_normals(vertices: F64, faces: I64) -> F64:
     return np.cross(b - a, c - a)
 
 
-def obj_text(mesh: Mesh, note: str) -> str:
+def format_obj(mesh: Mesh, note: str) -> str:
     """The mesh as Wavefront OBJ text, to 0.01 mm.
 
     Args:
@@ -147,13 +150,13 @@ def obj_text(mesh: Mesh, note: str) -> str:
         note: One comment line for the head of the file.
     """
     lines = [f"# {note}"]
-    lines += ["v " + " ".join(_number(x, 5) for x in row) for row in mesh.vertices]
-    lines += ["vt " + " ".join(_number(x, 4) for x in row) for row in mesh.uv]
-    lines += ["vn " + " ".join(_number(x, 2) for x in row) for row in mesh.normals]
+    lines += ["v " + " ".join(_format_number(x, 5) for x in row) for row in mesh.vertices]
+    lines += ["vt " + " ".join(_format_number(x, 4) for x in row) for row in mesh.uv]
+    lines += ["vn " + " ".join(_format_number(x, 2) for x in row) for row in mesh.normals]
     lines += ["f " + " ".join(f"{k}/{k}/{k}" for k in row + 1) for row in mesh.faces]
     return "\n".join(lines) + "\n"
 
 
-def _number(value: float, digits: int) -> str:
+def _format_number(value: float, digits: int) -> str:
     text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text

@@ -17,15 +17,17 @@ CONTACT: dict[str, Value] = {
     "density": 100,
     "friction": (0.95, 0.3, 0.1),
 }
-HIDDEN = (0.8, 0.8, 0.8, 0.3)
+HIDDEN_RGBA = (0.8, 0.8, 0.8, 0.3)
 
 
-def add(parent: ET.Element, tag: str, **attributes: Value) -> ET.Element:
+def add_element(parent: ET.Element, tag: str, **attributes: Value) -> ET.Element:
     """Appends an element; numbers are written to 6 significant digits."""
-    return ET.SubElement(parent, tag, {key: _text(value) for key, value in attributes.items()})
+    return ET.SubElement(
+        parent, tag, {key: _format_value(value) for key, value in attributes.items()}
+    )
 
 
-def _text(value: Value) -> str:
+def _format_value(value: Value) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | float):
@@ -33,19 +35,19 @@ def _text(value: Value) -> str:
     return " ".join(f"{item:.6g}" for item in value)
 
 
-def document(model: str) -> tuple[ET.Element, ET.Element, ET.Element]:
+def make_document(model: str) -> tuple[ET.Element, ET.Element, ET.Element]:
     """An empty model. Returns the root, its asset element and its worldbody."""
     root = ET.Element("mujoco", {"model": model})
-    return root, add(root, "asset"), add(root, "worldbody")
+    return root, add_element(root, "asset"), add_element(root, "worldbody")
 
 
-def xml_bytes(root: ET.Element) -> bytes:
+def encode_document(root: ET.Element) -> bytes:
     """The document as indented text."""
     ET.indent(root)
     return (ET.tostring(root, encoding="unicode") + "\n").encode()
 
 
-def object_frame(worldbody: ET.Element, radius: float, bottom: float, top: float) -> ET.Element:
+def add_object_frame(worldbody: ET.Element, radius: float, bottom: float, top: float) -> ET.Element:
     """The two nested bodies and three sites that robosuite expects of an object.
 
     Args:
@@ -57,25 +59,27 @@ def object_frame(worldbody: ET.Element, radius: float, bottom: float, top: float
     Returns:
         The body named ``object``.
     """
-    outer = add(worldbody, "body")
-    body = add(outer, "body", name="object")
+    outer = add_element(worldbody, "body")
+    body = add_element(outer, "body", name="object")
     size = 0.005 if radius < 0.03 else 0.05
     for name, pos in (
         ("bottom_site", (0.0, 0.0, bottom)),
         ("top_site", (0.0, 0.0, top)),
         ("horizontal_radius_site", (radius, radius, 0.0)),
     ):
-        add(outer, "site", rgba=(0, 0, 0, 0), size=size, pos=pos, name=name)
+        add_element(outer, "site", rgba=(0, 0, 0, 0), size=size, pos=pos, name=name)
     return body
 
 
-def collision_box(body: ET.Element, pos: Vec3, size: Vec3, quat: Sequence[float] = ()) -> None:
+def add_collision_box(body: ET.Element, pos: Vec3, size: Vec3, quat: Sequence[float] = ()) -> None:
     """A box that collides and is not drawn (group 0)."""
     turn: dict[str, Value] = {"quat": quat} if quat else {}
-    add(body, "geom", type="box", pos=pos, size=size, **turn, **CONTACT, group="0", rgba=HIDDEN)
+    add_element(
+        body, "geom", type="box", pos=pos, size=size, **turn, **CONTACT, group="0", rgba=HIDDEN_RGBA
+    )
 
 
-def collision_ring(
+def add_collision_ring(
     body: ET.Element, count: int, radius: float, height: float, tilt: float, size: Vec3
 ) -> None:
     """Boxes in a ring about z, as the wall of a vessel.
@@ -94,12 +98,12 @@ def collision_ring(
         pos = (radius * cos(2.0 * half), radius * sin(2.0 * half), height)
         c, s = cos(half), sin(half)
         quat = (c * cos(lean), -s * sin(lean), c * sin(lean), s * cos(lean))
-        collision_box(body, tuple(0.0 if abs(x) < 1e-9 else x for x in pos), size, quat)  # type: ignore[arg-type]
+        add_collision_box(body, tuple(0.0 if abs(x) < 1e-9 else x for x in pos), size, quat)  # type: ignore[arg-type]
 
 
-def visual(body: ET.Element, mesh: str, material: str, **attributes: Value) -> None:
+def add_visual(body: ET.Element, mesh: str, material: str, **attributes: Value) -> None:
     """A mesh that is drawn (group 1) and touches nothing."""
-    add(
+    add_element(
         body,
         "geom",
         type="mesh",
@@ -112,12 +116,12 @@ def visual(body: ET.Element, mesh: str, material: str, **attributes: Value) -> N
     )
 
 
-def paint(
+def add_material(
     asset: ET.Element, name: str, file: str, specular: float = 0.3, shininess: float = 0.3
 ) -> None:
     """A 2d texture and the material of the same name that shows it; never reflective."""
-    add(asset, "texture", type="2d", name=f"tex-{name}", file=file)
-    add(
+    add_element(asset, "texture", type="2d", name=f"tex-{name}", file=file)
+    add_element(
         asset,
         "material",
         name=name,
@@ -129,6 +133,6 @@ def paint(
     )
 
 
-def mesh_asset(asset: ET.Element, name: str, file: str) -> None:
+def add_mesh(asset: ET.Element, name: str, file: str) -> None:
     """A mesh; its inertia is that of a shell, so that open surfaces compile."""
-    add(asset, "mesh", name=name, file=file, inertia="shell")
+    add_element(asset, "mesh", name=name, file=file, inertia="shell")

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 
 U8 = npt.NDArray[np.uint8]
 F64 = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ GLYPHS = {
 }
 
 
-def png_bytes(image: U8) -> bytes:
+def encode_png(image: U8) -> bytes:
     """Encodes an RGB image.
 
     Args:
@@ -34,16 +34,21 @@ def png_bytes(image: U8) -> bytes:
     height, width, _ = image.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), image.reshape(height, -1)], axis=1)
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
+    def encode_chunk(kind: bytes, body: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + body))
         return struct.pack(">I", len(body)) + kind + body + check
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(rows.tobytes(), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + encode_chunk(b"IHDR", head)
+        + encode_chunk(b"IDAT", data)
+        + encode_chunk(b"IEND", b"")
+    )
 
 
-def noise(size: int, cells: tuple[int, int], seed: int) -> F64:
+def value_noise(size: int, cells: tuple[int, int], seed: int) -> F64:
     """Smooth periodic value noise in [0, 1]. Shape (size, size).
 
     Args:
@@ -51,7 +56,7 @@ def noise(size: int, cells: tuple[int, int], seed: int) -> F64:
         cells: Number of random cells down and across; one octave.
         seed: Which random cells.
     """
-    grid = stream(seed, "noise").random(cells)
+    grid = root_stream(seed, "noise").random(cells)
     out = grid
     for axis, count in enumerate(cells):
         at = (np.arange(size) + 0.5) * count / size
@@ -64,14 +69,14 @@ def noise(size: int, cells: tuple[int, int], seed: int) -> F64:
     return out
 
 
-def shade(level: F64, dark: Rgb, light: Rgb) -> U8:
+def shade_levels(level: F64, dark: Rgb, light: Rgb) -> U8:
     """Maps levels in [0, 1] to colours between two colours, in 24 steps so that PNGs stay small."""
     step = np.round(np.clip(level, 0.0, 1.0) * 24.0)[..., None] / 24.0
     rgb = np.array(dark) * (1.0 - step) + np.array(light) * step
     return np.round(rgb * 255.0).astype(np.uint8)
 
 
-def wood(size: int, dark: Rgb, light: Rgb, seed: int, grain: int = 24) -> U8:
+def draw_wood(size: int, dark: Rgb, light: Rgb, seed: int, grain: int = 24) -> U8:
     """Wood with the grain along the rows' direction. Shape (size, size, 3).
 
     Args:
@@ -81,46 +86,48 @@ def wood(size: int, dark: Rgb, light: Rgb, seed: int, grain: int = 24) -> U8:
         seed: Which piece of wood.
         grain: Number of grain lines across.
     """
-    bend = noise(size, (3, 4), seed)
+    bend = value_noise(size, (3, 4), seed)
     rows = (np.arange(size) + 0.5)[:, None] / size
     wave = 0.5 + 0.5 * np.cos(2.0 * np.pi * (rows * grain / 3.0 + 1.2 * bend))
-    fibre = noise(size, (min(size // 2, 3 * grain), 4), seed + 1)
-    return shade(0.35 * wave + 0.45 * fibre + 0.2 * noise(size, (4, 2), seed + 2), dark, light)
+    fibre = value_noise(size, (min(size // 2, 3 * grain), 4), seed + 1)
+    return shade_levels(
+        0.35 * wave + 0.45 * fibre + 0.2 * value_noise(size, (4, 2), seed + 2), dark, light
+    )
 
 
-def plaster(size: int, dark: Rgb, light: Rgb, seed: int) -> U8:
+def draw_plaster(size: int, dark: Rgb, light: Rgb, seed: int) -> U8:
     """Faintly mottled plaster. Shape (size, size, 3)."""
     octaves = [(4, 0.4), (12, 0.3), (size // 2, 0.3)]
     level = np.zeros((size, size))
     for index, (cells, weight) in enumerate(octaves):
-        level += weight * noise(size, (cells, cells), seed + index)
-    return shade(level, dark, light)
+        level += weight * value_noise(size, (cells, cells), seed + index)
+    return shade_levels(level, dark, light)
 
 
-def tiles(size: int, count: int, joint: Rgb, dark: Rgb, light: Rgb, seed: int) -> U8:
+def draw_tiles(size: int, count: int, joint: Rgb, dark: Rgb, light: Rgb, seed: int) -> U8:
     """Square floor tiles with joints, each tile of its own tone. Shape (size, size, 3)."""
-    tone = stream(seed, "tiles").random((count, count))
+    tone = root_stream(seed, "tiles").random((count, count))
     index = np.arange(size) * count // size
-    level = 0.6 * tone[np.ix_(index, index)] + 0.4 * noise(size, (16, 16), seed + 1)
-    image = shade(level, dark, light)
+    level = 0.6 * tone[np.ix_(index, index)] + 0.4 * value_noise(size, (16, 16), seed + 1)
+    image = shade_levels(level, dark, light)
     edge = (np.arange(size) * count % size) < count
     image[edge, :] = image[:, edge] = np.round(np.array(joint) * 255.0).astype(np.uint8)
     return image
 
 
-def bands(colors: list[Rgb], rows_each: int = 4) -> U8:
+def draw_bands(colors: list[Rgb], rows_each: int = 4) -> U8:
     """Horizontal bands, the first at the bottom (v = 0). Shape (rows_each * n, 4, 3)."""
     column = np.round(np.array(colors[::-1]) * 255.0).astype(np.uint8)
     return np.repeat(np.repeat(column, rows_each, 0)[:, None], 4, 1)
 
 
-def cookie_lid(size: int = 96) -> U8:
+def draw_cookie_lid(size: int = 96) -> U8:
     """The printed lid of a cookie box: a name on red, cookies on cream. Shape (size, size, 3)."""
     y, x = (np.mgrid[0:size, 0:size] + 0.5) / size
     image = np.empty((size, size, 3), np.uint8)
     image[:] = (190, 24, 28)
     image[(y > 0.30) & (y < 0.94) & (x > 0.06) & (x < 0.94)] = (246, 226, 170)
-    draw = stream(5, "chips")
+    draw = root_stream(5, "chips")
     for row in range(3):
         for column in range(3):
             cx, cy = 0.23 + 0.27 * column, 0.41 + 0.21 * row
@@ -130,11 +137,11 @@ def cookie_lid(size: int = 96) -> U8:
                 angle, radius = draw.random() * 2.0 * np.pi, 0.065 * draw.random() ** 0.5
                 dx, dy = radius * np.cos(angle), radius * np.sin(angle)
                 image[np.hypot(x - cx - dx, y - cy - dy) < 0.018] = (70, 36, 18)
-    _write(image, "COOKIES", (int(0.06 * size), int(0.07 * size)), 2)
+    _write_text(image, "COOKIES", (int(0.06 * size), int(0.07 * size)), 2)
     return image
 
 
-def _write(image: U8, text: str, at: tuple[int, int], scale: int) -> None:
+def _write_text(image: U8, text: str, at: tuple[int, int], scale: int) -> None:
     for index, letter in enumerate(text):
         bits = np.array([[row >> (4 - k) & 1 for k in range(5)] for row in GLYPHS[letter]], bool)
         mask = np.kron(bits, np.ones((scale, scale), bool))

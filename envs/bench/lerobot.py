@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from aegis.core.types import F64, EpisodeKey, Observation
-from envs.assets.resolve import resolve_assets
-from envs.bench.twin import STILL
-from envs.camera import CAMERAS
-from envs.contained import contained
+from envs.assets.resolver import resolve_assets
+from envs.bench.twin import STILL_ACTION
+from envs.camera import MODEL_CAMERAS
+from envs.contained import contain_side_effects
 from envs.libero.exact_stepper import Stepper
-from envs.libero.library import import_envs, package_root, task_names
-from envs.libero.load import load_scene
-from envs.libero.simulation import SETTLE, Simulation
-from envs.libero.starts import ATTEMPTS, Start, draw_start
-from envs.panda import PERIOD_NS, Hand
+from envs.libero.library import find_package_root, import_libero_envs, list_task_names
+from envs.libero.scene_loader import load_scene
+from envs.libero.simulation import SETTLE_STEPS, Simulation
+from envs.libero.starts import MAX_ATTEMPTS, StartState, draw_start
+from envs.panda import PERIOD_NS, HandReader
 
 
 class LeRobotWorld:
@@ -36,53 +36,53 @@ class LeRobotWorld:
         self._suite, self._size, self._hard = suite, size, hard_reset
         self._assets = resolve_assets(assets)
         self._envs: dict[int, Any] = {}
-        self._starts: dict[EpisodeKey, Start] = {}
+        self._starts: dict[EpisodeKey, StartState] = {}
         self._instruction, self._k = "", 0
         self._now: Any = None
 
     def reset(self, key: EpisodeKey) -> Observation:
         """Puts it into an episode's start state and settles; returns what it sees then."""
         if key.task not in self._envs:
-            self._envs[key.task] = self._build(key.task)
+            self._envs[key.task] = self._build_env(key.task)
         if key not in self._starts:
-            self._starts[key] = self._start(key)
+            self._starts[key] = self._find_start(key)
         self._now, start = self._envs[key.task], self._starts[key]
-        self._instruction = task_names(self._suite)[key.task].replace("_", " ")
-        self._current()
-        with contained():
+        self._instruction = list_task_names(self._suite)[key.task].replace("_", " ")
+        self._make_context_current()
+        with contain_side_effects():
             self._now.reset()
         model = self._now.sim.model._model
         for body, pose in start.body_pos.items():
             model.body_pos[body], model.body_quat[body] = pose, start.body_quat[body]
         self._now.set_init_state(np.concatenate(([0.0], start.qpos, start.qvel)))
-        for _ in range(SETTLE):
-            raw = self._now.step(STILL)[0]
+        for _ in range(SETTLE_STEPS):
+            raw = self._now.step(STILL_ACTION)[0]
         self._k = 0
-        return self._observation(raw)
+        return self._make_observation(raw)
 
     def step(self, action: F64) -> tuple[Observation, bool]:
         """Executes an action and draws both pictures."""
-        self._current()
+        self._make_context_current()
         raw, _, success, _ = self._now.step(action)
         self._k += 1
-        return self._observation(raw), bool(success)
+        return self._make_observation(raw), bool(success)
 
     def close(self) -> None:
         """Frees all tasks, each in its own OpenGL context."""
         for env in self._envs.values():
             self._now = env
-            self._current()
+            self._make_context_current()
             env.close()
         self._envs.clear()
         self._now = None
         gc.collect()
 
-    def _build(self, task: int) -> Any:
+    def _build_env(self, task: int) -> Any:
         gc.collect()
-        envs = import_envs(self._assets.path)
-        name = task_names(self._suite)[task]
-        bddl = package_root() / "bddl_files" / self._suite / f"{name}.bddl"
-        with contained():
+        envs = import_libero_envs(self._assets.path)
+        name = list_task_names(self._suite)[task]
+        bddl = find_package_root() / "bddl_files" / self._suite / f"{name}.bddl"
+        with contain_side_effects():
             return envs.OffScreenRenderEnv(
                 bddl_file_name=str(bddl),
                 camera_heights=self._size,
@@ -91,29 +91,29 @@ class LeRobotWorld:
                 ignore_done=True,
             )
 
-    def _start(self, key: EpisodeKey) -> Start:
+    def _find_start(self, key: EpisodeKey) -> StartState:
         """Returns the draw that our world accepts for an episode."""
         assets = self._assets
         scene = load_scene(self._suite, key.task, assets.path, assets.digest)
         sim = Simulation(scene, Stepper)
         sim.begin(key)
         bodies = [fixture.body for fixture in scene.fixtures]
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             start = draw_start(scene, key, attempt)
             drawn = np.array([start.body_pos[body] for body in bodies])
             if np.array_equal(drawn, sim.model.body_pos[bodies]):
                 return start
         raise AssertionError("the world begins from one of its draws")
 
-    def _current(self) -> None:
+    def _make_context_current(self) -> None:
         """Makes its context current: robosuite frees and draws in whichever one is."""
         self._now.sim._render_context_offscreen.gl_ctx.make_current()
 
-    def _observation(self, raw: dict[str, Any]) -> Observation:
+    def _make_observation(self, raw: dict[str, Any]) -> Observation:
         model, data = self._now.sim.model._model, self._now.sim.data._data
         images = {
             name: np.ascontiguousarray(raw[f"{theirs}_image"][::-1])
-            for name, theirs in CAMERAS.items()
+            for name, theirs in MODEL_CAMERAS.items()
         }
-        proprio = Hand(model).proprio(data)
+        proprio = HandReader(model).read_proprio(data)
         return Observation(self._k * PERIOD_NS, proprio, images, self._instruction)

@@ -9,15 +9,15 @@ import numpy as np
 
 from aegis.core.types import U8, EpisodeKey
 from envs import camera
-from envs.assets.resolve import resolve_assets
+from envs.assets.resolver import resolve_assets
 from envs.bench.twin import Twin
-from envs.camera import CAMERAS, PICTURES, render
+from envs.camera import MODEL_CAMERAS, RENDER_STYLES, render_pictures
 from envs.libero.exact_stepper import Stepper
-from envs.libero.load import load_scene
+from envs.libero.scene_loader import load_scene
 from envs.libero.simulation import Simulation
 
 SUITE = "libero_spatial"
-LOOKS = {"fast": "light", "official": "robosuite"}
+ROBOTS_BY_LOOK = {"fast": "light", "official": "robosuite"}
 """Our looks, and the robot that is drawn in each."""
 
 
@@ -28,29 +28,31 @@ class RenderBench:
         found = resolve_assets(assets)
         key = EpisodeKey(seed, SUITE, task, "official", seed)
         self.ours: dict[str, Simulation] = {}
-        for look, robot in LOOKS.items():
+        for look, robot in ROBOTS_BY_LOOK.items():
             scene = load_scene(SUITE, task, found.path, found.digest, robot)
             self.ours[look] = Simulation(scene, Stepper)
             self.ours[look].begin(key)
-            self.ours[look].refresh()
+            self.ours[look].refresh_kinematics()
         self._twin = Twin(self.ours["fast"].scene, found.path, pictures=True)
         self._hide_markers()
-        self._twin.load(self.ours["fast"])
+        self._twin.load_state(self.ours["fast"])
 
-    def draw(self, look: str, size: int) -> dict[str, U8]:
+    def draw_pictures(self, look: str, size: int) -> dict[str, U8]:
         """Returns our pictures."""
         sim = self.ours[look]
-        cameras = dict.fromkeys(CAMERAS, (size, size))
+        cameras = dict.fromkeys(MODEL_CAMERAS, (size, size))
         looks = sim.scene.looks
-        return render(sim.model, sim.data, cameras, digest=looks, pictures=PICTURES[look])
+        return render_pictures(
+            sim.model, sim.data, cameras, digest=looks, pictures=RENDER_STYLES[look]
+        )
 
-    def theirs(self, size: int) -> dict[str, U8]:
+    def draw_reference(self, size: int) -> dict[str, U8]:
         """Returns LIBERO's, upright."""
         sim = self._twin.problem.sim
         sim._render_context_offscreen.gl_ctx.make_current()
         return {
             name: sim.render(width=size, height=size, camera_name=theirs)[::-1]
-            for name, theirs in CAMERAS.items()
+            for name, theirs in MODEL_CAMERAS.items()
         }
 
     def close(self) -> None:
@@ -59,7 +61,7 @@ class RenderBench:
         self._twin.close()
         del self._twin
         gc.collect()
-        camera.close()  # at exit robosuite, which came later, closes the display first
+        camera.close_renderers()  # at exit robosuite, which came later, closes the display first
 
     def _hide_markers(self) -> None:
         problem = self._twin.problem
@@ -77,23 +79,23 @@ class RenderContest:
         self.name = f"{look}_{size}"
         self._bench, self._look, self._size = bench, look, size
         self._pictures, self._last = pictures, last
-        self._drawn, self._wanted = bench.draw(look, size), bench.theirs(size)
+        self._drawn, self._wanted = bench.draw_pictures(look, size), bench.draw_reference(size)
 
-    def ours(self) -> None:
+    def run_ours(self) -> None:
         """Draws ours."""
         for _ in range(self._pictures):
-            self._drawn = self._bench.draw(self._look, self._size)
+            self._drawn = self._bench.draw_pictures(self._look, self._size)
 
-    def theirs(self) -> None:
+    def run_reference(self) -> None:
         """Draws theirs."""
         for _ in range(self._pictures):
-            self._wanted = self._bench.theirs(self._size)
+            self._wanted = self._bench.draw_reference(self._size)
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """Returns the largest and the mean difference of a pixel's channel, from 0 to 255."""
         apart = [
             np.abs(self._drawn[name].astype(int) - self._wanted[name].astype(int))
-            for name in CAMERAS
+            for name in MODEL_CAMERAS
         ]
         largest = max(int(difference.max()) for difference in apart)
         return {
@@ -110,7 +112,7 @@ class RenderContest:
             self._bench.close()
 
 
-def contests(assets: str, task: int, sizes: list[int], pictures: int, seed: int) -> list[Any]:
+def build_contests(assets: str, task: int, sizes: list[int], pictures: int, seed: int) -> list[Any]:
     """Returns the contests of `aegis bench render`.
 
     Args:
@@ -121,7 +123,7 @@ def contests(assets: str, task: int, sizes: list[int], pictures: int, seed: int)
         seed: Of the start state.
     """
     bench = RenderBench(assets, task, seed)
-    rows = [(look, size) for look in LOOKS for size in sizes]
+    rows = [(look, size) for look in ROBOTS_BY_LOOK for size in sizes]
     return [
         RenderContest(bench, look, size, pictures, last=(look, size) == rows[-1])
         for look, size in rows

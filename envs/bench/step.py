@@ -11,21 +11,21 @@ import mujoco
 import numpy as np
 
 from aegis.core.types import F64, Observation
-from envs.assets.resolve import resolve_assets
-from envs.bench.courses import Course, courses
+from envs.assets.resolver import resolve_assets
+from envs.bench.action_sequences import ActionSequence, draw_action_sequences
 from envs.bench.twin import Twin
 from envs.libero.exact_stepper import Stepper
-from envs.libero.fast_stepper import QuickStepper
-from envs.libero.load import load_scene
+from envs.libero.fast_stepper import FastStepper
+from envs.libero.scene_loader import load_scene
 from envs.libero.simulation import Simulation
-from envs.panda import STATE, integration_state
+from envs.panda import STATE_SPEC, read_integration_state
 
 SUITE = "libero_spatial"
 SUBSTEPS = 25
 """Steps of MuJoCo in a control step."""
-FAST = 1e-2
+MAX_DEVIATION = 1e-2
 """Distance from the exact course that counts as another course [m]."""
-Mark: TypeAlias = Callable[[mujoco.MjModel, mujoco.MjData], F64]
+StateMark: TypeAlias = Callable[[mujoco.MjModel, mujoco.MjData], F64]
 
 
 class StepBench:
@@ -51,20 +51,22 @@ class StepBench:
         self.exact: dict[int, Simulation] = {}
         self.quick: dict[int, Simulation] = {}
         self.twins: dict[int, Twin] = {}
-        self.courses: list[Course] = []
+        self.courses: list[ActionSequence] = []
         for task in tasks:
             scene = load_scene(SUITE, task, found.path, found.digest)
             self.exact[task] = Simulation(scene, Stepper)
-            self.quick[task] = Simulation(scene, QuickStepper)
+            self.quick[task] = Simulation(scene, FastStepper)
             self.twins[task] = Twin(scene, found.path)
-            self.courses += courses(self.exact[task], steps, seed, expert)
+            self.courses += draw_action_sequences(self.exact[task], steps, seed, expert)
         self.steps = sum(len(course.actions) for course in self.courses)
         self._starts = {
-            id(sims): {course.key: self._start(sims, course) for course in self.courses}
+            id(sims): {course.key: self._snapshot_start(sims, course) for course in self.courses}
             for sims in (self.exact, self.quick)
         }
 
-    def ours(self, sims: dict[int, Simulation], mark: Mark) -> tuple[list[F64], list[bool]]:
+    def play_ours(
+        self, sims: dict[int, Simulation], mark: StateMark
+    ) -> tuple[list[F64], list[bool]]:
         """Plays all courses in our simulations; returns what was marked after each step."""
         marks, won = [], []
         for course in self.courses:
@@ -75,29 +77,29 @@ class StepBench:
                 marks.append(mark(sim.model, sim.data))
         return marks, won
 
-    def theirs(self, mark: Mark) -> tuple[list[F64], list[bool]]:
+    def play_reference(self, mark: StateMark) -> tuple[list[F64], list[bool]]:
         """Plays all courses in robosuite."""
         marks, won = [], []
         for course in self.courses:
             sim, twin = self.exact[course.task], self.twins[course.task]
             sim.restore(self._starts[id(self.exact)][course.key])
-            twin.load(sim)
+            twin.load_state(sim)
             for action in course.actions:
                 won.append(twin.step(action.copy()))
                 marks.append(mark(twin.model, twin.data))
         return marks, won
 
-    def bare(self, states: Sequence[F64]) -> None:
+    def step_bare_mujoco(self, states: Sequence[F64]) -> None:
         """Steps MuJoCo alone, from each of these states, as long as a control step is."""
         todo = iter(states)
         for course in self.courses:
             sim = self.exact[course.task]
             sim.restore(self._starts[id(self.exact)][course.key])
             for _ in course.actions:
-                mujoco.mj_setState(sim.model, sim.data, next(todo), STATE)
+                mujoco.mj_setState(sim.model, sim.data, next(todo), STATE_SPEC)
                 mujoco.mj_step(sim.model, sim.data, nstep=SUBSTEPS)
 
-    def kinds(self, flags: Sequence[bool]) -> dict[str, bool]:
+    def check_by_kind(self, flags: Sequence[bool]) -> dict[str, bool]:
         """Returns for each kind of course whether all flags of its steps hold."""
         kinds = [course.kind for course in self.courses for _ in course.actions]
         pairs = list(zip(kinds, flags, strict=True))
@@ -112,7 +114,7 @@ class StepBench:
         self.twins.clear()
 
     @staticmethod
-    def _start(sims: dict[int, Simulation], course: Course) -> F64:
+    def _snapshot_start(sims: dict[int, Simulation], course: ActionSequence) -> F64:
         sims[course.task].begin(course.key)
         return sims[course.task].snapshot()
 
@@ -125,17 +127,17 @@ class ExactContest:
     def __init__(self, bench: StepBench) -> None:
         self._bench = bench
         self._marks: dict[str, tuple[list[F64], list[bool]]] = {}
-        bench.ours(bench.exact, integration_state)  # compiled code is loaded
+        bench.play_ours(bench.exact, read_integration_state)  # compiled code is loaded
 
-    def ours(self) -> None:
+    def run_ours(self) -> None:
         """Plays all courses."""
-        self._marks["ours"] = self._bench.ours(self._bench.exact, integration_state)
+        self._marks["ours"] = self._bench.play_ours(self._bench.exact, read_integration_state)
 
-    def theirs(self) -> None:
+    def run_reference(self) -> None:
         """Plays them in robosuite."""
-        self._marks["theirs"] = self._bench.theirs(integration_state)
+        self._marks["theirs"] = self._bench.play_reference(read_integration_state)
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """Returns whether states and success flags are equal after every step."""
         (a, won), (b, their_won) = self._marks["ours"], self._marks["theirs"]
         equal = [x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True)]
@@ -143,7 +145,7 @@ class ExactContest:
             "bitwise_equal": all(equal) and won == their_won,
             "success_equal": won == their_won,
             "successes": sum(won),
-            "by_course": self._bench.kinds(equal),
+            "by_course": self._bench.check_by_kind(equal),
             "steps": self._bench.steps,
             "tasks": sorted(self._bench.exact),
         }
@@ -157,17 +159,17 @@ class FastContest:
     def __init__(self, bench: StepBench) -> None:
         self._bench = bench
         self._marks: dict[str, tuple[list[F64], list[bool]]] = {}
-        bench.ours(bench.quick, _places)
+        bench.play_ours(bench.quick, _body_positions)
 
-    def ours(self) -> None:
+    def run_ours(self) -> None:
         """Plays all courses."""
-        self._marks["ours"] = self._bench.ours(self._bench.quick, _places)
+        self._marks["ours"] = self._bench.play_ours(self._bench.quick, _body_positions)
 
-    def theirs(self) -> None:
+    def run_reference(self) -> None:
         """Plays them in robosuite."""
-        self._marks["theirs"] = self._bench.theirs(_places)
+        self._marks["theirs"] = self._bench.play_reference(_body_positions)
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """Returns the largest distance of any body from where it is in robosuite, and success."""
         (a, won), (b, their_won) = self._marks["ours"], self._marks["theirs"]
         apart = [float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True)]
@@ -176,7 +178,7 @@ class FastContest:
             "deviation_median_m": median(apart),
             "deviation_p90_m": float(np.quantile(apart, 0.9)),
             "deviation_max_m": max(apart),
-            "within_1_cm": self._bench.kinds([d < FAST for d in apart]),
+            "within_1_cm": self._bench.check_by_kind([d < MAX_DEVIATION for d in apart]),
             "success_equal": won == their_won,
             "steps": self._bench.steps,
             "tasks": sorted(self._bench.exact),
@@ -190,17 +192,17 @@ class BareContest:
 
     def __init__(self, bench: StepBench) -> None:
         self._bench = bench
-        self._states, _ = bench.ours(bench.exact, integration_state)
+        self._states, _ = bench.play_ours(bench.exact, read_integration_state)
 
-    def ours(self) -> None:
+    def run_ours(self) -> None:
         """Plays all courses."""
-        self._bench.ours(self._bench.exact, integration_state)
+        self._bench.play_ours(self._bench.exact, read_integration_state)
 
-    def theirs(self) -> None:
+    def run_reference(self) -> None:
         """Steps MuJoCo from all states that the courses passed."""
-        self._bench.bare(self._states)
+        self._bench.step_bare_mujoco(self._states)
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """Returns the control steps."""
         return {"steps": self._bench.steps}
 
@@ -215,7 +217,7 @@ class SnapshotContest:
         self._bench = bench
         self._took: dict[str, list[float]] = {}
 
-    def ours(self) -> None:
+    def run_ours(self) -> None:
         """Takes snapshots and goes back to them."""
         for name, sims in (("exact", self._bench.exact), ("fast", self._bench.quick)):
             sim = next(iter(sims.values()))
@@ -230,10 +232,10 @@ class SnapshotContest:
                 self._took.setdefault(f"{name}_snapshot_us", []).append(between - began)
         self._bytes = values.nbytes
 
-    def theirs(self) -> None:
+    def run_reference(self) -> None:
         """There is no reference."""
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """Returns medians [us] and the size."""
         return {
             **{name: 1e6 * median(took) for name, took in self._took.items()},
@@ -245,7 +247,7 @@ class SnapshotContest:
         self._bench.close()
 
 
-def contests(assets: str, tasks: list[int], steps: int, seed: int, expert: Any) -> list[Any]:
+def build_contests(assets: str, tasks: list[int], steps: int, seed: int, expert: Any) -> list[Any]:
     """Returns the contests of `aegis bench step`.
 
     Args:
@@ -259,7 +261,7 @@ def contests(assets: str, tasks: list[int], steps: int, seed: int, expert: Any) 
     return [ExactContest(bench), FastContest(bench), BareContest(bench), SnapshotContest(bench)]
 
 
-def _places(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
+def _body_positions(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
     """Returns where all bodies are, fingers and objects included [m]."""
     del model
     return np.array(data.xpos)

@@ -9,13 +9,13 @@ import mujoco
 import numpy as np
 
 from aegis.core.types import F64
-from envs.libero.build import _instantiate
-from envs.libero.library import task_names
+from envs.libero.library import list_task_names
 from envs.libero.scene import Scene
+from envs.libero.scene_builder import instantiate_problem
 from envs.libero.simulation import Simulation
-from envs.panda import STATE, integration_state
+from envs.panda import STATE_SPEC, read_integration_state
 
-STILL = np.array([0, 0, 0, 0, 0, 0, -1.0])
+STILL_ACTION = np.array([0, 0, 0, 0, 0, 0, -1.0])
 
 
 class Twin:
@@ -29,18 +29,20 @@ class Twin:
 
     def __init__(self, scene: Scene, assets: Path, *, pictures: bool = False) -> None:
         gc.collect()  # robosuite's objects refer to each other, and their models are large
-        name = task_names(scene.suite)[scene.task]
-        self.problem = _instantiate(scene.suite, name, assets, pictures=pictures)
+        name = list_task_names(scene.suite)[scene.task]
+        self.problem = instantiate_problem(scene.suite, name, assets, pictures=pictures)
         self.model: mujoco.MjModel = self.problem.sim.model._model
         self.data: mujoco.MjData = self.problem.sim.data._data
-        self.problem.step(STILL)  # until then the controller uses what it read at the reset
+        self.problem.step(STILL_ACTION)  # until then the controller uses what it read at the reset
 
-    def load(self, ours: Simulation) -> None:
+    def load_state(self, ours: Simulation) -> None:
         """Takes over the state of physics, fixtures and controller."""
         for fixture in ours.scene.fixtures:
             self.model.body_pos[fixture.body] = ours.model.body_pos[fixture.body]
             self.model.body_quat[fixture.body] = ours.model.body_quat[fixture.body]
-        mujoco.mj_setState(self.model, self.data, integration_state(ours.model, ours.data), STATE)
+        mujoco.mj_setState(
+            self.model, self.data, read_integration_state(ours.model, ours.data), STATE_SPEC
+        )
         mujoco.mj_forward(self.model, self.data)
         goal = ours.stepper.state
         controller, gripper = self.problem.robots[0].controller, self.problem.robots[0].gripper

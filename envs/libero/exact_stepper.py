@@ -11,19 +11,19 @@ import mujoco
 import numpy as np
 
 from aegis.core.types import F64
-from envs.libero.compiled import c_function, njit
+from envs.libero.compilation import bind_c_function, njit
 from envs.libero.osc import KD, KP, operational_torques, orientation_error, set_goal
 
 SUBSTEPS = 25
 """Physics steps per control step: 20 Hz control over 2 ms physics."""
 GRIPPER_SPEED = 0.01
 """Change of the normalised finger command per substep."""
-ARM = 7
+ARM_JOINTS = 7
 """Arm joints; they are the first in qpos, qvel and ctrl. The two fingers follow."""
 
-_mj_step1 = c_function("mj_step1", "address", "address")
-_mj_step2 = c_function("mj_step2", "address", "address")
-_mj_jac_site = c_function("mj_jacSite", "address", "address", "address", "address", "int")
+_mj_step1 = bind_c_function("mj_step1", "address", "address")
+_mj_step2 = bind_c_function("mj_step2", "address", "address")
+_mj_jac_site = bind_c_function("mj_jacSite", "address", "address", "address", "address", "int")
 
 
 @njit
@@ -33,12 +33,12 @@ def move_fingers(command: float, fingers: F64, ctrl: F64, limits: F64) -> None:
         step = GRIPPER_SPEED * np.sign(command)
         moved = fingers[f] - step if f == 0 else fingers[f] + step
         fingers[f] = min(max(moved, -1.0), 1.0)
-        low, high = limits[ARM + f, 0], limits[ARM + f, 1]
-        ctrl[ARM + f] = 0.5 * (high + low) + 0.5 * (high - low) * fingers[f]
+        low, high = limits[ARM_JOINTS + f, 0], limits[ARM_JOINTS + f, 1]
+        ctrl[ARM_JOINTS + f] = 0.5 * (high + low) + 0.5 * (high - low) * fingers[f]
 
 
 @njit
-def _control_step(
+def _run_control_step(
     m: int,
     d: int,
     site: int,
@@ -60,10 +60,10 @@ def _control_step(
     full_pos = np.zeros((3, nv))
     full_ori = np.zeros((3, nv))
     # Fortran order: what fancy indexing yields in robosuite, and BLAS rounds differently by layout.
-    jac_pos = np.zeros((ARM, 3)).T
-    jac_ori = np.zeros((ARM, 3)).T
-    jac = np.zeros((ARM, 6)).T
-    mass = np.zeros((ARM, ARM)).T
+    jac_pos = np.zeros((ARM_JOINTS, 3)).T
+    jac_ori = np.zeros((ARM_JOINTS, 3)).T
+    jac = np.zeros((ARM_JOINTS, 6)).T
+    mass = np.zeros((ARM_JOINTS, ARM_JOINTS)).T
     for substep in range(SUBSTEPS):
         _mj_step1(m, d)
         _mj_jac_site(m, d, full_pos.ctypes.data, full_ori.ctypes.data, site)
@@ -71,13 +71,15 @@ def _control_step(
         ee_mat = site_mat[site].copy().reshape((3, 3))
         if substep == 0:
             set_goal(action, ee_pos, ee_mat, goal_pos, goal_mat)
-        for j in range(ARM):
+        for j in range(ARM_JOINTS):
             for i in range(3):
                 jac_pos[i, j] = full_pos[i, j]
                 jac_ori[i, j] = full_ori[i, j]
                 jac[i, j] = full_pos[i, j]
                 jac[i + 3, j] = full_ori[i, j]
-            for i in range(j, ARM):  # packed by rows from the diagonal back: the arm is a chain
+            for i in range(
+                j, ARM_JOINTS
+            ):  # packed by rows from the diagonal back: the arm is a chain
                 mass[i, j] = inertia[i * (i + 1) // 2 + i - j]
                 mass[j, i] = mass[i, j]
         velocity = np.dot(full_pos, qvel)
@@ -85,9 +87,18 @@ def _control_step(
         force = (goal_pos - ee_pos) * KP + -velocity * KD
         torque = orientation_error(goal_mat, ee_mat) * KP + -spin * KD
         torques = operational_torques(
-            mass, jac_pos, jac_ori, jac, force, torque, bias[:ARM], posture, qpos[:ARM], qvel[:ARM]
+            mass,
+            jac_pos,
+            jac_ori,
+            jac,
+            force,
+            torque,
+            bias[:ARM_JOINTS],
+            posture,
+            qpos[:ARM_JOINTS],
+            qvel[:ARM_JOINTS],
         )
-        for j in range(ARM):
+        for j in range(ARM_JOINTS):
             ctrl[j] = min(max(torques[j], limits[j, 0]), limits[j, 1])
         move_fingers(action[6], fingers, ctrl, limits)
         _mj_step2(m, d)
@@ -112,7 +123,7 @@ class Stepper:
         self._limits = np.ascontiguousarray(model.actuator_ctrlrange, dtype=np.float64)
         self._goal_pos = np.zeros(3)
         self._goal_mat = np.eye(3)
-        self._posture = np.zeros(ARM)
+        self._posture = np.zeros(ARM_JOINTS)
         self._fingers = np.zeros(2)
         self._views = (
             data.qpos,
@@ -136,10 +147,10 @@ class Stepper:
         """
         self._goal_pos[:] = self._data.site_xpos[self._site]
         self._goal_mat[:] = self._data.site_xmat[self._site].reshape(3, 3)
-        self._posture[:] = self._data.qpos[:ARM]
+        self._posture[:] = self._data.qpos[:ARM_JOINTS]
         self._fingers[:] = 0.0
 
-    def settle(self, steps: int) -> None:
+    def settle_bodies(self, steps: int) -> None:
         """Holds still, as robosuite would, for a number of control steps; nobody sleeps."""
         still = np.array([0, 0, 0, 0, 0, 0, -1.0])
         for _ in range(steps):
@@ -151,7 +162,9 @@ class Stepper:
         Args:
             action: Six pose deltas and the gripper (+1 closes), each in [-1, 1]. Shape (7,).
         """
-        _control_step(self._model._address, self._data._address, self._site, action, *self._views)
+        _run_control_step(
+            self._model._address, self._data._address, self._site, action, *self._views
+        )
 
     @property
     def state(self) -> F64:
@@ -159,18 +172,18 @@ class Stepper:
 
         Set it after MuJoCo's.
         """
-        return self._controller()
+        return self._controller_state()
 
     @state.setter
     def state(self, value: F64) -> None:
-        self._control(value)
+        self._set_controller_state(value)
 
-    def _controller(self) -> F64:
+    def _controller_state(self) -> F64:
         return np.concatenate(
             (self._goal_pos, self._goal_mat.ravel(), self._posture, self._fingers)
         )
 
-    def _control(self, value: F64) -> None:
+    def _set_controller_state(self, value: F64) -> None:
         self._goal_pos[:] = value[:3]
         self._goal_mat[:] = value[3:12].reshape(3, 3)
         self._posture[:] = value[12:19]

@@ -17,27 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegis.core.types import F64
-from envs.libero.compiled import c_function, njit
-from envs.libero.exact_stepper import ARM, SUBSTEPS, Stepper, move_fingers
+from envs.libero.compilation import bind_c_function, njit
+from envs.libero.exact_stepper import ARM_JOINTS, SUBSTEPS, Stepper, move_fingers
 from envs.libero.osc import KD, KP, NULLSPACE_KP, NULLSPACE_KV, set_goal
 
-_SLEEP = int(mujoco.mjtEnableBit.mjENBL_SLEEP)
-_FLOOR = 1e-12
+_SLEEP_FLAG = int(mujoco.mjtEnableBit.mjENBL_SLEEP)
+_MIN_PIVOT = 1e-12
 """Smallest pivot of a Cholesky factor."""
 
-_mj_step1 = c_function("mj_step1", "address", "address")
-_mj_step2 = c_function("mj_step2", "address", "address")
-_mj_update_sleep = c_function("mj_updateSleep", "address", "address")
+_mj_step1 = bind_c_function("mj_step1", "address", "address")
+_mj_step2 = bind_c_function("mj_step2", "address", "address")
+_mj_update_sleep = bind_c_function("mj_updateSleep", "address", "address")
 
 
 @njit
-def _factor(a: F64, n: int) -> None:
+def _factor_cholesky(a: F64, n: int) -> None:
     """Replaces the lower triangle of a symmetric matrix by its Cholesky factor."""
     for j in range(n):
         pivot = a[j, j]
         for k in range(j):
             pivot -= a[j, k] * a[j, k]
-        pivot = math.sqrt(max(pivot, _FLOOR))
+        pivot = math.sqrt(max(pivot, _MIN_PIVOT))
         a[j, j] = pivot
         for i in range(j + 1, n):
             total = a[i, j]
@@ -47,7 +47,7 @@ def _factor(a: F64, n: int) -> None:
 
 
 @njit
-def _forward(a: F64, b: F64, n: int) -> None:
+def _solve_lower(a: F64, b: F64, n: int) -> None:
     """Solves L x = b in place, for the factor L in a's lower triangle."""
     for i in range(n):
         total = b[i]
@@ -57,7 +57,7 @@ def _forward(a: F64, b: F64, n: int) -> None:
 
 
 @njit
-def _backward(a: F64, b: F64, n: int) -> None:
+def _solve_lower_transposed(a: F64, b: F64, n: int) -> None:
     """Solves L' x = b in place."""
     for i in range(n - 1, -1, -1):
         total = b[i]
@@ -67,7 +67,7 @@ def _backward(a: F64, b: F64, n: int) -> None:
 
 
 @njit
-def _solve3(a: F64, o: int, b: F64) -> None:
+def _solve_block(a: F64, o: int, b: F64) -> None:
     """Solves the symmetric (3, 3) block of a that starts at (o, o) for b[o : o + 3], in place."""
     a00, a10, a11 = a[o, o], a[o + 1, o], a[o + 1, o + 1]
     a20, a21, a22 = a[o + 2, o], a[o + 2, o + 1], a[o + 2, o + 2]
@@ -75,7 +75,7 @@ def _solve3(a: F64, o: int, b: F64) -> None:
     c10 = a21 * a20 - a10 * a22
     c20 = a10 * a21 - a11 * a20
     det = a00 * c00 + a10 * c10 + a20 * c20
-    scale = 1.0 / max(det, _FLOOR * _FLOOR)
+    scale = 1.0 / max(det, _MIN_PIVOT * _MIN_PIVOT)
     c11 = a00 * a22 - a20 * a20
     c21 = a10 * a20 - a00 * a21
     c22 = a00 * a11 - a10 * a10
@@ -86,10 +86,10 @@ def _solve3(a: F64, o: int, b: F64) -> None:
 
 
 @njit
-def _jacobian(jac: F64, cdof: F64, com: F64, ee_pos: F64) -> None:
+def _write_jacobian(jac: F64, cdof: F64, com: F64, ee_pos: F64) -> None:
     """Writes the Jacobian of the grip site (6, 7): what ``mj_jacSite`` gives for the arm."""
     x, y, z = ee_pos[0] - com[0], ee_pos[1] - com[1], ee_pos[2] - com[2]
-    for j in range(ARM):
+    for j in range(ARM_JOINTS):
         a, b, c = cdof[j, 0], cdof[j, 1], cdof[j, 2]
         jac[0, j] = cdof[j, 3] + b * z - c * y
         jac[1, j] = cdof[j, 4] + c * x - a * z
@@ -98,7 +98,7 @@ def _jacobian(jac: F64, cdof: F64, com: F64, ee_pos: F64) -> None:
 
 
 @njit
-def _wish(
+def _write_acceleration(
     wrench: F64, jac: F64, qvel: F64, ee_pos: F64, ee_mat: F64, goal_pos: F64, goal_mat: F64
 ) -> None:
     """Writes the acceleration that the controller wishes for. Shape (6,)."""
@@ -111,55 +111,55 @@ def _wish(
         wrench[i + 3] = 0.5 * turn * KP
     for i in range(6):
         speed = 0.0
-        for j in range(ARM):
+        for j in range(ARM_JOINTS):
             speed += jac[i, j] * qvel[j]
         wrench[i] -= speed * KD
 
 
 @njit
-def _torques(
+def _write_torques(
     out: F64, jac: F64, inertia: F64, bias: F64, posture: F64, qpos: F64, qvel: F64, work: F64
 ) -> None:
     """Turns ``work[0, :6]``, the wish, into torques (7,) [N m]. ``work`` is scratch, (22, 7)."""
     wrench, pull, rest = work[0], work[1], work[2]
     mass, solved, task = work[3:10], work[10:16], work[16:22]
-    for i in range(ARM):
+    for i in range(ARM_JOINTS):
         pull[i] = NULLSPACE_KP * (posture[i] - qpos[i]) - NULLSPACE_KV * qvel[i]
         for j in range(i + 1):  # the arm's dofs are a chain: packed rows, the diagonal first
             mass[i, j] = inertia[i * (i + 1) // 2 + i - j]
             mass[j, i] = mass[i, j]
-    for i in range(ARM):
+    for i in range(ARM_JOINTS):
         out[i] = bias[i]
-        for j in range(ARM):
+        for j in range(ARM_JOINTS):
             out[i] += mass[i, j] * pull[j]
     for i in range(6):
         rest[i] = 0.0
-        for j in range(ARM):
+        for j in range(ARM_JOINTS):
             rest[i] += jac[i, j] * pull[j]
             solved[i, j] = jac[i, j]
-    _factor(mass, ARM)
+    _factor_cholesky(mass, ARM_JOINTS)
     for i in range(6):
-        _forward(mass, solved[i], ARM)
+        _solve_lower(mass, solved[i], ARM_JOINTS)
     for i in range(6):
         for k in range(i + 1):
             total = 0.0
-            for j in range(ARM):
+            for j in range(ARM_JOINTS):
                 total += solved[i, j] * solved[k, j]
             task[i, k] = total
-    _solve3(task, 0, wrench)
-    _solve3(task, 3, wrench)
-    _factor(task, 6)
-    _forward(task, rest, 6)
-    _backward(task, rest, 6)
+    _solve_block(task, 0, wrench)
+    _solve_block(task, 3, wrench)
+    _factor_cholesky(task, 6)
+    _solve_lower(task, rest, 6)
+    _solve_lower_transposed(task, rest, 6)
     for i in range(6):
         wrench[i] -= rest[i]
-    for j in range(ARM):
+    for j in range(ARM_JOINTS):
         for i in range(6):
             out[j] += jac[i, j] * wrench[i]
 
 
 @njit
-def _quick_step(
+def _run_fast_control_step(
     m: int,
     d: int,
     action: F64,
@@ -192,10 +192,10 @@ def _quick_step(
         _mj_step1(m, d)
         if substep == 0:
             set_goal(action, ee_pos, ee_mat.reshape((3, 3)), goal_pos, goal_mat)
-        _jacobian(jac, cdof, com, ee_pos)
-        _wish(work[0], jac, qvel, ee_pos, ee_mat, goal_pos, goal_mat)
-        _torques(torques, jac, inertia, bias, posture, qpos, qvel, work)
-        for j in range(ARM):
+        _write_jacobian(jac, cdof, com, ee_pos)
+        _write_acceleration(work[0], jac, qvel, ee_pos, ee_mat, goal_pos, goal_mat)
+        _write_torques(torques, jac, inertia, bias, posture, qpos, qvel, work)
+        for j in range(ARM_JOINTS):
             ctrl[j] = min(max(torques[j], limits[j, 0]), limits[j, 1])
         move_fingers(action[6], fingers, ctrl, limits)
         _mj_step2(m, d)
@@ -211,7 +211,7 @@ def _update_sleep(m: int, d: int) -> None:
     _mj_update_sleep(m, d)
 
 
-class QuickStepper(Stepper):
+class FastStepper(Stepper):
     """Steps one simulation whose resting bodies sleep; they must have settled before.
 
     MuJoCo leaves what it has computed of a body as it falls asleep one substep behind its state. So
@@ -223,7 +223,7 @@ class QuickStepper(Stepper):
         data: See `Stepper`.
     """
 
-    flags = _SLEEP
+    flags = _SLEEP_FLAG
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         super().__init__(model, data)
@@ -246,22 +246,22 @@ class QuickStepper(Stepper):
             self._fingers,
             data.tree_asleep,
             self._slept,
-            np.zeros((29, ARM)),
+            np.zeros((29, ARM_JOINTS)),
         )
 
     def reset(self) -> None:
         """See `Stepper.reset`; nobody sleeps."""
         super().reset()
         self._data.tree_asleep[:] = -(1 + mujoco.mjMINAWAKE)
-        self._lay_down()
+        self._recompute_positions()
 
     def step(self, action: F64) -> None:
         """See `Stepper.step`."""
         model, data = self._model, self._data
-        if _quick_step(model._address, data._address, action, *self._quick):
-            self._lay_down()
+        if _run_fast_control_step(model._address, data._address, action, *self._quick):
+            self._recompute_positions()
 
-    def _lay_down(self) -> None:
+    def _recompute_positions(self) -> None:
         """Computes afresh, for everybody, what follows from positions."""
         model, data = self._model, self._data
         asleep, flags = data.tree_asleep.copy(), model.opt.enableflags
@@ -283,14 +283,14 @@ class QuickStepper(Stepper):
     @property
     def state(self) -> F64:
         """The controller's state, and who sleeps. Shape (21 + trees,)."""
-        return np.concatenate((self._controller(), self._data.tree_asleep))
+        return np.concatenate((self._controller_state(), self._data.tree_asleep))
 
     @state.setter
     def state(self, value: F64) -> None:
         n = len(value) - len(self._slept)
-        self._control(value[:n])
+        self._set_controller_state(value[:n])
         self._data.tree_asleep[:] = value[n:]
         # Of those who sleep, each step makes the smooth acceleration, not computed afresh, the warm
         # start; of the others, both are computed before they are used.
         self._data.qacc_smooth[:] = self._data.qacc_warmstart
-        self._lay_down()
+        self._recompute_positions()

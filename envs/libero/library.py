@@ -18,7 +18,7 @@ SUITES = ("libero_spatial",)
 """Suites whose goals and start states are supported."""
 
 
-def package_root() -> Path:
+def find_package_root() -> Path:
     """Returns the folder of the installed ``libero.libero`` package, without importing it.
 
     Raises:
@@ -32,7 +32,7 @@ def package_root() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "libero"
 
 
-def task_names(suite: str) -> list[str]:
+def list_task_names(suite: str) -> list[str]:
     """Returns the task names of a suite in LIBERO's order.
 
     Raises:
@@ -40,7 +40,7 @@ def task_names(suite: str) -> list[str]:
     """
     if suite not in SUITES:
         raise UnknownNameError("suite", suite, SUITES, "env.suite")
-    path = package_root() / "benchmark" / "libero_suite_task_map.py"
+    path = find_package_root() / "benchmark" / "libero_suite_task_map.py"
     spec = importlib.util.spec_from_file_location("_libero_suite_task_map", path)
     if spec is None or spec.loader is None:
         raise MachineError(f"The installed hf-libero has no task list at {path}. Run `make setup`.")
@@ -49,7 +49,7 @@ def task_names(suite: str) -> list[str]:
     return list(module.libero_task_map[suite])
 
 
-def import_envs(assets: Path) -> ModuleType:
+def import_libero_envs(assets: Path) -> ModuleType:
     """Imports ``libero.libero.envs`` with its assets at a given folder.
 
     LIBERO asks on standard input for its folders when no configuration file exists, so one is
@@ -58,7 +58,7 @@ def import_envs(assets: Path) -> ModuleType:
     Args:
         assets: Folder in the layout of LIBERO's official assets.
     """
-    root = package_root()
+    root = find_package_root()
     folder = cache_dir() / "libero"
     folder.mkdir(parents=True, exist_ok=True)
     config = {

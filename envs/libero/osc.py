@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from aegis.core.types import F64
-from envs.libero.compiled import njit
+from envs.libero.compilation import njit
 
 KP = 150.0
 KD = 2.0 * math.sqrt(KP)

@@ -79,7 +79,7 @@ class Scene:
     digest: str
     looks: str
 
-    def movable(self, name: str) -> Movable:
+    def find_movable(self, name: str) -> Movable:
         """Returns an object by name."""
         return next(m for m in self.movables if m.name == name)
 

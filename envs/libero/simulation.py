@@ -16,15 +16,21 @@ import numpy as np
 from aegis.core.errors import StartStateError
 from aegis.core.types import F64, EpisodeKey
 from envs.libero.exact_stepper import Stepper
-from envs.libero.goal import Goal
+from envs.libero.goal import GoalChecker
 from envs.libero.scene import Scene
-from envs.libero.starts import ATTEMPTS, Start, admissible, collides, draw_start
-from envs.libero.truth import Truth
-from envs.panda import STATE, Hand, integration_state, refresh, snapshot_parts
+from envs.libero.starts import MAX_ATTEMPTS, StartState, draw_start, has_collision, is_admissible
+from envs.libero.truth import TruthReader
+from envs.panda import (
+    STATE_SPEC,
+    HandReader,
+    read_integration_state,
+    refresh_kinematics,
+    split_snapshot,
+)
 
-SETTLE = 10
+SETTLE_STEPS = 10
 """Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
-LAGGING = {"ee_vel": 3, "touch": 2}
+LAGGING_SIZES = {"ee_vel": 3, "touch": 2}
 """Truth that is read from the last substep, which MuJoCo's state does not hold, and its sizes."""
 
 
@@ -41,9 +47,9 @@ class Simulation:
         self.model = scene.model
         self.data = mujoco.MjData(self.model)
         self.stepper = stepper(self.model, self.data)
-        self.goal = Goal(scene)
-        self.truth = Truth(scene)
-        self.hand = Hand(self.model)
+        self.goal = GoalChecker(scene)
+        self.truth = TruthReader(scene)
+        self.hand = HandReader(self.model)
         self._bodies = np.array([f.body for f in scene.fixtures], dtype=np.intp)
         self._pos = self.model.body_pos[self._bodies]
         self._quat = self.model.body_quat[self._bodies]
@@ -59,41 +65,41 @@ class Simulation:
             StartStateError: If no draw is admissible, or the index is out of range.
         """
         self._flags = 0  # all ways of stepping begin alike: nobody sleeps yet
-        self._settle_into(key)
-        self.refresh()
-        self.truth.begin(self.data)
+        self._settle_into_start(key)
+        self.refresh_kinematics()
+        self.truth.remember_start(self.data)
         self._flags = self.stepper.flags
 
     def step(self, action: F64) -> bool:
         """Executes an action for one control period; returns whether the goal is reached."""
-        with self._furnished():
+        with self._fixtures_in_place():
             self.stepper.step(action)
             self._stale = True
             self._lagging = {}
-            return self.goal.reached(self.data)
+            return self.goal.is_reached(self.data)
 
-    def refresh(self) -> None:
+    def refresh_kinematics(self) -> None:
         """Brings the kinematics up to date with the state; see `envs.panda.refresh`."""
         if self._stale:
-            with self._furnished():
-                refresh(self.model, self.data)
+            with self._fixtures_in_place():
+                refresh_kinematics(self.model, self.data)
             self._stale = False
 
-    def privileged(self) -> dict[str, F64]:
+    def read_truth(self) -> dict[str, F64]:
         """Returns simulator truth by name, from current kinematics."""
-        return {**self.truth.read(self.data), **self._lagging}
+        return {**self.truth.read_truth(self.data), **self._lagging}
 
-    def state(self) -> F64:
+    def read_state(self) -> F64:
         """Returns all that decides how the simulation goes on. Shape (s,)."""
-        physics = integration_state(self.model, self.data)
+        physics = read_integration_state(self.model, self.data)
         return np.concatenate((physics, self.stepper.state, self._pos.ravel(), self._quat.ravel()))
 
     def snapshot(self) -> F64:
         """Returns the state and what observations need besides. Shape (n,)."""
-        self.refresh()
-        truth = self.privileged()
-        lagging = (truth[name] for name in LAGGING)
-        return np.concatenate((self.state(), self.truth.start, *lagging))
+        self.refresh_kinematics()
+        truth = self.read_truth()
+        lagging = (truth[name] for name in LAGGING_SIZES)
+        return np.concatenate((self.read_state(), self.truth.start, *lagging))
 
     def restore(self, values: F64) -> None:
         """Goes on from a snapshot of the same scene.
@@ -102,20 +108,20 @@ class Simulation:
             SnapshotError: If it is of another length or holds what is no number.
         """
         n = len(self._bodies)
-        physics = mujoco.mj_stateSize(self.model, STATE)
-        sizes = (physics, len(self.stepper.state), 3 * n, 4 * n, 3, *LAGGING.values())
-        parts = snapshot_parts(f"{self.scene.suite}/{self.scene.task}", values, sizes)
+        physics = mujoco.mj_stateSize(self.model, STATE_SPEC)
+        sizes = (physics, len(self.stepper.state), 3 * n, 4 * n, 3, *LAGGING_SIZES.values())
+        parts = split_snapshot(f"{self.scene.suite}/{self.scene.task}", values, sizes)
         state, controller, pos, quat, self.truth.start, *lagging = parts
         self._pos, self._quat = pos.reshape(-1, 3), quat.reshape(-1, 4)
         self._flags = self.stepper.flags
-        with self._furnished():
-            mujoco.mj_setState(self.model, self.data, state, STATE)
+        with self._fixtures_in_place():
+            mujoco.mj_setState(self.model, self.data, state, STATE_SPEC)
             self.stepper.state = controller
-        self._lagging = dict(zip(LAGGING, lagging, strict=True))
+        self._lagging = dict(zip(LAGGING_SIZES, lagging, strict=True))
         self._stale = True
 
     @contextmanager
-    def _furnished(self) -> Iterator[None]:
+    def _fixtures_in_place(self) -> Iterator[None]:
         """Puts this simulation's fixtures into the shared model, and its flags for the while."""
         self.model.body_pos[self._bodies] = self._pos
         self.model.body_quat[self._bodies] = self._quat
@@ -125,33 +131,33 @@ class Simulation:
         finally:
             self.model.opt.enableflags = 0
 
-    def _settle_into(self, key: EpisodeKey) -> None:
-        for attempt in range(ATTEMPTS):
+    def _settle_into_start(self, key: EpisodeKey) -> None:
+        for attempt in range(MAX_ATTEMPTS):
             start = draw_start(self.scene, key, attempt)
-            self._place(start)
+            self._place_start(start)
             if key.start == "official":
-                self._settle()
+                self._settle_bodies()
                 return
-            if collides(self.model, self.data):
+            if has_collision(self.model, self.data):
                 continue
-            self._settle()
-            self.refresh()
-            if admissible(self.scene, self.data, start) and not self.goal.reached(self.data):
+            self._settle_bodies()
+            self.refresh_kinematics()
+            if is_admissible(self.scene, self.data, start) and not self.goal.is_reached(self.data):
                 return
-        raise StartStateError(f"No admissible start state in {ATTEMPTS} draws for {key}.")
+        raise StartStateError(f"No admissible start state in {MAX_ATTEMPTS} draws for {key}.")
 
-    def _place(self, start: Start) -> None:
+    def _place_start(self, start: StartState) -> None:
         mujoco.mj_resetData(self.model, self.data)
         self._pos = np.array([start.body_pos[body] for body in self._bodies]).reshape(-1, 3)
         self._quat = np.array([start.body_quat[body] for body in self._bodies]).reshape(-1, 4)
         self.data.qpos[:] = start.qpos
         self.data.qvel[:] = start.qvel
-        with self._furnished():
+        with self._fixtures_in_place():
             mujoco.mj_forward(self.model, self.data)
             self.stepper.reset()
         self._stale, self._lagging = False, {}
 
-    def _settle(self) -> None:
-        with self._furnished():
-            self.stepper.settle(SETTLE)
+    def _settle_bodies(self) -> None:
+        with self._fixtures_in_place():
+            self.stepper.settle_bodies(SETTLE_STEPS)
         self._stale = True

@@ -4,7 +4,7 @@
 ``wide``: an official state in which every group of objects that stand on each other, and every
 fixture with what stands on or in it, is moved by an independent uniform offset. Draws that put
 objects into collision, off the table or out of reach are rejected; so is a draw after whose
-settling something has fallen over or slid away (`admissible`).
+settling something has fallen over or slid away (`is_admissible`).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from aegis.core.seeds import episode_stream
 from aegis.core.types import F64, EpisodeKey
 from envs.libero.scene import Fixture, Movable, Scene
 
-FAMILIES = ("official", "wide")
+START_FAMILIES = ("official", "wide")
 JITTER = 0.04
 """Largest offset of a group of movable objects on each axis [m]."""
 STACKED_JITTER = 0.01
 """Largest offset of an object relative to the object or fixture that carries it [m]."""
 FIXTURE_JITTER = 0.02
 """Largest offset of a fixture from the middle of LIBERO's region on each axis [m]."""
-REACH = (0.35, 0.80)
+REACH_RANGE = (0.35, 0.80)
 """Smallest and largest distance of target and goal from the robot's base [m]."""
-TABLE = (-0.40, 0.34, -0.42, 0.42)
+TABLE_BOUNDS = (-0.40, 0.34, -0.42, 0.42)
 """Where objects may stand: x low, x high, y low, y high [m]."""
-ATTEMPTS = 200
-_PENETRATION = -0.002
+MAX_ATTEMPTS = 200
+_MAX_PENETRATION = -0.002
 _CLEARANCE = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Start:
+class StartState:
     """Where everything stands when an episode begins, before settling.
 
     Attributes:
@@ -52,7 +52,7 @@ class Start:
     body_quat: dict[int, F64]
 
 
-def draw_start(scene: Scene, key: EpisodeKey, attempt: int) -> Start:
+def draw_start(scene: Scene, key: EpisodeKey, attempt: int) -> StartState:
     """Draws the start state of an episode.
 
     Args:
@@ -64,8 +64,8 @@ def draw_start(scene: Scene, key: EpisodeKey, attempt: int) -> Start:
         UnknownNameError: If ``key.start`` is not a family.
         StartStateError: If the family has no such index.
     """
-    if key.start not in FAMILIES:
-        raise UnknownNameError("start family", key.start, FAMILIES, "the LIBERO environment")
+    if key.start not in START_FAMILIES:
+        raise UnknownNameError("start family", key.start, START_FAMILIES, "the LIBERO environment")
     if key.index < 0 or (key.start == "official" and key.index >= len(scene.official)):
         raise StartStateError(
             f"Start '{key.start}' has no index {key.index} in {scene.instruction!r}; official "
@@ -73,37 +73,37 @@ def draw_start(scene: Scene, key: EpisodeKey, attempt: int) -> Start:
         )
     rng = episode_stream(key, "start", attempt)
     if key.start == "official":
-        return _official(scene, key.index, rng)
-    return _wide(scene, rng)
+        return _draw_official(scene, key.index, rng)
+    return _draw_wide(scene, rng)
 
 
-def _official(scene: Scene, index: int, rng: np.random.Generator) -> Start:
-    qpos, qvel = _state(scene, index)
-    poses = {f.body: _fixture_pose(f, rng.uniform(size=3)) for f in scene.fixtures}
-    return Start(
+def _draw_official(scene: Scene, index: int, rng: np.random.Generator) -> StartState:
+    qpos, qvel = _official_state(scene, index)
+    poses = {f.body: _map_fixture_pose(f, rng.uniform(size=3)) for f in scene.fixtures}
+    return StartState(
         qpos, qvel, {b: p for b, (p, _) in poses.items()}, {b: q for b, (_, q) in poses.items()}
     )
 
 
-def _wide(scene: Scene, rng: np.random.Generator) -> Start:
-    qpos, qvel = _state(scene, int(rng.integers(len(scene.official))))
+def _draw_wide(scene: Scene, rng: np.random.Generator) -> StartState:
+    qpos, qvel = _official_state(scene, int(rng.integers(len(scene.official))))
     position: dict[int, F64] = {}
     rotation: dict[int, F64] = {}
     offset: dict[str, F64] = {"table": np.zeros(2)}
     for fixture in scene.fixtures:
-        nominal, _ = _fixture_pose(fixture, np.full(3, 0.5))
-        pose, quat = _fixture_pose(fixture, np.array([0.5, 0.5, rng.uniform()]))
+        nominal, _ = _map_fixture_pose(fixture, np.full(3, 0.5))
+        pose, quat = _map_fixture_pose(fixture, np.array([0.5, 0.5, rng.uniform()]))
         pose[:2] += rng.uniform(-FIXTURE_JITTER, FIXTURE_JITTER, size=2)
         position[fixture.body], rotation[fixture.body] = pose, quat
         offset[fixture.name] = (pose - nominal)[:2]
-    for movable in _supports_first(scene):
+    for movable in _order_by_support(scene):
         limit = JITTER if movable.support == "table" else STACKED_JITTER
         offset[movable.name] = offset[movable.support] + rng.uniform(-limit, limit, size=2)
         qpos[movable.qpos : movable.qpos + 2] += offset[movable.name]
-    return Start(qpos, qvel, position, rotation)
+    return StartState(qpos, qvel, position, rotation)
 
 
-def _supports_first(scene: Scene) -> list[Movable]:
+def _order_by_support(scene: Scene) -> list[Movable]:
     done = {"table", *(f.name for f in scene.fixtures)}
     ordered: list[Movable] = []
     rest = list(scene.movables)
@@ -115,13 +115,13 @@ def _supports_first(scene: Scene) -> list[Movable]:
     return ordered
 
 
-def _state(scene: Scene, index: int) -> tuple[F64, F64]:
+def _official_state(scene: Scene, index: int) -> tuple[F64, F64]:
     nq = scene.model.nq
     row = scene.official[index]
     return row[1 : 1 + nq].copy(), row[1 + nq :].copy()
 
 
-def _fixture_pose(fixture: Fixture, u: F64) -> tuple[F64, F64]:
+def _map_fixture_pose(fixture: Fixture, u: F64) -> tuple[F64, F64]:
     """Maps three uniform numbers to a pose in LIBERO's region."""
     ranges = (fixture.x, fixture.y, fixture.yaw)
     x, y, yaw = (low + (high - low) * t for (low, high), t in zip(ranges, u, strict=True))
@@ -129,12 +129,12 @@ def _fixture_pose(fixture: Fixture, u: F64) -> tuple[F64, F64]:
     return np.array([x, y, fixture.z]), quat
 
 
-def collides(model: mujoco.MjModel, data: mujoco.MjData) -> bool:
+def has_collision(model: mujoco.MjModel, data: mujoco.MjData) -> bool:
     """Returns whether anything penetrates anything by more than 2 mm."""
-    return bool((data.contact.dist < _PENETRATION).any())
+    return bool((data.contact.dist < _MAX_PENETRATION).any())
 
 
-def admissible(scene: Scene, data: mujoco.MjData, start: Start) -> bool:
+def is_admissible(scene: Scene, data: mujoco.MjData, start: StartState) -> bool:
     """Returns whether a settled state is a fair start.
 
     Every object must still be upright and near where it was put (2 cm horizontally), on the table,
@@ -149,9 +149,12 @@ def admissible(scene: Scene, data: mujoco.MjData, start: Start) -> bool:
         if not upright or np.hypot(*(p[:2] - put)) > 0.02:
             return False
         if movable.support == "table" and not (
-            TABLE[0] < p[0] < TABLE[1] and TABLE[2] < p[1] < TABLE[3]
+            TABLE_BOUNDS[0] < p[0] < TABLE_BOUNDS[1] and TABLE_BOUNDS[2] < p[1] < TABLE_BOUNDS[3]
         ):
             return False
-        if movable.name in named and not REACH[0] < np.hypot(*(p[:2] - base)) < REACH[1]:
+        if (
+            movable.name in named
+            and not REACH_RANGE[0] < np.hypot(*(p[:2] - base)) < REACH_RANGE[1]
+        ):
             return False
     return True

@@ -7,12 +7,12 @@ import numpy as np
 
 from aegis.core.types import F64
 from envs.libero.scene import Scene
-from envs.panda import Hand
+from envs.panda import HandReader
 
-_PADS = ("gripper0_finger1_pad_collision", "gripper0_finger2_pad_collision")
+_FINGER_PADS = ("gripper0_finger1_pad_collision", "gripper0_finger2_pad_collision")
 
 
-class Truth:
+class TruthReader:
     """Reads the privileged part of an observation.
 
     Args:
@@ -24,23 +24,23 @@ class Truth:
 
     def __init__(self, scene: Scene) -> None:
         name, target = scene.goals[0]
-        self._object, self._target = scene.movable(name), scene.movable(target)
+        self._object, self._target = scene.find_movable(name), scene.find_movable(target)
         model = scene.model
-        self._hand = Hand(model)
+        self._hand = HandReader(model)
         self.start = np.zeros(3)
         self._geoms = np.zeros(model.ngeom, dtype=bool)
         self._geoms[list(self._object.geoms)] = True
-        self._pads = [model.geom(pad).id for pad in _PADS]
+        self._pads = [model.geom(pad).id for pad in _FINGER_PADS]
         self._drawer = None
         if self._object.inside:
             self._drawer = model.site(f"{self._object.support}_top_region").id
             self._drawer_size = model.site_size[self._drawer]
 
-    def begin(self, data: mujoco.MjData) -> None:
+    def remember_start(self, data: mujoco.MjData) -> None:
         """Remembers where the object stands when an episode starts."""
         self.start = data.xpos[self._object.body].copy()
 
-    def read(self, data: mujoco.MjData) -> dict[str, F64]:
+    def read_truth(self, data: mujoco.MjData) -> dict[str, F64]:
         """Returns simulator truth by name, from current kinematics.
 
         ``object_pos``, ``object_mat``, ``target_pos``: what to pick and where to put it [m], (3,),
@@ -54,12 +54,12 @@ class Truth:
             "object_start": self.start,
             "object_mat": data.xmat[self._object.body].reshape(3, 3).copy(),
             "target_pos": data.xpos[self._target.body].copy(),
-            **self._hand.truth(data),
-            "touch": self._touch(data),
-            "drawer_axis": self._drawer_axis(data),
+            **self._hand.read_truth(data),
+            "touch": self._read_touch(data),
+            "drawer_axis": self._read_drawer_axis(data),
         }
 
-    def _touch(self, data: mujoco.MjData) -> F64:
+    def _read_touch(self, data: mujoco.MjData) -> F64:
         touch = np.zeros(2)
         geom = data.contact.geom
         for i, pad in enumerate(self._pads):
@@ -67,7 +67,7 @@ class Truth:
             touch[i] = self._geoms[other].any()
         return touch
 
-    def _drawer_axis(self, data: mujoco.MjData) -> F64:
+    def _read_drawer_axis(self, data: mujoco.MjData) -> F64:
         if self._drawer is None:
             return np.full(2, np.nan)
         frame = data.site_xmat[self._drawer].reshape(3, 3)

@@ -1,5 +1,5 @@
 """Benchmark sides that need a policy."""
 
-from policies.bench.inference import contests
+from policies.bench.inference import build_contests
 
-__all__ = ["contests"]
+__all__ = ["build_contests"]

@@ -12,12 +12,12 @@ import torch
 
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import EpisodeKey, Observation
-from policies.bench.bare import Bare
-from policies.nano_vla.config import PROPRIO
-from policies.nano_vla.engine import Mode
+from policies.bench.bare_forward import BareForward
+from policies.nano_vla.config import PROPRIO_SIZE
+from policies.nano_vla.engine import ComputeMode
 from policies.nano_vla.policy import NanoVLA
 
-SENTENCE = "pick up the black bowl on the stove and place it on the plate"
+INSTRUCTION = "pick up the black bowl on the stove and place it on the plate"
 
 
 class InferenceContest:
@@ -37,7 +37,13 @@ class InferenceContest:
     reference = "bare forward"
 
     def __init__(
-        self, name: str, checkpoint: str, mode: Mode, batch: int, passes: int, threads: int = 1
+        self,
+        name: str,
+        checkpoint: str,
+        mode: ComputeMode,
+        batch: int,
+        passes: int,
+        threads: int = 1,
     ) -> None:
         self.name, self._mode, self._passes, self._threads = name, mode, passes, threads
         self._policy = NanoVLA(
@@ -50,24 +56,24 @@ class InferenceContest:
             graph=mode.graph,
         )
         spec = self._policy.spec
-        self._batches = [_questions(spec, batch, number) for number in range(passes)]
-        self._bare = Bare(checkpoint, mode, self._batches[0])
+        self._batches = [_make_queries(spec, batch, number) for number in range(passes)]
+        self._bare = BareForward(checkpoint, mode, self._batches[0])
         self._walls: dict[str, list[float]] = {"ours": [], "theirs": []}
         self._policy.propose(self._batches[0])
 
-    def ours(self) -> None:
+    def run_ours(self) -> None:
         """Answers all batches."""
-        with self._watch("ours"):
+        with self._time_side("ours"):
             for batch in self._batches:
                 self._policy.propose(batch)
 
-    def theirs(self) -> None:
+    def run_reference(self) -> None:
         """Computes as many bare batches."""
-        with self._watch("theirs"):
+        with self._time_side("theirs"):
             for _ in range(self._passes):
-                self._bare.run()
+                self._bare.run_batch()
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """Returns the throughput and what the mode promises."""
         ours, theirs = (median(self._walls[side]) for side in ("ours", "theirs"))
         spec, batch = self._policy.spec, len(self._batches[0])
@@ -90,12 +96,12 @@ class InferenceContest:
         del self._policy, self._bare
         torch.set_num_threads(1)
 
-    def _watch(self, side: str) -> _Watch:
+    def _time_side(self, side: str) -> _Stopwatch:
         torch.set_num_threads(self._threads)  # other contests are built before this one runs
-        return _Watch(self._walls[side].append)
+        return _Stopwatch(self._walls[side].append)
 
 
-class _Watch:
+class _Stopwatch:
     def __init__(self, tell: Callable[[float], None]) -> None:
         self._tell = tell
 
@@ -106,7 +112,7 @@ class _Watch:
         self._tell(time.perf_counter() - self._began)
 
 
-def contests(
+def build_contests(
     checkpoint: str,
     devices: list[str],
     batch: int,
@@ -126,7 +132,7 @@ def contests(
     """
     found: list[Any] = []
     if "cpu" in devices:
-        mode = Mode("cpu")
+        mode = ComputeMode("cpu")
         found.append(InferenceContest("cpu", checkpoint, mode, batch, passes))
         found += [InferenceContest(f"cpu_{b}", checkpoint, mode, b, passes) for b in batches]
         found += [
@@ -134,16 +140,19 @@ def contests(
             for n in threads
         ]
     if "cuda" in devices and torch.cuda.is_available():
-        graph = Mode("cuda", graph=True)
+        graph = ComputeMode("cuda", graph=True)
         found.append(InferenceContest("gpu", checkpoint, graph, batch, passes))
         found += [InferenceContest(f"gpu_{b}", checkpoint, graph, b, passes) for b in batches]
-        others = {"eager": Mode("cuda"), "bfloat16": Mode("cuda", "bfloat16", graph=True)}
+        others = {
+            "eager": ComputeMode("cuda"),
+            "bfloat16": ComputeMode("cuda", "bfloat16", graph=True),
+        }
         for name, mode in others.items():
             found.append(InferenceContest(f"gpu_{name}", checkpoint, mode, batch, passes))
     return found
 
 
-def _questions(spec: PolicySpec, batch: int, number: int) -> list[Query]:
+def _make_queries(spec: PolicySpec, batch: int, number: int) -> list[Query]:
     rng = np.random.default_rng(number)
     return [
         Query(
@@ -151,9 +160,9 @@ def _questions(spec: PolicySpec, batch: int, number: int) -> list[Query]:
             number,
             Observation(
                 0,
-                rng.standard_normal(PROPRIO, np.float32),
+                rng.standard_normal(PROPRIO_SIZE, np.float32),
                 {n: rng.integers(0, 256, (*s, 3), np.uint8) for n, s in spec.cameras.items()},
-                SENTENCE,
+                INSTRUCTION,
             ),
         )
         for row in range(batch)

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from aegis.core.types import F32, Observation
-from policies.nano_vla.config import CAMERAS, PROPRIO, NanoConfig
+from policies.nano_vla.config import CAMERAS, PROPRIO_SIZE, NanoConfig
 
-_ALIGN = 64
+_ALIGNMENT = 64
 """Bytes; matrix kernels treat unaligned rows differently."""
 
 
-class Stage:
+class BatchBuffer:
     """Where rows are put and what a pass reads; on a CPU both are the same memory.
 
     All inputs lie in one piece, so that a GPU gets them in one copy. Addresses never change, which
@@ -39,21 +39,21 @@ class Stage:
         side = config.image
         parts: list[tuple[tuple[int, ...], torch.dtype]] = [
             ((len(CAMERAS), size, side, side, 3), torch.uint8),
-            ((size, PROPRIO), torch.float32),
+            ((size, PROPRIO_SIZE), torch.float32),
             ((draws, size, config.horizon, config.action), torch.float32),
             ((size, config.text), torch.float32),
         ]
-        bytes_ = sum(_room(shape, kind) for shape, kind in parts)
+        bytes_ = sum(_aligned_size(shape, kind) for shape, kind in parts)
         self._here = torch.empty(bytes_, dtype=torch.uint8, pin_memory=self._pinned)
         self._there = self._here
         if self._pinned:
             self._there = torch.empty(bytes_, dtype=torch.uint8, device=device)
-        self._views = [part.numpy() for part in _cut(self._here, parts)]
-        self._pictures, self.proprio, self.noise, self.text = _cut(self._there, parts)
+        self._views = [part.numpy() for part in _split_memory(self._here, parts)]
+        self._pictures, self.proprio, self.noise, self.text = _split_memory(self._there, parts)
         self._images = torch.empty(parts[0][0], device=device)
         self._out: Tensor | None = None
 
-    def fill(self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32) -> None:
+    def fill_rows(self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32) -> None:
         """Puts rows into the memory here. Noise of shape (b, draws, h, a)."""
         pictures, proprio, draws, said = self._views
         for i, row in enumerate(rows):
@@ -63,17 +63,17 @@ class Stage:
             said[i] = texts[i]
         np.copyto(draws, noise.swapaxes(0, 1))
 
-    def send(self) -> None:
+    def send_to_device(self) -> None:
         """Copies to the device, without waiting."""
         if self._pinned:
             self._there.copy_(self._here, non_blocking=True)
 
-    def images(self) -> dict[str, Tensor]:
+    def read_images(self) -> dict[str, Tensor]:
         """Returns pictures as the network sees them, see ``to_tensor``. Shapes (b, 3, s, s)."""
         seen = self._images.copy_(self._pictures).div_(127.5).sub_(1).permute(0, 1, 4, 2, 3)
         return {name: seen[i] for i, name in enumerate(CAMERAS)}
 
-    def fetch(self, packed: Tensor) -> F32:
+    def fetch_result(self, packed: Tensor) -> F32:
         """Brings a result here and waits for it; the memory may then be filled again."""
         if not self._pinned:
             out: F32 = packed.numpy()
@@ -86,16 +86,18 @@ class Stage:
         return fetched
 
 
-def _room(shape: tuple[int, ...], kind: torch.dtype) -> int:
+def _aligned_size(shape: tuple[int, ...], kind: torch.dtype) -> int:
     """Returns the bytes that a part takes, up to the next aligned address."""
-    return -(-prod(shape) * kind.itemsize // _ALIGN) * _ALIGN
+    return -(-prod(shape) * kind.itemsize // _ALIGNMENT) * _ALIGNMENT
 
 
-def _cut(whole: Tensor, parts: Sequence[tuple[tuple[int, ...], torch.dtype]]) -> list[Tensor]:
+def _split_memory(
+    whole: Tensor, parts: Sequence[tuple[tuple[int, ...], torch.dtype]]
+) -> list[Tensor]:
     """Cuts memory into parts, each at an aligned address."""
     found, begin = [], 0
     for shape, kind in parts:
         end = begin + prod(shape) * kind.itemsize
         found.append(whole[begin:end].view(kind).view(shape))
-        begin += _room(shape, kind)
+        begin += _aligned_size(shape, kind)
     return found

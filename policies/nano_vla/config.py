@@ -11,7 +11,7 @@ from aegis.core.errors import ConfigError, UnknownNameError
 CAMERAS = ("agentview", "wrist")
 """Pictures that the policy looks at, in this order."""
 
-PROPRIO = 8
+PROPRIO_SIZE = 8
 """Entries of proprioception: position (3) [m], axis-angle (3) [rad], fingers (2) [m]."""
 
 
@@ -95,7 +95,7 @@ SIZES: Mapping[str, NanoConfig] = {
 }
 
 
-def size(name: str) -> NanoConfig:
+def select_config(name: str) -> NanoConfig:
     """Returns the config of a named size.
 
     Raises:

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.types import F32, Observation
-from policies.nano_vla.buffers import Stage
-from policies.nano_vla.graphs import Graphs
+from policies.nano_vla.buffers import BatchBuffer
+from policies.nano_vla.graphs import GraphCache
 from policies.nano_vla.model import NanoNet
-from policies.nano_vla.steady_linear import BLOCK, make_steady
+from policies.nano_vla.steady_linear import BLOCK_ROWS, make_steady
 from policies.nano_vla.taps import Taps
 
 PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
+class ComputeMode:
     """Where and how a network is computed.
 
     Attributes:
@@ -45,13 +45,13 @@ class Mode:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UnknownNameError("precision", self.precision, PRECISIONS, "the Nano-VLA")
-        if not _exists(self.device):
+        if not _device_exists(self.device):
             raise MachineError(f"Device '{self.device}' is not on this machine. Use device=cpu.")
         if self.graph and self.device == "cpu":
             raise ConfigError("graph=true needs device=cuda: there are no CUDA graphs on a CPU.")
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether it is the mode that shipped results were computed in."""
         return self.device == "cpu" and self.precision == "float32"
 
@@ -60,10 +60,10 @@ class Mode:
         return " ".join([*words, *(["graph"] if self.graph else [])])
 
     @contextmanager
-    def computing(self) -> Iterator[None]:
+    def compute_context(self) -> Iterator[None]:
         """Sets what torch must heed in a pass: no gradients, no TF32, the chosen precision."""
         with torch.inference_mode():
-            if self.exact:
+            if self.is_exact:
                 yield
                 return
             half = self.precision == "bfloat16"
@@ -73,10 +73,10 @@ class Mode:
             # Weights are kept in half precision, so there is nothing that autocast could remember.
             kind = torch.device(self.device).type
             cast = torch.autocast(kind, torch.bfloat16, enabled=half, cache_enabled=False)
-            with flags, _full_products(), cast, self.here():
+            with flags, _disable_tf32(), cast, self.device_context():
                 yield
 
-    def here(self) -> AbstractContextManager[object]:
+    def device_context(self) -> AbstractContextManager[object]:
         """Makes the device the current one."""
         place = torch.device(self.device)
         return torch.cuda.device(place) if place.type == "cuda" else nullcontext()
@@ -92,31 +92,33 @@ class Engine:
         samples: Extra draws per row.
     """
 
-    def __init__(self, net: NanoNet, taps: Sequence[str], mode: Mode, samples: int = 0) -> None:
+    def __init__(
+        self, net: NanoNet, taps: Sequence[str], mode: ComputeMode, samples: int = 0
+    ) -> None:
         self.mode = mode
         self._net, self._draws = net.requires_grad_(False), 1 + samples
         self._taps = Taps(net, taps)
         chunk = (net.config.horizon, net.config.action)
         self._shapes = [chunk, (samples, *chunk), *((width,) for width in self.widths.values())]
-        self._stages: dict[int, Stage] = {}
-        self._graphs = Graphs() if mode.graph else None
+        self._stages: dict[int, BatchBuffer] = {}
+        self._graphs = GraphCache() if mode.graph else None
         if mode.precision == "bfloat16":
-            halve(net)
-        self.prepare(BLOCK)
+            halve_precision(net)
+        self.prepare_rows(BLOCK_ROWS)
 
-    def prepare(self, rows: int) -> None:
+    def prepare_rows(self, rows: int) -> None:
         """Computes what can be computed before, rounded as in a batch of so many rows."""
         self._rows = rows
-        make_steady(self._net, self.mode.exact and rows == BLOCK)
-        with self.mode.computing():
-            self._net.head.prepare(rows)
+        make_steady(self._net, self.mode.is_exact and rows == BLOCK_ROWS)
+        with self.mode.compute_context():
+            self._net.head.prepare_moments(rows)
 
     @property
     def widths(self) -> dict[str, int]:
         """Tapped layers and their widths."""
         return self._taps.widths
 
-    def read(self, tokens: NDArray[np.int64]) -> F32:
+    def encode_sentence(self, tokens: NDArray[np.int64]) -> F32:
         """Encodes a sentence, alone, so that no companion can change it.
 
         Args:
@@ -125,17 +127,17 @@ class Engine:
         Returns:
             Shape (text,).
         """
-        with self.mode.computing():
+        with self.mode.compute_context():
             rows = torch.from_numpy(tokens).to(self.mode.device).expand(self._rows, -1)
             text: F32 = self._net.text(rows)[0].float().cpu().numpy().copy()
             return text
 
-    def run(self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32) -> list[F32]:
+    def run_batch(self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32) -> list[F32]:
         """Computes one batch.
 
         Args:
             rows: What is looked at.
-            texts: What ``read`` gave for each row.
+            texts: What ``encode_sentence`` gave for each row.
             noise: Shape (b, 1 + n, h, a).
 
         Returns:
@@ -144,33 +146,35 @@ class Engine:
         """
         size = len(rows)
         if size not in self._stages:
-            self._stages[size] = Stage(self._net.config, size, self._draws, self.mode.device)
+            self._stages[size] = BatchBuffer(self._net.config, size, self._draws, self.mode.device)
         stage = self._stages[size]
-        stage.fill(rows, texts, noise)
-        with torch.inference_mode(), self.mode.here():
-            stage.send()
+        stage.fill_rows(rows, texts, noise)
+        with torch.inference_mode(), self.mode.device_context():
+            stage.send_to_device()
             if self._graphs is None:
-                packed = self._pass(stage)
+                packed = self._run_pass(stage)
             else:
-                packed = self._graphs.run(size, lambda: self._pass(stage))
-            return self._unpack(stage.fetch(packed))
+                packed = self._graphs.replay_pass(size, lambda: self._run_pass(stage))
+            return self._unpack_result(stage.fetch_result(packed))
 
-    def _pass(self, stage: Stage) -> Tensor:
+    def _run_pass(self, stage: BatchBuffer) -> Tensor:
         """One pass over what lies on the device; everything that comes out, in one matrix."""
-        with self.mode.computing():
+        with self.mode.compute_context():
             with self._taps as taps:
-                condition = self._net.see(stage.images(), stage.proprio, stage.text)
-                parts = [commands(self._net.act(condition, stage.noise[0]))]
+                condition = self._net.condition_on_text(
+                    stage.read_images(), stage.proprio, stage.text
+                )
+                parts = [limit_actions(self._net.sample_actions(condition, stage.noise[0]))]
             if self._draws > 1:
                 many = condition.repeat_interleave(self._draws - 1, dim=0)
                 noise = stage.noise[1:].transpose(0, 1).flatten(0, 1)
-                parts.append(commands(self._net.act(many, noise)))
+                parts.append(limit_actions(self._net.sample_actions(many, noise)))
             size = len(condition)
-            parts += [layer[:size] for layer in taps.pooled()]
+            parts += [layer[:size] for layer in taps.pool_activations()]
             flat = [part.reshape(size, -1).float() for part in parts]
             return torch.cat(flat, dim=1)
 
-    def _unpack(self, packed: F32) -> list[F32]:
+    def _unpack_result(self, packed: F32) -> list[F32]:
         size, begin, parts = len(packed), 0, []
         for shape in self._shapes:
             end = begin + prod(shape)
@@ -179,7 +183,7 @@ class Engine:
         return parts
 
 
-def _exists(device: str) -> bool:
+def _device_exists(device: str) -> bool:
     kind, _, number = device.partition(":")
     if kind != "cuda":
         return device == "cpu"
@@ -188,7 +192,7 @@ def _exists(device: str) -> bool:
     )
 
 
-def commands(actions: Tensor) -> Tensor:
+def limit_actions(actions: Tensor) -> Tensor:
     """Limits deltas to [-1, 1] and makes the gripper open (-1) or close (1); NaN stays NaN."""
     deltas = actions[..., :-1].clamp(-1.0, 1.0)
     grip = actions[..., -1:]
@@ -196,7 +200,7 @@ def commands(actions: Tensor) -> Tensor:
     return torch.cat([deltas, binary], dim=-1)
 
 
-def halve(net: NanoNet) -> None:
+def halve_precision(net: NanoNet) -> None:
     """Keeps the weights of products in bfloat16, so that a pass need not convert them."""
     for module in net.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
@@ -204,7 +208,7 @@ def halve(net: NanoNet) -> None:
 
 
 @contextmanager
-def _full_products() -> Iterator[None]:
+def _disable_tf32() -> Iterator[None]:
     """Turns TF32 off in matrix products; cuDNN has a switch of its own."""
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = False

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from policies.nano_vla.config import NanoConfig
-from policies.nano_vla.steady_linear import RowLinear, filled
+from policies.nano_vla.steady_linear import RowLinear, fill_rows
 
-_FREQUENCIES = 8
+_TIME_FREQUENCIES = 8
 
 
 class HeadLayer(nn.Module):
@@ -42,11 +42,11 @@ class FlowHead(nn.Module):
         flat = config.horizon * config.action
         self.steps = config.flow_steps
         self.noisy = RowLinear(flat, config.hidden)
-        self.time = RowLinear(2 * _FREQUENCIES, config.hidden)
+        self.time = RowLinear(2 * _TIME_FREQUENCIES, config.hidden)
         self.layers = nn.ModuleList(HeadLayer(config.hidden) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.hidden)
         self.out = RowLinear(config.hidden, flat)
-        frequencies = math.pi * 2.0 ** (torch.arange(_FREQUENCIES) / 2 - 1)
+        frequencies = math.pi * 2.0 ** (torch.arange(_TIME_FREQUENCIES) / 2 - 1)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.frequencies: Tensor
         self._moments: list[Tensor] = []
@@ -62,9 +62,9 @@ class FlowHead(nn.Module):
         Returns:
             Shape (..., h * a).
         """
-        return self._clean(condition, noisy, self._moment(time))
+        return self._predict_clean(condition, noisy, self._embed_time(time))
 
-    def prepare(self, rows: int) -> None:
+    def prepare_moments(self, rows: int) -> None:
         """Computes once what the moments of the flow add, for a network that learns no more.
 
         Args:
@@ -72,26 +72,26 @@ class FlowHead(nn.Module):
         """
         like = self.frequencies
         times = [like.new_full((rows, 1), i / self.steps) for i in range(self.steps)]
-        self._moments = [self._moment(time)[:1].clone() for time in times]
+        self._moments = [self._embed_time(time)[:1].clone() for time in times]
 
-    def sample(self, condition: Tensor, noise: Tensor) -> Tensor:
+    def sample_chunk(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Follows the flow from noise to actions in Euler steps. Shapes (b, h * a).
 
         Few rows are filled up here, once, where every layer would do it; taps see the copies.
         """
         x = noise
         if self.out.steady:
-            condition, x = filled(condition), filled(x)
+            condition, x = fill_rows(condition), fill_rows(x)
         for i in range(self.steps):
             if self._moments:
                 moment = self._moments[i]
             else:
-                moment = self._moment(x.new_full((len(x), 1), i / self.steps))
-            clean = self._clean(condition, x, moment)
+                moment = self._embed_time(x.new_full((len(x), 1), i / self.steps))
+            clean = self._predict_clean(condition, x, moment)
             x = x + (clean - x) / (self.steps - i)
         return x[: len(noise)]
 
-    def loss(self, condition: Tensor, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+    def compute_loss(self, condition: Tensor, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """Returns the mean squared error of the predicted clean chunk.
 
         Args:
@@ -104,12 +104,12 @@ class FlowHead(nn.Module):
         guess = self(condition[:, None], torch.lerp(noise, target, time), time)
         return fn.mse_loss(guess, target)
 
-    def _moment(self, time: Tensor) -> Tensor:
+    def _embed_time(self, time: Tensor) -> Tensor:
         angle = time * self.frequencies
         out: Tensor = self.time(torch.cat([angle.sin(), angle.cos()], -1))
         return out
 
-    def _clean(self, condition: Tensor, noisy: Tensor, moment: Tensor) -> Tensor:
+    def _predict_clean(self, condition: Tensor, noisy: Tensor, moment: Tensor) -> Tensor:
         x = condition + self.noisy(noisy) + moment
         for layer in self.layers:
             x = layer(x)

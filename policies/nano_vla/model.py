@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from policies.nano_vla.config import CAMERAS, NanoConfig
 from policies.nano_vla.flow import FlowHead
-from policies.nano_vla.trunk import BODY, TextEncoder, Trunk
+from policies.nano_vla.trunk import BODY_SIZE, TextEncoder, Trunk
 from policies.nano_vla.vision import CameraStem
 
 
@@ -29,7 +29,7 @@ class NanoNet(nn.Module):
         self.eyes = nn.ModuleDict({name: CameraStem(config) for name in CAMERAS})
         self.trunk = Trunk(config)
         self.head = FlowHead(config)
-        for name, size in (("body", BODY), ("action", config.action)):
+        for name, size in (("body", BODY_SIZE), ("action", config.action)):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_scale", torch.ones(size))
         self.body_mean: Tensor
@@ -37,7 +37,7 @@ class NanoNet(nn.Module):
         self.action_mean: Tensor
         self.action_scale: Tensor
 
-    def condition(
+    def compute_condition(
         self,
         images: dict[str, Tensor],
         proprio: Tensor,
@@ -57,9 +57,9 @@ class NanoNet(nn.Module):
             Shape (b, hidden).
         """
         text = self.text(tokens)
-        return self.see(images, proprio, text if rows is None else text[rows])
+        return self.condition_on_text(images, proprio, text if rows is None else text[rows])
 
-    def see(self, images: dict[str, Tensor], proprio: Tensor, text: Tensor) -> Tensor:
+    def condition_on_text(self, images: dict[str, Tensor], proprio: Tensor, text: Tensor) -> Tensor:
         """Runs what is left of ``condition`` when the sentences were read. Text (b, text)."""
         body = (body_features(proprio) - self.body_mean) / self.body_scale
         text = self.told(text)
@@ -67,15 +67,17 @@ class NanoNet(nn.Module):
         condition: Tensor = self.trunk(text, body, [s[0] for s in seen], [s[1] for s in seen])
         return condition
 
-    def act(self, condition: Tensor, noise: Tensor) -> Tensor:
+    def sample_actions(self, condition: Tensor, noise: Tensor) -> Tensor:
         """Returns actions from explicit noise. Shapes (b, hidden), (b, h, a) to (b, h, a)."""
-        flat = self.head.sample(condition, noise.flatten(1))
+        flat = self.head.sample_chunk(condition, noise.flatten(1))
         return flat.view_as(noise) * self.action_scale + self.action_mean
 
-    def loss(self, condition: Tensor, actions: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+    def compute_loss(
+        self, condition: Tensor, actions: Tensor, noise: Tensor, time: Tensor
+    ) -> Tensor:
         """Returns the flow-matching loss. Actions of shape (b, h, a); rest as ``FlowHead.loss``."""
         clean = (actions - self.action_mean) / self.action_scale
-        return self.head.loss(condition, clean.flatten(1), noise, time)
+        return self.head.compute_loss(condition, clean.flatten(1), noise, time)
 
 
 def body_features(proprio: Tensor) -> Tensor:
@@ -104,20 +106,22 @@ def body_features(proprio: Tensor) -> Tensor:
     return torch.cat([proprio[:, :3], *columns, proprio[:, 6:]], dim=1)
 
 
-def initialise(net: NanoNet, seed: int) -> None:
+def initialise_weights(net: NanoNet, seed: int) -> None:
     """Draws the weights; each tensor has its own stream, so a new layer leaves others alone."""
     with torch.no_grad():
         for name, tensor in net.named_parameters():
             if tensor.ndim >= 2:
-                draw = stream(seed, "init", name).standard_normal(tensor.shape, dtype=np.float32)
-                tensor.copy_(torch.from_numpy(draw * _spread(name, tensor)))
+                draw = root_stream(seed, "init", name).standard_normal(
+                    tensor.shape, dtype=np.float32
+                )
+                tensor.copy_(torch.from_numpy(draw * _weight_scale(name, tensor)))
             elif "norm" in name and name.endswith("weight"):
                 tensor.fill_(1.0)
             else:
                 tensor.zero_()
 
 
-def _spread(name: str, tensor: Tensor) -> float:
+def _weight_scale(name: str, tensor: Tensor) -> float:
     if name.endswith(("order", "readout", "place")):
         return 0.02 if name.endswith("place") else 0.2
     if name.endswith("embed.weight"):

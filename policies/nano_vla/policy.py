@@ -16,14 +16,14 @@ from aegis.core.seeds import episode_stream
 from aegis.core.types import F32, EpisodeKey
 from policies.adapter import BatchAdapter, Inference
 from policies.nano_vla.checkpoint import load_checkpoint
-from policies.nano_vla.config import CAMERAS, PROPRIO
-from policies.nano_vla.engine import Engine, Mode
-from policies.nano_vla.steady_linear import BLOCK
-from policies.nano_vla.training.paraphrase import HELD_OUT, paraphrase
+from policies.nano_vla.config import CAMERAS, PROPRIO_SIZE
+from policies.nano_vla.engine import ComputeMode, Engine
+from policies.nano_vla.steady_linear import BLOCK_ROWS
+from policies.nano_vla.training.paraphrase import HELD_OUT_GRAMMAR, paraphrase_instruction
 
 PARAPHRASES = ("none", "held_out")
-_REMEMBERED = 4096
-_FULL = ("out of memory", "not enough memory")
+_MEMORY_LIMIT = 4096
+_OUT_OF_MEMORY_SIGNS = ("out of memory", "not enough memory")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -69,7 +69,7 @@ class NanoVLA(BatchAdapter):
     ) -> None:
         if paraphrase not in PARAPHRASES:
             raise UnknownNameError("paraphrase", paraphrase, PARAPHRASES, f"policy '{name}'")
-        mode = Mode(device, precision, graph)
+        mode = ComputeMode(device, precision, graph)
         if not 0 <= temperature <= 1:
             raise ConfigError(f"'{name}.temperature' must be in [0, 1]. Got: {temperature}.")
         torch.set_num_threads(threads)
@@ -79,7 +79,7 @@ class NanoVLA(BatchAdapter):
         self._tokenizer, self._length = loaded.tokenizer, config.words
         self._texts: dict[str, F32] = {}
         self._said: dict[tuple[EpisodeKey, str], str] = {}
-        with _memory(name, batch, mode):
+        with _explain_out_of_memory(name, batch, mode):
             net = loaded.net.to(device)
             self._engine = Engine(net, taps, mode, samples)
             spec = PolicySpec(
@@ -90,8 +90,8 @@ class NanoVLA(BatchAdapter):
                 execute=config.execute,
                 taps=self._engine.widths,
             )
-            super().__init__(spec, batch, PROPRIO, config.action, samples)
-            self._settle(mode)
+            super().__init__(spec, batch, PROPRIO_SIZE, config.action, samples)
+            self._measure_batch_sizes(mode)
 
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         """Computes chunks; see :class:`BatchAdapter`.
@@ -99,14 +99,14 @@ class NanoVLA(BatchAdapter):
         Raises:
             MachineError: If the device has no memory left.
         """
-        texts = [self._text(row) for row in rows]
+        texts = [self._encode_instruction(row) for row in rows]
         noise = noise * self._temperature
-        with _memory(self.spec.name, len(rows), self._engine.mode):
-            actions, samples, *pooled = self._engine.run([r.obs for r in rows], texts, noise)
+        with _explain_out_of_memory(self.spec.name, len(rows), self._engine.mode):
+            actions, samples, *pooled = self._engine.run_batch([r.obs for r in rows], texts, noise)
         features = dict(zip(self._engine.widths, pooled, strict=True))
         return Inference(actions, features, samples if samples.shape[1] else None)
 
-    def words(self, query: Query) -> str:
+    def read_instruction(self, query: Query) -> str:
         """Returns the instruction as the policy reads it."""
         text = query.obs.instruction
         if self._paraphrase == "none":
@@ -114,42 +114,42 @@ class NanoVLA(BatchAdapter):
         place = (query.key, text)
         if place not in self._said:
             draw = episode_stream(query.key, "policy", "paraphrase")
-            _remember(self._said, place, paraphrase(text, HELD_OUT, draw))
+            _store_bounded(self._said, place, paraphrase_instruction(text, HELD_OUT_GRAMMAR, draw))
         return self._said[place]
 
-    def _settle(self, mode: Mode) -> None:
+    def _measure_batch_sizes(self, mode: ComputeMode) -> None:
         """Measures which batch sizes may be used.
 
         On a CPU the bits of batches of eight count, else of the full batch, else of single rows.
         A GPU that worked on single rows would be wasted: there the full batch counts, or nothing.
         """
-        if not mode.exact:
-            self.settle(str(mode), self._batch)
+        if not mode.is_exact:
+            self.measure_sizes(str(mode), self._batch)
             return
-        for rows in dict.fromkeys((BLOCK, self._batch, 1)):
-            self._engine.prepare(rows)
+        for rows in dict.fromkeys((BLOCK_ROWS, self._batch, 1)):
+            self._engine.prepare_rows(rows)
             self._texts.clear()
-            if self.settle(str(mode), rows):
+            if self.measure_sizes(str(mode), rows):
                 return
 
-    def _text(self, query: Query) -> F32:
+    def _encode_instruction(self, query: Query) -> F32:
         """Returns the encoded instruction; each is read once."""
-        words = self.words(query)
+        words = self.read_instruction(query)
         if words not in self._texts:
-            tokens = self._tokenizer.encode([words], self._length)[0]
-            _remember(self._texts, words, self._engine.read(tokens))
+            tokens = self._tokenizer.encode_texts([words], self._length)[0]
+            _store_bounded(self._texts, words, self._engine.encode_sentence(tokens))
         return self._texts[words]
 
 
-def _remember(memory: dict[K, V], key: K, value: V) -> None:
+def _store_bounded(memory: dict[K, V], key: K, value: V) -> None:
     """Puts a value into a memory of limited size; the oldest goes first."""
-    while len(memory) >= _REMEMBERED:
+    while len(memory) >= _MEMORY_LIMIT:
         del memory[next(iter(memory))]
     memory[key] = value
 
 
 @contextmanager
-def _memory(name: str, rows: int, mode: Mode) -> Iterator[None]:
+def _explain_out_of_memory(name: str, rows: int, mode: ComputeMode) -> Iterator[None]:
     """Says what to do when the device has no memory left.
 
     Raises:
@@ -158,7 +158,7 @@ def _memory(name: str, rows: int, mode: Mode) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        said = _out_of_memory(error)
+        said = _find_out_of_memory(error)
         if not said:
             raise
         raise MachineError(
@@ -169,14 +169,16 @@ def _memory(name: str, rows: int, mode: Mode) -> Iterator[None]:
         ) from error
 
 
-def _out_of_memory(error: BaseException | None) -> str:
+def _find_out_of_memory(error: BaseException | None) -> str:
     """Returns the first line of what torch said when memory ran out; nothing if it did not.
 
     A failed capture of a graph or a failed pinned buffer hides the cause or is of another class.
     """
     while error is not None:
         text = str(error)
-        if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _FULL):
+        if isinstance(error, torch.OutOfMemoryError) or any(
+            sign in text for sign in _OUT_OF_MEMORY_SIGNS
+        ):
             return (text or "out of memory").splitlines()[0]
         error = error.__context__
     return ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-BLOCK = 8
+BLOCK_ROWS = 8
 """Rows of the batch whose bits count."""
 
-_LEAST = 4
+_MIN_ROWS = 4
 
 
 class RowLinear(nn.Linear):
@@ -25,16 +25,16 @@ class RowLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """Shapes (..., in) to (..., out)."""
         n = len(x)
-        if not self.steady or x.ndim != 2 or _LEAST <= n <= BLOCK:
+        if not self.steady or x.ndim != 2 or _MIN_ROWS <= n <= BLOCK_ROWS:
             return super().forward(x)
-        if n > BLOCK:
-            return torch.cat([self.forward(part) for part in torch.split(x, BLOCK)])
-        return super().forward(filled(x))[:n]
+        if n > BLOCK_ROWS:
+            return torch.cat([self.forward(part) for part in torch.split(x, BLOCK_ROWS)])
+        return super().forward(fill_rows(x))[:n]
 
 
-def filled(x: Tensor) -> Tensor:
+def fill_rows(x: Tensor) -> Tensor:
     """Fills few rows up with copies, to as many as a steady layer's kernel must see."""
-    return x if len(x) >= _LEAST else torch.cat([x] * (_LEAST // len(x) + 1))[:_LEAST]
+    return x if len(x) >= _MIN_ROWS else torch.cat([x] * (_MIN_ROWS // len(x) + 1))[:_MIN_ROWS]
 
 
 def make_steady(net: nn.Module, steady: bool) -> None:

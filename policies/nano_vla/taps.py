@@ -16,15 +16,15 @@ from aegis.core.errors import UnknownNameError
 from policies.nano_vla.model import NanoNet
 from policies.nano_vla.vision import CameraStem
 
-Pool: TypeAlias = Callable[[Tensor], Tensor]
+Pooling: TypeAlias = Callable[[Tensor], Tensor]
 """Turns what a layer puts out into one vector per row. Shape (b, ...) to (b, f)."""
 
-_SIDE = 4
+_CELLS_PER_SIDE = 4
 """A map is averaged to so many cells a side."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class TapLayer:
     """A layer that can be tapped.
 
     Attributes:
@@ -35,33 +35,35 @@ class Layer:
 
     module: nn.Module
     width: int
-    pool: Pool
+    pool: Pooling
 
 
-def layers(net: NanoNet) -> dict[str, Layer]:
+def list_layers(net: NanoNet) -> dict[str, TapLayer]:
     """Returns every layer that can be tapped, in order of computation."""
     config = net.config
-    found = {"text": Layer(net.told, config.text, tokens)}
+    found = {"text": TapLayer(net.told, config.text, pool_tokens)}
     for camera, eye in net.eyes.items():
         assert isinstance(eye, CameraStem), "a camera has an eye"
-        found[f"{camera}.map"] = Layer(eye.relate[-1], _SIDE**2 * config.stem[0], cells)
-        found[f"{camera}.keys"] = Layer(eye.keys, 4 * config.keypoints, keypoints)
+        found[f"{camera}.map"] = TapLayer(
+            eye.relate[-1], _CELLS_PER_SIDE**2 * config.stem[0], pool_cells
+        )
+        found[f"{camera}.keys"] = TapLayer(eye.keys, 4 * config.keypoints, pool_keypoints)
     for i, block in enumerate(net.trunk.blocks):
-        found[f"trunk.{i}"] = Layer(block, config.width, tokens)
-    found["trunk.last"] = Layer(net.trunk.blocks[-1], config.width, tokens)
-    found["trunk.condition"] = Layer(net.trunk.condition, config.hidden, tokens)
+        found[f"trunk.{i}"] = TapLayer(block, config.width, pool_tokens)
+    found["trunk.last"] = TapLayer(net.trunk.blocks[-1], config.width, pool_tokens)
+    found["trunk.condition"] = TapLayer(net.trunk.condition, config.hidden, pool_tokens)
     for i, layer in enumerate(net.head.layers):
-        found[f"head.{i}"] = Layer(layer, config.hidden, tokens)
-    found["head.hidden"] = Layer(net.head.layers[-1], config.hidden, tokens)
+        found[f"head.{i}"] = TapLayer(layer, config.hidden, pool_tokens)
+    found["head.hidden"] = TapLayer(net.head.layers[-1], config.hidden, pool_tokens)
     return found
 
 
-def tokens(out: Tensor) -> Tensor:
+def pool_tokens(out: Tensor) -> Tensor:
     """Returns the mean over tokens, where there are any. Shape (b, n, f) or (b, f) to (b, f)."""
     return out.mean(1) if out.ndim == 3 else out
 
 
-def keypoints(maps: Tensor) -> Tensor:
+def pool_keypoints(maps: Tensor) -> Tensor:
     """Returns where each keypoint looks, and how sure it is.
 
     Args:
@@ -78,9 +80,9 @@ def keypoints(maps: Tensor) -> Tensor:
     return torch.cat([x, y, attention.amax(2), entropy], dim=1)
 
 
-def cells(maps: Tensor) -> Tensor:
+def pool_cells(maps: Tensor) -> Tensor:
     """Returns rectified maps, averaged to 4 by 4 cells. Shape (b, n, s, s) to (b, 16 n)."""
-    return fn.adaptive_avg_pool2d(maps.relu(), _SIDE).flatten(1)
+    return fn.adaptive_avg_pool2d(maps.relu(), _CELLS_PER_SIDE).flatten(1)
 
 
 class Taps:
@@ -98,7 +100,7 @@ class Taps:
     """
 
     def __init__(self, net: NanoNet, names: Sequence[str]) -> None:
-        known = layers(net)
+        known = list_layers(net)
         for name in names:
             if name not in known:
                 raise UnknownNameError("layer", name, known, "the Nano-VLA")
@@ -110,7 +112,7 @@ class Taps:
     def __enter__(self) -> Taps:
         self._seen = {name: [] for name in self._layers}
         for name, layer in self._layers.items():
-            hook = _Hook(self._seen[name], layer.pool)
+            hook = _PoolingHook(self._seen[name], layer.pool)
             self._handles.append(layer.module.register_forward_hook(hook))
         return self
 
@@ -124,20 +126,20 @@ class Taps:
             handle.remove()
         self._handles = []
 
-    def pooled(self) -> list[Tensor]:
+    def pool_activations(self) -> list[Tensor]:
         """Returns the mean activation of each layer, in the order of ``widths``. Shape (b, f)."""
         seen = self._seen.values()
         return [many[0] if len(many) == 1 else torch.stack(many).mean(0) for many in seen]
 
 
-class _Hook:
+class _PoolingHook:
     """Appends what a layer puts out, pooled.
 
     Nothing is copied: of the layers here only maps are written into afterwards, and their pooling
     makes new tensors.
     """
 
-    def __init__(self, seen: list[Tensor], pool: Pool) -> None:
+    def __init__(self, seen: list[Tensor], pool: Pooling) -> None:
         self._seen, self._pool = seen, pool
 
     def __call__(self, module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:

@@ -10,11 +10,11 @@ from policies.nano_vla.config import CAMERAS, NanoConfig
 from policies.nano_vla.steady_linear import RowLinear
 from policies.nano_vla.tokenizer import PAD
 
-BODY = 11
+BODY_SIZE = 11
 """Entries of the body features: position, two columns of the rotation, fingers."""
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """A pre-norm transformer block (Vaswani et al. 2017; Xiong et al. 2020)."""
 
     def __init__(self, width: int, heads: int, expand: int) -> None:
@@ -45,7 +45,7 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(vocabulary, config.text)
         self.order = nn.Parameter(torch.zeros(1, config.words, config.text))
-        self.block = Block(config.text, config.heads, expand=2)
+        self.block = TransformerBlock(config.text, config.heads, expand=2)
         self.norm = nn.LayerNorm(config.text)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -71,16 +71,16 @@ class Trunk(nn.Module):
         patches = (config.image // 16) ** 2
         self.readout = nn.Parameter(torch.zeros(1, 1, width))
         self.order = nn.Parameter(torch.zeros(1, 3 + cameras * (1 + patches), width))
-        self.body = RowLinear(BODY, width)
+        self.body = RowLinear(BODY_SIZE, width)
         self.text = RowLinear(config.text, width)
         self.keypoints = nn.ModuleList(
             RowLinear(2 * config.keypoints, width) for _ in range(cameras)
         )
         self.blocks = nn.ModuleList(
-            Block(width, config.heads, expand=2) for _ in range(config.blocks)
+            TransformerBlock(width, config.heads, expand=2) for _ in range(config.blocks)
         )
         self.norm = nn.LayerNorm(width)
-        direct = width + BODY + config.text + cameras * 2 * config.keypoints
+        direct = width + BODY_SIZE + config.text + cameras * 2 * config.keypoints
         self.condition = RowLinear(direct, config.hidden)
 
     def forward(

@@ -52,11 +52,11 @@ class CameraStem(nn.Module):
         for layer in self.relate:
             x = fn.relu_(layer(x))
         attention = self.keys(x).flatten(2).softmax(dim=2)
-        keypoints = self._expect(attention).flatten(1)
+        keypoints = self._mean_positions(attention).flatten(1)
         tokens = self.patch(fn.relu_(self.coarse(x))).flatten(2).transpose(1, 2)
         return tokens, keypoints
 
-    def _expect(self, attention: Tensor) -> Tensor:
+    def _mean_positions(self, attention: Tensor) -> Tensor:
         """Returns the mean place under each map, in full precision: cells are coarse."""
         if attention.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
             return attention @ self.grid

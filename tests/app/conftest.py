@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aegis.app.study import locking as lock
-from aegis.app.study import prepared as stand
+from aegis.app.study import prepared_study as stand
 from tests.app.studied import CODE, FEW
 from tests.app.toy import write_configs
 from tests.app.typed import type_in

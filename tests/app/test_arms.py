@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from aegis.app.config.arm_builder import fingerprint
+from aegis.app.config.arm_builder import fingerprint_arms
 from aegis.fleet.arm import Arm
 from aegis.gates.rescue import RescueGate
 from tests.fleet.toyrun import toy_arms
@@ -15,7 +15,7 @@ GATE = RescueGate(0.1, risk="risk", rescue="rescue")
 def printed(gate: object) -> str:
     arm: Arm = toy_arms()[0]
     arm = replace(arm, controller=replace(arm.controller, gate=gate))  # type: ignore[arg-type]
-    return fingerprint([arm])[f"arm.{arm.name}"]
+    return fingerprint_arms([arm])[f"arm.{arm.name}"]
 
 
 def test_a_fingerprint_tells_settings_apart() -> None:

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from aegis.app.command import SUMMARIES, load
+from aegis.app.command import COMMAND_SUMMARIES, load_command
 from aegis.app.main import main
 from aegis.core.errors import CalibrationError
 
 
-@pytest.mark.parametrize("name", SUMMARIES)
+@pytest.mark.parametrize("name", COMMAND_SUMMARIES)
 def test_every_command_has_help_with_examples(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -21,14 +21,14 @@ def test_every_command_has_help_with_examples(
     assert "examples:" in text
     assert "exit codes:" in text
     assert "--json" in text
-    assert len(load(name).examples) >= 2
-    assert all(line.partition("aegis ")[1] for line, _ in load(name).examples)
+    assert len(load_command(name).examples) >= 2
+    assert all(line.partition("aegis ")[1] for line, _ in load_command(name).examples)
 
 
 def test_no_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in SUMMARIES)
+    assert all(name in text for name in COMMAND_SUMMARIES)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_exit_codes(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("aegis.app.main.parse", fail)
+    monkeypatch.setattr("aegis.app.main.parse_arguments", fail)
     assert main(["run"]) == code
     assert "aegis run:" in capsys.readouterr().err
 

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from aegis.app.command import SUMMARIES, load
-from aegis.app.config.build import Composed, build, build_later, compose
+from aegis.app.command import COMMAND_SUMMARIES, load_command
+from aegis.app.config.composition import (
+    ComposedConfig,
+    build_target,
+    compose_config,
+    make_target_factory,
+)
 from aegis.app.config.settings import Settings
-from aegis.app.config.targets import check_arguments, walk
+from aegis.app.config.targets import check_arguments, walk_targets
 from aegis.core.errors import ConfigError, UnknownNameError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -21,7 +26,7 @@ OPTIONS = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.glob("*/*.ya
 
 @pytest.mark.parametrize("name", ROOTS)
 def test_root_composes(name: str) -> None:
-    composed = compose(name, [], CONFIGS)
+    composed = compose_config(name, [], CONFIGS)
     assert composed.tree
     assert "???" not in composed.text
 
@@ -30,7 +35,7 @@ def test_root_composes(name: str) -> None:
 def test_option_names_a_target_that_takes_its_arguments(option: str) -> None:
     tree = OmegaConf.to_container(OmegaConf.load(CONFIGS / option), resolve=False)
     assert isinstance(tree, dict)
-    nodes = [node for node in walk(tree) if "_target_" in node[1]]
+    nodes = [node for node in walk_targets(tree) if "_target_" in node[1]]
     assert nodes or option.split("/")[0] in ("arm", "start", "bench", "regime")
     for where, node in nodes:
         check_arguments(where, node)
@@ -44,7 +49,7 @@ def test_every_key_is_explained_where_it_stands(path: str) -> None:
 
 
 def test_every_configured_command_has_a_root() -> None:
-    commands = [load(name) for name in SUMMARIES]
+    commands = [load_command(name) for name in COMMAND_SUMMARIES]
     configured = {command.root or command.name for command in commands if command.configured}
     assert configured == set(ROOTS)
 
@@ -62,12 +67,12 @@ def test_every_group_is_documented() -> None:
     "gate", ["aegis", "gain", "rescue", "blind", "random", "stint", "never", "always"]
 )
 def test_every_gate_can_be_chosen(gate: str) -> None:
-    assert compose("run", [f"gate={gate}"], CONFIGS).tree["gate"]
+    assert compose_config("run", [f"gate={gate}"], CONFIGS).tree["gate"]
 
 
 def test_arms_bring_the_detectors_that_they_read() -> None:
     words = ["arm=[weak,aegis,gain,advantage]", "detectors.foresight.path=runs/fit/one"]
-    tree = compose("study", [*words, "detector=probe_mlp"], CONFIGS).tree
+    tree = compose_config("study", [*words, "detector=probe_mlp"], CONFIGS).tree
     study = Settings(tree)
     assert study.level("detectors").names() == ["foresight", "advantage"]
     scores = {"aegis": "probe_mlp", "gain": "foresight", "advantage": "advantage"}
@@ -75,12 +80,12 @@ def test_arms_bring_the_detectors_that_they_read() -> None:
         level = study.level("arms").level(arm)
         assert level.node("gate")["score"] == level.node("switch")["score"] == score
         assert level.node("switch")["_target_"] == "aegis.gates.switch.HysteresisSwitch"
-    assert "detectors" not in compose("study", ["arm=[weak,aegis]"], CONFIGS).tree
-    rescue = Settings(compose("study", ["arm=[weak,rescue]"], CONFIGS).tree)
+    assert "detectors" not in compose_config("study", ["arm=[weak,aegis]"], CONFIGS).tree
+    rescue = Settings(compose_config("study", ["arm=[weak,rescue]"], CONFIGS).tree)
     assert rescue.level("detectors").names() == ["foresight", "rescue", "keep"]
     gate = rescue.level("arms").level("rescue").node("gate")
     assert [gate[name] for name in ("risk", "rescue", "keep")] == ["foresight", "rescue", "keep"]
-    tenth = Settings(compose("study", ["regime=tenth"], CONFIGS).tree)
+    tenth = Settings(compose_config("study", ["regime=tenth"], CONFIGS).tree)
     assert tenth.level("detectors").value("keep") is None
     assert tenth.level("arms").level("rescue").node("gate")["keep"] is None
 
@@ -96,8 +101,8 @@ def _write(folder: Path, **files: str) -> Path:
     [
         ("a: {_target_: os.system, command: ls}", "must lie in aegis, envs, policies"),
         ("a: [{b: {_target_: subprocess.run}}]", "a[0].b"),
-        ("a: {_target_: aegis.app.doctor.os.system, command: ls}", "not in ours"),
-        ("a: {_target_: aegis.app.doctor.subprocess.run, args: ls}", "not in ours"),
+        ("a: {_target_: aegis.app.diagnosis.os.system, command: ls}", "not in ours"),
+        ("a: {_target_: aegis.app.diagnosis.subprocess.run, args: ls}", "not in ours"),
         ("a: {_partial_: true, _target_: aegis.gates.constant.NeverGate}", "_partial_"),
         ("a: {_args_: [1], _target_: aegis.gates.constant.NeverGate}", "_args_"),
         ("a: {_target_: aegis.gates.constant.NeverGat}", "Did you mean 'NeverGate'"),
@@ -113,7 +118,7 @@ def _write(folder: Path, **files: str) -> Path:
 )
 def test_what_may_not_be_configured(text: str, says: str, tmp_path: Path) -> None:
     with pytest.raises((ConfigError, UnknownNameError)) as caught:
-        compose("x", [], _write(tmp_path, x=text))
+        compose_config("x", [], _write(tmp_path, x=text))
     assert says in str(caught.value)
 
 
@@ -125,22 +130,22 @@ def test_a_package_of_the_users_own_must_be_trusted(
     node = "gate: {_target_: my_robot_package.Gate}"
     folder = _write(tmp_path, a=node, b=f"trusted: [my_robot_package]\n{node}")
     with pytest.raises(ConfigError, match="trusted"):
-        compose("a", [], folder)
-    composed = compose("b", [], folder)
-    gate = build(composed, "gate", Settings(composed.tree).node("gate"))
+        compose_config("a", [], folder)
+    composed = compose_config("b", [], folder)
+    gate = build_target(composed, "gate", Settings(composed.tree).node("gate"))
     assert type(gate).__name__ == "Gate"
 
 
 def test_a_world_factory_can_be_pickled_and_builds_nothing() -> None:
-    composed = compose("run", ["env.assets=/no/such/folder"], CONFIGS)
-    factory = build_later(composed, "env", Settings(composed.tree).node("env"))
+    composed = compose_config("run", ["env.assets=/no/such/folder"], CONFIGS)
+    factory = make_target_factory(composed, "env", Settings(composed.tree).node("env"))
     assert pickle.loads(pickle.dumps(factory)).keywords["horizon"] == 220  # noqa: S301
 
 
 def test_errors_of_a_target_come_through() -> None:
-    composed = compose("run", ["gate.threshold=nan"], CONFIGS)
+    composed = compose_config("run", ["gate.threshold=nan"], CONFIGS)
     with pytest.raises(ConfigError, match="threshold must be finite"):
-        build(composed, "gate", Settings(composed.tree).node("gate"))
+        build_target(composed, "gate", Settings(composed.tree).node("gate"))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +160,7 @@ def test_errors_of_a_target_come_through() -> None:
 )
 def test_types_are_checked_before_anything_is_built(override: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        compose("run", [override], CONFIGS)
+        compose_config("run", [override], CONFIGS)
     assert str(caught.value) == says
 
 
@@ -179,12 +184,12 @@ def test_settings_below_know_their_path() -> None:
 
 
 def test_walk_finds_targets_in_lists() -> None:
-    found = list(walk({"a": [{"b": {"_target_": "x"}}]}))
+    found = list(walk_targets({"a": [{"b": {"_target_": "x"}}]}))
     assert found == [("a[0].b", {"_target_": "x"})]
 
 
 def test_composed_is_plain() -> None:
-    composed = compose("study", [], CONFIGS)
-    assert isinstance(composed, Composed)
+    composed = compose_config("study", [], CONFIGS)
+    assert isinstance(composed, ComposedConfig)
     assert type(composed.tree) is dict
     assert type(composed.tree["tasks"]) is list

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from aegis.app import doctor
-from aegis.app.doctor import EGL_PACKAGES, Finding, State, render
+from aegis.app import diagnosis
+from aegis.app.diagnosis import EGL_PACKAGES, Finding, FindingState, check_rendering
 from aegis.app.main import main
 
 
@@ -23,24 +23,24 @@ class Run:
 @pytest.mark.parametrize(
     ("run", "state", "found"),
     [
-        (Run(0, '{"renderer": "llvmpipe", "bright": 255}\n'), State.OK, "llvmpipe"),
-        (Run(0, 'noise\n{"renderer": "x", "bright": 0}\n'), State.FAIL, "x: black picture"),
-        (Run(-11), State.FAIL, "crashed (signal 11)"),
+        (Run(0, '{"renderer": "llvmpipe", "bright": 255}\n'), FindingState.OK, "llvmpipe"),
+        (Run(0, 'noise\n{"renderer": "x", "bright": 0}\n'), FindingState.FAIL, "x: black picture"),
+        (Run(-11), FindingState.FAIL, "crashed (signal 11)"),
         (
             Run(1, "", "Trace\nImportError: Cannot initialize EGL\n"),
-            State.FAIL,
+            FindingState.FAIL,
             "ImportError: Cannot initialize EGL",
         ),
-        (Run(1), State.FAIL, "exit code 1"),
+        (Run(1), FindingState.FAIL, "exit code 1"),
     ],
 )
 def test_rendering_is_tried_in_another_process(
-    run: Run, state: State, found: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, state: FindingState, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
-    finding = render("egl")
+    finding = check_rendering("egl")
     assert (finding.state, finding.found) == (state, found)
-    assert (EGL_PACKAGES in finding.mend) == (state is State.FAIL)
+    assert (EGL_PACKAGES in finding.mend) == (state is FindingState.FAIL)
 
 
 def test_a_hung_driver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,12 +48,12 @@ def test_a_hung_driver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
         raise subprocess.TimeoutExpired("python", 1)
 
     monkeypatch.setattr(subprocess, "run", hang)
-    assert render("egl", timeout=1).found == "no picture after 1 s"
+    assert check_rendering("egl", timeout=1).found == "no picture after 1 s"
 
 
 def test_another_backend_is_mended_by_going_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: Run(1))
-    assert "unset MUJOCO_GL" in render("glfw").mend
+    assert "unset MUJOCO_GL" in check_rendering("glfw").mend
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,8 +63,8 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         return "1"
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    finding = doctor._libero()
-    assert finding == Finding("LIBERO", State.FAIL, "missing: bddl", "make setup")
+    finding = diagnosis._check_libero()
+    assert finding == Finding("LIBERO", FindingState.FAIL, "missing: bddl", "make setup")
 
 
 def test_json_and_exit_code(
@@ -73,12 +73,12 @@ def test_json_and_exit_code(
     def examine(extra: object) -> list[Finding]:
         assert extra
         return [
-            Finding("Python", State.OK, "3"),
-            Finding("assets", State.FAIL, "[none]", "get [some]"),
-            Finding("disk", State.WARN, "1 GB", "free some"),
+            Finding("Python", FindingState.OK, "3"),
+            Finding("assets", FindingState.FAIL, "[none]", "get [some]"),
+            Finding("disk", FindingState.WARN, "1 GB", "free some"),
         ]
 
-    monkeypatch.setattr(doctor, "examine", examine)
+    monkeypatch.setattr(diagnosis, "examine_machine", examine)
     assert main(["doctor", "--json"]) == 3
     text = capsys.readouterr()
     answer = json.loads(text.out)
@@ -90,9 +90,15 @@ def test_json_and_exit_code(
 
 def test_this_machine_is_described() -> None:
     names = []
-    for look in (doctor._python, doctor._mujoco, doctor._libero, doctor._cores, doctor._disk):
+    for look in (
+        diagnosis._check_python,
+        diagnosis._check_mujoco,
+        diagnosis._check_libero,
+        diagnosis._check_cores,
+        diagnosis._check_disk,
+    ):
         finding = look()
         names.append(finding.name)
-        assert finding.state is not State.FAIL
+        assert finding.state is not FindingState.FAIL
         assert finding.found
     assert names == ["Python", "MuJoCo", "LIBERO", "cores", "disk"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aegis.app.commands.fit import reader_of
+from aegis.app.commands.fit import find_reader
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from aegis.app.commands.fit import reader_of
     ],
 )
 def test_each_probe_has_a_reader(label: str, given: str, reader: str) -> None:
-    assert reader_of(label, given) == reader
+    assert find_reader(label, given) == reader

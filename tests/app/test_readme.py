@@ -59,7 +59,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_commands_exist() -> None:
-    from aegis.app.command import SUMMARIES
+    from aegis.app.command import COMMAND_SUMMARIES
 
     named = set(re.findall(r"^aegis (\w+)", README.read_text(), re.MULTILINE))
-    assert named == set(SUMMARIES)
+    assert named == set(COMMAND_SUMMARIES)

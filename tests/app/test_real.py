@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def play(place: Path, name: str, *words: str) -> RunTables:
     common = ("env.assets=builtin", "tasks=[3,7]", f"name={name}", *words)
     type_in(place, "demo", "units=2", "film.size=64", *common)
-    return RunTables.load(place / "runs" / name)
+    return RunTables.read_folder(place / "runs" / name)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_checkpoints_are_small_and_belong_together() -> None:
     sizes = [file.stat().st_size for file in files]
     assert max(sizes) < 7e6
     assert sum(sizes) < 50e6  # a clone stays small; those that a locked study names are kept
-    probe = Probe.load(CHECKPOINTS / "probe.safetensors")
+    probe = Probe.read_file(CHECKPOINTS / "probe.safetensors")
     weak = NanoVLA("weak", str(CHECKPOINTS / "weak.safetensors"), taps=[probe.layer])
     assert probe.policy_digest == weak.spec.digest
     assert 0 < probe.release < probe.threshold < 1

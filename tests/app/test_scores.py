@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.config.arm_builder import fill_in
+from aegis.app.config.arm_builder import fill_calibrated
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.detectors.activation import ActivationProbe
 from aegis.records.store import RunTables
@@ -24,13 +24,15 @@ def part(**node: object) -> dict[str, object]:
 
 
 def test_a_part_is_calibrated_to_the_score_that_it_reads() -> None:
-    assert fill_in("a", part(), WATCHERS) == part(threshold=0.7)
-    assert fill_in("a", part(score=None), WATCHERS) == part(threshold=0.7, score=None)
-    assert fill_in("a", part(score="mean"), WATCHERS[::-1]) == part(threshold=0.7, score="mean")
+    assert fill_calibrated("a", part(), WATCHERS) == part(threshold=0.7)
+    assert fill_calibrated("a", part(score=None), WATCHERS) == part(threshold=0.7, score=None)
+    assert fill_calibrated("a", part(score="mean"), WATCHERS[::-1]) == part(
+        threshold=0.7, score="mean"
+    )
     with pytest.raises(ConfigError, match=r"'arms\.a\.gate\.threshold' is 'calibrated', but"):
-        fill_in("a", part(score=FakeDetector().name), WATCHERS)
+        fill_calibrated("a", part(score=FakeDetector().name), WATCHERS)
     with pytest.raises(UnknownNameError, match=r"Unknown score 'men' in arms\.a\.gate.*'mean'"):
-        fill_in("a", part(score="men"), WATCHERS)
+        fill_calibrated("a", part(score="men"), WATCHERS)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +53,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_several_detectors_watch_and_a_gate_reads_one(place: Path) -> None:
     type_in(place, "run", "gate.score=late")
     late = json.loads((place / "runs/late/probe.json").read_text())["threshold"]
-    tables = RunTables.load(place / "runs/run")
-    steps = [step for step in tables.steps().to_pylist() if step["boundary"]]
+    tables = RunTables.read_folder(place / "runs/run")
+    steps = [step for step in tables.read_steps().to_pylist() if step["boundary"]]
     assert {tuple(name for name, _ in step["scores"]) for step in steps if step["scores"]} == {
         ("probe", "late")
     }
@@ -78,7 +80,7 @@ def test_a_detector_that_is_turned_off_does_not_watch(place: Path) -> None:
     text = (place / "configs/run.yaml").read_text()
     (folder / "run.yaml").write_text(text[: text.index("detectors:")] + "detectors: {late: null}\n")
     type_in(place, "run", "--config-dir", "configs/off", "gate.score=probe", "name=off")
-    steps = RunTables.load(place / "runs/off").steps().to_pylist()
+    steps = RunTables.read_folder(place / "runs/off").read_steps().to_pylist()
     assert {name for step in steps for name, _ in step["scores"]} == {"probe"}
 
 
@@ -98,7 +100,7 @@ def test_a_gate_that_reads_two_scores_needs_both(place: Path) -> None:
         if not known:
             said = answer["error"]["message"]
             assert "Unknown score 'prob' in arms.aegis.gate. Did you mean 'probe'?" in said
-    steps = RunTables.load(place / "runs/rescue-probe").steps().to_pylist()
+    steps = RunTables.read_folder(place / "runs/rescue-probe").read_steps().to_pylist()
     judged = [step for step in steps if step["reason"].startswith("advantage ")]
     assert judged
     for step in judged:

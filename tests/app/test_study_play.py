@@ -23,7 +23,7 @@ CHILD = f"""
 import sys
 from aegis.app.main import main
 from aegis.app.study import locking as lock
-from aegis.app.study import prepared as stand
+from aegis.app.study import prepared_study as stand
 lock.code_digests = stand.code_digests = lambda *_: {CODE}
 sys.exit(main(sys.argv[1:]))
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.study import prepared as stand
+from aegis.app.study import prepared_study as stand
 from aegis.records.files import write_atomic
 from aegis.records.store import RunTables
 from aegis.study.plan.lockfile import read_lock, write_lock
@@ -21,7 +21,7 @@ from tests.app.typed import type_in
 def forge(place: Path) -> None:
     """Turns the outcome of an episode round."""
     root = place / "runs/study"
-    rows = list(RunTables.load(root).episodes)
+    rows = list(RunTables.read_folder(root).episodes)
     at = next(i for i, row in enumerate(rows) if row.arm == "aegis")
     won = not rows[at].success
     rows[at] = replace(rows[at], success=won, stop="success" if won else "horizon")
@@ -79,7 +79,7 @@ def test_other_code_is_refused_to_play_but_may_report_and_verify(
 
 
 def test_other_versions_are_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aegis.app.study.prepared.versions", lambda: {"numpy": "1.0"})
+    monkeypatch.setattr("aegis.app.study.prepared_study.read_versions", lambda: {"numpy": "1.0"})
     message = type_in(place, "study", "run", "study", code=2)["error"]["message"]
     assert "version.numpy" in message
 

@@ -117,7 +117,7 @@ def test_fit_of_an_ensemble_on_a_layer_and_time(place: Path) -> None:
     words = ("kind=ensemble", "strength=0.3", "weight=row", "layer=trunk+tick", "name=many")
     answer = type_in(place, "fit", *words, "train=[runs/collect]", "arms=[weak]")
     assert answer["report"]["lines"][0]["pooled"] > 0.6
-    probe = Probe.load(place / answer["out"])
+    probe = Probe.read_file(place / answer["out"])
     assert (probe.kind, probe.layer, probe.head.width) == ("ensemble", "trunk+tick", 8)
     assert probe.window == 1.0
 
@@ -197,7 +197,7 @@ def test_demo_films_a_recovered_episode(place: Path) -> None:
     assert answer["film"] == "runs/demo/recovered.mp4"
     assert (place / answer["film"]).stat().st_size > 1000
     assert "film: runs/demo/recovered.mp4 (task" in answer["said"]
-    assert RunTables.load(place / "runs/demo").episodes
+    assert RunTables.read_folder(place / "runs/demo").episodes
 
 
 def test_study_and_monitor(place: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aegis.bench.figures import FLOORS, draw, read, standing
+from aegis.bench.figures import FLOORS, compare_floors, draw_figures, read_results
 from aegis.core.errors import ConfigError
 
 
@@ -21,9 +21,9 @@ def keep(folder: Path, bench: str, *rows: dict[str, Any]) -> None:
 def test_every_figure(tmp_path: Path) -> None:
     keep(tmp_path, "step", {"name": "exact", "ratio": 5.0, "steps": 10})
     keep(tmp_path, "rollout", *({"name": f"slots_{n}", "episodes_per_second": n} for n in (1, 2)))
-    results = read(tmp_path)
-    first = {path.name: path.read_bytes() for path in draw(results, tmp_path / "a")}
-    again = {path.name: path.read_bytes() for path in draw(results, tmp_path / "b")}
+    results = read_results(tmp_path)
+    first = {path.name: path.read_bytes() for path in draw_figures(results, tmp_path / "a")}
+    again = {path.name: path.read_bytes() for path in draw_figures(results, tmp_path / "b")}
     assert sorted(first) == ["bench-floors.svg", "bench-growth.svg", "bench-step.svg"]
     assert first == again
 
@@ -31,21 +31,21 @@ def test_every_figure(tmp_path: Path) -> None:
 def test_floors_hold_or_not(tmp_path: Path) -> None:
     keep(tmp_path, "step", {"name": "exact", "ratio": 3.9}, {"name": "fast", "ratio": 10.0})
     keep(tmp_path, "rollout", {"name": "warm_start", "seconds": [0.5, 0.9, 4.0]})
-    lines = {name: (got, holds) for name, _, got, holds in standing(read(tmp_path))}
+    lines = {name: (got, holds) for name, _, got, holds in compare_floors(read_results(tmp_path))}
     assert lines["step: exact"] == ("3.9 x", "no")
     assert lines["step: fast"] == ("10 x", "yes")
     assert lines["rollout: warm_start"] == ("0.9 s", "yes")
     assert lines["gate: feed"] == ("not measured", "")
-    assert len(standing({})) == len(FLOORS)
+    assert len(compare_floors({})) == len(FLOORS)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"benchmark": "step", "rows": [1]}'])
 def test_what_is_no_result(tmp_path: Path, text: str) -> None:
     (tmp_path / "step.json").write_text(text)
     with pytest.raises(ConfigError, match="aegis bench step"):
-        read(tmp_path)
+        read_results(tmp_path)
 
 
 def test_nothing_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No results"):
-        read(tmp_path)
+        read_results(tmp_path)

@@ -21,7 +21,7 @@ def test_a_moved_generator_forgets_where_it_was(
     streams = EpisodeStreams()
     for root, name, task, k in visits:
         key = EpisodeKey(root, "suite", task, name, k)
-        moved = streams.at(key, "noise", k)
+        moved = streams.move_to(key, "noise", k)
         fresh = episode_stream(key, "noise", k)
         # An odd number of 32-bit draws leaves half a word behind.
         for dtype in (np.uint32, np.uint64):

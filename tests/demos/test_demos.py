@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import ConfigError, EpisodeError
-from aegis.demos.collection import Recipe, collect_demos
-from aegis.demos.episode import ActionNoise, Lead, demonstrate
-from aegis.fleet.units import Split, units
+from aegis.demos.collector import DemoRecipe, collect_demos
+from aegis.demos.demonstration import ActionNoise, LeadPolicy, play_demonstration
+from aegis.fleet.units import Split, list_units
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
 from tests.fleet.toyrun import BrokenWorld
 
 NOISE = ActionNoise(0.7, (0.3, 0.3, 0.0))
-UNITS = units(7, "toy", (0, 1), "wide", Split.TRAINING, 6)
+UNITS = list_units(7, "toy", (0, 1), "wide", Split.TRAINING, 6)
 
 
-def recipe(weak: bool = False, world: type[ToyWorld] = ToyWorld) -> Recipe:
+def recipe(weak: bool = False, world: type[ToyWorld] = ToyWorld) -> DemoRecipe:
     expert = partial(ToyPolicy, "expert", weak=weak, horizon=1, execute=1)
-    return Recipe(partial(world, horizon=60), expert, NOISE, {"agentview": (8, 8)})
+    return DemoRecipe(partial(world, horizon=60), expert, NOISE, {"agentview": (8, 8)})
 
 
-def collect(out: Path, workers: int = 1, made: Recipe | None = None) -> int:
+def collect(out: Path, workers: int = 1, made: DemoRecipe | None = None) -> int:
     return collect_demos(made or recipe(), UNITS, out, workers, {"config": "toy"})
 
 
@@ -34,23 +34,23 @@ def files(out: Path) -> dict[str, bytes]:
 
 
 def test_noise_is_addressed_correlated_and_spares_the_gripper() -> None:
-    rows = np.concatenate([NOISE.draw(toy_key(i), 2000) for i in range(8)])
-    assert np.array_equal(NOISE.draw(toy_key(3), 50), NOISE.draw(toy_key(3), 50))
+    rows = np.concatenate([NOISE.draw_noise(toy_key(i), 2000) for i in range(8)])
+    assert np.array_equal(NOISE.draw_noise(toy_key(3), 50), NOISE.draw_noise(toy_key(3), 50))
     assert not rows[:, 2].any()
     x = rows[:2000, 0]
     assert np.corrcoef(x[1:], x[:-1])[0, 1] == pytest.approx(0.7, abs=0.05)
-    assert len({round(float(NOISE.draw(toy_key(i), 500).std()), 3) for i in range(5)}) == 5
+    assert len({round(float(NOISE.draw_noise(toy_key(i), 500).std()), 3) for i in range(5)}) == 5
 
 
 def test_labels_are_what_the_expert_wanted() -> None:
     made = recipe()
-    demo = demonstrate(ToyWorld(), made.expert(), toy_key(0), NOISE, made.cameras, 2)
+    demo = play_demonstration(ToyWorld(), made.expert(), toy_key(0), NOISE, made.cameras, 2)
     t = len(demo.actions)
     assert demo is not None
     assert demo.success
     assert demo.tick == tuple(range(0, t, 2))
     assert demo.images["agentview"].shape == (len(demo.tick), 8, 8, 3)
-    shake = NOISE.draw(toy_key(0), 60)[:t]
+    shake = NOISE.draw_noise(toy_key(0), 60)[:t]
     assert np.array_equal(demo.executed, np.clip(demo.actions + shake, -1, 1))
     assert not np.array_equal(demo.executed, demo.actions)
 
@@ -58,19 +58,19 @@ def test_labels_are_what_the_expert_wanted() -> None:
 def test_the_expert_recovers_from_where_a_lead_went() -> None:
     made = recipe()
     weak = ToyPolicy("lead", weak=True)
-    lead = Lead(weak, 7, 12)
-    demo = demonstrate(ToyWorld(), made.expert(), toy_key(1), NOISE, made.cameras, 2, lead)
+    lead = LeadPolicy(weak, 7, 12)
+    demo = play_demonstration(ToyWorld(), made.expert(), toy_key(1), NOISE, made.cameras, 2, lead)
     assert demo is not None
-    ticks = lead.ticks(toy_key(1))
+    ticks = lead.draw_ticks(toy_key(1))
     assert 7 <= ticks <= 12
     assert demo.tick[0] == ticks, "only what the expert did is kept"
     assert np.array_equal(demo.executed[:ticks], demo.actions[:ticks])
     assert len(demo.actions) > ticks
-    assert {lead.ticks(toy_key(i)) for i in range(40)} == set(range(7, 13))
-    late = Lead(ToyPolicy("lead", weak=False), 59, 59)
-    assert demonstrate(ToyWorld(), made.expert(), toy_key(1), NOISE, {}, 2, late) is None
+    assert {lead.draw_ticks(toy_key(i)) for i in range(40)} == set(range(7, 13))
+    late = LeadPolicy(ToyPolicy("lead", weak=False), 59, 59)
+    assert play_demonstration(ToyWorld(), made.expert(), toy_key(1), NOISE, {}, 2, late) is None
     with pytest.raises(ConfigError, match="0 <= first <= last"):
-        Lead(weak, 5, 4)
+        LeadPolicy(weak, 5, 4)
 
 
 def test_same_bytes_from_any_number_of_processes_and_after_a_cut(tmp_path: Path) -> None:
@@ -107,4 +107,6 @@ def test_errors_come_through(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another experiment: config differ"):
         collect_demos(recipe(), UNITS, tmp_path / "other", 1, {"config": "new"})
     with pytest.raises(ConfigError, match="Noise for 3 action dimensions"):
-        demonstrate(ToyWorld(), recipe().expert(), toy_key(0), ActionNoise(0.7, (0.1,)), {}, 2)
+        play_demonstration(
+            ToyWorld(), recipe().expert(), toy_key(0), ActionNoise(0.7, (0.1,)), {}, 2
+        )

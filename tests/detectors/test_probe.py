@@ -16,7 +16,7 @@ from aegis.core.errors import CheckpointError, ShapeError, UnknownNameError
 from aegis.core.protocols import PolicySpec
 from aegis.core.types import Proposal
 from aegis.detectors.activation import ActivationProbe
-from aegis.detectors.head import Head
+from aegis.detectors.head import RiskHead
 from aegis.detectors.probe import Probe
 from tests.fakes import KEY, toy_observation
 
@@ -27,7 +27,7 @@ def probe(kind: str = "logistic", f: int = 3) -> Probe:
     rng = np.random.default_rng(0)
     widths = [f, 1] if kind == "logistic" else [f, 5, 1]
     pairs = list(pairwise(widths))
-    head = Head(
+    head = RiskHead(
         mean=rng.standard_normal(f),
         scale=np.abs(rng.standard_normal(f)) + 0.1,
         weights=tuple(rng.standard_normal(pair) for pair in pairs),
@@ -52,7 +52,7 @@ FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 @example(row=[-INF, INF, 0.0])
 @example(row=[3e38, 3e38, 3e38])
 def test_risk_is_a_probability_or_unknown(kind: str, row: list[float]) -> None:
-    (risk,) = probe(kind).risk(np.array([row]))
+    (risk,) = probe(kind).compute_risk(np.array([row]))
     assert np.isnan(risk) if not np.isfinite(row).all() else 0 <= risk <= 1
 
 
@@ -60,17 +60,17 @@ def test_risk_is_a_probability_or_unknown(kind: str, row: list[float]) -> None:
 def test_risk_rises_along_the_weights_of_a_logistic_probe(at: float, lift: float) -> None:
     p = probe()
     way = p.head.weights[0][:, 0] * p.head.scale
-    low, high = p.risk(np.stack([at * way, (at + lift) * way]))
+    low, high = p.compute_risk(np.stack([at * way, (at + lift) * way]))
     assert low <= high
 
 
 @pytest.mark.parametrize("kind", ["logistic", "mlp"])
 def test_a_probe_comes_back_as_it_was_saved(kind: str, tmp_path: Path) -> None:
     saved = replace(probe(kind), metrics={"cv_auroc": 0.75})
-    saved.save(tmp_path / "p.safetensors")
-    loaded = Probe.load(tmp_path / "p.safetensors")
+    saved.write_file(tmp_path / "p.safetensors")
+    loaded = Probe.read_file(tmp_path / "p.safetensors")
     x = np.random.default_rng(1).standard_normal((20, 3))
-    np.testing.assert_array_equal(loaded.risk(x), saved.risk(x))
+    np.testing.assert_array_equal(loaded.compute_risk(x), saved.compute_risk(x))
     for name in ("layer", "kind", "threshold", "release", "policy_digest", "metrics", "horizon"):
         assert getattr(loaded, name) == getattr(saved, name)
     assert [p.name for p in tmp_path.iterdir()] == ["p.safetensors"]
@@ -79,23 +79,23 @@ def test_a_probe_comes_back_as_it_was_saved(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
 def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
-    probe().save(path)
+    probe().write_file(path)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(CheckpointError, match="is damaged"):
-        Probe.load(path)
+        Probe.read_file(path)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
     with pytest.raises(CheckpointError, match="No probe at"):
-        Probe.load(path)
+        Probe.read_file(path)
     save_file({"x": np.zeros(3)}, path)
     with pytest.raises(CheckpointError, match="is not a probe"):
-        Probe.load(path)
+        Probe.read_file(path)
     save_file({"mean": np.zeros(3)}, path, {"format": "aegis-probe-1", "probe": "{}"})
     with pytest.raises(CheckpointError, match="lacks a part"):
-        Probe.load(path)
+        Probe.read_file(path)
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
@@ -111,7 +111,7 @@ def test_parts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="Allowed: logistic, mlp, ensemble"):
         replace(p, kind="forest")
     with pytest.raises(ShapeError, match=r"\(n, 3\)"):
-        p.risk(np.zeros((1, 4)))
+        p.compute_risk(np.zeros((1, 4)))
 
 
 # --- The detector -------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def score(proposal: Proposal | None) -> float:
 
 def test_it_scores_the_tapped_layer() -> None:
     x = [0.1, 0.2, 0.3]
-    assert score(chunk(trunk=x, other=[0])) == probe().risk(np.array([x], np.float32))[0]
+    assert score(chunk(trunk=x, other=[0])) == probe().compute_risk(np.array([x], np.float32))[0]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_it_joins_layers_and_time_in_the_order_of_its_probe() -> None:
     at = Proposal("weak", 50, np.zeros((4, 3), np.float32), chunk(stem=[3], head=[1, 2]).features)
     got = detector.update(None, at, toy_observation())[1].value
     row = np.array([[1, 2, 0.5, 0.25, np.sin(10), np.cos(10), 3]], np.float32)
-    assert got == joined.risk(row)[0]
+    assert got == joined.compute_risk(row)[0]
     detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"stem": 1, "head": 2}))
     with pytest.raises(ShapeError, match="has 8 features; the probe reads 7"):
         detector.check(PolicySpec("weak", "d0", {}, 8, 4, {"stem": 2, "head": 2}))
@@ -157,19 +157,21 @@ def test_double_precision_is_computed_as_ever_and_single_precision_comes_close()
     head = probe("mlp").head
     x = np.random.default_rng(1).standard_normal((20, 3))
     h = np.maximum((x - head.mean) / head.scale @ head.weights[0] + head.biases[0], 0.0)
-    np.testing.assert_array_equal(head.logit(x), (h @ head.weights[1] + head.biases[1])[:, 0])
+    np.testing.assert_array_equal(
+        head.compute_logit(x), (h @ head.weights[1] + head.biases[1])[:, 0]
+    )
     weights, biases = (
         tuple(array.astype(np.float32) for array in arrays)
         for arrays in (head.weights, head.biases)
     )
     single = replace(head, weights=weights, biases=biases)
-    assert single.logit(x).dtype == np.float64
-    np.testing.assert_allclose(single.logit(x), head.logit(x), rtol=1e-4, atol=1e-5)
+    assert single.compute_logit(x).dtype == np.float64
+    np.testing.assert_allclose(single.compute_logit(x), head.compute_logit(x), rtol=1e-4, atol=1e-5)
 
 
 def test_it_refuses_another_policy_before_the_first_episode(tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
-    probe().save(path)
+    probe().write_file(path)
     with pytest.raises(CheckpointError, match="fitted to policy d0, but this is d1"):
         ActivationProbe.load(path, "d1")
     detector = ActivationProbe.load(path, "d0")

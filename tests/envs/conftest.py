@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envs.assets.resolve import VARIABLE, resolve_assets
+from envs.assets.resolver import ASSETS_VARIABLE, resolve_assets
 from envs.libero.world import LiberoWorld
 from tests.envs.courses import new_world
 from tests.envs.reference import Reference
@@ -27,7 +27,7 @@ def reference() -> Callable[[int, str], Reference]:
 def assets(request: pytest.FixtureRequest) -> str:
     if request.param == "builtin":
         return "builtin"
-    folder = os.environ.get(VARIABLE)
+    folder = os.environ.get(ASSETS_VARIABLE)
     if folder is None or not Path(folder).is_dir():
-        pytest.skip(f"no official assets: {VARIABLE} names no folder")
+        pytest.skip(f"no official assets: {ASSETS_VARIABLE} names no folder")
     return str(resolve_assets(folder).path)

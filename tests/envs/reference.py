@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from aegis.core.types import EpisodeKey, Observation
-from envs.assets.resolve import resolve_assets
-from envs.libero.build import _instantiate
+from envs.assets.resolver import resolve_assets
 from envs.libero.exact_stepper import Stepper
-from envs.libero.goal import Goal
-from envs.libero.library import task_names
-from envs.libero.load import load_scene
+from envs.libero.goal import GoalChecker
+from envs.libero.library import list_task_names
+from envs.libero.scene_builder import instantiate_problem
+from envs.libero.scene_loader import load_scene
 from envs.libero.starts import draw_start
-from envs.libero.truth import Truth
-from envs.panda import STATE, Hand, integration_state, refresh
+from envs.libero.truth import TruthReader
+from envs.panda import STATE_SPEC, HandReader, read_integration_state, refresh_kinematics
 
 SUITE = "libero_spatial"
 FEW = (0, 4)
@@ -31,15 +31,15 @@ class Reference:
         gc.collect()  # robosuite's objects refer to each other, and their models are large
         found = resolve_assets(assets)
         self.scene = load_scene(SUITE, task, found.path, found.digest)
-        self.problem = _instantiate(SUITE, task_names(SUITE)[task], found.path)
+        self.problem = instantiate_problem(SUITE, list_task_names(SUITE)[task], found.path)
         self.theirs_model = self.problem.sim.model._model
         self.theirs = self.problem.sim.data._data
         self.model = copy.copy(self.scene.model)
         self.data = mujoco.MjData(self.model)
         self.stepper = Stepper(self.model, self.data)
-        self.goal = Goal(self.scene)
-        self.truth = Truth(self.scene)
-        self.hand = Hand(self.model)
+        self.goal = GoalChecker(self.scene)
+        self.truth = TruthReader(self.scene)
+        self.hand = HandReader(self.model)
 
     def begin(self, index: int) -> None:
         """Puts both into an official start, three steps on: both controllers have then run."""
@@ -56,7 +56,10 @@ class Reference:
             self.problem.step(still)
         controller, gripper = self.problem.robots[0].controller, self.problem.robots[0].gripper
         mujoco.mj_setState(
-            self.model, self.data, integration_state(self.theirs_model, self.theirs), STATE
+            self.model,
+            self.data,
+            read_integration_state(self.theirs_model, self.theirs),
+            STATE_SPEC,
         )
         self.stepper.state = np.concatenate(
             (
@@ -66,24 +69,26 @@ class Reference:
                 gripper.current_action,
             )
         )
-        refresh(self.model, self.data)
-        self.truth.begin(self.data)
+        refresh_kinematics(self.model, self.data)
+        self.truth.remember_start(self.data)
 
     def observe(self) -> Observation:
-        refresh(self.model, self.data)
-        return Observation(0, self.hand.proprio(self.data), {}, "", self.truth.read(self.data))
+        refresh_kinematics(self.model, self.data)
+        return Observation(
+            0, self.hand.read_proprio(self.data), {}, "", self.truth.read_truth(self.data)
+        )
 
     def step(self, action: np.ndarray) -> bool:
         """Steps both; returns whether their physical states are equal bit for bit."""
         self.problem.step(action)
         self.stepper.step(action.copy())
         return np.array_equal(
-            integration_state(self.theirs_model, self.theirs),
-            integration_state(self.model, self.data),
+            read_integration_state(self.theirs_model, self.theirs),
+            read_integration_state(self.model, self.data),
         )
 
     def show(self) -> None:
         """Gives LIBERO our state to look at."""
-        state = integration_state(self.model, self.data)
-        mujoco.mj_setState(self.theirs_model, self.theirs, state, STATE)
+        state = read_integration_state(self.model, self.data)
+        mujoco.mj_setState(self.theirs_model, self.theirs, state, STATE_SPEC)
         mujoco.mj_forward(self.theirs_model, self.theirs)

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aegis.core.errors import AssetError
-from envs.assets import meshes, resolve, textures
+from envs.assets import meshes, resolver, textures
 from envs.assets.author import author_pack
-from envs.assets.resolve import PACK, missing_files, resolve_assets
-from envs.assets.robot import ROBOT, substitute_robot_meshes
-from envs.assets.simplify import simplify, weld
-from envs.libero.build import _instantiate
-from envs.libero.library import task_names
-from envs.libero.load import load_scene
+from envs.assets.resolver import PACK, find_missing_files, resolve_assets
+from envs.assets.robot_meshes import ROBOT, substitute_robot_meshes
+from envs.assets.simplification import simplify_mesh, weld_vertices
+from envs.libero.library import list_task_names
+from envs.libero.scene_builder import instantiate_problem
+from envs.libero.scene_loader import load_scene
 
 SUITE = "libero_spatial"
 OBJECT_DOFS = {"nq": 48, "nv": 43}  # 9 robot and 4 fixture joints, 5 free objects
@@ -94,9 +94,9 @@ def test_digest_follows_content(tmp_path: Path) -> None:
 
 def test_auto_prefers_the_named_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(PACK, tmp_path / "pack")
-    monkeypatch.setenv(resolve.VARIABLE, str(tmp_path / "pack"))
+    monkeypatch.setenv(resolver.ASSETS_VARIABLE, str(tmp_path / "pack"))
     assert resolve_assets("auto").path == tmp_path / "pack"
-    monkeypatch.setenv(resolve.VARIABLE, str(tmp_path / "gone"))
+    monkeypatch.setenv(resolver.ASSETS_VARIABLE, str(tmp_path / "gone"))
     with pytest.raises(AssetError, match="which is no folder"):
         resolve_assets("auto")
 
@@ -104,10 +104,10 @@ def test_auto_prefers_the_named_folder(tmp_path: Path, monkeypatch: pytest.Monke
 def test_auto_reads_libero_config_and_falls_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(resolve.VARIABLE, raising=False)
+    monkeypatch.delenv(resolver.ASSETS_VARIABLE, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("LIBERO_CONFIG_PATH", str(tmp_path))
-    monkeypatch.setattr(resolve, "find_spec", lambda name: None)
+    monkeypatch.setattr(resolver, "find_spec", lambda name: None)
     assert resolve_assets("auto").name == "builtin"
     shutil.copytree(PACK, tmp_path / "pack")
     (tmp_path / "config.yaml").write_text(f"assets: {tmp_path / 'pack'}\ndatasets: x\n")
@@ -118,13 +118,13 @@ def test_auto_reads_libero_config_and_falls_back(
 
 def test_hub_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(resolve, "find_spec", lambda name: None)
+    monkeypatch.setattr(resolver, "find_spec", lambda name: None)
     with pytest.raises(AssetError, match="needs huggingface_hub, which is not installed"):
         resolve_assets("hub")
 
 
 def test_missing_files_of_nothing_are_the_models(tmp_path: Path) -> None:
-    assert set(resolve.MODELS) <= set(missing_files(tmp_path))
+    assert set(resolver.MODEL_FILES) <= set(find_missing_files(tmp_path))
 
 
 # ---------------------------------------------------------------- in the simulator
@@ -154,7 +154,7 @@ def test_official_start_states_load_and_settle(task: int) -> None:
 
 
 def test_light_robot_meshes_leave_the_physics_alone() -> None:
-    xml = _instantiate(SUITE, task_names(SUITE)[0], PACK).model.get_xml()
+    xml = instantiate_problem(SUITE, list_task_names(SUITE)[0], PACK).model.get_xml()
     heavy = mujoco.MjModel.from_xml_string(xml)
     light = mujoco.MjModel.from_xml_string(substitute_robot_meshes(xml))
     for field in ("body_mass", "body_inertia", "body_ipos", "body_iquat", "dof_invweight0"):
@@ -177,7 +177,7 @@ def drawn_faces(model: mujoco.MjModel) -> int:
 def sphere() -> meshes.Mesh:
     angle = np.linspace(-np.pi / 2, np.pi / 2, 13)
     curve = [(max(np.cos(a), 0.0), np.sin(a)) for a in angle]
-    return meshes.revolve([curve], 24)
+    return meshes.revolve_curves([curve], 24)
 
 
 def volume(vertices: np.ndarray, faces: np.ndarray) -> float:
@@ -189,7 +189,7 @@ def volume(vertices: np.ndarray, faces: np.ndarray) -> float:
 def test_a_box_has_its_volume_and_faces_outwards(
     half: tuple[float, float, float], center: tuple[float, float, float]
 ) -> None:
-    mesh = meshes.box(center, half)
+    mesh = meshes.make_box(center, half)
     assert volume(mesh.vertices, mesh.faces) == pytest.approx(8.0 * np.prod(half), rel=1e-9)
     assert np.all(np.sum((mesh.vertices - center) * mesh.normals, axis=1) > 0.0)
 
@@ -202,21 +202,21 @@ def test_a_revolved_sphere_faces_outwards() -> None:
 
 @pytest.mark.parametrize(("target", "loss"), [(400, 0.08), (200, 0.12), (80, 0.25)])
 def test_simplifying_keeps_the_shape(target: int, loss: float) -> None:
-    vertices, faces = weld(sphere().vertices, sphere().faces)
-    coarse, few = simplify(vertices, faces, target)
+    vertices, faces = weld_vertices(sphere().vertices, sphere().faces)
+    coarse, few = simplify_mesh(vertices, faces, target)
     assert len(few) <= target
     assert volume(coarse, few) == pytest.approx(4.0 / 3.0 * np.pi, rel=loss)
     assert np.all(np.abs(np.linalg.norm(coarse, axis=1) - 1.0) < 0.05)
 
 
 def test_png_round_trip() -> None:
-    image = textures.cookie_lid(96)
-    np.testing.assert_array_equal(pixels(textures.png_bytes(image)), image)
+    image = textures.draw_cookie_lid(96)
+    np.testing.assert_array_equal(pixels(textures.encode_png(image)), image)
 
 
 @given(st.integers(0, 1000))
 def test_noise_is_in_range_and_periodic(seed: int) -> None:
-    field = textures.noise(32, (4, 4), seed)
+    field = textures.value_noise(32, (4, 4), seed)
     assert field.min() >= 0.0
     assert field.max() <= 1.0
     assert np.abs(field[0] - field[-1]).max() < 0.5

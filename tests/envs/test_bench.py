@@ -8,8 +8,8 @@ import pytest
 from aegis.core.types import EpisodeKey
 from envs import camera
 from envs.bench.lerobot import LeRobotWorld
-from envs.bench.render import contests as render_contests
-from envs.bench.step import contests
+from envs.bench.render import build_contests as render_contests
+from envs.bench.step import build_contests
 from envs.libero.world import LiberoWorld
 from policies.expert import ScriptedExpert
 
@@ -19,18 +19,18 @@ SUITE = "libero_spatial"
 @pytest.fixture
 def framebuffers() -> Iterator[None]:
     yield
-    camera.close()  # at exit robosuite, which came later, closes the display first
+    camera.close_renderers()  # at exit robosuite, which came later, closes the display first
 
 
 def test_step_rows() -> None:
-    found = contests("builtin", [0], 3, 3, ScriptedExpert("expert"))
+    found = build_contests("builtin", [0], 3, 3, ScriptedExpert("expert"))
     rows = {}
     try:
         for contest in found:
-            contest.ours()
+            contest.run_ours()
             if contest.reference:
-                contest.theirs()
-            rows[contest.name] = contest.facts()
+                contest.run_reference()
+            rows[contest.name] = contest.collect_facts()
     finally:
         found[-1].close()
     assert list(rows) == ["exact", "fast", "bare", "snapshot"]
@@ -45,9 +45,9 @@ def test_render_rows(framebuffers: None) -> None:
     found = render_contests("builtin", 0, [64], 1, 3)
     rows = {}
     for contest in found:
-        contest.ours()
-        contest.theirs()
-        rows[contest.name] = contest.facts()
+        contest.run_ours()
+        contest.run_reference()
+        rows[contest.name] = contest.collect_facts()
     found[-1].close()
     assert rows["official_64"]["equal"]
     assert not rows["fast_64"]["equal"]

@@ -7,7 +7,7 @@ import sys
 def test_scipy_is_whole_after_numba_has_taken_its_part() -> None:
     code = """
 import sys
-import envs.libero.compiled
+import envs.libero.compilation
 assert "scipy.linalg" not in sys.modules
 import numpy, scipy.linalg
 assert abs(scipy.linalg.inv(numpy.eye(3) * 2)[0, 0] - 0.5) < 1e-12

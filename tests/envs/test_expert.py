@@ -9,7 +9,7 @@ import pytest
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Query
 from aegis.core.types import Act, EpisodeKey, Observation
-from envs.assets.resolve import VARIABLE
+from envs.assets.resolver import ASSETS_VARIABLE
 from envs.libero.world import LiberoWorld
 from policies.expert import ScriptedExpert
 
@@ -36,9 +36,9 @@ def test_solves_a_wide_start(task: int) -> None:
 @pytest.mark.parametrize("assets", ["builtin", "official"])
 def test_solves_nearly_all(assets: str, start: str) -> None:
     if assets == "official":
-        assets = os.environ.get(VARIABLE, "")
+        assets = os.environ.get(ASSETS_VARIABLE, "")
         if not Path(assets).is_dir() or not assets:
-            pytest.skip(f"no official assets: {VARIABLE} names no folder")
+            pytest.skip(f"no official assets: {ASSETS_VARIABLE} names no folder")
     world, expert = LiberoWorld(SUITE, assets, 220), ScriptedExpert("expert")
     solved = {
         task: sum(solves(world, expert, EpisodeKey(SEED, SUITE, task, start, i)) for i in range(20))

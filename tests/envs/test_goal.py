@@ -23,7 +23,7 @@ def test_agrees_along_an_episode(both: Reference) -> None:
     for _ in range(200):
         both.stepper.step(expert.act(both.observe()))
         both.show()
-        ours = both.goal.reached(both.theirs)
+        ours = both.goal.is_reached(both.theirs)
         assert ours == both.problem._check_success()
         reached.append(ours)
         if sum(reached) > 5:
@@ -37,7 +37,7 @@ def test_agrees_near_success(both: Reference) -> None:
     both.begin(index=0)
     both.show()
     rng = np.random.default_rng(both.scene.task)
-    a, b = (both.scene.movable(name) for name in both.scene.goals[0])
+    a, b = (both.scene.find_movable(name) for name in both.scene.goals[0])
     target = both.theirs.xpos[b.body].copy()
     answers = []
     for _ in range(200):
@@ -45,7 +45,7 @@ def test_agrees_near_success(both: Reference) -> None:
         offset = [radius * np.cos(angle), radius * np.sin(angle), rng.uniform(-0.01, 0.03)]
         both.theirs.qpos[a.qpos : a.qpos + 3] = target + offset
         mujoco.mj_forward(both.theirs_model, both.theirs)
-        ours = both.goal.reached(both.theirs)
+        ours = both.goal.is_reached(both.theirs)
         assert ours == both.problem._check_success(), offset
         answers.append(ours)
     assert 20 < sum(answers) < 180

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from envs.assets.resolve import resolve_assets
-from envs.libero.load import load_scene
+from envs.assets.resolver import resolve_assets
+from envs.libero.scene_loader import load_scene
 from tests.envs.courses import SUITE
 
 

@@ -16,13 +16,13 @@ import pytest
 from aegis.core.errors import UnknownNameError
 from aegis.core.types import Act, EpisodeKey
 from envs import camera
-from envs.assets.resolve import resolve_assets
-from envs.camera import CAMERAS, PICTURES, render
-from envs.libero.build import _instantiate
-from envs.libero.library import task_names
-from envs.libero.load import load_scene
+from envs.assets.resolver import resolve_assets
+from envs.camera import MODEL_CAMERAS, RENDER_STYLES, render_pictures
+from envs.libero.library import list_task_names
+from envs.libero.scene_builder import instantiate_problem
+from envs.libero.scene_loader import load_scene
 from envs.libero.world import LiberoWorld
-from envs.panda import STATE, integration_state
+from envs.panda import STATE_SPEC, read_integration_state
 from tests.envs.reference import TASKS
 
 SUITE = "libero_spatial"
@@ -37,7 +37,9 @@ def libero() -> Iterator[Callable[[int, Path], Any]]:
     built: list[Any] = []
 
     def build(task: int, assets: Path) -> Any:
-        built.append(_instantiate(SUITE, task_names(SUITE)[task], assets, pictures=True))
+        built.append(
+            instantiate_problem(SUITE, list_task_names(SUITE)[task], assets, pictures=True)
+        )
         built[0].reset()
         return built[0]
 
@@ -47,7 +49,7 @@ def libero() -> Iterator[Callable[[int, Path], Any]]:
     built[0].sim._render_context_offscreen.gl_ctx.make_current()
     built.pop().close()
     gc.collect()
-    camera.close()  # at exit robosuite, which came later, closes the display first
+    camera.close_renderers()  # at exit robosuite, which came later, closes the display first
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -63,19 +65,21 @@ def test_official_pictures_are_those_of_libero(
     for fixture in scene.fixtures:
         model.body_pos[fixture.body] = theirs.model._model.body_pos[fixture.body]
         model.body_quat[fixture.body] = theirs.model._model.body_quat[fixture.body]
-    state = integration_state(theirs.model._model, theirs.data._data)
-    mujoco.mj_setState(model, data, state, STATE)
+    state = read_integration_state(theirs.model._model, theirs.data._data)
+    mujoco.mj_setState(model, data, state, STATE_SPEC)
     mujoco.mj_forward(model, data)
     mujoco.mj_forward(theirs.model._model, theirs.data._data)
     for size in (128, 256):
         theirs._render_context_offscreen.gl_ctx.make_current()
         wanted = {
             name: theirs.render(width=size, height=size, camera_name=camera_name)[::-1]
-            for name, camera_name in CAMERAS.items()
+            for name, camera_name in MODEL_CAMERAS.items()
         }
-        cameras = dict.fromkeys(CAMERAS, (size, size))
-        ours = render(model, data, cameras, digest=scene.looks, pictures=PICTURES["official"])
-        for name in CAMERAS:
+        cameras = dict.fromkeys(MODEL_CAMERAS, (size, size))
+        ours = render_pictures(
+            model, data, cameras, digest=scene.looks, pictures=RENDER_STYLES["official"]
+        )
+        for name in MODEL_CAMERAS:
             assert wanted[name].std() > 20
             np.testing.assert_array_equal(ours[name], wanted[name])
 
@@ -84,24 +88,24 @@ def test_official_pictures_are_those_of_libero(
 def test_what_is_left_out_cannot_be_seen(task: int) -> None:
     """Leaving out geoms that lie beside the picture changes no pixel, wherever the arm goes."""
     world = LiberoWorld(SUITE, "builtin", 220)
-    whole = replace(PICTURES["fast"], cull=False)
+    whole = replace(RENDER_STYLES["fast"], cull=False)
     rng = np.random.default_rng(task)
     world.begin(EpisodeKey(7, SUITE, task, "wide", 2))
-    simulation = world._simulation(task)
+    simulation = world._get_simulation(task)
     fewer = 0
     for _ in range(8):
         target = rng.uniform(-1, 1, 7).astype(np.float32)
         for _ in range(8):
             world.apply(Act(target.copy()))
         for size in ((64, 64), (40, 96)):
-            cameras = dict.fromkeys(CAMERAS, size)
+            cameras = dict.fromkeys(MODEL_CAMERAS, size)
             culled = world.observe(cameras).images
             arguments = (simulation.model, simulation.data, cameras)
-            drawn = render(*arguments, digest=simulation.scene.looks, pictures=whole)
+            drawn = render_pictures(*arguments, digest=simulation.scene.looks, pictures=whole)
             for name, picture in culled.items():
                 np.testing.assert_array_equal(picture, drawn[name])
-        wrist = simulation.model.camera(CAMERAS["wrist"]).id
-        fewer += camera._unseen(simulation.model, simulation.data, wrist, 64, 64).sum()
+        wrist = simulation.model.camera(MODEL_CAMERAS["wrist"]).id
+        fewer += camera._find_unseen_geoms(simulation.model, simulation.data, wrist, 64, 64).sum()
     assert fewer > 100  # else nothing was tested
 
 

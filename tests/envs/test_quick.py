@@ -8,9 +8,9 @@ import pytest
 
 from aegis.core.types import F64, Act, EpisodeKey
 from envs.libero.exact_stepper import Stepper
-from envs.libero.fast_stepper import QuickStepper
+from envs.libero.fast_stepper import FastStepper
 from envs.libero.world import LiberoWorld
-from envs.panda import STATE, integration_state
+from envs.panda import STATE_SPEC, read_integration_state
 from policies.expert import ScriptedExpert
 from tests.envs.reference import TASKS
 
@@ -100,10 +100,10 @@ def test_the_goal_is_that_of_those_who_are_awake(
     """The object is put on the target and everything falls asleep, contacts and all."""
     _, fast = worlds
     fast.begin(key(task))
-    simulation = fast._simulation(task)
+    simulation = fast._get_simulation(task)
     model, data, goal = simulation.model, simulation.data, simulation.goal
     (pair,) = simulation.scene.goals
-    thing, target = (simulation.scene.movable(name) for name in pair)
+    thing, target = (simulation.scene.find_movable(name) for name in pair)
     data.qpos[thing.qpos : thing.qpos + 3] = data.xpos[target.body] + [0.0, 0.0, 0.03]
     data.qvel[:] = 0.0
     still = np.array([0, 0, 0, 0, 0, 0, -1.0])
@@ -113,9 +113,9 @@ def test_the_goal_is_that_of_those_who_are_awake(
     assert answers[-1]
     awake = mujoco.MjData(model)
     model.opt.enableflags = 0
-    mujoco.mj_setState(model, awake, integration_state(model, data), STATE)
+    mujoco.mj_setState(model, awake, read_integration_state(model, data), STATE_SPEC)
     mujoco.mj_forward(model, awake)
-    assert goal.reached(awake)
+    assert goal.is_reached(awake)
 
 
 def test_a_sleeping_world_leaves_the_shared_model_as_it_was(
@@ -126,7 +126,7 @@ def test_a_sleeping_world_leaves_the_shared_model_as_it_was(
     fast.apply(Act(np.zeros(7, np.float32)))
     fast.observe({})
     fast.restore(fast.snapshot())
-    assert fast.scene(0).model.opt.enableflags == 0
+    assert fast.get_scene(0).model.opt.enableflags == 0
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -137,18 +137,18 @@ def test_one_substep_of_torques_differs_by_roundings(
     exact, _ = worlds
     rng = np.random.default_rng(task)
     exact.begin(key(task))
-    scene = exact.scene(task)
+    scene = exact.get_scene(task)
     for _ in range(20):
-        state = exact._simulation(task).state()
-        size = mujoco.mj_stateSize(scene.model, STATE)
+        state = exact._get_simulation(task).read_state()
+        size = mujoco.mj_stateSize(scene.model, STATE_SPEC)
         action, ends = rng.uniform(-1, 1, 7), []
-        for stepper_class in (Stepper, QuickStepper):
+        for stepper_class in (Stepper, FastStepper):
             data = mujoco.MjData(scene.model)
             stepper = stepper_class(scene.model, data)
             scene.model.opt.enableflags = 0
-            mujoco.mj_setState(scene.model, data, state[:size], STATE)
+            mujoco.mj_setState(scene.model, data, state[:size], STATE_SPEC)
             stepper.reset()
-            stepper._control(state[size : size + 21])
+            stepper._set_controller_state(state[size : size + 21])
             stepper.step(action)
             ends.append(data.qpos[:9].copy())
         np.testing.assert_allclose(ends[0], ends[1], atol=1e-9)

@@ -9,14 +9,21 @@ from hypothesis import strategies as st
 
 from aegis.core.types import Act, EpisodeKey
 from envs.libero.scene import Scene
-from envs.libero.starts import FIXTURE_JITTER, JITTER, REACH, STACKED_JITTER, TABLE, draw_start
+from envs.libero.starts import (
+    FIXTURE_JITTER,
+    JITTER,
+    REACH_RANGE,
+    STACKED_JITTER,
+    TABLE_BOUNDS,
+    draw_start,
+)
 from envs.libero.world import LiberoWorld
 from tests.envs.courses import HOLD, SUITE, key, new_world
 
 
 @lru_cache
 def scene(task: int) -> Scene:
-    return new_world().scene(task)
+    return new_world().get_scene(task)
 
 
 def test_other_indexes_and_roots_start_elsewhere(world: LiberoWorld) -> None:
@@ -53,8 +60,8 @@ def test_wide_starts_are_fair(world: LiberoWorld, task: int) -> None:
         world.begin(key(task, index=index))
         truth = world.observe({}).privileged
         for name in ("object_pos", "target_pos"):
-            assert TABLE[0] < truth[name][0] < TABLE[1]
-            assert TABLE[2] < truth[name][1] < TABLE[3]
-            assert REACH[0] < np.hypot(truth[name][0] + 0.66, truth[name][1]) < REACH[1]
+            assert TABLE_BOUNDS[0] < truth[name][0] < TABLE_BOUNDS[1]
+            assert TABLE_BOUNDS[2] < truth[name][1] < TABLE_BOUNDS[3]
+            assert REACH_RANGE[0] < np.hypot(truth[name][0] + 0.66, truth[name][1]) < REACH_RANGE[1]
         assert truth["object_mat"][2, 2] > 0.97
         assert not world.apply(Act(HOLD.copy())).success

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import MachineError, ShapeError
-from aegis.export.video import Frame, draw, write_video
+from aegis.export.video import Frame, draw_frame, write_video
 
 
 def frame(k: int, risk: float = 0.2, strong: bool = False) -> Frame:
@@ -38,7 +38,10 @@ def test_a_film_comes_back(tmp_path: Path) -> None:
 
 
 def test_drawing_shows_who_drives() -> None:
-    weak, strong = draw([frame(0)], 10, 0.5, 128), draw([frame(0, strong=True)], 10, 0.5, 128)
+    weak, strong = (
+        draw_frame([frame(0)], 10, 0.5, 128),
+        draw_frame([frame(0, strong=True)], 10, 0.5, 128),
+    )
     assert weak.shape == strong.shape
     assert (weak[:40] != strong[:40]).any(), "the badge"
     assert (weak[128:] != strong[128:]).any(), "the shade behind the risk"
@@ -47,7 +50,7 @@ def test_drawing_shows_who_drives() -> None:
 @pytest.mark.parametrize("risk", [math.nan, 0.0, 1e9, -5.0])
 @pytest.mark.parametrize("threshold", [math.nan, 0.5, -3.0])
 def test_any_risk_can_be_drawn(risk: float, threshold: float) -> None:
-    draw([frame(0, risk), frame(1, risk)], 10, threshold, 64)
+    draw_frame([frame(0, risk), frame(1, risk)], 10, threshold, 64)
 
 
 def test_no_frame_is_refused(tmp_path: Path) -> None:
@@ -59,7 +62,7 @@ def test_no_frame_is_refused(tmp_path: Path) -> None:
 def test_pictures_must_be_rgb() -> None:
     grey = Frame(0, {"eye": np.zeros((8, 8), np.uint8)}, "weak", False, 0.0, "")
     with pytest.raises(ShapeError, match=r"Camera 'eye' must give pictures of shape \(h, w, 3\)"):
-        draw([grey], 10, 0.5, 64)
+        draw_frame([grey], 10, 0.5, 64)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

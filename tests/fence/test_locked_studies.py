@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.config.targets import locate, walk
-from aegis.app.study.prepared import composed_of, open_stand
-from aegis.app.study.reporting import Found
-from aegis.app.study.running import LOCK
-from aegis.fleet.run_plan import identity
-from aegis.records.manifest import read as read_manifest
+from aegis.app.config.targets import locate_target, walk_targets
+from aegis.app.study.prepared_study import compose_locked, open_study
+from aegis.app.study.reporting import StoredStudy
+from aegis.app.study.running import LOCK_KEY
+from aegis.fleet.run_plan import compute_identity
+from aegis.records.manifest import read_manifest
 from aegis.study.plan.lockfile import read_lock
 from aegis.study.play.small_tables import StudyTables
 
@@ -46,19 +46,21 @@ def test_all_five_studies_are_here() -> None:
 
 
 def test_every_target_of_a_locked_plan_is_found(study: Path) -> None:
-    targets = [(where, str(node["_target_"])) for where, node in walk(read_lock(study).tree)]
+    targets = [
+        (where, str(node["_target_"])) for where, node in walk_targets(read_lock(study).tree)
+    ]
     assert len(targets) > 20
     for where, target in targets:
-        assert callable(locate(target, where))
+        assert callable(locate_target(target, where))
 
 
 def test_a_locked_plan_builds_into_what_its_manifest_says(study: Path) -> None:
     locked = read_lock(study)
-    with open_stand(composed_of(locked, {"workers": 1, "slots": 1})) as stand:
-        arms = stand.played()
-        plan = stand.to_play(stand.test(), arms, {LOCK: locked.digest})
-        found = identity(plan, stand.lab.policies)
-        assert stand.digests().items() <= locked.digests.items()
+    with open_study(compose_locked(locked, {"workers": 1, "slots": 1})) as stand:
+        arms = stand.build_arms()
+        plan = stand.plan_run(stand.list_test_units(), arms, {LOCK_KEY: locked.digest})
+        found = compute_identity(plan, stand.lab.policies)
+        assert stand.collect_digests().items() <= locked.digests.items()
     stored = read_manifest(study)["identity"]
     assert isinstance(stored, Mapping)
     kept = {name for name in stored if not name.startswith(OF_THE_MACHINE)}
@@ -68,7 +70,9 @@ def test_a_locked_plan_builds_into_what_its_manifest_says(study: Path) -> None:
 
 def test_a_report_made_anew_has_the_committed_numbers(study: Path) -> None:
     committed = json.loads((study / "report.json").read_text())
-    anew = json.loads(Found.read(study).result(StudyTables.load(study)).text())
+    anew = json.loads(
+        StoredStudy.read_folder(study).compute_result(StudyTables.read_folder(study)).to_json_text()
+    )
     assert differences(committed, anew) == []
     assert len(list(values(committed))) > 1000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aegis.core.seeds import stream
-from aegis.fitting.table import Rollouts
+from aegis.core.seeds import root_stream
+from aegis.fitting.table import FittingTable
 
 HORIZON = 100
 CHUNK = 5
@@ -19,9 +19,9 @@ def rollouts(
     tasks: int = 4,
     p_fail: float = 0.5,
     digest: str = "d0",
-) -> Rollouts:
+) -> FittingTable:
     """Feature 0 leaks the outcome; successes end early, failures at the horizon."""
-    rng = stream(5, "rollouts", name)
+    rng = root_stream(5, "rollouts", name)
     columns: dict[str, list] = {
         c: [] for c in ("episode", "task", "start", "k", "features", "proprio", "success")
     }
@@ -38,7 +38,7 @@ def rollouts(
             columns["features"].append(x)
             columns["proprio"].append(rng.standard_normal(2))
             columns["success"].append(not fails)
-    return Rollouts(
+    return FittingTable(
         episode=np.array(columns["episode"], np.int64),
         task=np.array(columns["task"], np.int64),
         start=np.array(columns["start"]),

@@ -10,18 +10,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.core.seeds import stream
-from aegis.detectors.ensemble import HIDDEN, MEMBERS, merged
-from aegis.detectors.head import Head
-from aegis.fitting.probe_fit import choose, fit_probe, train_rows
-from aegis.stats.auroc import auroc
+from aegis.core.seeds import root_stream
+from aegis.detectors.ensemble import HIDDEN, NETWORKS, merge_heads
+from aegis.detectors.head import RiskHead
+from aegis.fitting.probe_fit import choose_fit, fit_probe, train_head_on_rows
+from aegis.stats.auroc import compute_auroc
 from tests.fitting.data import rollouts
 
 
-def head(name: str, widths: list[int]) -> Head:
-    rng = stream(3, "head", name)
+def head(name: str, widths: list[int]) -> RiskHead:
+    rng = root_stream(3, "head", name)
     pairs = list(pairwise([widths[0], *widths[1:], 1]))
-    return Head(
+    return RiskHead(
         np.arange(widths[0], dtype=float),
         np.arange(widths[0]) + 1.0,
         tuple(rng.standard_normal(pair) for pair in pairs),
@@ -34,27 +34,27 @@ def head(name: str, widths: list[int]) -> Head:
 )
 def test_a_merged_head_is_the_mean_of_its_members(n: int, widths: list[int], seed: int) -> None:
     members = [head(f"{seed}/{i}", widths) for i in range(n)]
-    x = stream(seed, "rows").standard_normal((7, widths[0]))
-    mean = np.mean([member.logit(x) for member in members], axis=0)
-    np.testing.assert_allclose(merged(members).logit(x), mean, rtol=1e-9, atol=1e-9)
+    x = root_stream(seed, "rows").standard_normal((7, widths[0]))
+    mean = np.mean([member.compute_logit(x) for member in members], axis=0)
+    np.testing.assert_allclose(merge_heads(members).compute_logit(x), mean, rtol=1e-9, atol=1e-9)
 
 
-def train(strength: float = 0.3, weight: str = "episode") -> Head:
+def train(strength: float = 0.3, weight: str = "episode") -> RiskHead:
     rows = rollouts()
-    return train_rows(rows, rows.features, "ensemble", strength, 3, weight)
+    return train_head_on_rows(rows, rows.features, "ensemble", strength, 3, weight)
 
 
 def test_an_ensemble_finds_what_there_is_to_find() -> None:
     test, trained = rollouts("test"), train()
     assert [w.shape for w in trained.weights] == [
-        (6, MEMBERS * HIDDEN),
-        (MEMBERS * HIDDEN, MEMBERS * HIDDEN),
-        (MEMBERS * HIDDEN, 1),
+        (6, NETWORKS * HIDDEN),
+        (NETWORKS * HIDDEN, NETWORKS * HIDDEN),
+        (NETWORKS * HIDDEN, 1),
     ]
     assert {w.dtype for w in trained.weights} == {np.dtype(np.float32)}
-    assert auroc(trained.logit(test.features), ~test.success) > 0.85
+    assert compute_auroc(trained.compute_logit(test.features), ~test.success) > 0.85
     inner = trained.weights[1].copy()
-    for i in range(MEMBERS):
+    for i in range(NETWORKS):
         block = slice(i * HIDDEN, (i + 1) * HIDDEN)
         assert inner[block, block].any()
         inner[block, block] = 0
@@ -78,19 +78,22 @@ def test_a_given_strength_skips_the_choice() -> None:
     probe = fit_probe(**sets, **fixed, strength=0.5, windows=(0.3, 0.6))  # type: ignore[arg-type]
     assert (probe.window, probe.metrics["strength"]) == (0.6, 0.5)
     assert "cv_auroc" not in probe.metrics
-    rows = sets["train"].early(0.6)
-    same = train_rows(rows, rows.features, "ensemble", 0.5, 3)
+    rows = sets["train"].select_early(0.6)
+    same = train_head_on_rows(rows, rows.features, "ensemble", 0.5, 3)
     np.testing.assert_array_equal(probe.head.weights[0], same.weights[0])
 
 
 def test_its_strength_can_be_chosen() -> None:
-    choice = choose(rollouts(), "ensemble", (0.3,), 3)
+    choice = choose_fit(rollouts(), "ensemble", (0.3,), 3)
     assert choice.strength in (0.3, 0.5)
     assert choice.auroc > 0.8
 
 
 def test_rows_or_episodes_have_the_same_weight() -> None:
     rows = rollouts(signal=0.0)  # Nothing to see but how often rows, or episodes, fail.
-    for weight, share in (("row", (~rows.success).mean()), ("episode", (~rows.outcomes()).mean())):
-        fitted = train_rows(rows, rows.features * 0, "logistic", 1.0, 3, weight)
-        assert fitted.risk(np.zeros((1, 6)))[0] == pytest.approx(share, abs=1e-3)
+    for weight, share in (
+        ("row", (~rows.success).mean()),
+        ("episode", (~rows.episode_outcomes()).mean()),
+    ):
+        fitted = train_head_on_rows(rows, rows.features * 0, "logistic", 1.0, 3, weight)
+        assert fitted.compute_risk(np.zeros((1, 6)))[0] == pytest.approx(share, abs=1e-3)

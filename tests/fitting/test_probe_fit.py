@@ -10,8 +10,8 @@ import pytest
 from aegis.core.errors import CalibrationError, UnknownNameError
 from aegis.detectors.probe import Probe
 from aegis.fitting.judgement import ADVANTAGE, judge_probe
-from aegis.fitting.probe_fit import choose, fit_probe
-from aegis.fitting.table import joined
+from aegis.fitting.probe_fit import choose_fit, fit_probe
+from aegis.fitting.table import join_tables
 from tests.fitting.data import HORIZON, rollouts
 
 
@@ -58,7 +58,7 @@ def test_false_alarms_keep_the_promise_on_new_episodes() -> None:
 def test_the_threshold_is_the_rank_of_the_highest_risk_after_the_guard() -> None:
     cal = rollouts("calibration")
     probe = fit(calibration=cal)
-    risk = probe.risk(cal.features)
+    risk = probe.compute_risk(cal.features)
     numbers = np.unique(cal.episode[cal.success])
     highest = sorted(risk[(cal.episode == e) & (cal.k >= 0.2 * HORIZON)].max() for e in numbers)
     rank = int(np.ceil((len(numbers) + 1) * 0.9))
@@ -70,7 +70,7 @@ def test_the_training_window_is_chosen_by_what_it_sees_early() -> None:
     # Activations that tell the outcome early and are turned round later: train early only.
     rows = rollouts("train")
     turned = np.where(rows.k >= 30, -1, 1)[:, None].astype(np.float32) * rows.features
-    assert choose(replace(rows, features=turned), "logistic", (1.0, 0.3), 3).window == 0.3
+    assert choose_fit(replace(rows, features=turned), "logistic", (1.0, 0.3), 3).window == 0.3
 
 
 def test_fitting_is_repeatable() -> None:
@@ -102,7 +102,7 @@ def test_forks_of_one_start_state_are_resampled_together() -> None:
     again = replace(test, episode=test.episode + test.episodes)
     once, twice = (
         judge_probe(probe, train, rows, root=3, draws=50, label=ADVANTAGE).lines[0]
-        for rows in (test, joined([test, again]))
+        for rows in (test, join_tables([test, again]))
     )
     assert (once.pooled_ci, once.within_ci) == (twice.pooled_ci, twice.within_ci)
     assert once.pooled_ci.low < once.pooled < once.pooled_ci.high
@@ -113,7 +113,7 @@ def test_the_report_counts_where_time_leaks_and_prints() -> None:
     test = rollouts("test")
     lengths = {e: int((test.episode == e).sum()) * 5 for e in np.unique(test.episode)}
     assert report.ended == sum(n < 60 for n in lengths.values())
-    text = report.text()
+    text = report.format_table()
     assert "probe (logistic)" in text
     assert "not measured" in text
     assert report.as_dict()["lines"][0]["pooled"] == report.lines[0].pooled

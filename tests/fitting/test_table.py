@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
-from aegis.fitting.table import joined
+from aegis.fitting.table import join_tables
 from tests.fitting.data import HORIZON, rollouts
 
 
 def test_the_early_window_is_a_share_of_the_declared_horizon() -> None:
-    early = rollouts().early(0.3)
+    early = rollouts().select_early(0.3)
     assert early.k.max() == 25
     assert early.episodes == rollouts().episodes
 
 
 def test_split_keeps_start_states_together_and_loses_nothing() -> None:
     rows = rollouts(episodes=200)
-    parts = rows.split((0.5, 0.3, 0.2), root=1)
+    parts = rows.split_starts((0.5, 0.3, 0.2), root=1)
     assert sum(len(part.k) for part in parts) == len(rows.k)
     starts = [set(part.start) for part in parts]
     assert len(set.union(*starts)) == sum(len(part) for part in starts)
@@ -28,8 +28,8 @@ def test_split_keeps_start_states_together_and_loses_nothing() -> None:
 
 
 def test_adding_episodes_moves_no_start_to_another_part() -> None:
-    few = rollouts().where(rollouts().episode < 40).split((0.5, 0.5), root=1)
-    all_ = rollouts().split((0.5, 0.5), root=1)
+    few = rollouts().select_rows(rollouts().episode < 40).split_starts((0.5, 0.5), root=1)
+    all_ = rollouts().split_starts((0.5, 0.5), root=1)
     assert set(few[0].start) <= set(all_[0].start)
     assert set(few[1].start) <= set(all_[1].start)
 
@@ -39,28 +39,30 @@ def test_reductions_against_a_plain_loop() -> None:
     values, mask = rows.features[:, 0].astype(float), rows.k >= 20
     for e in range(12):
         here = (rows.episode == e) & mask
-        assert rows.per_episode(values, "max", mask)[e] == values[here].max()
-        assert rows.per_episode(values, "mean", mask)[e] == pytest.approx(values[here].mean())
+        assert rows.reduce_by_episode(values, "max", mask)[e] == values[here].max()
+        assert rows.reduce_by_episode(values, "mean", mask)[e] == pytest.approx(values[here].mean())
 
 
 def test_unknown_rows_make_an_episode_unknown_and_no_rows_never_alarm() -> None:
     rows = rollouts(episodes=3)
     values = np.where(rows.episode == 1, np.nan, 0.0)
-    got = rows.per_episode(values, "max", rows.episode != 2)
+    got = rows.reduce_by_episode(values, "max", rows.episode != 2)
     np.testing.assert_array_equal(got, [0.0, np.nan, -np.inf])
 
 
 def test_tables_put_together_keep_their_episodes_apart() -> None:
     one, two = rollouts("one", 6), rollouts("two", 5)
-    both = joined([one, two])
+    both = join_tables([one, two])
     assert both.episodes == 11
-    np.testing.assert_array_equal(both.outcomes(), [*one.outcomes(), *two.outcomes()])
+    np.testing.assert_array_equal(
+        both.episode_outcomes(), [*one.episode_outcomes(), *two.episode_outcomes()]
+    )
     np.testing.assert_array_equal(both.features, np.concatenate([one.features, two.features]))
-    assert joined([one]) is one
+    assert join_tables([one]) is one
     with pytest.raises(CalibrationError, match="differ in policy_digest: 'd0' and 'd1'"):
-        joined([one, rollouts("two", 5, digest="d1")])
+        join_tables([one, rollouts("two", 5, digest="d1")])
     with pytest.raises(CalibrationError, match="no episodes to put together"):
-        joined([])
+        join_tables([])
 
 
 def test_contradictions_are_refused() -> None:
@@ -72,9 +74,9 @@ def test_contradictions_are_refused() -> None:
     with pytest.raises(ShapeError, match="'success' must be the same"):
         replace(rows, success=wrong)
     with pytest.raises(CalibrationError, match="sum to 1"):
-        rows.split((0.5, 0.4), root=0)
+        rows.split_starts((0.5, 0.4), root=0)
     with pytest.raises(UnknownNameError, match="Allowed: max, mean"):
-        rows.per_episode(np.zeros(len(rows.k)), "median")
+        rows.reduce_by_episode(np.zeros(len(rows.k)), "median")
 
 
 def test_columns_are_read_only() -> None:

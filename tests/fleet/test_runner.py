@@ -64,7 +64,7 @@ def test_tables_say_what_happened(golden: dict[str, bytes], tmp_path: Path) -> N
     assert sink.totals == (20, 0)
     assert sink.ends == 20
     assert sink.closes == 1
-    steps = result.steps()
+    steps = result.read_steps()
     assert steps.num_rows == sum(row.steps for row in result.episodes)
     for row in result.episodes:
         assert row.success == (row.stop == "success")
@@ -73,9 +73,9 @@ def test_tables_say_what_happened(golden: dict[str, bytes], tmp_path: Path) -> N
     assert by_arm["strong"].duty == 1
     assert by_arm["weak"].duty == 0
     assert by_arm["strong"].handover_k is None
-    assert set(column(result.features(), "arm")) == {"weak"}
+    assert set(column(result.read_features(), "arm")) == {"weak"}
     assert set(column(steps, "command")) == {"act"}
-    assert RunTables.load(tmp_path) == result
+    assert RunTables.read_folder(tmp_path) == result
     fired = [row for row in result.episodes if row.arm == "blind" and row.fires]
     assert fired
     for row in fired:
@@ -180,7 +180,7 @@ def test_nan_actions_are_rows_not_crashes(tmp_path: Path, until: int, stop: str)
     policies: dict[str, ToyPolicy] = toy_policies()
     policies["weak"] = NanPolicy("weak", since=8, until=until, weak=True)
     result = toy_run(tmp_path, toy_plan(2, toy_arms()[:1]), policies=policies)
-    steps = result.steps()
+    steps = result.read_steps()
     held = [
         k
         for k, kind in zip(column(steps, "k"), column(steps, "command"), strict=True)

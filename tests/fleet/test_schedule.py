@@ -5,15 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.fleet.schedule import Deal, Job
+from aegis.fleet.schedule import JobSchedule, UnitJob
 from tests.fakes import toy_key
 
 
-def deal_of(tasks: list[int], workers: int) -> Deal:
-    deal = Deal()
+def deal_of(tasks: list[int], workers: int) -> JobSchedule:
+    deal = JobSchedule()
     for index, task in enumerate(tasks):
-        deal.add(Job(toy_key(index, task=task), (0, 1)))
-    deal.start(workers)
+        deal.add_job(UnitJob(toy_key(index, task=task), (0, 1)))
+    deal.set_workers(workers)
     return deal
 
 
@@ -30,17 +30,17 @@ def test_every_job_is_played_once_whoever_dies(
     fate = iter(deaths)
     while deal.waiting:
         worker = turn % workers
-        number = deal.take(worker)
+        number = deal.take_job(worker)
         if next(fate, False):
-            assert deal.lose(worker) == [number]
-            deal.again(number, (1,))
-            assert deal.crashes(number) >= 1
+            assert deal.release_jobs(worker) == [number]
+            deal.requeue_job(number, (1,))
+            assert deal.count_crashes(number) >= 1
         else:
-            deal.close(worker, number)
+            deal.finish_job(worker, number)
             played.append(number)
         turn += 1
     assert sorted(played) == list(range(len(tasks)))
-    assert not deal.busy
+    assert not deal.is_busy
 
 
 def test_workers_keep_to_their_tasks() -> None:
@@ -48,19 +48,19 @@ def test_workers_keep_to_their_tasks() -> None:
     tasks: list[set[int]] = [set(), set()]
     while deal.waiting:
         for worker in range(2):
-            number = deal.take(worker)
+            number = deal.take_job(worker)
             tasks[worker].add(deal[number].key.task)
-            deal.close(worker, number)
+            deal.finish_job(worker, number)
     assert [len(known) for known in tasks] == [5, 5]
     assert not tasks[0] & tasks[1]
 
 
 def test_what_is_lost_comes_first() -> None:
     deal = deal_of([0, 0, 0, 0], workers=1)
-    first, second = deal.take(0), deal.take(0)
-    assert deal.load(0) == 2
-    assert deal.lose(0) == [first, second]
-    deal.again(second, (1,))
-    deal.again(first, (0,))
-    assert [deal.take(0), deal.take(0)] == [first, second]
+    first, second = deal.take_job(0), deal.take_job(0)
+    assert deal.count_playing(0) == 2
+    assert deal.release_jobs(0) == [first, second]
+    deal.requeue_job(second, (1,))
+    deal.requeue_job(first, (0,))
+    assert [deal.take_job(0), deal.take_job(0)] == [first, second]
     assert deal[second].arms == (1,)

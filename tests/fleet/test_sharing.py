@@ -118,11 +118,11 @@ def test_the_audit_finds_a_shared_generator(tmp_path: Path) -> None:
 
 def test_the_audit_takes_the_first_unit_and_a_share(tmp_path: Path) -> None:
     plan = toy_plan(200)
-    drawn = [key for key in plan.units if plan.audited(key)]
+    drawn = [key for key in plan.units if plan.is_audited(key)]
     assert plan.units[0] in drawn
     assert len(drawn) < 20
-    assert not any(replace(plan, audit=0.0).audited(key) for key in plan.units)
-    assert all(replace(plan, audit=1.0).audited(key) for key in plan.units)
+    assert not any(replace(plan, audit=0.0).is_audited(key) for key in plan.units)
+    assert all(replace(plan, audit=1.0).is_audited(key) for key in plan.units)
     toy_run(tmp_path, toy_plan(2, audit=1.0))
     events = [json.loads(line)["event"] for line in (tmp_path / "timing.jsonl").open()]
     assert events.count("audit") == 2

@@ -17,10 +17,10 @@ from aegis.core.controller import Controller
 from aegis.core.protocols import Gate, Outcome, Policy, Query
 from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Score
 from aegis.fleet.arm import Arm
-from aegis.fleet.progress import NullSink, Sink
-from aegis.fleet.run_plan import Plan
-from aegis.fleet.runner import run
-from aegis.fleet.units import Split, units
+from aegis.fleet.progress import NullSink, ProgressSink
+from aegis.fleet.run_plan import RunPlan
+from aegis.fleet.runner import play_plan
+from aegis.fleet.units import Split, list_units
 from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
@@ -85,9 +85,9 @@ def toy_queries(policy: Policy) -> list[Query]:
     return sample_queries(ToyWorld, [toy_key(1), toy_key(2)], policy.spec)
 
 
-def toy_plan(count: int = 4, arms: tuple[Arm, ...] | None = None, **kwargs: object) -> Plan:
-    return Plan(
-        units=units(7, "toy", (0, 1), "wide", Split.TEST, count),
+def toy_plan(count: int = 4, arms: tuple[Arm, ...] | None = None, **kwargs: object) -> RunPlan:
+    return RunPlan(
+        units=list_units(7, "toy", (0, 1), "wide", Split.TEST, count),
         arms=arms or toy_arms(),
         config="toy: true\n",
         identity={"config": "toy"},
@@ -98,15 +98,15 @@ def toy_plan(count: int = 4, arms: tuple[Arm, ...] | None = None, **kwargs: obje
 
 def toy_run(
     out: Path,
-    plan: Plan | None = None,
+    plan: RunPlan | None = None,
     *,
     workers: int = 1,
     slots: int = 2,
     world: partial[ToyWorld] | None = None,
     policies: dict[PolicyId, ToyPolicy] | None = None,
-    sink: Sink | None = None,
+    sink: ProgressSink | None = None,
 ) -> RunTables:
-    return run(
+    return play_plan(
         plan or toy_plan(),
         policies or toy_policies(),
         world or partial(ToyWorld, horizon=HORIZON),
@@ -130,16 +130,16 @@ class Recorder(NullSink):
         self.ends = 0
         self.closes = 0
 
-    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+    def on_run_opened(self, total: int, done: int, arms: Sequence[str]) -> None:
         self.totals = (total, done)
 
-    def progress(self, progress: object) -> None:
+    def on_progress(self, progress: object) -> None:
         self.heard.append(progress)
 
-    def finished(self, episode: object) -> None:
+    def on_episode_finished(self, episode: object) -> None:
         self.ends += 1
 
-    def closed(self) -> None:
+    def on_run_closed(self) -> None:
         self.closes += 1
 
 
@@ -150,8 +150,8 @@ class Interrupter(Recorder):
         super().__init__()
         self.after, self.times = after, times
 
-    def finished(self, episode: object) -> None:
-        super().finished(episode)
+    def on_episode_finished(self, episode: object) -> None:
+        super().on_episode_finished(episode)
         if self.ends == self.after:
             for _ in range(self.times):
                 os.kill(os.getpid(), signal.SIGINT)

@@ -58,12 +58,12 @@ def test_at_no_price_it_fires_where_a_hand_over_pays_at_all(
 
 def test_recovery_is_known_between_its_ticks_and_level_beyond_them() -> None:
     gate = GainGate(0.0, (20, 60, 100), (0.9, 0.5, 0.1), 0.0)
-    assert [gate.recovers(k) for k in (0, 20, 30, 60, 90, 100, 200)] == pytest.approx(
+    assert [gate.interpolate_recovery(k) for k in (0, 20, 30, 60, 90, 100, 200)] == pytest.approx(
         [0.9, 0.9, 0.8, 0.5, 0.2, 0.1, 0.1]
     )
     shipped = GainGate(0.0, TICKS, RECOVERY, 0.0)
     want = np.interp(np.arange(220), TICKS, RECOVERY)
-    assert [shipped.recovers(k) for k in range(220)] == pytest.approx(want.tolist())
+    assert [shipped.interpolate_recovery(k) for k in range(220)] == pytest.approx(want.tolist())
 
 
 def test_a_verdict_names_gain_and_price() -> None:

@@ -23,7 +23,7 @@ from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
-from aegis.runtime.trace import Recorder, Trace
+from aegis.runtime.trace import Trace, TraceRecorder
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
 from tests.fleet.toyrun import controller
 
@@ -85,14 +85,14 @@ def record(name: str) -> Trace:
     build, mishap = SCENES[name]
     world, key = FarWorld(horizon=TICKS, p_hard=1.0), toy_key(3)
     policies = {who: ToyPolicy(who, weak=who == "weak") for who in ("weak", "strong")}
-    recorder = Recorder(build(), key)
+    recorder = TraceRecorder(build(), key)
     world.begin(key)
     for k in range(TICKS):
         obs = world.observe({})
         chunks = _answers(policies, recorder.ask, Query(key, k, obs), mishap)
         if world.apply(recorder.feed(Tick(k, obs.stamp, obs, chunks)).command).done:
             break
-    return recorder.trace()
+    return recorder.build_trace()
 
 
 def _answers(
@@ -116,7 +116,7 @@ def main() -> None:
     """Records all scenes and tells them."""
     for name in SCENES:
         trace = record(name)
-        trace.save(FOLDER / f"{name}.npz")
+        trace.write_npz(FOLDER / f"{name}.npz")
         sys.stdout.write("\n  ".join([f"{name}:", *story(trace)]) + "\n")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import EpisodeKey
-from aegis.fleet.progress import Progress, Sink
+from aegis.fleet.progress import EpisodeProgress, ProgressSink
 from aegis.records.rows import EpisodeRow
 
 ARMS = ("weak", "strong", "blind", "random", "aegis")
@@ -49,10 +49,12 @@ def row(
     )  # fmt: skip
 
 
-def progress(key: EpisodeKey, arm: str, k: int, risk: float, strong_steps: int = 0) -> Progress:
+def progress(
+    key: EpisodeKey, arm: str, k: int, risk: float, strong_steps: int = 0
+) -> EpisodeProgress:
     watched = arm == "aegis"
     active = "strong" if strong_steps or arm == "strong" else "weak"
-    return Progress(
+    return EpisodeProgress(
         key, arm, k, HORIZON, active, risk if watched else math.nan,
         THRESHOLD if watched else math.nan, int(strong_steps > 0), strong_steps,
         instruction(key.task),
@@ -60,35 +62,35 @@ def progress(key: EpisodeKey, arm: str, k: int, risk: float, strong_steps: int =
 
 
 def tell(
-    sink: Sink,
+    sink: ProgressSink,
     units: int,
     clock: Clock,
     close: bool = True,
     pause: Callable[[], None] = lambda: None,
 ) -> None:
     """Tells a run of five arms; the last unit of each arm stays in flight."""
-    sink.opened(units * len(ARMS), 0, ARMS)
+    sink.on_run_opened(units * len(ARMS), 0, ARMS)
     for i in range(units):
         for arm in ARMS:
             _episode(sink, key(i), arm, i, clock, pause, finish=i < units - 1)
     if close:
-        sink.closed()
+        sink.on_run_closed()
 
 
 def _episode(
-    sink: Sink, unit: EpisodeKey, arm: str, i: int, clock: Clock, pause: Callable[[], None],
+    sink: ProgressSink, unit: EpisodeKey, arm: str, i: int, clock: Clock, pause: Callable[[], None],
     finish: bool,
 ) -> None:  # fmt: skip
-    rng = stream(i, "story")
+    rng = root_stream(i, "story")
     hard, strong = rng.random() < 0.5, 0
     steps = 180 if hard else 120
     for k in range(0, steps, 10):
         risk = float(1 / (1 + math.exp(4 - 8 * hard * k / 160 + rng.normal() * 0.4)))
         takes = (arm == "aegis" and risk > THRESHOLD) or (arm in ("blind", "random") and k > 110)
         strong += 10 * (takes or arm == "strong")
-        sink.progress(progress(unit, arm, k, risk, strong))
+        sink.on_progress(progress(unit, arm, k, risk, strong))
         clock.now += 0.05
         pause()
     if finish:
         success = not hard or arm in ("strong", "aegis")
-        sink.finished(row(unit, arm, success, steps, strong, int(strong > 0)))
+        sink.on_episode_finished(row(unit, arm, success, steps, strong, int(strong > 0)))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aegis.core.errors import TraceError, UnknownNameError
-from aegis.fleet.progress import Progress, StatusFile
-from aegis.monitor.attach import Attachment, find_run
+from aegis.fleet.progress import EpisodeProgress, StatusFile
+from aegis.monitor.attachment import Attachment, find_run
 from aegis.records.rows import EpisodeRow
 from tests.monitor.story import Clock, key, progress, row
 
@@ -21,16 +21,16 @@ class Ear:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def opened(self, total: int, done: int, arms: Sequence[str]) -> None:
+    def on_run_opened(self, total: int, done: int, arms: Sequence[str]) -> None:
         self.told.append(("opened", total, done, tuple(arms)))
 
-    def progress(self, progress: Progress) -> None:
+    def on_progress(self, progress: EpisodeProgress) -> None:
         self.told.append(progress)
 
-    def finished(self, episode: EpisodeRow) -> None:
+    def on_episode_finished(self, episode: EpisodeRow) -> None:
         self.told.append(episode)
 
-    def closed(self) -> None:
+    def on_run_closed(self) -> None:
         self.told.append("closed")
 
 
@@ -46,43 +46,43 @@ def run(tmp_path: Path) -> Path:
 def test_what_is_in_flight_is_told_once(run: Path) -> None:
     clock, ear = Clock(), Ear()
     status = StatusFile(run / "status.json", clock, period=0.0)
-    status.opened(4, 0, ("weak", "aegis"))
+    status.on_run_opened(4, 0, ("weak", "aegis"))
     first = progress(key(1), "aegis", 10, 0.4)
-    status.progress(first)
+    status.on_progress(first)
     attachment = Attachment(run, ear)
-    assert attachment.poll() == "running"
-    assert attachment.poll() == "running"
+    assert attachment.poll_run() == "running"
+    assert attachment.poll_run() == "running"
     assert ear.told == [("opened", 4, 0, ("weak", "aegis")), first]
     second = progress(key(1), "aegis", 20, 0.5)
-    status.progress(second)
-    assert attachment.poll() == "running"
+    status.on_progress(second)
+    assert attachment.poll_run() == "running"
     assert ear.told[-1] == second
 
 
 def test_a_stopped_run_says_so(run: Path) -> None:
     status = StatusFile(run / "status.json", Clock(), period=0.0)
-    status.opened(4, 0, ("weak",))
-    status.finished(row(key(0), "weak", True))
-    status.closed()
-    assert Attachment(run, Ear()).poll() == "stopped"
+    status.on_run_opened(4, 0, ("weak",))
+    status.on_episode_finished(row(key(0), "weak", True))
+    status.on_run_closed()
+    assert Attachment(run, Ear()).poll_run() == "stopped"
 
 
 def test_a_silent_run_has_an_age(run: Path) -> None:
     attachment = Attachment(run, Ear())
-    assert attachment.age(1e12) == 0.0
+    assert attachment.measure_age(1e12) == 0.0
     (run / "status.json").write_text("{}")
-    assert attachment.age((run / "status.json").stat().st_mtime + 200) == 200.0
+    assert attachment.measure_age((run / "status.json").stat().st_mtime + 200) == 200.0
 
 
 def test_a_damaged_folder_is_refused(run: Path) -> None:
     (run / "status.json").write_text("{")
     with pytest.raises(TraceError, match=r"status\.json is damaged"):
-        Attachment(run, Ear()).poll()
+        Attachment(run, Ear()).poll_run()
 
 
 def test_neither_status_nor_tables(run: Path) -> None:
     with pytest.raises(TraceError, match="missing or damaged"):
-        Attachment(run, Ear()).poll()
+        Attachment(run, Ear()).poll_run()
 
 
 def test_runs_are_found_by_name_and_by_folder(run: Path) -> None:

@@ -10,7 +10,7 @@ from aegis.core.protocols import Query
 from aegis.core.types import EpisodeKey, Observation
 from policies.nano_vla.checkpoint import save_checkpoint
 from policies.nano_vla.config import NanoConfig
-from policies.nano_vla.model import NanoNet, initialise
+from policies.nano_vla.model import NanoNet, initialise_weights
 from policies.nano_vla.tokenizer import Tokenizer
 
 TINY = NanoConfig(
@@ -24,7 +24,7 @@ PLATE = "pick up the black bowl next to the plate and place it on the plate"
 def save_tiny(path: Path, seed: int = 0, config: NanoConfig = TINY) -> str:
     tokenizer = Tokenizer.from_file()
     net = NanoNet(config, tokenizer.size)
-    initialise(net, seed)
+    initialise_weights(net, seed)
     save_checkpoint(path, config, tokenizer, net.state_dict(), {"seed": seed})
     return str(path)
 

@@ -21,8 +21,8 @@ from aegis.core.protocols import Policy, Query
 from aegis.core.types import Observation, Proposal
 from policies.nano_vla.config import SIZES
 from policies.nano_vla.policy import NanoVLA
-from policies.nano_vla.taps import cells, keypoints
-from policies.nano_vla.training.paraphrase import HELD_OUT
+from policies.nano_vla.taps import pool_cells, pool_keypoints
+from policies.nano_vla.training.paraphrase import HELD_OUT_GRAMMAR
 from tests.policies.nano_vla_fixtures import observation, query, save_tiny
 
 TAPS = (
@@ -72,11 +72,11 @@ def test_a_row_does_not_depend_on_its_companions(size: str, tmp_path: Path) -> N
 def test_noise_is_addressed_by_episode_tick_and_salt(checkpoint: str) -> None:
     weak, other = NanoVLA("weak", checkpoint), NanoVLA("strong", checkpoint)
     base = query(3, k=10)
-    assert np.array_equal(weak.noise(base), other.noise(base))
+    assert np.array_equal(weak.draw_noise(base), other.draw_noise(base))
     far = dataclasses.replace(base.key, index=4)
     for changed in ({"k": 11}, {"salt": 1}, {"key": far}):
         moved = dataclasses.replace(base, **changed)  # type: ignore[arg-type]
-        assert not np.array_equal(weak.noise(base), weak.noise(moved))
+        assert not np.array_equal(weak.draw_noise(base), weak.draw_noise(moved))
     fresh = dataclasses.replace(base, salt=1)
     first, second = weak.propose([base, fresh])
     assert not np.array_equal(first.actions, second.actions)
@@ -105,7 +105,7 @@ def test_keypoints_say_where_they_look_and_how_sure_they_are() -> None:
     maps = torch.full((1, 2, 8, 8), -50.0)
     maps[0, 0, 1, 6] = 50.0  # Row 1, column 6: sure.
     maps[0, 1] = 0.0  # Everywhere alike: unsure.
-    x, y, peak, entropy = keypoints(maps).view(4, 2).tolist()
+    x, y, peak, entropy = pool_keypoints(maps).view(4, 2).tolist()
     assert x == pytest.approx([-1 + 6 * 2 / 7, 0.0], abs=1e-6)
     assert y == pytest.approx([-1 + 1 * 2 / 7, 0.0], abs=1e-6)
     assert peak == pytest.approx([1.0, 1 / 64])
@@ -115,7 +115,7 @@ def test_keypoints_say_where_they_look_and_how_sure_they_are() -> None:
 def test_maps_keep_their_place_and_nothing_below_zero() -> None:
     maps = torch.full((1, 1, 8, 8), -1.0)
     maps[0, 0, 2:4, 4:6] = 3.0
-    assert cells(maps).tolist() == [[3.0 if i == 6 else 0.0 for i in range(16)]]
+    assert pool_cells(maps).tolist() == [[3.0 if i == 6 else 0.0 for i in range(16)]]
     assert maps.min() == -1  # What the network goes on with is left alone.
 
 
@@ -139,9 +139,9 @@ def test_temperature_scales_the_noise(checkpoint: str) -> None:
 
 def test_held_out_words_are_drawn_once_per_episode(checkpoint: str) -> None:
     policy = NanoVLA("p", checkpoint, paraphrase="held_out")
-    said = {policy.words(query(1, k=k)) for k in range(5)}
+    said = {policy.read_instruction(query(1, k=k)) for k in range(5)}
     assert len(said) == 1
-    assert said <= set(HELD_OUT.sentences("on the stove"))
+    assert said <= set(HELD_OUT_GRAMMAR.list_sentences("on the stove"))
     assert policy.spec.digest != NanoVLA("p", checkpoint).spec.digest
 
 

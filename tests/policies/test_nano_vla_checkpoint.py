@@ -11,7 +11,7 @@ import torch
 
 from aegis.core.errors import CheckpointError, ConfigError, UnknownNameError
 from policies.nano_vla.checkpoint import load_checkpoint, read_tensors, write_tensors
-from policies.nano_vla.config import SIZES, NanoConfig, TrainConfig, size
+from policies.nano_vla.config import SIZES, NanoConfig, TrainConfig, select_config
 from policies.nano_vla.model import NanoNet, body_features
 from tests.policies.nano_vla_fixtures import TINY, save_tiny
 
@@ -87,7 +87,7 @@ def test_the_shipped_sizes_are_small() -> None:
     assert counts["weak"] <= 600_000
     assert counts["strong"] <= 3_000_000
     with pytest.raises(UnknownNameError, match="Did you mean 'strong'"):
-        size("stron")
+        select_config("stron")
 
 
 @pytest.mark.parametrize(

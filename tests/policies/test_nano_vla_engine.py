@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.types import EpisodeKey
 from policies.nano_vla import policy as policy_module
-from policies.nano_vla.buffers import Stage
-from policies.nano_vla.engine import Engine, Mode
-from policies.nano_vla.graphs import Graphs
-from policies.nano_vla.model import NanoNet, initialise
+from policies.nano_vla.buffers import BatchBuffer
+from policies.nano_vla.engine import ComputeMode, Engine
+from policies.nano_vla.graphs import GraphCache
+from policies.nano_vla.model import NanoNet, initialise_weights
 from policies.nano_vla.policy import NanoVLA
 from policies.nano_vla.steady_linear import RowLinear
 from policies.nano_vla.tokenizer import Tokenizer
-from policies.nano_vla.training.batches import to_tensor
+from policies.nano_vla.training.batches import pictures_to_tensor
 from tests.policies.nano_vla_fixtures import PLATE, STOVE, TINY, observation, query, save_tiny
 
 
@@ -32,7 +32,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def tiny() -> NanoNet:
     net = NanoNet(TINY, Tokenizer.from_file().size)
-    initialise(net, 0)
+    initialise_weights(net, 0)
     return net.eval().requires_grad_(False)
 
 
@@ -55,25 +55,27 @@ def test_moments_computed_before_change_no_bit() -> None:
     net, draw = tiny(), torch.Generator().manual_seed(1)
     condition = torch.randn((1, TINY.hidden), generator=draw)
     noise = torch.randn((1, TINY.horizon, TINY.action), generator=draw)
-    before = net.act(condition, noise)
-    net.head.prepare(1)
-    assert torch.equal(net.act(condition, noise), before)
+    before = net.sample_actions(condition, noise)
+    net.head.prepare_moments(1)
+    assert torch.equal(net.sample_actions(condition, noise), before)
 
 
 @pytest.mark.parametrize("rows", [1, 8])
 def test_a_sentence_is_read_once_as_in_a_batch(rows: int) -> None:
     net, words = tiny(), Tokenizer.from_file()
-    engine = Engine(net, (), Mode())
-    engine.prepare(rows)
+    engine = Engine(net, (), ComputeMode())
+    engine.prepare_rows(rows)
     for text in (STOVE, PLATE, "", "fetch a xylophone"):
-        tokens = words.encode([text] * rows, TINY.words)
-        assert np.array_equal(engine.read(tokens[0]), net.text(torch.from_numpy(tokens))[0].numpy())
+        tokens = words.encode_texts([text] * rows, TINY.words)
+        assert np.array_equal(
+            engine.encode_sentence(tokens[0]), net.text(torch.from_numpy(tokens))[0].numpy()
+        )
 
 
 def test_where_batches_round_by_place_single_rows_are_used(
     checkpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Engine.run
+    real = Engine.run_batch
 
     def by_place(engine: Engine, rows: list[object], *rest: object) -> list[np.ndarray]:
         parts = real(engine, rows, *rest)  # type: ignore[arg-type]
@@ -81,7 +83,7 @@ def test_where_batches_round_by_place_single_rows_are_used(
             parts[0][-1] += 1e-3
         return parts
 
-    monkeypatch.setattr(Engine, "run", by_place)
+    monkeypatch.setattr(Engine, "run_batch", by_place)
     exact = NanoVLA("p", checkpoint)
     assert exact.sizes == (1,)
     assert exact.spec.batch_invariant
@@ -94,7 +96,7 @@ def test_where_batches_round_by_place_single_rows_are_used(
 def test_what_was_forgotten_is_read_again(checkpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     questions = [query(i, instruction=STOVE if i % 3 else PLATE) for i in range(9)]
     want = NanoVLA("p", checkpoint, paraphrase="held_out").propose(questions)
-    monkeypatch.setattr(policy_module, "_REMEMBERED", 2)
+    monkeypatch.setattr(policy_module, "_MEMORY_LIMIT", 2)
     short = NanoVLA("p", checkpoint, paraphrase="held_out")
     got = short.propose(questions) + short.propose(questions)
     assert len(short._texts) == len(short._said) == 2
@@ -103,21 +105,21 @@ def test_what_was_forgotten_is_read_again(checkpoint: str, monkeypatch: pytest.M
 
 
 def test_memory_is_cut_into_aligned_parts_that_keep_what_is_put_in() -> None:
-    stage = Stage(TINY, 3, 2, "cpu")
+    stage = BatchBuffer(TINY, 3, 2, "cpu")
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((3, 2, TINY.horizon, TINY.action)).astype(np.float32)
     texts = [rng.standard_normal(TINY.text).astype(np.float32) for _ in range(3)]
     rows = [observation(i) for i in range(3)]
-    stage.fill(rows, texts, noise)
-    stage.send()
+    stage.fill_rows(rows, texts, noise)
+    stage.send_to_device()
     for part in (stage.proprio, stage.noise, stage.text):
         assert part.data_ptr() % 64 == 0
         assert part.is_contiguous()
     assert np.array_equal(stage.proprio.numpy(), [row.proprio for row in rows])
     assert np.array_equal(stage.noise.numpy(), noise.swapaxes(0, 1))
     assert np.array_equal(stage.text.numpy(), texts)
-    for name, seen in stage.images().items():
-        want = to_tensor(np.stack([row.images[name] for row in rows]))
+    for name, seen in stage.read_images().items():
+        want = pictures_to_tensor(np.stack([row.images[name] for row in rows]))
         assert torch.equal(seen, want)
         assert seen.is_contiguous(memory_format=torch.channels_last)
 
@@ -167,7 +169,7 @@ def test_a_device_without_memory_is_an_error_that_says_what_to_do(
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore.")
 
-    monkeypatch.setattr(Engine, "run", full)
+    monkeypatch.setattr(Engine, "run_batch", full)
     with pytest.raises(MachineError, match=r"cpu has for \d+ rows.*weak.batch.*finished") as caught:
         (policy or NanoVLA("weak", checkpoint)).propose([query(0)])
     assert "Tried to allocate 2 GiB." in str(caught.value)
@@ -193,7 +195,7 @@ def test_memory_that_runs_out_elsewhere_is_told_from_other_faults(
         except RuntimeError:
             raise RuntimeError("operation failed during capture")  # noqa: B904
 
-    monkeypatch.setattr(Engine, "run", fail)
+    monkeypatch.setattr(Engine, "run_batch", fail)
     with pytest.raises(expected) as caught:
         policy.propose([query(0)])
     assert type(caught.value) is expected
@@ -229,14 +231,14 @@ def test_each_size_is_captured_once_and_then_replayed(monkeypatch: pytest.Monkey
         "graph": capture,
     }.items():
         monkeypatch.setattr(torch.cuda, name, fake)
-    graphs, runs = Graphs(), list[int]()
+    graphs, runs = GraphCache(), list[int]()
 
     def forward(size: int) -> torch.Tensor:
         runs.append(size)
         return torch.full((size,), float(size))
 
     before = FakeGraph.replays
-    outs = [graphs.run(size, lambda size=size: forward(size)) for size in (4, 8, 4, 8, 4)]  # type: ignore[misc]
+    outs = [graphs.replay_pass(size, lambda size=size: forward(size)) for size in (4, 8, 4, 8, 4)]  # type: ignore[misc]
     assert runs == [4] * 4 + [8] * 4
     assert FakeGraph.replays - before == 5
     assert pools == [None, "pool"]
@@ -255,12 +257,12 @@ def test_samples_do_not_depend_on_companions_either(checkpoint: str) -> None:
 
 def test_examples_differ_in_everything(checkpoint: str) -> None:
     policy = NanoVLA("p", checkpoint)
-    a, b = policy.example(0), policy.example(1)
+    a, b = policy.make_example(0), policy.make_example(1)
     assert a.key != b.key
     assert isinstance(a.key, EpisodeKey)
     assert a.obs.instruction != b.obs.instruction
     assert not np.array_equal(a.obs.images["wrist"], b.obs.images["wrist"])
-    assert policy.example(1).obs.proprio.tobytes() == b.obs.proprio.tobytes()
+    assert policy.make_example(1).obs.proprio.tobytes() == b.obs.proprio.tobytes()
 
 
 def test_all_sizes_of_the_shipped_architectures_are_measured(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import torch
 from aegis.core.errors import CheckpointError, NonFiniteError, ShapeError, TraceError
 from policies.nano_vla.checkpoint import load_checkpoint
 from policies.nano_vla.config import TrainConfig
-from policies.nano_vla.training.dataset import chunk_labels, load_dataset
+from policies.nano_vla.training.dataset import cut_chunks, load_dataset
 from policies.nano_vla.training.train import main, train_policy
-from policies.nano_vla.training.trainer import Progress, Trainer
+from policies.nano_vla.training.trainer import Trainer, TrainingProgress
 from tests.policies.nano_vla_fixtures import TINY, save_demos
 
 QUICK = TrainConfig(
@@ -31,7 +31,7 @@ def demos(tmp_path: Path) -> Path:
 def test_it_overfits_a_tiny_set(demos: Path, tmp_path: Path) -> None:
     quiet = {"shift": 0, "colour": 0.0, "proprio_noise": 0.0, "word_drop": 0.0}
     training = dataclasses.replace(QUICK, steps=150, lr=3e-3, log_every=50, batch=16, **quiet)  # type: ignore[arg-type]
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     train_policy(str(demos), str(tmp_path / "m.safetensors"), TINY, training, seen.append)
     assert seen[-1].step == 150
     assert seen[-1].loss < 0.3 * seen[0].loss < 0.1
@@ -45,7 +45,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(demos: Path, tmp_path:
     class KilledError(Exception):
         pass
 
-    def kill(report: Progress) -> None:
+    def kill(report: TrainingProgress) -> None:
         if report.step == 4:
             raise KilledError
 
@@ -74,7 +74,7 @@ def test_the_command_line_trains(demos: Path, tmp_path: Path, capsys: object) ->
 
 def test_chunks_end_standing_still_with_the_gripper_as_it_was() -> None:
     actions = np.arange(21, dtype=np.float32).reshape(3, 7)
-    chunks = chunk_labels(actions, np.array([0, 2]), 4)
+    chunks = cut_chunks(actions, np.array([0, 2]), 4)
     assert np.array_equal(chunks[0, :3], actions)
     assert np.array_equal(chunks[1, 0], actions[2])
     assert np.array_equal(chunks[1, 1:], [[0, 0, 0, 0, 0, 0, 20]] * 3)
@@ -88,7 +88,7 @@ def test_failures_are_left_out_and_demos_can_be_limited(demos: Path) -> None:
     assert few.episodes == 2
     assert len(few.instructions) == 2
     trainer = Trainer(demos / "x", TINY, QUICK, few)
-    assert np.isnan(trainer.error())
+    assert np.isnan(trainer.measure_error())
 
 
 def test_second_stage_starts_from_the_first(demos: Path, tmp_path: Path) -> None:

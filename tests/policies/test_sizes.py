@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import F32
 from policies.adapter import BatchAdapter, Inference
-from policies.batch_sizes import candidates, steady_sizes
+from policies.batch_sizes import list_candidates, measure_steady_sizes
 from tests.policies.nano_vla_fixtures import query
 
 QUERIES = [query(i, k=i) for i in range(20)]
@@ -27,7 +27,7 @@ class Rounder(BatchAdapter):
         spec = PolicySpec("rounder", "v1", {}, 4, 2, {"mood": 1})
         super().__init__(spec, batch, proprio=8, action=7)
         self._odd, self._by_place, self.asked = odd, by_place, list[int]()
-        self.settle("here", 8)
+        self.measure_sizes("here", 8)
 
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         self.asked.append(len(rows))
@@ -39,7 +39,7 @@ class Rounder(BatchAdapter):
 
 @given(limit=st.integers(1, 200))
 def test_candidates_ascend_to_the_limit_in_steps_of_at_most_a_half(limit: int) -> None:
-    sizes = candidates(limit)
+    sizes = list_candidates(limit)
     assert sizes[0] == 1
     assert sizes[-1] == limit
     assert all(a < b <= max(a + 1, 1.5 * a) for a, b in pairwise(sizes))
@@ -52,7 +52,7 @@ def test_exactly_the_sizes_that_agree_are_found(odd: set[int], limit: int) -> No
         return [bytes([number, len(numbers) in odd]) for number in numbers]
 
     want = tuple(size for size in SIZES if size <= limit and size not in odd)
-    assert steady_sizes(infer, limit, reference=8) == want
+    assert measure_steady_sizes(infer, limit, reference=8) == want
 
 
 @given(place=st.integers(0, 7))
@@ -60,8 +60,8 @@ def test_a_reference_whose_rows_depend_on_their_place_is_refused(place: int) -> 
     def infer(numbers: Sequence[int]) -> list[bytes]:
         return [bytes([n, i == place]) for i, n in enumerate(numbers)]
 
-    assert steady_sizes(infer, 16, reference=8) == ()
-    assert steady_sizes(infer, 1, reference=1) == (1,)
+    assert measure_steady_sizes(infer, 16, reference=8) == ()
+    assert measure_steady_sizes(infer, 1, reference=1) == (1,)
 
 
 @given(

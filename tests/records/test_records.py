@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import CalibrationError, ConfigError, PairingError, UnknownNameError
-from aegis.fitting.from_runs import Collected
-from aegis.fleet.pairing import Trail, check
-from aegis.fleet.progress import NullSink, Progress, StatusFile, Tee
-from aegis.fleet.units import Split, official_units, split_of, units
+from aegis.fitting.collected_run import CollectedRun
+from aegis.fleet.pairing import Trail, check_pairing
+from aegis.fleet.progress import EpisodeProgress, NullSink, StatusFile, Tee
+from aegis.fleet.units import Split, find_split, list_official_units, list_units
 from aegis.records.store import RunTables
 from tests.app.test_paired_summary import row
 from tests.fakes import toy_key
@@ -21,15 +21,15 @@ from tests.fleet.toyrun import Recorder, toy_arms, toy_plan, toy_run
 
 def test_splits_are_disjoint_and_known() -> None:
     for start, count in (("wide", 40), ("official", 20)):
-        lists = [units(7, "toy", (0, 1), start, split, count) for split in Split]
+        lists = [list_units(7, "toy", (0, 1), start, split, count) for split in Split]
         assert len({key for some in lists for key in some}) == 3 * count
         for split, some in zip(Split, lists, strict=True):
-            assert {split_of(key) for key in some} == {split}
-    first = units(7, "toy", (0, 1), "wide", Split.TEST, 4)
-    assert not set(first) & set(units(7, "toy", (0, 1), "wide", Split.TEST, 4, offset=2))
-    assert len(official_units(7, "toy", (0, 1), 50)) == 100
+            assert {find_split(key) for key in some} == {split}
+    first = list_units(7, "toy", (0, 1), "wide", Split.TEST, 4)
+    assert not set(first) & set(list_units(7, "toy", (0, 1), "wide", Split.TEST, 4, offset=2))
+    assert len(list_official_units(7, "toy", (0, 1), 50)) == 100
     with pytest.raises(ConfigError, match="split 'calibration' has 10"):
-        units(7, "toy", (0,), "official", Split.CALIBRATION, 11)
+        list_units(7, "toy", (0,), "official", Split.CALIBRATION, 11)
 
 
 def trail(name: str, drivers: str, states: str, actions: str) -> Trail:
@@ -39,7 +39,7 @@ def trail(name: str, drivers: str, states: str, actions: str) -> Trail:
 
 def test_prefix_law() -> None:
     weak = trail("weak", "wwww", "abcd", "1234")
-    check(
+    check_pairing(
         toy_key(0), [weak, trail("aegis", "wwss", "abcx", "1299"), trail("strong", "s", "a", "7")]
     )
     for other, what in (
@@ -49,27 +49,27 @@ def test_prefix_law() -> None:
         (trail("strong", "s", "b", "7"), "states at tick 0"),
     ):
         with pytest.raises(PairingError, match=f"have different {what}"):
-            check(toy_key(0), [weak, other])
+            check_pairing(toy_key(0), [weak, other])
 
 
-def progress(k: int, risk: float) -> Progress:
-    return Progress(toy_key(0), "aegis", k, 60, "weak", risk, 0.5, 0, 0, "go")
+def progress(k: int, risk: float) -> EpisodeProgress:
+    return EpisodeProgress(toy_key(0), "aegis", k, 60, "weak", risk, 0.5, 0, 0, "go")
 
 
 def test_status_file_is_throttled_and_whole(tmp_path: Path) -> None:
     now = [0.0]
     path = tmp_path / "status.json"
     sink = StatusFile(path, lambda: now[0])
-    sink.opened(2, 0, ["aegis"])
-    sink.progress(progress(0, float("nan")))
+    sink.on_run_opened(2, 0, ["aegis"])
+    sink.on_progress(progress(0, float("nan")))
     assert json.loads(path.read_text())["running"] == [], "too soon"
     now[0] = 1.0
-    sink.progress(progress(4, 0.3))
+    sink.on_progress(progress(4, 0.3))
     status = json.loads(path.read_text())
     assert status["running"][0]["risks"] == [None, 0.3]
     assert status["running"][0]["key"]["task"] == 0
-    sink.finished(row("aegis", 0, True, 8, (2,)))
-    sink.closed()
+    sink.on_episode_finished(row("aegis", 0, True, 8, (2,)))
+    sink.on_run_closed()
     status = json.loads(path.read_text())
     assert status["state"] == "stopped"
     assert status["running"] == []
@@ -83,19 +83,19 @@ def test_wrappers_forward_every_method() -> None:
     assert methods <= set(vars(Tee)) and methods <= set(vars(StatusFile))  # noqa: PT018
     inner = Recorder()
     tee = Tee(inner, NullSink())
-    tee.opened(2, 1, ["a"])
-    tee.progress(progress(0, 0.1))
-    tee.finished(row("a", 0, True))
-    tee.closed()
+    tee.on_run_opened(2, 1, ["a"])
+    tee.on_progress(progress(0, 0.1))
+    tee.on_episode_finished(row("a", 0, True))
+    tee.on_run_closed()
     assert (inner.totals, len(inner.heard), inner.ends, inner.closes) == ((2, 1), 1, 1, 1)
 
 
 def test_rollouts_join_activations_with_steps(tmp_path: Path) -> None:
     heard = Recorder()
     toy_run(tmp_path, toy_plan(4, toy_arms()[:2]), sink=heard)
-    assert all(isinstance(item, Progress) for item in heard.heard)
-    tables = RunTables.load(tmp_path)
-    rollouts = Collected.of(tables, "weak", "trunk").rollouts(["weak"])
+    assert all(isinstance(item, EpisodeProgress) for item in heard.heard)
+    tables = RunTables.read_folder(tmp_path)
+    rollouts = CollectedRun.from_tables(tables, "weak", "trunk").tabulate_rollouts(["weak"])
     assert rollouts.episodes == 4
     assert rollouts.horizon == 60
     assert rollouts.policy_digest == "toy-weak"
@@ -104,7 +104,7 @@ def test_rollouts_join_activations_with_steps(tmp_path: Path) -> None:
     assert len(rollouts.k) == sum(dict(row.asks)["weak"] for row in weak)
     by_place = {
         (s["task"], s["index"], s["k"]): s["proprio"]
-        for s in tables.steps().to_pylist()
+        for s in tables.read_steps().to_pylist()
         if s["arm"] == "weak"
     }
     for i in range(len(rollouts.k)):
@@ -112,8 +112,10 @@ def test_rollouts_join_activations_with_steps(tmp_path: Path) -> None:
         place = by_place[key.task, key.index, int(rollouts.k[i])]
         assert np.array_equal(rollouts.proprio[i], np.array(place, np.float32))
     with pytest.raises(UnknownNameError, match=r"Unknown layer 'trnk'.* Did you mean 'trunk'"):
-        Collected.of(tables, "weak", "trnk").rollouts(["weak"])
+        CollectedRun.from_tables(tables, "weak", "trnk").tabulate_rollouts(["weak"])
     with pytest.raises(UnknownNameError, match="none were written down"):
-        Collected.of(tables, "strong", "trunk").rollouts(["strong"])
+        CollectedRun.from_tables(tables, "strong", "trunk").tabulate_rollouts(["strong"])
     with pytest.raises(CalibrationError, match="no episodes of split"):
-        Collected.of(tables, "weak", "trunk").rollouts(["weak"], Split.TRAINING)
+        CollectedRun.from_tables(tables, "weak", "trunk").tabulate_rollouts(
+            ["weak"], Split.TRAINING
+        )

@@ -4,7 +4,7 @@ import pytest
 
 from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Tables
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 from tests.report import made
 
 
@@ -14,7 +14,7 @@ def rows() -> tuple[EpisodeRow, ...]:
 
 
 @pytest.fixture(scope="session")
-def result(rows: tuple[EpisodeRow, ...]) -> Result:
+def result(rows: tuple[EpisodeRow, ...]) -> StudyResult:
     return made.result(rows)
 
 

@@ -12,18 +12,23 @@ import pyarrow as pa
 
 from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Rule, Tables
-from aegis.stats.intervals import Interval, wilson
-from aegis.stats.paired import PairedOutcome
+from aegis.stats.intervals import Interval, wilson_interval
+from aegis.stats.paired_outcome import PairedOutcome
 from aegis.study.analysis.arm_results import ArmResult
-from aegis.study.analysis.contrast_result import ContrastResult, Looks, Posterior, TaskDifference
-from aegis.study.analysis.forks import ForkPoint
-from aegis.study.analysis.frontier import FrontierPoint
+from aegis.study.analysis.contrast_result import (
+    BayesianReading,
+    ContrastResult,
+    SequentialReading,
+    TaskDifference,
+)
+from aegis.study.analysis.fork_points import ForkPoint
+from aegis.study.analysis.frontier_points import FrontierPoint
 from aegis.study.analysis.kill_criteria import KillResult
 from aegis.study.analysis.oracle import OracleGap
-from aegis.study.analysis.study_result import Result
-from aegis.study.detection.detector_result import Bin, DetectorResult, ScoreResult, WindowAuroc
-from aegis.study.detection.latency import ArmTimes, LatencyResult, Times
-from aegis.study.detection.timing import TimingResult
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.detection.detector_result import DetectorResult, RiskBin, ScoreResult, WindowAuroc
+from aegis.study.detection.handover_timing import TimingResult
+from aegis.study.detection.latency import ArmLatency, DurationSummary, LatencyResult
 from aegis.study.estimates import Estimate, Share
 from aegis.study.play.small_tables import EVENTS, SCORES
 
@@ -49,7 +54,7 @@ KINDS = ("missed", "dropped", "misplaced", "blocked", "unreached")
 
 
 def share(count: int, of: int) -> Share:
-    return Share(count, of, count / of if of else NAN, wilson(count, of))
+    return Share(count, of, count / of if of else NAN, wilson_interval(count, of))
 
 
 def around(value: float, half: float) -> Estimate:
@@ -120,7 +125,7 @@ def tables(rows: Sequence[EpisodeRow]) -> Tables:
     return Tables(tuple(rows), scores(rows), events(rows), rules)
 
 
-def result(rows: Sequence[EpisodeRow]) -> Result:
+def result(rows: Sequence[EpisodeRow]) -> StudyResult:
     by_arm = {name: [r for r in rows if r.arm == name] for name, *_ in ARMS}
     arms = tuple(arm(name, by_arm[name], by_arm["weak"], role) for name, _, _, _, role in ARMS)
     main = [contrast(by_arm, "advantage", other, True) for other in
@@ -129,7 +134,7 @@ def result(rows: Sequence[EpisodeRow]) -> Result:
                         margin=0.03, passed=False, p=0.98, p_holm=0.98))  # fmt: skip
     rest = [contrast(by_arm, "aegis", o, False) for o in ("random", "blind_late", "weak")]
     rest[0] = replace(rest[0], family="secondary")
-    return Result(
+    return StudyResult(
         name="reference",
         claim="At the same share of steps, handing over when the gate says so recovers more of "
         "the tasks that the weak policy loses than any schedule or chance, and disrupts 1 %.",
@@ -176,20 +181,21 @@ def contrast(
 ) -> ContrastResult:
     x, y, z = (np.array([r.success for r in by_arm[n]]) for n in (one, other, "weak"))
     task = np.array([r.task for r in by_arm[one]])
-    cells, lost = PairedOutcome.of(x, y), PairedOutcome.of(x[~z], y[~z])
+    cells, lost = PairedOutcome.from_success(x, y), PairedOutcome.from_success(x[~z], y[~z])
     per_task = []
     for t in sorted(set(task.tolist())):
-        mine = PairedOutcome.of(x[task == t], y[task == t])
+        mine = PairedOutcome.from_success(x[task == t], y[task == t])
         estimate = around(mine.difference, 0.11)
         per_task.append(TaskDifference(t, mine.units, mine.recovered, mine.disrupted, estimate))
-    difference, p = around(cells.difference, 0.04), cells.mcnemar()
+    difference, p = around(cells.difference, 0.04), cells.mcnemar_p()
     return ContrastResult(
         one, other, "greater", None, 0.05, cells.units, cells.recovered,
         cells.disrupted, difference, difference.ci, difference.ci, lost.units,
         around(lost.difference, 0.06), p, p * 0.8, min(1.0, 5 * p) if primary else NAN,
-        lost.mcnemar(), around(0.004, 0.02), tuple(per_task),
-        Looks(12.3 if p < 0.01 else -1.2, 260 if p < 0.01 else None),
-        Posterior(cells.difference, difference.ci, 1 - p, 0.9 * (1 - p)), primary and p < 0.01,
+        lost.mcnemar_p(), around(0.004, 0.02), tuple(per_task),
+        SequentialReading(12.3 if p < 0.01 else -1.2, 260 if p < 0.01 else None),
+        BayesianReading(cells.difference, difference.ci, 1 - p, 0.9 * (1 - p)),
+        primary and p < 0.01,
         p, max(p, 2.0 ** -len(per_task)), "primary" if primary else "exploratory",
     )  # fmt: skip
 
@@ -210,7 +216,7 @@ def detector() -> DetectorResult:
     )  # fmt: skip
     counts = (3, 6, 9, 13, 16, 20, 24, 30, 35, 38)
     bins = tuple(
-        Bin(i / 10, (i + 1) / 10, (i + 0.5) / 10, share(c, 40)) for i, c in enumerate(counts)
+        RiskBin(i / 10, (i + 1) / 10, (i + 0.5) / 10, share(c, 40)) for i, c in enumerate(counts)
     )
     return DetectorResult(
         "probe", 0.3, around(0.83, 0.03), around(0.82, 0.03), scores,
@@ -220,8 +226,8 @@ def detector() -> DetectorResult:
 
 
 def latency() -> LatencyResult:
-    calls = {"strong": Times(420, 11.3, 14.9), "weak": Times(900, 2.1, 2.9)}
-    arms = {name: ArmTimes(Times(300, 2.4, 13.0), Times(300, 0.2, 0.31), 0.61)
+    calls = {"strong": DurationSummary(420, 11.3, 14.9), "weak": DurationSummary(900, 2.1, 2.9)}
+    arms = {name: ArmLatency(DurationSummary(300, 2.4, 13.0), DurationSummary(300, 0.2, 0.31), 0.61)
             for name in ("weak", "advantage")}  # fmt: skip
     return LatencyResult({"cpu": "abacus", "cores": "2"}, 10, calls, arms)
 

@@ -9,11 +9,11 @@ import pytest
 from aegis.records.rows import EpisodeRow
 from aegis.report.examples import examples, rule_of, shown_arm
 from aegis.report.tables import Rule, Tables, instructions
-from aegis.study.analysis.study_result import Result
-from aegis.study.detection.timing import takeover
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.detection.handover_timing import first_strong_tick
 
 
-def test_each_is_what_it_is_called(result: Result, tables: Tables) -> None:
+def test_each_is_what_it_is_called(result: StudyResult, tables: Tables) -> None:
     found = examples(result, tables)
     assert "recovered" in found
     for kind, example in found.items():
@@ -26,33 +26,33 @@ def test_each_is_what_it_is_called(result: Result, tables: Tables) -> None:
         assert example.path[-1].k < example.episode.steps
 
 
-def test_the_one_in_the_middle(result: Result, tables: Tables) -> None:
+def test_the_one_in_the_middle(result: StudyResult, tables: Tables) -> None:
     chosen = examples(result, tables)["recovered"]
     alone = tables.of("weak")
     ticks = [
         k
         for unit, row in tables.of("advantage").items()
-        if row.success and not alone[unit].success and (k := takeover(row)) is not None
+        if row.success and not alone[unit].success and (k := first_strong_tick(row)) is not None
     ]
-    mine = takeover(chosen.episode)
+    mine = first_strong_tick(chosen.episode)
     assert mine == sorted(ticks)[(len(ticks) - 1) // 2]
 
 
-def test_order_of_rows_does_not_matter_for_the_tick(result: Result, tables: Tables) -> None:
+def test_order_of_rows_does_not_matter_for_the_tick(result: StudyResult, tables: Tables) -> None:
     turned = replace(tables, episodes=tuple(reversed(tables.episodes)))
     one, other = examples(result, tables), examples(result, turned)
-    assert {k: takeover(e.episode) for k, e in one.items()} == {
-        k: takeover(e.episode) for k, e in other.items()
+    assert {k: first_strong_tick(e.episode) for k, e in one.items()} == {
+        k: first_strong_tick(e.episode) for k, e in other.items()
     }
 
 
-def test_no_scores_no_examples(result: Result, tables: Tables) -> None:
+def test_no_scores_no_examples(result: StudyResult, tables: Tables) -> None:
     assert examples(result, Tables()) == {}
     assert examples(result, replace(tables, scores=tables.scores.slice(0, 0))) == {}
     assert shown_arm(replace(result, recommended="coin"), tables) == "aegis"
 
 
-def test_rules(result: Result, tables: Tables) -> None:
+def test_rules(result: StudyResult, tables: Tables) -> None:
     assert rule_of(result, tables, "advantage") == Rule("probe", 0.62, 44)
     assert rule_of(result, Tables(), "advantage").score == "probe"
     assert rule_of(replace(result, detector=None), Tables(), "advantage").score == ""

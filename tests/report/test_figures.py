@@ -19,8 +19,8 @@ from aegis.report.tables import Rule, Tables
 from aegis.report.timing import forks, timing
 from aegis.report.traces import traces
 from aegis.stats.intervals import Interval
-from aegis.study.analysis.frontier import FrontierPoint
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.frontier_points import FrontierPoint
+from aegis.study.analysis.study_result import StudyResult
 from aegis.study.estimates import Estimate, Share
 from aegis.study.play.small_tables import SCORES
 from tests.report import made
@@ -59,7 +59,7 @@ def test_a_missing_dot_is_a_dash() -> None:
     assert "<circle" not in canvas.svg()
 
 
-def test_counts_of_the_flow(result: Result) -> None:
+def test_counts_of_the_flow(result: StudyResult) -> None:
     found = words(flow(result))
     arm = next(arm for arm in result.arms if arm.name == result.recommended)
     assert found[0] == result.recommended
@@ -69,37 +69,37 @@ def test_counts_of_the_flow(result: Result) -> None:
     assert f"−{arm.disrupted.count}" in found
 
 
-def test_every_arm_is_drawn(result: Result) -> None:
+def test_every_arm_is_drawn(result: StudyResult) -> None:
     names = {arm.name for arm in result.arms}
     assert names - {result.reference} <= set(words(arms(result)))
     labels = " ".join(words(frontier(result)))
     assert all(f"{arm.name}  {100 * arm.success.value:.1f} %" in labels for arm in result.arms)
 
 
-def test_strong_is_a_line_and_others_are_dots(result: Result) -> None:
+def test_strong_is_a_line_and_others_are_dots(result: StudyResult) -> None:
     full = [dot for dot in shapes(frontier(result), "circle") if dot["fill"] != "#ffffff"]
     assert len(full) == len(result.arms) - 1
     rings = len(shapes(frontier(result), "circle")) - len(full)
     assert rings == len(result.frontier) - len(result.arms)
 
 
-def test_a_gate_without_an_arm(result: Result) -> None:
+def test_a_gate_without_an_arm(result: StudyResult) -> None:
     rate = Share(3, 4, 0.75, Interval(0.3, 0.95))
     point = FrontierPoint("other", "s", Estimate(0.2, Interval(0.1, 0.3)), rate)
     turned = replace(result, frontier=(*result.frontier, point))
     assert "other  75.0 %" in words(frontier(turned))
 
 
-def test_only_what_the_plan_asked_is_drawn_as_contrast(result: Result, tables: Tables) -> None:
+def test_only_what_the_plan_asked_is_drawn_as_contrast(result: StudyResult, tables: Tables) -> None:
     found = words(contrasts(result))
     assert "advantage − random" in found
     assert "aegis − random" not in found
-    loose = replace(result, contrasts=tuple(c for c in result.contrasts if not c.primary))
+    loose = replace(result, contrasts=tuple(c for c in result.contrasts if not c.is_primary))
     assert "aegis − random" in words(contrasts(loose))
     assert "7  on the stove" in words(tasks(result, tables))
 
 
-def test_shading_is_who_drove(result: Result) -> None:
+def test_shading_is_who_drove(result: StudyResult) -> None:
     rows = [made.episodes(per_task=1, tasks=1)[i] for i in (0, 2)]
     alone = replace(rows[0], success=False, steps=200)
     row = replace(
@@ -125,7 +125,7 @@ def test_shading_is_who_drove(result: Result) -> None:
 
 
 def test_hand_overs_are_counted_on_failures(
-    result: Result, tables: Tables, rows: tuple[EpisodeRow, ...]
+    result: StudyResult, tables: Tables, rows: tuple[EpisodeRow, ...]
 ) -> None:
     failing = sum(not row.success for row in rows if row.arm == "weak")
     found = words(timing(result, tables))
@@ -134,6 +134,6 @@ def test_hand_overs_are_counted_on_failures(
     assert timing(result, Tables(rows)) is None
 
 
-def test_rings_where_it_does_not_pay(result: Result) -> None:
+def test_rings_where_it_does_not_pay(result: StudyResult) -> None:
     rings = [dot for dot in shapes(forks(result), "circle") if dot["fill"] == "#ffffff"]
     assert len(rings) == sum(not point.pays for point in result.forks)

@@ -18,9 +18,15 @@ from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Tables
 from aegis.report.write import write_report
 from aegis.stats.intervals import Interval
-from aegis.study.analysis.formatting import bracket, decimal, p_value, percent, points
+from aegis.study.analysis.formatting import (
+    format_decimal,
+    format_interval,
+    format_p_value,
+    format_percent,
+    format_points,
+)
 from aegis.study.analysis.kill_criteria import KillResult
-from aegis.study.analysis.study_result import Result
+from aegis.study.analysis.study_result import StudyResult
 from tests.report import made
 from tests.report.test_document import parsed
 
@@ -33,7 +39,7 @@ PLANNED = {"alpha", "margin", "early", "window"}
 """What is always known, since the plan says it."""
 
 
-def written(folder: Path, result: Result, tables: Tables, **more: Any) -> dict[str, str]:
+def written(folder: Path, result: StudyResult, tables: Tables, **more: Any) -> dict[str, str]:
     paths = write_report(result, tables, folder, **more)
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in paths}
 
@@ -72,7 +78,7 @@ def replaced(value: Any, kind: type, by: Any) -> Any:
     return value
 
 
-def test_same_bytes_every_time(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_same_bytes_every_time(tmp_path: Path, result: StudyResult, tables: Tables) -> None:
     one = written(tmp_path / "a", result, tables, pictures=made.pictures())
     other = written(tmp_path / "b", result, tables, pictures=made.pictures())
     assert one == other
@@ -80,9 +86,11 @@ def test_same_bytes_every_time(tmp_path: Path, result: Result, tables: Tables) -
     sound(one)
 
 
-def test_every_number_is_the_one_in_json(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_every_number_is_the_one_in_json(
+    tmp_path: Path, result: StudyResult, tables: Tables
+) -> None:
     text = written(tmp_path, result, tables)["report.md"]
-    found = json.loads(result.text())
+    found = json.loads(result.to_json_text())
     main: dict[str, str] = {}
     for line in text.splitlines():
         cells = line.split("`")
@@ -91,27 +99,29 @@ def test_every_number_is_the_one_in_json(tmp_path: Path, result: Result, tables:
     for name, arm in found["arms"].items():
         shown = ["success", "duty"] + ([] if name == "weak" else ["recovered", "disrupted"])
         for key in shown:
-            assert percent(arm[key]) in main[name]
-            assert bracket(Interval(*arm[f"{key}_ci"])) in main[name]
-        assert decimal(arm["asks"].get("strong", 0.0), 1) in main[name]
+            assert format_percent(arm[key]) in main[name]
+            assert format_interval(Interval(*arm[f"{key}_ci"])) in main[name]
+        assert format_decimal(arm["asks"].get("strong", 0.0), 1) in main[name]
     for c in found["contrasts"]:
         start = f"`{c['arm']}` against `{c['against']}`"
         row = next(line for line in text.splitlines() if line.strip("|* ").startswith(start))
         for key in ("difference", "recovered_difference"):
-            assert points(c[key]) in row
-            assert bracket(Interval(*c[f"{key}_ci"]), sign=True) in row
+            assert format_points(c[key]) in row
+            assert format_interval(Interval(*c[f"{key}_ci"]), sign=True) in row
         assert f"{c['recovered']} : {c['disrupted']}" in row
-        assert p_value(c["p"]) in row
-        assert (c["p_holm"] is None) != (f"| {p_value(c['p_holm'] or 0)}" in row.replace("*", ""))
+        assert format_p_value(c["p"]) in row
+        assert (c["p_holm"] is None) != (
+            f"| {format_p_value(c['p_holm'] or 0)}" in row.replace("*", "")
+        )
     for score in found["detector"]["scores"]:
         for window in score["windows"]:
-            assert decimal(window["within_task"], 3) in text
-            assert bracket(Interval(*window["pooled_ci"]), 1.0, 3) in text
+            assert format_decimal(window["within_task"], 3) in text
+            assert format_interval(Interval(*window["pooled_ci"]), 1.0, 3) in text
     for digest in found["lock"].values():
         assert digest in text
 
 
-def test_both_forms_say_the_same(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_both_forms_say_the_same(tmp_path: Path, result: StudyResult, tables: Tables) -> None:
     files = written(tmp_path, result, tables)
     page = " ".join("".join(parsed(files["report.html"]).words).split())
     for line in files["report.md"].splitlines():
@@ -120,7 +130,7 @@ def test_both_forms_say_the_same(tmp_path: Path, result: Result, tables: Tables)
 
 
 def test_contrasts_outside_the_family_are_said_not_to_be_corrected(
-    tmp_path: Path, result: Result, tables: Tables
+    tmp_path: Path, result: StudyResult, tables: Tables
 ) -> None:
     text = written(tmp_path, result, tables)["report.md"]
     heads = [line for line in text.splitlines() if "only one solved it" in line]
@@ -131,7 +141,9 @@ def test_contrasts_outside_the_family_are_said_not_to_be_corrected(
         assert "Holm" not in head
 
 
-def test_a_struck_criterion_comes_first(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_a_struck_criterion_comes_first(
+    tmp_path: Path, result: StudyResult, tables: Tables
+) -> None:
     struck = KillResult("duty", "duty at most 38 %", "41.2 %", "mark", True)
     files = written(tmp_path, replace(result, kill_criteria=(struck,)), tables)
     for text in (files["report.md"], files["report.html"].replace("&nbsp;", " ")):
@@ -143,7 +155,7 @@ def test_a_struck_criterion_comes_first(tmp_path: Path, result: Result, tables: 
 
 @pytest.mark.parametrize("change", [{"exploratory": True}, {"lock": {}}])
 def test_exploratory_is_said(
-    tmp_path: Path, result: Result, tables: Tables, change: dict[str, Any]
+    tmp_path: Path, result: StudyResult, tables: Tables, change: dict[str, Any]
 ) -> None:
     text = written(tmp_path, replace(result, **change), tables)["report.md"]
     assert "Exploratory: no plan was locked" in text
@@ -151,7 +163,7 @@ def test_exploratory_is_said(
     assert "decided before" not in text
 
 
-def test_little_is_there(tmp_path: Path, result: Result) -> None:
+def test_little_is_there(tmp_path: Path, result: StudyResult) -> None:
     bare = replace(
         result, contrasts=(), detector=None, timing=(), forks=(), gaps=(), frontier=(),
         kill_criteria=(), lock={}, notes=(), arms=result.arms[:1], recommended="weak",
@@ -163,7 +175,9 @@ def test_little_is_there(tmp_path: Path, result: Result) -> None:
     sound(written(tmp_path / "none", replace(bare, arms=()), Tables()))
 
 
-def test_figures_of_an_earlier_report_go(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_figures_of_an_earlier_report_go(
+    tmp_path: Path, result: StudyResult, tables: Tables
+) -> None:
     written(tmp_path, result, tables)
     written(tmp_path, replace(result, forks=()), tables)
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
@@ -172,12 +186,12 @@ def test_figures_of_an_earlier_report_go(tmp_path: Path, result: Result, tables:
 
 @pytest.mark.parametrize("nan", [Interval(math.nan, math.nan), Interval(0.1, math.nan)])
 def test_intervals_that_are_not_known(
-    tmp_path: Path, result: Result, tables: Tables, nan: Interval
+    tmp_path: Path, result: StudyResult, tables: Tables, nan: Interval
 ) -> None:
     sound(written(tmp_path, replaced(result, Interval, nan), tables))
 
 
-def test_numbers_that_are_not_known(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_numbers_that_are_not_known(tmp_path: Path, result: StudyResult, tables: Tables) -> None:
     blank = replaced(result, float, math.nan)
     sound(written(tmp_path, blank, tables))
 
@@ -196,7 +210,7 @@ def test_names_that_do_harm(tmp_path: Path, rows: tuple[EpisodeRow, ...]) -> Non
     assert all(line.endswith(" |") for line in table)
 
 
-def _renamed(result: Result, names: dict[str, str]) -> Result:
+def _renamed(result: StudyResult, names: dict[str, str]) -> StudyResult:
     def of(name: str) -> str:
         return names.get(name, name)
 
@@ -218,7 +232,7 @@ def test_one_task(tmp_path: Path) -> None:
     assert "this task" in files["report.md"]
 
 
-def test_pictures_are_in_the_page(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_pictures_are_in_the_page(tmp_path: Path, result: StudyResult, tables: Tables) -> None:
     plain = written(tmp_path / "a", result, tables)
     seen = written(tmp_path / "b", result, tables, pictures=made.pictures())
     broken = {"recovered": {0: b"no picture", 5: b""}}
@@ -227,7 +241,7 @@ def test_pictures_are_in_the_page(tmp_path: Path, result: Result, tables: Tables
     assert written(tmp_path / "c", result, tables, pictures=broken) == plain
 
 
-def test_a_folder_that_cannot_be(tmp_path: Path, result: Result, tables: Tables) -> None:
+def test_a_folder_that_cannot_be(tmp_path: Path, result: StudyResult, tables: Tables) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="file"):
         write_report(result, tables, tmp_path / "file")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import pytest
 
-from aegis.runtime.trace import Trace, replay
+from aegis.runtime.trace import Trace, replay_trace
 from tests.golden.record import FOLDER, SCENES, record, story
 
 TALES = {
@@ -65,9 +65,9 @@ TALES = {
 @pytest.mark.parametrize("name", SCENES)
 def test_a_golden_trace_is_decided_again_bit_for_bit(name: str) -> None:
     build, _ = SCENES[name]
-    trace = Trace.load(FOLDER / f"{name}.npz")
+    trace = Trace.read_npz(FOLDER / f"{name}.npz")
     assert story(trace) == TALES[name]
-    replay(build(), trace)
+    replay_trace(build(), trace)
 
 
 @pytest.mark.parametrize("name", SCENES)

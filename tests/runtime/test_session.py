@@ -14,12 +14,12 @@ from aegis.detectors.activation import ActivationProbe
 from aegis.detectors.probe import Probe
 from aegis.fitting.judgement import judge_probe
 from aegis.fitting.probe_fit import fit_probe
-from aegis.fitting.table import Rollouts
+from aegis.fitting.table import FittingTable
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.runtime.session import Session
-from aegis.stats.paired import PairedOutcome
+from aegis.stats.paired_outcome import PairedOutcome
 from tests.fakes import ToyPolicy, ToyWorld, toy_embodiment, toy_key
 
 TASKS = 10
@@ -70,7 +70,7 @@ def drive(controller: Controller, key: EpisodeKey) -> Episode:
     return Episode(outcome.success, decisions, digests, rows)
 
 
-def collect(first: int, n: int) -> Rollouts:
+def collect(first: int, n: int) -> FittingTable:
     columns: list[tuple] = []
     for e in range(n):
         key = toy_key(first + e // TASKS, task=e % TASKS)
@@ -80,7 +80,7 @@ def collect(first: int, n: int) -> Rollouts:
         ]
     e, task, start, k, tap, pose, success = (np.array(c) for c in zip(*columns, strict=True))
     digest = policies()["weak"].spec.digest
-    return Rollouts(e, task, start, k, tap, pose, success, 60, "trunk", digest)
+    return FittingTable(e, task, start, k, tap, pose, success, 60, "trunk", digest)
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +114,9 @@ def test_the_gate_recovers_episodes_and_arms_agree_until_it_fires(probe: Probe) 
         assert a.digests[:first] == b.digests[:first]
         if first == 60:
             assert a.digests == b.digests
-    cells = PairedOutcome.of(np.array(gated), np.array(weak))
+    cells = PairedOutcome.from_success(np.array(gated), np.array(weak))
     assert cells.recovered >= 8
-    assert cells.mcnemar() < 0.01
+    assert cells.mcnemar_p() < 0.01
 
 
 def test_a_strong_only_arm_needs_no_weak_policy() -> None:

@@ -18,10 +18,10 @@ from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
-from aegis.runtime.codec import decode, encode
+from aegis.runtime.codec import decode_value, encode_value
 from aegis.runtime.lockstep import Rollout
 from aegis.runtime.snapshot import Snapshot
-from aegis.runtime.trace import describe
+from aegis.runtime.trace import describe_decision
 from tests.fakes import ToyWorld, toy_key
 from tests.fleet.toyrun import controller, toy_policies
 
@@ -38,14 +38,14 @@ def rollout(gate: str = "aegis", index: int = 3) -> Rollout:
 
 
 def resumed(snapshot: Snapshot, gate: str) -> Rollout:
-    return Rollout.resume(ToyWorld(), controller(GATES[gate]), toy_policies(), snapshot)
+    return Rollout.from_snapshot(ToyWorld(), controller(GATES[gate]), toy_policies(), snapshot)
 
 
 def course(rollout: Rollout) -> list[str]:
     """Plays to the end and says what happened, every bit of it."""
     said = []
     while not rollout.done:
-        said.append(describe(rollout.step()) + rollout._world.digest())
+        said.append(describe_decision(rollout.play_tick()) + rollout._world.digest())
     return [*said, str(rollout.success)]
 
 
@@ -56,25 +56,25 @@ def test_a_fork_goes_the_same_way(
 ) -> None:
     whole = course(rollout(gate, index))
     left = rollout(gate, index)
-    left.advance(at)
+    left.play_until(at)
     if left.done:
         with pytest.raises(ConfigError, match="nothing goes on"):
-            left.snapshot()
+            left.take_snapshot()
         return
     path = tmp_path_factory.mktemp("snap") / "at.npz"
-    left.snapshot().save(path)
-    twin, read = left.fork(ToyWorld()), resumed(Snapshot.load(path), gate)
+    left.take_snapshot().write_npz(path)
+    twin, read = left.fork_into(ToyWorld()), resumed(Snapshot.read_npz(path), gate)
     assert course(twin) == course(left) == course(read) == whole[at:]
 
 
 def test_another_process_goes_the_same_way(tmp_path: Path) -> None:
     left = rollout("random")
-    left.advance(14)
-    left.snapshot().save(tmp_path / "at.npz")
+    left.play_until(14)
+    left.take_snapshot().write_npz(tmp_path / "at.npz")
     code = f"""
 from pathlib import Path
 from tests.runtime.test_snapshot import *
-print(course(resumed(Snapshot.load(Path({str(tmp_path / "at.npz")!r})), "random")))
+print(course(resumed(Snapshot.read_npz(Path({str(tmp_path / "at.npz")!r})), "random")))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(course(left))
@@ -83,7 +83,7 @@ print(course(resumed(Snapshot.load(Path({str(tmp_path / "at.npz")!r})), "random"
 @pytest.mark.parametrize("at", [0, 8, 20])
 def test_handing_over_by_hand_is_what_a_schedule_does(at: int) -> None:
     left = rollout("never", index=4)
-    left.advance(at)
+    left.play_until(at)
     alone = controller(NeverGate(), first="strong")
     helped = left.hand_over(ToyWorld(), alone)
     if at == 0:
@@ -91,9 +91,9 @@ def test_handing_over_by_hand_is_what_a_schedule_does(at: int) -> None:
     else:  # a schedule decides at a boundary and hands over at the next one, 4 ticks on
         gate = ScheduleGate(start_tick=at - 4, holds=(99,))
         planned = Rollout(ToyWorld(), controller(gate), toy_policies(), toy_key(4))
-    planned.advance(at)
+    planned.play_until(at)
     while not helped.done:
-        one, other = helped.step().command, planned.step().command
+        one, other = helped.play_tick().command, planned.play_tick().command
         assert one.action.tobytes() == other.action.tobytes()
     assert planned.done
     assert helped.success == planned.success
@@ -101,39 +101,41 @@ def test_handing_over_by_hand_is_what_a_schedule_does(at: int) -> None:
 
 def test_a_finished_episode_is_not_played_on() -> None:
     done = rollout()
-    done.advance(99)
+    done.play_until(99)
     with pytest.raises(ConfigError, match="begin another one"):
-        done.step()
+        done.play_tick()
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     left = rollout()
-    left.advance(9)
-    snapshot = left.snapshot()
+    left.play_until(9)
+    snapshot = left.take_snapshot()
     blind = replace(controller(GATES["never"]), detectors=())
     with pytest.raises(SnapshotError, match=r"state of 1 detectors.*the controller has 0"):
-        Rollout.resume(ToyWorld(), blind, toy_policies(), snapshot)
+        Rollout.from_snapshot(ToyWorld(), blind, toy_policies(), snapshot)
     with pytest.raises(SnapshotError, match="Not a state of this world"):
-        Rollout.resume(ToyWorld(noise=0.1), controller(GATES["never"]), toy_policies(), snapshot)
+        Rollout.from_snapshot(
+            ToyWorld(noise=0.1), controller(GATES["never"]), toy_policies(), snapshot
+        )
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "at.npz"
     left = rollout()
-    left.snapshot().save(path)
+    left.take_snapshot().write_npz(path)
     whole = path.read_bytes()
     for content in (b"", whole[:-40], whole[:200], b"x" * 99):
         path.write_bytes(content)
         with pytest.raises(SnapshotError, match="missing or damaged"):
-            Snapshot.load(path)
+            Snapshot.read_npz(path)
     with pytest.raises(SnapshotError, match="missing or damaged"):
-        Snapshot.load(tmp_path / "none.npz")
+        Snapshot.read_npz(tmp_path / "none.npz")
     np.savez(path, header=np.str_('{"format": "aegis-snapshot-0"}'))
     with pytest.raises(SnapshotError, match="has format aegis-snapshot-0"):
-        Snapshot.load(path)
+        Snapshot.read_npz(path)
     np.savez(path, header=np.str_('{"format": "aegis-snapshot-1", "state": 3}'))
     with pytest.raises(SnapshotError, match="holds a int"):
-        Snapshot.load(path)
+        Snapshot.read_npz(path)
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ VALUES = st.recursive(
 @given(value=VALUES)
 def test_values_come_back(value: object) -> None:
     arrays: dict[str, np.ndarray] = {}
-    back = decode(encode(value, arrays), arrays)
+    back = decode_value(encode_value(value, arrays), arrays)
     assert repr(back) == repr(value)
     assert type(back) is type(value)
 
@@ -178,7 +180,7 @@ def test_arrays_come_back(dtype: str, shape: list[int]) -> None:
     array = np.frombuffer(np.random.default_rng(0).bytes(8 * 3 ** len(shape)), "u1")
     array = array[: int(np.prod(shape))].astype(dtype).reshape(shape)
     arrays: dict[str, np.ndarray] = {}
-    back = decode(encode((array, array.sum()), arrays), arrays)
+    back = decode_value(encode_value((array, array.sum()), arrays), arrays)
     assert back[0].tobytes() == array.tobytes()
     assert (back[0].dtype, back[0].shape) == (array.dtype, array.shape)
     assert type(back[1]) is type(array.sum())
@@ -187,7 +189,7 @@ def test_arrays_come_back(dtype: str, shape: list[int]) -> None:
 @pytest.mark.parametrize("value", [object(), {1, 2}, print, np.array([object()]), Memory])
 def test_what_cannot_be_written_is_refused(value: object) -> None:
     with pytest.raises(SnapshotError, match="cannot be kept in a file"):
-        encode((1, value), {})
+        encode_value((1, value), {})
 
 
 @pytest.mark.parametrize(
@@ -195,6 +197,6 @@ def test_what_cannot_be_written_is_refused(value: object) -> None:
 )
 def test_a_file_brings_no_code(name: str) -> None:
     with pytest.raises(SnapshotError, match="which is not here"):
-        decode({"class": name, "with": {}}, {})
+        decode_value({"class": name, "with": {}}, {})
     with pytest.raises(SnapshotError, match="which is not here"):
-        decode({"enum": name, "is": "x"}, {})
+        decode_value({"enum": name, "is": "x"}, {})

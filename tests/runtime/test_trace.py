@@ -12,7 +12,7 @@ from aegis.core.errors import TraceError, UnknownNameError
 from aegis.core.protocols import Query
 from aegis.core.types import Proposal, Tick
 from aegis.gates.conformal import ConformalGate
-from aegis.runtime.trace import Recorder, Trace, export_actions, replay
+from aegis.runtime.trace import Trace, TraceRecorder, export_actions, replay_trace
 from tests.fakes import ToyWorld, toy_key
 from tests.fleet.toyrun import (
     HORIZON,
@@ -30,7 +30,7 @@ def record() -> Trace:
     """An episode with a hand-over and a few unusable proposals."""
     policies = toy_policies() | {"weak": NanPolicy("weak", since=4, until=7, weak=True)}
     world, key = ToyWorld(horizon=HORIZON, p_hard=1.0), toy_key(3)
-    recorder = Recorder(controller(ConformalGate(threshold=1.0)), key)
+    recorder = TraceRecorder(controller(ConformalGate(threshold=1.0)), key)
     world.begin(key)
     for k in range(HORIZON):
         obs = world.observe({"agentview": (8, 8)} if recorder.ask else {})
@@ -38,7 +38,7 @@ def record() -> Trace:
         outcome = world.apply(recorder.feed(Tick(k, obs.stamp, obs, answers)).command)
         if outcome.done:
             break
-    return recorder.trace()
+    return recorder.build_trace()
 
 
 def test_replay_is_bit_identical_also_from_a_file(tmp_path: Path) -> None:
@@ -47,17 +47,17 @@ def test_replay_is_bit_identical_also_from_a_file(tmp_path: Path) -> None:
     assert '"Hold"' in text
     assert '"active": "strong"' in text
     same = controller(ConformalGate(threshold=1.0))
-    replay(same, trace)
-    trace.save(tmp_path / "trace.npz")
-    loaded = Trace.load(tmp_path / "trace.npz")
+    replay_trace(same, trace)
+    trace.write_npz(tmp_path / "trace.npz")
+    loaded = Trace.read_npz(tmp_path / "trace.npz")
     assert loaded.answers == trace.answers
-    replay(same, loaded)
+    replay_trace(same, loaded)
 
 
 def test_another_gate_or_bit_is_found() -> None:
     trace = record()
     with pytest.raises(TraceError, match="differs at tick"):
-        replay(controller(ConformalGate(threshold=99.0)), trace)
+        replay_trace(controller(ConformalGate(threshold=99.0)), trace)
     k, tick = next((i, t) for i, t in enumerate(trace.ticks) if t.proposals)
     chunk = tick.proposals["weak"]
     nudged = np.nextafter(chunk.actions, np.float32(9))
@@ -65,17 +65,17 @@ def test_another_gate_or_bit_is_found() -> None:
     ticks = list(trace.ticks)
     ticks[k] = replace(tick, proposals={"weak": other})
     with pytest.raises(TraceError, match=f"differs at tick {k}"):
-        replay(controller(ConformalGate(threshold=1.0)), replace(trace, ticks=tuple(ticks)))
+        replay_trace(controller(ConformalGate(threshold=1.0)), replace(trace, ticks=tuple(ticks)))
 
 
 def test_damaged_traces_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "trace.npz"
     with pytest.raises(TraceError, match="missing or damaged"):
-        Trace.load(path)
-    record().save(path)
+        Trace.read_npz(path)
+    record().write_npz(path)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(TraceError, match="missing or damaged"):
-        Trace.load(path)
+        Trace.read_npz(path)
 
 
 def test_actions_of_a_run_replay_in_the_world(tmp_path: Path) -> None:
@@ -85,6 +85,6 @@ def test_actions_of_a_run_replay_in_the_world(tmp_path: Path) -> None:
         for row in tables.episodes:
             assert file[str(row.key)].shape == (row.steps, 3)
         flat = np.concatenate([file[str(row.key)] for row in tables.episodes])
-    assert np.array_equal(flat, np.array(column(tables.steps(), "action"), np.float32))
+    assert np.array_equal(flat, np.array(column(tables.read_steps(), "action"), np.float32))
     with pytest.raises(UnknownNameError, match="Unknown arm 'wek'"):
         export_actions(tables, "wek", tmp_path / "no.npz")

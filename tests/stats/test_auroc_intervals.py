@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import ShapeError
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.stats import auroc_intervals as module
-from aegis.stats.auroc import auroc, auroc_within
+from aegis.stats.auroc import compute_auroc, compute_auroc_within
 from aegis.stats.auroc_intervals import auroc_gain, auroc_interval
-from aegis.stats.resample import episode_weights
+from aegis.stats.resampling import resample_weights
 
 UNITS = st.lists(
     st.tuples(st.integers(-3, 3), st.booleans(), st.integers(0, 2)), min_size=2, max_size=30
@@ -20,7 +20,7 @@ UNITS = st.lists(
 
 
 def episodes(n: int, seed: int, shift: float = 1.0) -> tuple[np.ndarray, ...]:
-    rng = stream(seed, "episodes")
+    rng = root_stream(seed, "episodes")
     task = np.arange(n) % 10
     failed = rng.random(n) < 0.2 + 0.06 * task
     score = shift * failed + 0.2 * task + rng.standard_normal(n)
@@ -34,12 +34,14 @@ def test_each_resample_is_auroc_of_the_repeated_episodes(
 ) -> None:
     score, failed, task = (np.array(column) for column in zip(*units, strict=True))
     score = np.where(score == 3, np.nan, score)
-    weights = episode_weights(task, stream(1, "w"), 5)
-    found = module._pairs(score, failed, task, weights, within).resampled()
+    weights = resample_weights(task, root_stream(1, "w"), 5)
+    found = module._count_pairs(score, failed, task, weights, within).resampled_auroc()
     for draw in range(5):
         i = np.repeat(np.arange(len(score)), weights[:, draw])
         expected = (
-            auroc_within(score[i], failed[i], task[i]) if within else auroc(score[i], failed[i])
+            compute_auroc_within(score[i], failed[i], task[i])
+            if within
+            else compute_auroc(score[i], failed[i])
         )
         np.testing.assert_allclose(found[draw], expected)
 
@@ -51,10 +53,12 @@ def test_left_out_values_are_those_of_the_other_episodes(
 ) -> None:
     score, failed, task = (np.array(column) for column in zip(*units, strict=True))
     weights = np.ones((len(score), 1), np.int32)
-    found = module._pairs(score.astype(float), failed, task, weights, within).left_out()
+    found = module._count_pairs(
+        score.astype(float), failed, task, weights, within
+    ).leave_one_out_auroc()
     for i in range(len(score)):
         s, y, g = (np.delete(a, i) for a in (score.astype(float), failed, task))
-        expected = auroc_within(s, y, g) if within else auroc(s, y)
+        expected = compute_auroc_within(s, y, g) if within else compute_auroc(s, y)
         np.testing.assert_allclose(found[i], expected)
 
 
@@ -65,19 +69,19 @@ def test_its_width_is_delongs() -> None:
     wins = np.sign(score[failed][:, None] - score[~failed][None, :]) / 2 + 0.5
     placements = wins.mean(axis=1), wins.mean(axis=0)
     error = sum(np.var(p, ddof=1) / len(p) for p in placements) ** 0.5
-    got = auroc_interval(score, failed, one, stream(2, "b"), draws=4000)
+    got = auroc_interval(score, failed, one, root_stream(2, "b"), draws=4000)
     assert got.high - got.low == pytest.approx(2 * 1.96 * error, rel=0.05)
     assert (got.low + got.high) / 2 == pytest.approx(wins.mean(), abs=0.005)
 
 
 def test_a_score_gains_nothing_over_itself_and_what_it_gains_changes_sign() -> None:
     score, failed, task = episodes(300, 3)
-    noise = stream(3, "noise").standard_normal(300)
+    noise = root_stream(3, "noise").standard_normal(300)
     for within in (False, True):
-        same = auroc_gain(score, score * 2, failed, task, stream(3, "b"), within=within)
+        same = auroc_gain(score, score * 2, failed, task, root_stream(3, "b"), within=within)
         assert (same.value, same.interval.low, same.interval.high) == (0.0, 0.0, 0.0)
-        there = auroc_gain(score, noise, failed, task, stream(3, "b"), within=within)
-        back = auroc_gain(noise, score, failed, task, stream(3, "b"), within=within)
+        there = auroc_gain(score, noise, failed, task, root_stream(3, "b"), within=within)
+        back = auroc_gain(noise, score, failed, task, root_stream(3, "b"), within=within)
         assert there.value == pytest.approx(-back.value)
         assert there.interval.low == pytest.approx(-back.interval.high, abs=0.01)
         assert 0 < there.interval.low < there.value
@@ -87,32 +91,32 @@ def test_tasks_count_as_fixed() -> None:
     # Who fails and with which score depends on the task alone: no doubt is left within tasks.
     task = np.repeat(np.arange(6), 5)
     failed, score = task % 2 == 1, np.array([0.0, 1.0, 2.0, 0.5, 0.2, 3.0])[task]
-    got = auroc_interval(score, failed, task, stream(7, "b"))
-    gain = auroc_gain(score, -score, failed, task, stream(7, "b"))
-    assert got.low == got.high == auroc(score, failed)
+    got = auroc_interval(score, failed, task, root_stream(7, "b"))
+    gain = auroc_gain(score, -score, failed, task, root_stream(7, "b"))
+    assert got.low == got.high == compute_auroc(score, failed)
     assert gain.interval.low == gain.interval.high == pytest.approx(gain.value)
 
 
 def test_pairing_sharpens_the_comparison_of_like_scores() -> None:
     score, failed, task = episodes(600, 4)
-    like = score + 0.1 * stream(4, "noise").standard_normal(600)
-    own = auroc_interval(score, failed, task, stream(4, "b"))
-    gain = auroc_gain(score, like, failed, task, stream(4, "b")).interval
+    like = score + 0.1 * root_stream(4, "noise").standard_normal(600)
+    own = auroc_interval(score, failed, task, root_stream(4, "b"))
+    gain = auroc_gain(score, like, failed, task, root_stream(4, "b")).interval
     assert gain.high - gain.low < (own.high - own.low) / 2
 
 
 def test_where_auroc_is_undefined_so_is_its_interval() -> None:
     score, task = np.arange(6.0), np.zeros(6, int)
-    got = auroc_interval(score, np.ones(6, bool), task, stream(5, "b"))
-    gain = auroc_gain(score, score, np.ones(6, bool), task, stream(5, "b"))
+    got = auroc_interval(score, np.ones(6, bool), task, root_stream(5, "b"))
+    gain = auroc_gain(score, score, np.ones(6, bool), task, root_stream(5, "b"))
     assert np.isnan([got.low, got.high, gain.value, gain.interval.low]).all()
 
 
 def test_other_units_are_refused() -> None:
     with pytest.raises(ShapeError):
-        auroc_interval(np.zeros(3), np.ones(3, bool), np.zeros(2, int), stream(0, "b"))
+        auroc_interval(np.zeros(3), np.ones(3, bool), np.zeros(2, int), root_stream(0, "b"))
     with pytest.raises(ShapeError):
-        auroc_interval(np.zeros(2), np.ones(3, bool), np.zeros(3, int), stream(0, "b"))
+        auroc_interval(np.zeros(2), np.ones(3, bool), np.zeros(3, int), root_stream(0, "b"))
 
 
 @pytest.mark.slow
@@ -120,16 +124,16 @@ def test_other_units_are_refused() -> None:
 def test_the_truth_is_covered_as_often_as_promised(within: bool) -> None:
     one = np.zeros(400_000, int)
     if within:
-        rng = stream(6, "truth")
-        truth = auroc(
+        rng = root_stream(6, "truth")
+        truth = compute_auroc(
             np.concatenate([rng.standard_normal(200_000) + 1, rng.standard_normal(200_000)]),
             one + np.repeat([True, False], 200_000) > 0,
         )
     else:
-        truth = float(np.mean([auroc(*episodes(4000, 10_000 + k)[:2]) for k in range(100)]))
+        truth = float(np.mean([compute_auroc(*episodes(4000, 10_000 + k)[:2]) for k in range(100)]))
     studies, hits = 500, 0
     for k in range(studies):
         score, failed, task = episodes(400, 100 + k)
-        got = auroc_interval(score, failed, task, stream(k, "b"), within=within, draws=800)
+        got = auroc_interval(score, failed, task, root_stream(k, "b"), within=within, draws=800)
         hits += got.low <= truth <= got.high
     assert hits / studies == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / studies) ** 0.5)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import ShapeError
-from aegis.core.seeds import stream
-from aegis.stats.paired import PairedOutcome
-from aegis.stats.permutation import sign_flip
+from aegis.core.seeds import root_stream
+from aegis.stats.paired_outcome import PairedOutcome
+from aegis.stats.permutation import sign_flip_p
 
 UNITS = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 5)), max_size=60)
 
@@ -25,7 +25,7 @@ def arrays(units: list[tuple[bool, bool, int]]) -> tuple[np.ndarray, ...]:
 @given(UNITS)
 def test_units_on_their_own_are_mcnemars_test(units: list[tuple[bool, bool, int]]) -> None:
     x, y, _ = arrays(units)
-    assert sign_flip(x, y) == pytest.approx(PairedOutcome.of(x, y).mcnemar())
+    assert sign_flip_p(x, y) == pytest.approx(PairedOutcome.from_success(x, y).mcnemar_p())
 
 
 @given(UNITS)
@@ -37,32 +37,32 @@ def test_it_counts_all_sign_patterns(units: list[tuple[bool, bool, int]]) -> Non
         for signs in product((-1, 1), repeat=6)
     ]
     expected = np.mean([total >= sum(gains) for total in flips])
-    assert sign_flip(x, y, cluster) == pytest.approx(expected)
+    assert sign_flip_p(x, y, cluster) == pytest.approx(expected)
 
 
 def test_ten_tasks_that_all_gain_are_one_in_1024() -> None:
     task = np.repeat(np.arange(10), 50)
     x = np.arange(500) % 3 > 0
-    assert sign_flip(x, np.zeros(500, bool), task) == pytest.approx(1 / 1024)
+    assert sign_flip_p(x, np.zeros(500, bool), task) == pytest.approx(1 / 1024)
 
 
 def test_labels_combine() -> None:
-    rng = stream(1, "labels")
+    rng = root_stream(1, "labels")
     x, y = rng.random(200) < 0.6, rng.random(200) < 0.5
     task, start = np.arange(200) % 4, np.arange(200) // 20
-    assert sign_flip(x, y, task, start) == pytest.approx(sign_flip(x, y, task * 100 + start))
+    assert sign_flip_p(x, y, task, start) == pytest.approx(sign_flip_p(x, y, task * 100 + start))
 
 
 def test_copies_of_units_are_no_evidence() -> None:
-    rng = stream(2, "copies")
+    rng = root_stream(2, "copies")
     x, y = rng.random(80) < 0.6, rng.random(80) < 0.5
-    once = sign_flip(x, y)
+    once = sign_flip_p(x, y)
     start = np.repeat(np.arange(80), 3)
-    assert sign_flip(np.repeat(x, 3), np.repeat(y, 3), start) == pytest.approx(once)
-    assert sign_flip(np.repeat(x, 3), np.repeat(y, 3)) < once
+    assert sign_flip_p(np.repeat(x, 3), np.repeat(y, 3), start) == pytest.approx(once)
+    assert sign_flip_p(np.repeat(x, 3), np.repeat(y, 3)) < once
 
 
 def test_nothing_is_no_evidence_and_other_units_are_refused() -> None:
-    assert sign_flip(np.zeros(0, bool), np.zeros(0, bool)) == 1.0
+    assert sign_flip_p(np.zeros(0, bool), np.zeros(0, bool)) == 1.0
     with pytest.raises(ShapeError, match="same units"):
-        sign_flip(np.ones(2, bool), np.ones(2, bool), np.zeros(3, int))
+        sign_flip_p(np.ones(2, bool), np.ones(2, bool), np.zeros(3, int))

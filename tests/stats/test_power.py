@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import multinomial
 
 from aegis.core.errors import ShapeError
-from aegis.core.seeds import stream
-from aegis.stats.cells import noninferiority
-from aegis.stats.paired import PairedOutcome
+from aegis.core.seeds import root_stream
+from aegis.stats.paired_intervals import noninferiority_p
+from aegis.stats.paired_outcome import PairedOutcome
 from aegis.stats.power import (
     critical_counts,
-    first_reaching,
+    find_least_units,
     mcnemar_power,
     noninferiority_power,
-    units_for,
+    units_for_power,
 )
 
 RATES = st.tuples(st.floats(0.01, 0.4), st.floats(0.01, 0.4))
@@ -45,7 +45,7 @@ def test_the_table_of_the_plan_is_reproduced(
     b: float, c: float, step: int, units: tuple[int, ...]
 ) -> None:
     alphas = (0.05, 0.05 / 3, 0.01)[: len(units)]
-    assert tuple(units_for(0.8, b, c, alpha, step=step) for alpha in alphas) == units
+    assert tuple(units_for_power(0.8, b, c, alpha, step=step) for alpha in alphas) == units
 
 
 def test_what_five_hundred_units_detect() -> None:
@@ -58,7 +58,7 @@ def test_what_five_hundred_units_detect() -> None:
 def test_it_is_the_sum_over_all_tables(b: float, c: float, n: int) -> None:
     total = 0.0
     for won, lost in product(range(n + 1), repeat=2):
-        if won + lost <= n and PairedOutcome(won, lost, 0, n - won - lost).mcnemar() <= 0.1:
+        if won + lost <= n and PairedOutcome(won, lost, 0, n - won - lost).mcnemar_p() <= 0.1:
             p = [b, c, 1 - b - c]
             total += multinomial.pmf([won, lost, n - won - lost], n, p)
     assert mcnemar_power(b, c, n, 0.1) == pytest.approx(total, abs=1e-12)
@@ -69,7 +69,7 @@ def test_that_of_noninferiority_too(b: float, c: float, n: int) -> None:
     total = 0.0
     for won, lost in product(range(n + 1), repeat=2):
         rest = n - won - lost
-        if rest >= 0 and noninferiority(PairedOutcome(won, lost, 0, rest), 0.2) <= 0.05:
+        if rest >= 0 and noninferiority_p(PairedOutcome(won, lost, 0, rest), 0.2) <= 0.05:
             total += multinomial.pmf([won, lost, rest], n, [b, c, 1 - b - c])
     assert noninferiority_power(b, c, n, 0.2) == pytest.approx(total, abs=1e-9)
 
@@ -79,8 +79,8 @@ def test_that_of_noninferiority_too(b: float, c: float, n: int) -> None:
 def test_critical_counts_are_where_the_test_rejects(d: int, alpha: float) -> None:
     k = int(critical_counts(d, alpha)[d])
     if k <= d:
-        assert PairedOutcome(k, d - k, 0, 0).mcnemar() <= alpha
-    assert PairedOutcome(k - 1, d - k + 1, 0, 0).mcnemar() > alpha
+        assert PairedOutcome(k, d - k, 0, 0).mcnemar_p() <= alpha
+    assert PairedOutcome(k - 1, d - k + 1, 0, 0).mcnemar_p() > alpha
 
 
 @settings(max_examples=40, deadline=None)
@@ -103,16 +103,16 @@ def test_more_recoveries_mean_more_power(rates: tuple[float, float], n: int) -> 
 
 
 def test_where_the_arm_does_not_help_no_number_suffices() -> None:
-    assert units_for(0.8, 0.05, 0.05) is None
-    assert units_for(0.8, 0.02, 0.05) is None
-    assert units_for(0.8, 0.10, 0.09, at_most=500) is None
+    assert units_for_power(0.8, 0.05, 0.05) is None
+    assert units_for_power(0.8, 0.02, 0.05) is None
+    assert units_for_power(0.8, 0.10, 0.09, at_most=500) is None
     assert mcnemar_power(0.0, 0.0, 100) == 0.0
     assert mcnemar_power(0.2, 0.1, 0) == 0.0
 
 
 @given(st.integers(1, 3000), st.integers(1, 50))
 def test_the_search_finds_the_first_multiple(need: int, step: int) -> None:
-    found = first_reaching(0.5, lambda n: float(n >= need), step=step, at_most=4000)
+    found = find_least_units(0.5, lambda n: float(n >= need), step=step, at_most=4000)
     assert found == -(-need // step) * step
 
 
@@ -121,13 +121,13 @@ def test_impossible_probabilities_are_refused() -> None:
         with pytest.raises(ShapeError, match="probabilities"):
             mcnemar_power(b, c, n, alpha)
     with pytest.raises(ShapeError, match="alpha"):
-        units_for(0.8, 0.2, 0.1, 0.0)
+        units_for_power(0.8, 0.2, 0.1, 0.0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("b", "c", "n"), [(0.10, 0.05, 400), (0.05, 0.02, 520), (0.3, 0.0, 12)])
 def test_simulated_studies_reject_as_often_as_computed(b: float, c: float, n: int) -> None:
-    rng = stream(5, "power", n)
+    rng = root_stream(5, "power", n)
     cells = rng.multinomial(n, [b, c, 1 - b - c], size=20_000)
     level = critical_counts(n, 0.05)
     rejected = np.mean(cells[:, 0] >= level[cells[:, 0] + cells[:, 1]])

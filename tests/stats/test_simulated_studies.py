@@ -11,15 +11,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.stats.bayes import difference_posterior
-from aegis.stats.cells import newcombe, noninferiority, tango
 from aegis.stats.differences import clustered_difference, conditional_difference
-from aegis.stats.intervals import Interval, paired_difference
-from aegis.stats.paired import PairedOutcome, by_task
-from aegis.stats.permutation import sign_flip
+from aegis.stats.e_process import log_e_path, stopping_time
+from aegis.stats.intervals import Interval, paired_difference_interval
+from aegis.stats.paired_intervals import newcombe_interval, noninferiority_p, tango_interval
+from aegis.stats.paired_outcome import PairedOutcome, count_by_task
+from aegis.stats.permutation import sign_flip_p
 from aegis.stats.power import mcnemar_power
-from aegis.stats.sequential import first_stop, log_e_path
 
 STUDIES = 2000
 UNITS = 500
@@ -42,7 +42,7 @@ def play(
     Returns:
         Shape (arms, units).
     """
-    rng = stream(seed, "simulated")
+    rng = root_stream(seed, "simulated")
     starts = len(TASK) // seeds_per_start
     shared = np.repeat(rng.standard_normal(starts), seeds_per_start)
     own = np.repeat(rng.standard_normal((len(shifts), starts)), seeds_per_start, axis=1)
@@ -70,10 +70,12 @@ def test_tests_reject_a_true_null_at_most_as_often_as_they_say(shift: float) -> 
     rejected = dict.fromkeys(("mcnemar", "sign flip", "e-process", "failures"), 0)
     for k in range(STUDIES):
         arm, against, weak = play(k, (shift, shift, 0.0))
-        rejected["mcnemar"] += PairedOutcome.of(arm, against).mcnemar() <= 0.05
-        rejected["sign flip"] += sign_flip(arm, against, TASK) <= 0.05
-        rejected["e-process"] += first_stop(log_e_path(arm, against), 0.05) is not None
-        rejected["failures"] += PairedOutcome.of(arm[~weak], against[~weak]).mcnemar() <= 0.05
+        rejected["mcnemar"] += PairedOutcome.from_success(arm, against).mcnemar_p() <= 0.05
+        rejected["sign flip"] += sign_flip_p(arm, against, TASK) <= 0.05
+        rejected["e-process"] += stopping_time(log_e_path(arm, against), 0.05) is not None
+        rejected["failures"] += (
+            PairedOutcome.from_success(arm[~weak], against[~weak]).mcnemar_p() <= 0.05
+        )
     limit = 0.05 + 3 * (0.05 * 0.95 / STUDIES) ** 0.5
     assert all(count / STUDIES <= limit for count in rejected.values()), rejected
 
@@ -81,8 +83,8 @@ def test_tests_reject_a_true_null_at_most_as_often_as_they_say(shift: float) -> 
 @pytest.mark.slow
 def test_power_is_as_computed_where_tasks_differ() -> None:
     shifts = (0.25, 0.0)
-    cells = [PairedOutcome.of(*play(k, shifts)) for k in range(STUDIES)]
-    found = np.mean([c.mcnemar() <= 0.05 for c in cells])
+    cells = [PairedOutcome.from_success(*play(k, shifts)) for k in range(STUDIES)]
+    found = np.mean([c.mcnemar_p() <= 0.05 for c in cells])
     b = np.mean([c.recovered for c in cells]) / UNITS
     c = np.mean([c.disrupted for c in cells]) / UNITS
     assert within(float(found), mcnemar_power(float(b), float(c), UNITS))
@@ -92,7 +94,10 @@ def test_power_is_as_computed_where_tasks_differ() -> None:
 def test_the_noninferiority_test_keeps_its_level_at_the_margin() -> None:
     shifts = (-0.3, 0.0)
     margin = -truth(shifts, lambda s: float(s[0].mean() - s[1].mean()))
-    passed = [noninferiority(PairedOutcome.of(*play(k, shifts)), margin) for k in range(STUDIES)]
+    passed = [
+        noninferiority_p(PairedOutcome.from_success(*play(k, shifts)), margin)
+        for k in range(STUDIES)
+    ]
     level = float(np.mean(np.array(passed) <= 0.05))
     # Below the level, because tasks that differ make the pooled variance an overestimate.
     assert 0.01 <= level <= 0.05 + 3 * (0.05 * 0.95 / STUDIES) ** 0.5
@@ -110,14 +115,14 @@ def test_intervals_cover_the_truth_as_often_as_they_say(shifts: tuple[float, ...
 
     for k in range(STUDIES):
         arm, against, weak = play(k, shifts)
-        cells = PairedOutcome.of(arm, against)
-        rng = stream(k, "bootstrap")
-        count("bca", paired_difference(arm, against, TASK, rng, draws=1000), everywhere)
+        cells = PairedOutcome.from_success(arm, against)
+        rng = root_stream(k, "bootstrap")
+        count("bca", paired_difference_interval(arm, against, TASK, rng, draws=1000), everywhere)
         found = conditional_difference(arm, against, ~weak, TASK, rng, draws=1000)
         count("conditional", found.interval, failures)
-        count("tango", tango(cells), everywhere)
-        count("newcombe", newcombe(cells), everywhere)
-        tasks = list(by_task(arm, against, TASK).values())
+        count("tango", tango_interval(cells), everywhere)
+        count("newcombe", newcombe_interval(cells), everywhere)
+        tasks = list(count_by_task(arm, against, TASK).values())
         count("bayes", difference_posterior(tasks, rng, draws=1000).interval, everywhere)
     shares = {name: n / STUDIES for name, n in hits.items()}
     # 95 %, give or take four standard errors of 2,000 studies; a little more where cells are few.
@@ -133,9 +138,11 @@ def test_start_states_that_go_alike_need_the_clustered_interval() -> None:
     clustered = naive = 0
     for k in range(STUDIES):
         arm, against = play(k, shifts, seeds_per_start=seeds, spread=1.0)
-        got = clustered_difference(arm, against, task, starts, stream(k, "b"), draws=1000).interval
+        got = clustered_difference(
+            arm, against, task, starts, root_stream(k, "b"), draws=1000
+        ).interval
         clustered += got.low <= value <= got.high
-        plain = paired_difference(arm, against, task, stream(k, "b"), draws=1000)
+        plain = paired_difference_interval(arm, against, task, root_stream(k, "b"), draws=1000)
         naive += plain.low <= value <= plain.high
     assert 0.93 <= clustered / STUDIES <= 0.97
     assert naive / STUDIES < 0.90

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from aegis.records.rows import EpisodeRow
-from aegis.study.plan.context import Facts
-from aegis.study.plan.study_plan import Budget, Kill, PlannedContrast, StudyPlan
+from aegis.study.plan.context import AnalysisContext
+from aegis.study.plan.study_plan import Budget, KillCriteria, PlannedContrast, StudyPlan
 from aegis.study.play.small_tables import EVENTS, SCORES, StudyTables
 
 HORIZON = 40
@@ -60,7 +60,7 @@ def plan(**changes: object) -> StudyPlan:
         "exclusions": "none",
         "windows": (0.1, 0.3),
         "early": 0.3,
-        "kill": Kill(0.5, 0.3, 0.03, 0.97),
+        "kill": KillCriteria(0.5, 0.3, 0.03, 0.97),
         "roles": {"weak": "what there is without help"},
         "random": "random",
         "oracle": "oracle",
@@ -140,11 +140,11 @@ def tables(n: int = 60) -> StudyTables:
     return StudyTables(tuple(episodes), scores, event_rows(episodes), tuple(fork_rows(episodes)))
 
 
-def facts(**changes: object) -> Facts:
+def facts(**changes: object) -> AnalysisContext:
     """Returns the facts of the small study."""
     fields: dict[str, object] = {
         "name": "small", "arms": ARMS, "horizon": HORIZON, "threshold": 0.5, "false_alarms": 0.1,
         "lock": {"file": "abc"}, "duty_target": {"ours": 0.25},
         "duty_calibration": {"ours": 0.24}, "draws": 400,
     }  # fmt: skip
-    return Facts(**{**fields, **changes})  # type: ignore[arg-type]
+    return AnalysisContext(**{**fields, **changes})  # type: ignore[arg-type]

@@ -9,17 +9,17 @@ from dataclasses import replace
 import pytest
 
 from aegis.records.rows import EpisodeRow
-from aegis.study.analysis.pipeline import analyse
-from aegis.study.plan.lockfile import Change
+from aegis.study.analysis.pipeline import analyse_study
+from aegis.study.plan.lockfile import DigestChange
 from aegis.study.verification import (
-    Check,
-    check_again,
-    check_changes,
+    CheckResult,
+    check_digests,
     check_numbers,
+    check_replay,
     check_rows,
     check_table,
     check_units,
-    sample,
+    sample_units,
 )
 from tests.study.rows import ARMS, facts, plan, row, score_table, tables
 
@@ -74,9 +74,9 @@ def test_units_are_those_of_the_plan() -> None:
 
 
 def test_one_digit_of_a_report_is_found() -> None:
-    result = analyse(plan(), tables(), facts())
-    found = json.loads(result.text())
-    reported = json.loads(result.text())
+    result = analyse_study(plan(), tables(), facts())
+    found = json.loads(result.to_json_text())
+    reported = json.loads(result.to_json_text())
     assert check_numbers(reported, found).count > 500
     assert check_numbers({**reported, "notes": ["by newer code"]}, found).passed
     reported["arms"]["ours"]["success"] += 1e-12
@@ -90,18 +90,18 @@ def test_one_digit_of_a_report_is_found() -> None:
 
 def test_samples_are_addressed_and_distinct() -> None:
     keys = [r.key for r in tables().episodes if r.arm == "weak"]
-    chosen = sample(keys, 10, 0)
+    chosen = sample_units(keys, 10, 0)
     assert len(set(chosen)) == 10
-    assert sample(keys[::-1], 10, 0) == chosen, "whatever the order"
-    assert sample(keys, 10, 1) != chosen
-    assert set(sample(keys, 1000, 0)) == set(keys)
+    assert sample_units(keys[::-1], 10, 0) == chosen, "whatever the order"
+    assert sample_units(keys, 10, 1) != chosen
+    assert set(sample_units(keys, 1000, 0)) == set(keys)
 
 
 def test_what_is_played_again_must_be_equal_in_every_column() -> None:
-    assert check_again("again", ROWS, ROWS[1:]).count == 2
-    check = check_again("again", ROWS, edited(OURS, final="y", steps=41)[1:])
+    assert check_replay("again", ROWS, ROWS[1:]).count == 2
+    check = check_replay("again", ROWS, edited(OURS, final="y", steps=41)[1:])
     assert "toy/0/wide/0@7, ours: steps, final differ" in check.detail
-    assert "not in the table" in check_again("again", ROWS[:1], ROWS).detail
+    assert "not in the table" in check_replay("again", ROWS[:1], ROWS).detail
 
 
 def test_tables_are_compared_on_these_units_with_nan_equal_to_itself() -> None:
@@ -117,7 +117,7 @@ def test_tables_are_compared_on_these_units_with_nan_equal_to_itself() -> None:
 
 
 def test_checks_say_a_few_of_many() -> None:
-    changes = [Change(str(i), "a", "b") for i in range(9)]
-    check = check_changes("code", changes, 9, "as locked")
+    changes = [DigestChange(str(i), "a", "b") for i in range(9)]
+    check = check_digests("code", changes, 9, "as locked")
     assert check.detail.endswith("and 6 more")
-    assert Check.of("x", 3, [], "good") == Check("x", True, 3, "good")
+    assert CheckResult.from_faults("x", 3, [], "good") == CheckResult("x", True, 3, "good")

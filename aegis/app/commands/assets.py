@@ -6,22 +6,22 @@ import argparse
 from collections.abc import Mapping
 
 from aegis.app.command import Command
-from aegis.app.config.build import build
+from aegis.app.config.composition import build_target
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import composed_for
+from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    composed = composed_for("assets", options, screen)
+def _run_assets(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = compose_or_show("assets", options, screen)
     if composed is None:
         return {}
-    assets = build(composed, "resolve", Settings(composed.tree).node("resolve"))
-    screen.say(str(assets))
+    assets = build_target(composed, "resolve", Settings(composed.tree).node("resolve"))
+    screen.print_line(str(assets))
     return {name: str(getattr(assets, name, "")) for name in ("name", "path", "digest")}
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     del parser  # None of its own.
 
 
@@ -38,6 +38,6 @@ COMMAND = Command(
         ("aegis run env.assets=/data/libero-assets", "uses them"),
     ),
     configured=True,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_assets,
 )

@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import median
 from typing import cast
 
-from aegis.app.bench import BENCHES, closing, contests, figure
+from aegis.app.bench_contests import BENCHES, build_contests, closing_contests, format_value
 from aegis.app.command import Command
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import composed_for
+from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.bench import figures
-from aegis.bench.contest import Row, measure
+from aegis.bench.contest import BenchRow, measure_contest
 from aegis.bench.machine import describe_machine
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.records.files import write_atomic
@@ -24,24 +24,26 @@ FIGURES = "figures"
 """Instead of a benchmark: draws the kept results."""
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+def _run_bench(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     if options.benchmark is None:
-        screen.table("benchmarks", ("name", "what"), [[n, text] for n, text in BENCHES.items()])
+        screen.print_table(
+            "benchmarks", ("name", "what"), [[n, text] for n, text in BENCHES.items()]
+        )
         return {"benchmarks": list(BENCHES)}
     if options.benchmark == FIGURES:
-        return _draw(options, screen)
+        return _draw_figures(options, screen)
     if options.benchmark not in BENCHES:
         raise UnknownNameError("benchmark", options.benchmark, (*BENCHES, FIGURES), "aegis bench")
     options.overrides = [f"bench={options.benchmark}", *options.overrides]
-    composed = composed_for("bench", options, screen)
+    composed = compose_or_show("bench", options, screen)
     if composed is None:
         return {}
-    rows: list[Row] = []
-    with closing(contests(options.benchmark, composed)) as items:
+    rows: list[BenchRow] = []
+    with closing_contests(build_contests(options.benchmark, composed)) as items:
         for contest, repeats in items:
-            screen.note(f"{contest.name}, {repeats} repeats")
-            rows.append(measure(contest, repeats))
-    _show(options.benchmark, rows, screen)
+            screen.print_note(f"{contest.name}, {repeats} repeats")
+            rows.append(measure_contest(contest, repeats))
+    _print_rows(options.benchmark, rows, screen)
     result = {
         "benchmark": options.benchmark,
         "machine": describe_machine(),
@@ -51,24 +53,24 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     if out is not None:
         Path(str(out)).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(Path(str(out)), (json.dumps(result, indent=1) + "\n").encode())
-        screen.say(f"written to {out}")
+        screen.print_line(f"written to {out}")
     return cast("Mapping[str, Json]", result)
 
 
-def _draw(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+def _draw_figures(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     """Draws what is kept in ``benchmarks/``, or in the folder that is named."""
     given = list(options.overrides)
     if len(given) > 1 or any("=" in text for text in given):
         raise ConfigError(f"aegis bench {FIGURES} takes one folder and no settings. Got: {given}.")
-    results = figures.read(Path(given[0] if given else "benchmarks"))
-    lines = figures.standing(results)
-    screen.table("floors", ("row", "floor", "measured", "holds"), lines)
-    drawn = [str(path) for path in figures.draw(results, Path("docs/images"))]
-    screen.say("\n".join(drawn))
+    results = figures.read_results(Path(given[0] if given else "benchmarks"))
+    lines = figures.compare_floors(results)
+    screen.print_table("floors", ("row", "floor", "measured", "holds"), lines)
+    drawn = [str(path) for path in figures.draw_figures(results, Path("docs/images"))]
+    screen.print_line("\n".join(drawn))
     return {"figures": drawn, "floors": [list(line) for line in lines]}
 
 
-def _show(name: str, rows: Sequence[Row], screen: Screen) -> None:
+def _print_rows(name: str, rows: Sequence[BenchRow], screen: Screen) -> None:
     table = [
         (
             row.name,
@@ -80,18 +82,20 @@ def _show(name: str, rows: Sequence[Row], screen: Screen) -> None:
         for row in rows
     ]
     columns = ("row", "CPU ms", "reference", "CPU ms", "ratio")
-    screen.table(f"aegis bench {name}", columns, table)
+    screen.print_table(f"aegis bench {name}", columns, table)
     for row in rows:
-        facts = [f"{key} {figure(value)}" for key, value in row.facts.items() if _plain(value)]
+        facts = [
+            f"{key} {format_value(value)}" for key, value in row.facts.items() if _is_scalar(value)
+        ]
         if facts:
-            screen.say(f"{row.name}: {', '.join(facts)}")
+            screen.print_line(f"{row.name}: {', '.join(facts)}")
 
 
-def _plain(value: object) -> bool:
+def _is_scalar(value: object) -> bool:
     return isinstance(value, bool | int | float | str)
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "benchmark", nargs="?", metavar="NAME", help=f"one of {', '.join(BENCHES)}; none: a list"
     )
@@ -112,6 +116,6 @@ COMMAND = Command(
         ("aegis bench figures", "draws benchmarks/*.json into docs/images and names the floors"),
     ),
     configured=True,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_bench,
 )

@@ -9,7 +9,7 @@ from aegis.app.command import Command
 from aegis.app.config.arm_builder import build_arm
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import composed_for
+from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.checks import (
     check_detector,
@@ -21,27 +21,31 @@ from aegis.checks import (
 )
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    composed = composed_for("run", options, screen)
+def _run_check(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = compose_or_show("run", options, screen)
     if composed is None:
         return {}
     done: dict[str, Json] = {}
     with open_lab(composed, ("weak", "strong")) as lab:
-        for part, checked, promises in _checks(lab):
+        for part, checked, promises in _check_parts(lab):
             done[part] = checked
-            screen.say(f"   ok  {part:<9} {checked}: {promises}")
-    screen.say("all parts keep the promises of aegis/core/protocols.py")
+            screen.print_line(f"   ok  {part:<9} {checked}: {promises}")
+    screen.print_line("all parts keep the promises of aegis/core/protocols.py")
     return {"checked": done}
 
 
-def _checks(lab: Lab) -> Iterator[tuple[str, str, str]]:
+def _check_parts(lab: Lab) -> Iterator[tuple[str, str, str]]:
     """Checks part after part; yields the part, its class and what it kept."""
-    controller = build_arm(lab, "aegis", _arm(lab)).controller
-    keys = lab.units(2)
+    controller = build_arm(lab, "aegis", _compose_arm_settings(lab)).controller
+    keys = lab.list_units(2)
     check_gate(controller.gate, keys[0])
-    yield "gate", _name(controller.gate), "pure; unknown risk is risk"
+    yield "gate", _class_name(controller.gate), "pure; unknown risk is risk"
     check_switch(controller.switch, keys[0])
-    yield "switch", _name(controller.switch), "pure; NaN never gives control back; exact holds"
+    yield (
+        "switch",
+        _class_name(controller.switch),
+        "pure; NaN never gives control back; exact holds",
+    )
     cameras = {
         name: size for policy in lab.policies.values() for name, size in policy.spec.cameras.items()
     }
@@ -52,25 +56,25 @@ def _checks(lab: Lab) -> Iterator[tuple[str, str, str]]:
     for part, policy in lab.policies.items():
         queries = sample_queries(lab.world, keys, policy.spec)
         proposals = check_policy(policy, queries, width)
-        yield part, _name(policy), "answers in order; bits depend on no companion; repeatable"
+        yield part, _class_name(policy), "answers in order; bits depend on no companion; repeatable"
         if part == "weak":
             cases = [(p, query.obs) for p, query in zip(proposals, queries, strict=True)]
             for detector in lab.detectors:
                 check_detector(detector, keys[0], cases)
-                yield "detector", _name(detector), "pure; no proposal is NaN"
+                yield "detector", _class_name(detector), "pure; no proposal is NaN"
 
 
-def _arm(lab: Lab) -> Settings:
+def _compose_arm_settings(lab: Lab) -> Settings:
     parts = {name: lab.settings.value(name) for name in ("gate", "switch", "first")}
     fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
     return Settings({**parts, **fixed})
 
 
-def _name(part: object) -> str:
+def _class_name(part: object) -> str:
     return type(part).__name__
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     del parser  # None of its own.
 
 
@@ -89,7 +93,7 @@ COMMAND = Command(
         ("aegis check env=robosuite_lift tasks=[0] weak=expert", "another world and policy"),
     ),
     configured=True,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_check,
     root="run",
 )

@@ -6,49 +6,56 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from aegis.app.collection import ALONE, arms_of, parts_of, policies_of
+from aegis.app.collection import (
+    ALONE_ARM,
+    alias_policies,
+    build_collection_arms,
+    list_needed_policies,
+)
 from aegis.app.command import Command
 from aegis.app.config.lab import open_lab
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
+from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.screen import Json, Screen
-from aegis.fleet.runner import run
+from aegis.fleet.runner import play_plan
 from aegis.records.rows import EpisodeRow
-from aegis.stats.intervals import wilson
+from aegis.stats.intervals import wilson_interval
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    composed = composed_for("collect", options, screen)
+def _run_collect(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = compose_or_show("collect", options, screen)
     if composed is None:
         return {}
     settings = Settings(composed.tree)
-    out = run_folder(settings.text("name"))
-    with open_lab(composed, parts_of(settings)) as lab:
-        arms, units = arms_of(lab), lab.units(settings.integer("units", 1))
+    out = resolve_run_folder(settings.text("name"))
+    with open_lab(composed, list_needed_policies(settings)) as lab:
+        arms, units = build_collection_arms(lab), lab.list_units(settings.integer("units", 1))
         # Arms of one unit share what comes before they part; that is audited where arms compete.
-        plan = plan_of(lab, units, arms, sharing=len(arms) > 1, audit=0.0)
-        tables = run(
+        plan = build_run_plan(lab, units, arms, sharing=len(arms) > 1, audit=0.0)
+        tables = play_plan(
             plan,
-            policies_of(lab),
+            alias_policies(lab),
             lab.world,
             out,
-            sink_of(screen, f"collect · {settings.text('name')}", out),
+            make_run_sink(screen, f"collect · {settings.text('name')}", out),
             lab.workers,
             settings.integer("slots", 1),
         )
         taps = list(lab.policies["weak"].spec.taps)
-    alone = [row for row in tables.episodes if row.arm == ALONE]
+    alone = [row for row in tables.episodes if row.arm == ALONE_ARM]
     won, n = sum(row.success for row in alone), len(alone)
-    interval = wilson(won, n)
-    screen.say(f"{won}/{n} successes, {n - won} failures (95 % interval of success {interval})")
-    per_task = _per_task([(row.task, row.success) for row in alone])
+    interval = wilson_interval(won, n)
+    screen.print_line(
+        f"{won}/{n} successes, {n - won} failures (95 % interval of success {interval})"
+    )
+    per_task = _count_by_task([(row.task, row.success) for row in alone])
     for task, (of_task, tried) in per_task.items():
-        screen.say(f"  task {task}: {of_task}/{tried} {wilson(of_task, tried)}")
-    per_arm = _per_arm(tables.episodes)
+        screen.print_line(f"  task {task}: {of_task}/{tried} {wilson_interval(of_task, tried)}")
+    per_arm = _count_by_arm(tables.episodes)
     for arm, (of_arm, tried) in per_arm.items():
-        if arm != ALONE:
-            screen.say(f"  arm {arm}: {of_arm}/{tried} {wilson(of_arm, tried)}")
-    screen.say(f"activations of {', '.join(taps) or 'no layer'} in {out}; next: aegis fit")
+        if arm != ALONE_ARM:
+            screen.print_line(f"  arm {arm}: {of_arm}/{tried} {wilson_interval(of_arm, tried)}")
+    screen.print_line(f"activations of {', '.join(taps) or 'no layer'} in {out}; next: aegis fit")
     return {
         "out": str(out),
         "episodes": n,
@@ -60,7 +67,7 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     }
 
 
-def _per_task(outcomes: list[tuple[int, bool]]) -> dict[int, tuple[int, int]]:
+def _count_by_task(outcomes: list[tuple[int, bool]]) -> dict[int, tuple[int, int]]:
     """Returns successes and episodes of each task."""
     return {
         task: (
@@ -71,13 +78,13 @@ def _per_task(outcomes: list[tuple[int, bool]]) -> dict[int, tuple[int, int]]:
     }
 
 
-def _per_arm(rows: Sequence[EpisodeRow]) -> dict[str, tuple[int, int]]:
+def _count_by_arm(rows: Sequence[EpisodeRow]) -> dict[str, tuple[int, int]]:
     """Returns successes and episodes of each arm."""
     won, tried = Counter(row.arm for row in rows if row.success), Counter(row.arm for row in rows)
     return {arm: (won[arm], tried[arm]) for arm in sorted(tried)}
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     del parser  # None of its own.
 
 
@@ -101,6 +108,6 @@ COMMAND = Command(
         ("aegis collect weak.paraphrase=held_out name=words", "with words it was never told"),
     ),
     configured=True,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_collect,
 )

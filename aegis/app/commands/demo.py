@@ -9,65 +9,65 @@ from pathlib import Path
 from typing import cast
 
 from aegis.app.command import Command
-from aegis.app.config.arm_builder import arms_of
+from aegis.app.config.arm_builder import build_arms
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
+from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.film import choose_episode, film_episode
 from aegis.app.paired_summary import format_study, summarise
 from aegis.app.screen import Json, Screen
-from aegis.fleet.runner import run
+from aegis.fleet.runner import play_plan
 from aegis.records.store import RunTables
 
 REFERENCE, TREATED = "weak", "aegis"
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    composed = composed_for("demo", options, screen)
+def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = compose_or_show("demo", options, screen)
     if composed is None:
         return {}
     settings = Settings(composed.tree)
-    out = run_folder(settings.text("name"))
+    out = resolve_run_folder(settings.text("name"))
     count = settings.integer("units", 1)
-    screen.note(
+    screen.print_note(
         f"{count} start states, each played twice with the same noise: once by the weak policy "
         "alone, once with AEGIS, which hands over to the strong policy when the probe sees trouble"
     )
     with open_lab(composed, ("weak", "strong")) as lab:
-        arms = arms_of(lab, settings.level("arms"))
-        tables = run(
-            plan_of(lab, lab.units(count), arms),
+        arms = build_arms(lab, settings.level("arms"))
+        tables = play_plan(
+            build_run_plan(lab, lab.list_units(count), arms),
             lab.policies,
             lab.world,
             out,
-            sink_of(screen, "demo", out),
+            make_run_sink(screen, "demo", out),
             lab.workers,
             settings.integer("slots", 1),
         )
         names = [arm.name for arm in arms]
         study = summarise(tables.episodes, names, {}, REFERENCE, TREATED, (REFERENCE,))
         study.save(out / "study.json")
-        screen.say(format_study(study))
+        screen.print_line(format_study(study))
         threshold = next(arm.threshold for arm in arms if arm.name == TREATED)
-        film = _film(lab, settings, tables, threshold, screen)
-    screen.say(f"\nresults in {out}; a real study: aegis study")
+        film = _film_recovery(lab, settings, tables, threshold, screen)
+    screen.print_line(f"\nresults in {out}; a real study: aegis study")
     saved = cast("dict[str, Json]", json.loads((out / "study.json").read_text()))
     return {"out": str(out), "film": None if film is None else str(film), **saved}
 
 
-def _film(
+def _film_recovery(
     lab: Lab, settings: Settings, tables: RunTables, threshold: float, screen: Screen
 ) -> Path | None:
     """Films a recovered episode, if there is one."""
     row = choose_episode(tables.episodes, TREATED, REFERENCE)
     cameras = list(lab.policies[REFERENCE].spec.cameras)
     if row is None or not cameras:
-        screen.say("\nno hand-over to film; try another seed: aegis demo seed=1 name=demo1")
+        screen.print_line("\nno hand-over to film; try another seed: aegis demo seed=1 name=demo1")
         return None
     level = settings.level("film")
     world = lab.world()
     try:
-        with screen.bar("filming", row.steps) as tell:
+        with screen.show_progress("filming", row.steps) as tell:
             path = film_episode(
                 tables.root,
                 row,
@@ -83,11 +83,13 @@ def _film(
     finally:
         world.close()
     what = "recovered" if row.success else "not recovered"
-    screen.say(f"\nfilm: {path} (task {row.task}, {what}, {row.strong_steps} of {row.steps} steps)")
+    screen.print_line(
+        f"\nfilm: {path} (task {row.task}, {what}, {row.strong_steps} of {row.steps} steps)"
+    )
     return path
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     del parser  # None of its own.
 
 
@@ -104,6 +106,6 @@ COMMAND = Command(
         ("aegis demo units=4 tasks=[0,1] name=short", "shorter"),
     ),
     configured=True,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_demo,
 )

@@ -9,75 +9,84 @@ from pathlib import Path
 
 from rich.text import Text
 
-from aegis.app import doctor
+from aegis.app import diagnosis
 from aegis.app.command import Command
-from aegis.app.config.build import build, compose, config_dir
+from aegis.app.config.composition import build_target, compose_config, find_config_dir
 from aegis.app.config.lab import build_policy
 from aegis.app.config.settings import Settings
-from aegis.app.doctor import Finding, State
+from aegis.app.diagnosis import Finding, FindingState
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import AegisError
 from aegis.core.types import PolicyId
 
-_LACKS = 3
-_MARKS = {State.OK: ("ok", "green"), State.WARN: ("warn", "yellow"), State.FAIL: ("FAIL", "red")}
+_EXIT_MACHINE_LACKING = 3
+_STATE_MARKS = {
+    FindingState.OK: ("ok", "green"),
+    FindingState.WARN: ("warn", "yellow"),
+    FindingState.FAIL: ("FAIL", "red"),
+}
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    folder = config_dir(options.config_dir)
+def _run_doctor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    folder = find_config_dir(options.config_dir)
     findings = []
-    extra = (partial(_assets, folder), *(partial(_policy, folder, p) for p in ("weak", "strong")))
+    extra = (
+        partial(_check_assets, folder),
+        *(partial(_check_policy, folder, p) for p in ("weak", "strong")),
+    )
     with screen.err.status("looking at this machine"):
-        for finding in doctor.examine((*extra, partial(_probe, folder))):
+        for finding in diagnosis.examine_machine((*extra, partial(_check_probe, folder))):
             findings.append(finding)
-            _show(finding, screen)
-    failed = [finding for finding in findings if finding.state is State.FAIL]
-    screen.say()
+            _print_finding(finding, screen)
+    failed = [finding for finding in findings if finding.state is FindingState.FAIL]
+    screen.print_line()
     if failed:
-        screen.say(f"{len(failed)} to mend: {', '.join(finding.name for finding in failed)}")
+        screen.print_line(f"{len(failed)} to mend: {', '.join(finding.name for finding in failed)}")
     else:
-        screen.say("all that AEGIS needs is here")
+        screen.print_line("all that AEGIS needs is here")
     return {
         "findings": [
             {"name": f.name, "state": f.state.value, "found": f.found, "mend": f.mend}
             for f in findings
         ],
         "ok": not failed,
-        "exit_code": _LACKS if failed else 0,
+        "exit_code": _EXIT_MACHINE_LACKING if failed else 0,
     }
 
 
-def _show(finding: Finding, screen: Screen) -> None:
-    mark, color = _MARKS[finding.state]
+def _print_finding(finding: Finding, screen: Screen) -> None:
+    mark, color = _STATE_MARKS[finding.state]
     line = Text.assemble((f"{mark:>5}  ", color), f"{finding.name:<16} {finding.found}")
     screen.out.print(line, soft_wrap=True)
     if finding.mend:
-        screen.say(f"{'':>24}-> {finding.mend}")
+        screen.print_line(f"{'':>24}-> {finding.mend}")
 
 
-def _assets(folder: Path) -> Finding:
-    def look() -> str:
-        composed = compose("assets", [], folder)
-        return str(build(composed, "resolve", Settings(composed.tree).node("resolve")))
+def _check_assets(folder: Path) -> Finding:
+    def describe_assets() -> str:
+        composed = compose_config("assets", [], folder)
+        return str(build_target(composed, "resolve", Settings(composed.tree).node("resolve")))
 
-    return _try("assets", look, "run with assets=builtin, or name their folder")
+    return _run_check("assets", describe_assets, "run with assets=builtin, or name their folder")
 
 
-def _policy(folder: Path, part: PolicyId) -> Finding:
-    def look() -> str:
-        composed = compose("run", [], folder)
+def _check_policy(folder: Path, part: PolicyId) -> Finding:
+    def describe_policy() -> str:
+        composed = compose_config("run", [], folder)
         policy = build_policy(composed, part, Settings(composed.tree).node(part))
         policy.close()
         return f"{policy.spec.digest[:16]}, taps: {', '.join(policy.spec.taps) or 'none'}"
 
-    return _try(f"{part} policy", look, "git checkout the file, or make it with aegis train")
+    return _run_check(
+        f"{part} policy", describe_policy, "git checkout the file, or make it with aegis train"
+    )
 
 
-def _probe(folder: Path) -> Finding:
-    def look() -> str:
-        composed = compose("run", [], folder)
+def _check_probe(folder: Path) -> Finding:
+    def describe_probe() -> str:
+        composed = compose_config("run", [], folder)
         settings = Settings(composed.tree)
-        detector = build(composed, "detector", settings.node("detector"))
+        detector = build_target(composed, "detector", settings.node("detector"))
         policy = build_policy(composed, "weak", settings.node("weak"))
         check = getattr(detector, "check", None)
         if callable(check):
@@ -86,17 +95,17 @@ def _probe(folder: Path) -> Finding:
         probe = getattr(detector, "probe", None)
         return f"on {probe.layer}, threshold {probe.threshold:.3f}" if probe else "built"
 
-    return _try("probe", look, "git checkout the file, or make it with aegis fit")
+    return _run_check("probe", describe_probe, "git checkout the file, or make it with aegis fit")
 
 
-def _try(name: str, look: Callable[[], str], mend: str) -> Finding:
+def _run_check(name: str, look: Callable[[], str], mend: str) -> Finding:
     try:
-        return Finding(name, State.OK, look())
+        return Finding(name, FindingState.OK, look())
     except AegisError as error:
-        return Finding(name, State.FAIL, str(error), mend)
+        return Finding(name, FindingState.FAIL, str(error), mend)
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-dir", metavar="PATH", help="folder of configurations")
 
 
@@ -113,6 +122,6 @@ COMMAND = Command(
         ("aegis doctor --json", "the report for machines"),
     ),
     configured=False,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_doctor,
 )

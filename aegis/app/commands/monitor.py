@@ -8,44 +8,53 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aegis.app.command import Command
-from aegis.app.experiment import RUNS
+from aegis.app.experiment import RUNS_FOLDER
 from aegis.app.screen import Json, Screen
-from aegis.monitor.attach import Attachment, find_run
-from aegis.monitor.live import PanelSink, picture
+from aegis.monitor.attachment import Attachment, find_run
+from aegis.monitor.sinks import PanelSink, write_panel_svg
 from aegis.records.store import RunTables
 
-POLL = 0.5  # [s]
-SILENT = 120.0  # [s]; a run that says nothing for so long is taken for dead
+POLL_PERIOD = 0.5  # [s]
+SILENCE_LIMIT = 120.0  # [s]; a run that says nothing for so long is taken for dead
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    root = find_run(options.run, RUNS)
-    sink = screen.sink(root.name)
+def _run_monitor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    root = find_run(options.run, RUNS_FOLDER)
+    sink = screen.make_sink(root.name)
     attachment = Attachment(root, sink)
-    state = attachment.poll()
+    state = attachment.poll_run()
     try:
-        while state == "running" and not options.once and attachment.age(time.time()) < SILENT:
-            time.sleep(POLL)
-            state = attachment.poll()
+        while (
+            state == "running"
+            and not options.once
+            and attachment.measure_age(time.time()) < SILENCE_LIMIT
+        ):
+            time.sleep(POLL_PERIOD)
+            state = attachment.poll_run()
     finally:
-        sink.closed()
-    if state == "running" and attachment.age(time.time()) >= SILENT:
+        sink.on_run_closed()
+    if state == "running" and attachment.measure_age(time.time()) >= SILENCE_LIMIT:
         state = "silent"
-        screen.note(
-            f"no sign of life for {attachment.age(time.time()):.0f} s: was the run killed? The "
+        screen.print_note(
+            f"no sign of life for {attachment.measure_age(time.time()):.0f} s: was the run killed? "
+            "The "
             "command that started it goes on where it stopped."
         )
     if options.svg is not None:
         if not isinstance(sink, PanelSink):
             sink = PanelSink(screen.err, root.name, time.monotonic)
-            Attachment(root, sink).poll()
-            sink.closed()
-        picture(sink, Path(options.svg))
-    return {"run": str(root), "state": state, "arms": _arms(root) if state == "finished" else {}}
+            Attachment(root, sink).poll_run()
+            sink.on_run_closed()
+        write_panel_svg(sink, Path(options.svg))
+    return {
+        "run": str(root),
+        "state": state,
+        "arms": _count_by_arm(root) if state == "finished" else {},
+    }
 
 
-def _arms(root: Path) -> Mapping[str, Json]:
-    rows = RunTables.load(root).episodes
+def _count_by_arm(root: Path) -> Mapping[str, Json]:
+    rows = RunTables.read_folder(root).episodes
     return {
         arm: {
             "episodes": sum(row.arm == arm for row in rows),
@@ -55,7 +64,7 @@ def _arms(root: Path) -> Mapping[str, Json]:
     }
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="name of a run, or its folder")
     parser.add_argument("--once", action="store_true", help="show how it stands, and stop")
     parser.add_argument("--svg", metavar="PATH", help="write the panel as a picture, too")
@@ -74,6 +83,6 @@ COMMAND = Command(
         ("aegis monitor study --once --svg panel.svg", "as a picture"),
     ),
     configured=False,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_monitor,
 )

@@ -9,42 +9,42 @@ from aegis.app.command import Command
 from aegis.app.config.arm_builder import build_arm
 from aegis.app.config.lab import open_lab
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import composed_for, plan_of, run_folder, sink_of
+from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.screen import Json, Screen
-from aegis.fleet.runner import run
-from aegis.stats.intervals import wilson
+from aegis.fleet.runner import play_plan
+from aegis.stats.intervals import wilson_interval
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    composed = composed_for("run", options, screen)
+def _run_episodes(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = compose_or_show("run", options, screen)
     if composed is None:
         return {}
     settings = Settings(composed.tree)
-    out = run_folder(settings.text("name"))
+    out = resolve_run_folder(settings.text("name"))
     with open_lab(composed, ("weak", "strong")) as lab:
         parts = {name: settings.value(name) for name in ("gate", "switch", "first")}
         fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
         arm = build_arm(lab, "aegis", Settings({**parts, **fixed}))
-        plan = plan_of(lab, lab.units(settings.integer("units", 1)), [arm])
-        tables = run(
+        plan = build_run_plan(lab, lab.list_units(settings.integer("units", 1)), [arm])
+        tables = play_plan(
             plan,
             lab.policies,
             lab.world,
             out,
-            sink_of(screen, f"run · {settings.text('name')}", out),
+            make_run_sink(screen, f"run · {settings.text('name')}", out),
             lab.workers,
             settings.integer("slots", 1),
         )
     rows = tables.episodes
     won = sum(row.success for row in rows)
-    interval = wilson(won, len(rows))
+    interval = wilson_interval(won, len(rows))
     duty = sum(row.strong_steps for row in rows) / max(1, sum(row.steps for row in rows))
     fires = sum(row.fires for row in rows) / len(rows)
-    screen.say(
+    screen.print_line(
         f"{won}/{len(rows)} successes ({100 * won / len(rows):.1f} %, 95 % interval {interval}); "
         f"strong policy on {100 * duty:.1f} % of steps; {fires:.2f} hand-overs per episode"
     )
-    screen.say(f"results in {out}")
+    screen.print_line(f"results in {out}")
     return {
         "out": str(out),
         "episodes": len(rows),
@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     }
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     del parser  # None of its own.
 
 
@@ -73,6 +73,6 @@ COMMAND = Command(
         ("aegis run detector.path=runs/fit/probe.safetensors", "with a probe of your own"),
     ),
     configured=True,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_episodes,
 )

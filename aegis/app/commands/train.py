@@ -8,86 +8,90 @@ from pathlib import Path
 from typing import Any, cast
 
 from aegis.app.command import Command
-from aegis.app.config.build import Composed, build_later, call
-from aegis.app.config.lab import choose_units, suite_of, workers_of
+from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
+from aegis.app.config.lab import choose_units, count_workers, read_suite_name
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import composed_for, versions
+from aegis.app.experiment import compose_or_show, read_versions
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, World
-from aegis.demos.collection import Recipe, collect_demos
-from aegis.demos.episode import ActionNoise
+from aegis.demos.collector import DemoRecipe, collect_demos
+from aegis.demos.demonstration import ActionNoise
 
 
-def _run(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    composed = composed_for("train", options, screen)
+def _run_train(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = compose_or_show("train", options, screen)
     if composed is None:
         return {}
     settings = Settings(composed.tree)
     folder = settings.level("demos").text("out")
-    kept = _collect(composed, settings, Path(folder), screen)
-    screen.say(f"{kept} demonstrations in {folder}")
+    kept = _collect_missing_demos(composed, settings, Path(folder), screen)
+    screen.print_line(f"{kept} demonstrations in {folder}")
     if options.demos_only:
         return {"demonstrations": kept, "folder": folder}
     node = settings.node("model")
     steps = settings.level("model").level("training").integer("steps", 1)
-    with screen.bar("training", steps) as tell:
-        out = call(composed, "model", node, progress=_reporter(tell))
-    screen.say(f"written to {out}; next: aegis collect weak.checkpoint={out}")
+    with screen.show_progress("training", steps) as tell:
+        out = call_target(composed, "model", node, progress=_make_reporter(tell))
+    screen.print_line(f"written to {out}; next: aegis collect weak.checkpoint={out}")
     return {"demonstrations": kept, "folder": folder, "checkpoint": str(out)}
 
 
-def _collect(composed: Composed, settings: Settings, folder: Path, screen: Screen) -> int:
+def _collect_missing_demos(
+    composed: ComposedConfig, settings: Settings, folder: Path, screen: Screen
+) -> int:
     """Makes the demonstrations that are not there yet."""
     demos = settings.level("demos")
     start = settings.level("start")
-    world = cast("Callable[[], World]", build_later(composed, "env", settings.node("env")))
+    world = cast("Callable[[], World]", make_target_factory(composed, "env", settings.node("env")))
     expert = {**settings.node("expert"), "name": "expert"}
-    recipe = Recipe(
+    recipe = DemoRecipe(
         world=world,
-        expert=cast("Callable[[], Policy]", build_later(composed, "expert", expert)),
+        expert=cast("Callable[[], Policy]", make_target_factory(composed, "expert", expert)),
         noise=ActionNoise(demos.number("rho", 0.0, 1.0), demos.numbers("noise")),
-        cameras=_cameras(demos.node("cameras")),
+        cameras=_read_cameras(demos.node("cameras")),
         every=demos.integer("every", 1),
-        **_lead(composed, settings, demos),
+        **_read_lead_policy(composed, settings, demos),
     )
     count = demos.integer("units", 1)
-    units = choose_units(settings, start, suite_of(composed), count, None, None)
+    units = choose_units(settings, start, read_suite_name(composed), count, None, None)
     sample = world()
     identity = {"assets": str(getattr(sample, "assets_digest", ""))}
     sample.close()
-    with screen.bar("demonstrations", len(units)) as tell:
+    with screen.show_progress("demonstrations", len(units)) as tell:
         return collect_demos(
             recipe,
             units,
             folder,
-            workers_of(settings),
+            count_workers(settings),
             identity,
-            versions(),
+            read_versions(),
             lambda done, total, kept: tell(done, f"{kept} successes"),
         )
 
 
-def _lead(composed: Composed, settings: Settings, demos: Settings) -> dict[str, Any]:
+def _read_lead_policy(
+    composed: ComposedConfig, settings: Settings, demos: Settings
+) -> dict[str, Any]:
     """Reads who drives before the expert takes over, if anybody."""
     if demos.value("lead_ticks") is None:
         return {}
     first, last = demos.integers("lead_ticks")
-    lead = build_later(composed, "lead", {**settings.node("lead"), "name": "lead"})
+    lead = make_target_factory(composed, "lead", {**settings.node("lead"), "name": "lead"})
     return {"lead": cast("Callable[[], Policy]", lead), "lead_ticks": (first, last)}
 
 
-def _reporter(tell: Callable[[int, str], None]) -> Callable[[object], None]:
+def _make_reporter(tell: Callable[[int, str], None]) -> Callable[[object], None]:
     """Turns what a trainer reports (step, loss) into a progress bar."""
 
-    def report(progress: object) -> None:
+    def report_progress(progress: object) -> None:
         loss = getattr(progress, "loss", float("nan"))
         tell(int(getattr(progress, "step", 0)), f"loss {loss:.4f}")
 
-    return report
+    return report_progress
 
 
-def _cameras(node: Mapping[str, object]) -> dict[str, tuple[int, int]]:
+def _read_cameras(node: Mapping[str, object]) -> dict[str, tuple[int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     for name, side in node.items():
         if not isinstance(side, int) or side < 1:
@@ -96,7 +100,7 @@ def _cameras(node: Mapping[str, object]) -> dict[str, tuple[int, int]]:
     return sizes
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--demos-only", action="store_true", help="collect demonstrations, do not train"
     )
@@ -122,6 +126,6 @@ COMMAND = Command(
         ),
     ),
     configured=True,
-    options=_options,
-    run=_run,
+    options=_add_options,
+    run=_run_train,
 )

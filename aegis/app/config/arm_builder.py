@@ -1,4 +1,4 @@
-"""Arms: turns the parts of a configuration into ways of driving."""
+"""Arm builder: from an arm's configuration to its controller, gate and switch."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
-from aegis.app.config.build import build
+from aegis.app.config.composition import build_target
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
-from aegis.app.config.targets import CALIBRATED, Node
+from aegis.app.config.targets import CALIBRATED, ConfigNode
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Gate, Switch
 from aegis.fleet.arm import Arm
-from aegis.gates.limits import reads
+from aegis.gates.limits import scores_read_by
 
 
-def arms_of(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
+def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
     """Builds the arms of a study, in the order of the configuration."""
     return tuple(build_arm(lab, name, settings.level(name)) for name in settings.names())
 
@@ -38,14 +38,14 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
         UnknownNameError: If gate or switch read a score that no detector of the arm gives.
     """
     detectors = lab.detectors if settings.flag("detect") else ()
-    gate = _calibrated(settings.node("gate"), f"arms.{name}.gate", lab.detectors)
-    switch = _calibrated(settings.node("switch"), f"arms.{name}.switch", lab.detectors)
+    gate = _fill_calibrated_part(settings.node("gate"), f"arms.{name}.gate", lab.detectors)
+    switch = _fill_calibrated_part(settings.node("switch"), f"arms.{name}.switch", lab.detectors)
     rules: dict[str, Any] = {
-        part: build(lab.composed, f"arms.{name}.{part}", node)
+        part: build_target(lab.composed, f"arms.{name}.{part}", node)
         for part, node in (("gate", gate), ("switch", switch))
     }
     for part, rule in rules.items():
-        for score in reads(rule):
+        for score in scores_read_by(rule):
             _check_score(score, f"arms.{name}.{part}", detectors)
     controller = Controller(
         embodiment=lab.embodiment,
@@ -63,13 +63,13 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
     return Arm(
         name=name,
         controller=controller,
-        salt=_salt(settings.node("salt"), name),
+        salt=_read_salt(settings.node("salt"), name),
         log_features=log_features,
         threshold=float(threshold) if isinstance(threshold, int | float) else math.nan,
     )
 
 
-def fill_in(name: str, node: Node, detectors: Sequence[Detector[Any]]) -> Node:
+def fill_calibrated(name: str, node: ConfigNode, detectors: Sequence[Detector[Any]]) -> ConfigNode:
     """Returns an arm's configuration with numbers where it says ``calibrated``.
 
     Args:
@@ -83,14 +83,14 @@ def fill_in(name: str, node: Node, detectors: Sequence[Detector[Any]]) -> Node:
         UnknownNameError: If none gives the score.
     """
     return {
-        part: _calibrated(cast("Node", value), f"arms.{name}.{part}", detectors)
+        part: _fill_calibrated_part(cast("ConfigNode", value), f"arms.{name}.{part}", detectors)
         if part in ("gate", "switch")
         else value
         for part, value in node.items()
     }
 
 
-def weights(detector: Detector[Any]) -> str:
+def digest_detector(detector: Detector[Any]) -> str:
     """Returns what scores depend on: a detector's digest, else its weights', else its text."""
     digest = getattr(detector, "digest", None)
     if isinstance(digest, str):
@@ -104,24 +104,24 @@ def weights(detector: Detector[Any]) -> str:
     return sha.hexdigest()
 
 
-def fingerprint(arms: Sequence[Arm]) -> dict[str, str]:
+def fingerprint_arms(arms: Sequence[Arm]) -> dict[str, str]:
     """Returns a hash per arm of everything that its decisions depend on, except policies."""
     return {
-        f"arm.{arm.name}": hashlib.blake2b(_describe(arm).encode(), digest_size=8).hexdigest()
+        f"arm.{arm.name}": hashlib.blake2b(_describe_arm(arm).encode(), digest_size=8).hexdigest()
         for arm in arms
     }
 
 
-def _describe(arm: Arm) -> str:
+def _describe_arm(arm: Arm) -> str:
     control = arm.controller
-    heads = [weights(detector) for detector in control.detectors]
+    heads = [digest_detector(detector) for detector in control.detectors]
     parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
     shadow = ("shadow",) if control.shadow else ()
-    rules = (_told(control.gate), _told(control.switch))
+    rules = (_add_later_options(control.gate), _add_later_options(control.switch))
     return repr((parts, *rules, heads, sorted(arm.salt.items()), *shadow))
 
 
-def _told(rule: object) -> object:
+def _add_later_options(rule: object) -> object:
     """Returns a rule with those of its later options that are set.
 
     An option that a release adds is hidden from ``repr``, so that runs of earlier ones keep their
@@ -135,7 +135,9 @@ def _told(rule: object) -> object:
     return (rule, changed) if changed else rule
 
 
-def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> Node:
+def _fill_calibrated_part(
+    node: ConfigNode, where: str, detectors: Sequence[Detector[Any]]
+) -> ConfigNode:
     """Replaces ``calibrated`` by the number that the part's detector was calibrated to."""
     done: dict[str, object] = {}
     for name, value in node.items():
@@ -143,7 +145,9 @@ def _calibrated(node: Node, where: str, detectors: Sequence[Detector[Any]]) -> N
         if value == CALIBRATED:
             if node.get("score") is not None:
                 _check_score(str(node["score"]), where, detectors)
-            done[str(name)] = _number(str(name), where, _detector_of(node, detectors))
+            done[str(name)] = _read_calibrated_number(
+                str(name), where, _find_detector(node, detectors)
+            )
     return done
 
 
@@ -154,13 +158,13 @@ def _check_score(score: str, where: str, detectors: Sequence[Detector[Any]]) -> 
         raise UnknownNameError("score", score, names or ["(no detector watches)"], where)
 
 
-def _detector_of(node: Node, detectors: Sequence[Detector[Any]]) -> Detector[Any] | None:
+def _find_detector(node: ConfigNode, detectors: Sequence[Detector[Any]]) -> Detector[Any] | None:
     """Returns the detector whose score a part reads; the first where it names none."""
     score = node.get("score")
     return next((one for one in detectors if score is None or one.name == score), None)
 
 
-def _number(name: str, where: str, detector: Detector[Any] | None) -> float:
+def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | None) -> float:
     value = getattr(getattr(detector, "probe", detector), name, None)
     if not isinstance(value, int | float):
         raise ConfigError(
@@ -170,7 +174,7 @@ def _number(name: str, where: str, detector: Detector[Any] | None) -> float:
     return float(value)
 
 
-def _salt(node: Mapping[str, object], name: str) -> dict[str, int]:
+def _read_salt(node: Mapping[str, object], name: str) -> dict[str, int]:
     if not all(isinstance(value, int) for value in node.values()):
         raise ConfigError(f"'arms.{name}.salt' maps policies to integers. Got: {dict(node)}.")
     return cast("dict[str, int]", dict(node))

@@ -1,4 +1,4 @@
-"""The lab: world, policies and detectors of a configuration, built and checked together."""
+"""Lab: world, policies and detectors of a configuration, built and checked together."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from aegis.app.config.build import Composed, build, build_later
+from aegis.app.config.composition import ComposedConfig, build_target, make_target_factory
 from aegis.app.config.settings import Settings
-from aegis.app.config.targets import Node
+from aegis.app.config.targets import ConfigNode
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
-from aegis.fleet.units import Split, official_units, units
+from aegis.fleet.units import Split, list_official_units, list_units
 
 SPLITS = ("training", "calibration", "test")
 
@@ -34,7 +34,7 @@ class Lab:
         identity: What results depend on besides policies, arms and units.
     """
 
-    composed: Composed
+    composed: ComposedConfig
     settings: Settings
     world: Callable[[], World]
     embodiment: Embodiment
@@ -43,7 +43,7 @@ class Lab:
     detectors: tuple[Detector[Any], ...]
     identity: Mapping[str, str]
 
-    def units(
+    def list_units(
         self, count: int, split: str | None = None, offset: int | None = None
     ) -> tuple[EpisodeKey, ...]:
         """Lists start states as the configuration says, or of another split."""
@@ -53,16 +53,16 @@ class Lab:
     @property
     def suite(self) -> str:
         """Name of the task suite."""
-        return suite_of(self.composed)
+        return read_suite_name(self.composed)
 
     @property
     def workers(self) -> int:
         """Simulator processes."""
-        return workers_of(self.settings)
+        return count_workers(self.settings)
 
 
 @contextmanager
-def open_lab(composed: Composed, parts: Sequence[PolicyId]) -> Iterator[Lab]:
+def open_lab(composed: ComposedConfig, parts: Sequence[PolicyId]) -> Iterator[Lab]:
     """Builds a lab and frees it afterwards.
 
     Args:
@@ -73,13 +73,13 @@ def open_lab(composed: Composed, parts: Sequence[PolicyId]) -> Iterator[Lab]:
         AegisError: If something cannot be built or does not fit together.
     """
     settings = Settings(composed.tree)
-    world = cast("Callable[[], World]", build_later(composed, "env", settings.node("env")))
+    world = cast("Callable[[], World]", make_target_factory(composed, "env", settings.node("env")))
     policies: dict[PolicyId, Policy] = {}
     try:
-        embodiment, horizon, facts = _look_at(world)
+        embodiment, horizon, facts = _inspect_world(world)
         for part in parts:
             policies[part] = build_policy(composed, part, settings.node(part))
-        detectors = _detectors(composed, settings, policies)
+        detectors = _build_detectors(composed, settings, policies)
         identity = {"horizon": str(horizon), **facts}
         yield Lab(composed, settings, world, embodiment, horizon, policies, detectors, identity)
     finally:
@@ -87,13 +87,13 @@ def open_lab(composed: Composed, parts: Sequence[PolicyId]) -> Iterator[Lab]:
             policy.close()
 
 
-def build_policy(composed: Composed, part: PolicyId, node: Node) -> Policy:
+def build_policy(composed: ComposedConfig, part: PolicyId, node: ConfigNode) -> Policy:
     """Builds a policy under the name of the part that it plays.
 
     Raises:
         ConfigError: If what is built is no policy.
     """
-    policy = build(composed, part, {**node, "name": part} if "name" in node else node)
+    policy = build_target(composed, part, {**node, "name": part} if "name" in node else node)
     if not isinstance(policy, Policy):
         raise ConfigError(f"'{part}' is no policy: it needs spec, propose and close.")
     if policy.spec.name != part:
@@ -116,26 +116,26 @@ def choose_units(
     tasks, seed = settings.integers("tasks"), settings.integer("seed", 0)
     family = start.text("family")
     if split is None and family == "official" and start.value("split") == "all":
-        return official_units(seed, suite, tasks, -(-count // len(tasks)))[:count]
+        return list_official_units(seed, suite, tasks, -(-count // len(tasks)))[:count]
     name = split if split is not None else start.choice("split", SPLITS)
     first = start.integer("offset", 0) if offset is None else offset
-    return units(seed, suite, tasks, family, Split(name), count, first)
+    return list_units(seed, suite, tasks, family, Split(name), count, first)
 
 
-def suite_of(composed: Composed) -> str:
+def read_suite_name(composed: ComposedConfig) -> str:
     """Returns the name of the task suite: ``env.suite``, else the class of the environment."""
     node = Settings(composed.tree).node("env")
     return str(node.get("suite", str(node["_target_"]).rpartition(".")[2]))
 
 
-def workers_of(settings: Settings) -> int:
+def count_workers(settings: Settings) -> int:
     """Returns the number of processes; ``auto`` is one per core."""
     if settings.value("workers") == "auto":
         return max(1, len(os.sched_getaffinity(0)))
     return settings.integer("workers", 1)
 
 
-def _look_at(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str]]:
+def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str]]:
     """Builds a world to see what it is like; workers build their own."""
     sample = world()
     if not isinstance(sample, World):
@@ -150,14 +150,14 @@ def _look_at(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str
         sample.close()
 
 
-def _detectors(
-    composed: Composed, settings: Settings, policies: Mapping[PolicyId, Policy]
+def _build_detectors(
+    composed: ComposedConfig, settings: Settings, policies: Mapping[PolicyId, Policy]
 ) -> tuple[Detector[Any], ...]:
     """Builds the detector, then the further ones under the names that they have there."""
     found: list[Detector[Any]] = []
     if "detector" in composed.tree:
         node = settings.node("detector")
-        found.append(_detector(composed, "detector", node, policies["weak"].spec))
+        found.append(_build_detector(composed, "detector", node, policies["weak"].spec))
     if "detectors" in composed.tree:
         further = settings.level("detectors")
         for name in further.names():
@@ -165,7 +165,7 @@ def _detectors(
                 continue
             node, where = further.node(name), f"detectors.{name}"
             named = {**node, "name": name} if "name" in node else node
-            detector = _detector(composed, where, named, policies["weak"].spec)
+            detector = _build_detector(composed, where, named, policies["weak"].spec)
             if detector.name != name:
                 raise ConfigError(
                     f"'{where}' names its score '{detector.name}'. Give its class an argument "
@@ -175,8 +175,10 @@ def _detectors(
     return tuple(found)
 
 
-def _detector(composed: Composed, where: str, node: Node, spec: PolicySpec) -> Detector[Any]:
-    detector = build(composed, where, node)
+def _build_detector(
+    composed: ComposedConfig, where: str, node: ConfigNode, spec: PolicySpec
+) -> Detector[Any]:
+    detector = build_target(composed, where, node)
     for name in ("start", "update"):
         if not callable(getattr(detector, name, None)):
             raise ConfigError(f"'{where}' is no detector: it has no {name}().")

@@ -1,4 +1,4 @@
-"""Plan: reads the section `plan` of a study's configuration, and the dials of its arms."""
+"""Plan reader: the section `plan` of a study's configuration, and the dials of its arms."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import cast
 
 from aegis.app.config.settings import Settings
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.study.plan.calibration import BUDGET, RECOMMENDED, Arms
-from aegis.study.plan.dials import Dial, Node
-from aegis.study.plan.study_plan import Budget, Kill, PlannedContrast, StudyPlan
+from aegis.study.plan.dials import ConfigNode, Dial
+from aegis.study.plan.study_plan import Budget, KillCriteria, PlannedContrast, StudyPlan
+from aegis.study.plan.uncalibrated_arms import BUDGET, RECOMMENDED, UncalibratedArms
 
-_DIAL = ("kind", "target", "holds", "starts", "low", "high")
+_DIAL_KEYS = ("kind", "target", "holds", "starts", "low", "high")
 
 
 def read_plan(settings: Settings) -> StudyPlan:
@@ -31,8 +31,8 @@ def read_plan(settings: Settings) -> StudyPlan:
         reference=level.text("reference"),
         published=level.text("published"),
         recommended=level.text("recommended"),
-        contrasts=_contrasts(level, "contrasts"),
-        secondary=_contrasts(level, "secondary"),
+        contrasts=_read_contrasts(level, "contrasts"),
+        secondary=_read_contrasts(level, "secondary"),
         alpha=level.number("alpha", 0.0, 1.0),
         margin=level.number("margin", 0.0, 1.0),
         budget=Budget(*(budget.number(n, 0.0, 1.0) for n in ("duty", "at_most", "tolerance"))),
@@ -40,7 +40,7 @@ def read_plan(settings: Settings) -> StudyPlan:
         exclusions=level.text("exclusions"),
         windows=level.numbers("windows"),
         early=level.number("early", 0.0, 1.0),
-        kill=Kill(
+        kill=KillCriteria(
             early_auroc=kill.number("early_auroc", 0.0, 1.0),
             duty=kill.number("duty", 0.0, 1.0),
             floor=kill.number("floor", 0.0, 1.0),
@@ -53,11 +53,11 @@ def read_plan(settings: Settings) -> StudyPlan:
         multiplicity=level.text("multiplicity"),
         looks=level.integers("looks") if level.value("looks") else (),
     )
-    plan.check(arms)
+    plan.check_arms(arms)
     return plan
 
 
-def read_arms(settings: Settings, plan: StudyPlan) -> Arms:
+def read_arms(settings: Settings, plan: StudyPlan) -> UncalibratedArms:
     """Reads the arms, their dials, and which are like another one.
 
     Raises:
@@ -65,22 +65,22 @@ def read_arms(settings: Settings, plan: StudyPlan) -> Arms:
         UnknownNameError: If a dial names an arm that is not played.
     """
     level = settings.level("arms")
-    nodes: dict[str, Node] = {}
+    nodes: dict[str, ConfigNode] = {}
     dials: dict[str, Dial] = {}
     likes: dict[str, str] = {}
     for name in level.names():
         node = dict(level.node(name))
         if "like" in node:
-            likes[name] = _arm(str(node.pop("like")), plan)
+            likes[name] = _resolve_arm_name(str(node.pop("like")), plan)
         if "dial" in node:
-            dial = _dial(level.level(name), plan)
+            dial = _read_dial(level.level(name), plan)
             if dial.kind != "none":
                 dials[name] = dial
         nodes[name] = node
-    return Arms(nodes, dials, likes)
+    return UncalibratedArms(nodes, dials, likes)
 
 
-def _contrasts(level: Settings, family: str) -> tuple[PlannedContrast, ...]:
+def _read_contrasts(level: Settings, family: str) -> tuple[PlannedContrast, ...]:
     value = level.value(family)
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
         raise ConfigError(
@@ -98,20 +98,20 @@ def _contrasts(level: Settings, family: str) -> tuple[PlannedContrast, ...]:
     return tuple(found)
 
 
-def _dial(arm: Settings, plan: StudyPlan) -> Dial:
+def _read_dial(arm: Settings, plan: StudyPlan) -> Dial:
     node, level = arm.node("dial"), arm.level("dial")
     for name in level.names():
-        if name not in _DIAL:
-            raise UnknownNameError("key", name, _DIAL, "a dial")
+        if name not in _DIAL_KEYS:
+            raise UnknownNameError("key", name, _DIAL_KEYS, "a dial")
     ends = {name: level.number(name, -1e12, 1e12) for name in ("low", "high") if name in node}
     return Dial(
         kind=level.text("kind"),
-        target=_arm(cast("str", node.get("target", BUDGET)), plan),
-        holds=_arm(cast("str", node.get("holds", "")), plan),
+        target=_resolve_arm_name(cast("str", node.get("target", BUDGET)), plan),
+        holds=_resolve_arm_name(cast("str", node.get("holds", "")), plan),
         starts=level.integers("starts") if "starts" in node else (),
         **ends,
     )
 
 
-def _arm(name: str, plan: StudyPlan) -> str:
+def _resolve_arm_name(name: str, plan: StudyPlan) -> str:
     return plan.recommended if name == RECOMMENDED else name

@@ -1,10 +1,10 @@
-"""Settings: reads plain values out of a composed configuration, checked, with their key path."""
+"""Settings: typed reader of a composed configuration; errors name the key path."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aegis.app.config.targets import Node
+from aegis.app.config.targets import ConfigNode
 from aegis.core.errors import ConfigError, UnknownNameError
 
 
@@ -28,7 +28,7 @@ class Settings:
         """
         if name not in self._tree:
             raise ConfigError(
-                f"'{self._path(name)}' is missing; the configuration has "
+                f"'{self._join_path(name)}' is missing; the configuration has "
                 f"{', '.join(map(str, self._tree)) or 'nothing'}. See configs/README.md."
             )
         return self._tree[name]
@@ -37,7 +37,7 @@ class Settings:
         """Returns an integer that is at least ``least``."""
         value = self.value(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self._wrong(name, value, f"an integer of at least {least}")
+            raise self._build_error(name, value, f"an integer of at least {least}")
         return value
 
     def number(self, name: str, low: float, high: float) -> float:
@@ -48,21 +48,21 @@ class Settings:
             or not isinstance(value, int | float)
             or not low <= value <= high
         ):
-            raise self._wrong(name, value, f"a number from {low} to {high}")
+            raise self._build_error(name, value, f"a number from {low} to {high}")
         return float(value)
 
     def flag(self, name: str) -> bool:
         """Returns true or false."""
         value = self.value(name)
         if not isinstance(value, bool):
-            raise self._wrong(name, value, "true or false")
+            raise self._build_error(name, value, "true or false")
         return value
 
     def text(self, name: str) -> str:
         """Returns a text that is not empty."""
         value = self.value(name)
         if not isinstance(value, str) or not value:
-            raise self._wrong(name, value, "a text")
+            raise self._build_error(name, value, "a text")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -74,21 +74,21 @@ class Settings:
             or not given
             or not all(isinstance(item, str) and item for item in given)
         ):
-            raise self._wrong(name, value, "a text, or a list of them")
+            raise self._build_error(name, value, "a text, or a list of them")
         return tuple(given)
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         """Returns one of the allowed names."""
         value = self.text(name)
         if value not in allowed:
-            raise UnknownNameError(name, value, allowed, f"'{self._path(name)}'")
+            raise UnknownNameError(name, value, allowed, f"'{self._join_path(name)}'")
         return value
 
     def integers(self, name: str) -> tuple[int, ...]:
         """Returns a list of integers that are not negative."""
         value = self.value(name)
         if not isinstance(value, list) or not value or not all(map(_is_natural, value)):
-            raise self._wrong(name, value, "a list of integers, for example [0,3]")
+            raise self._build_error(name, value, "a list of integers, for example [0,3]")
         return tuple(value)
 
     def numbers(self, name: str) -> tuple[float, ...]:
@@ -97,29 +97,29 @@ class Settings:
         if not isinstance(value, list) or not all(
             isinstance(item, int | float) and not isinstance(item, bool) for item in value
         ):
-            raise self._wrong(name, value, "a list of numbers")
+            raise self._build_error(name, value, "a list of numbers")
         return tuple(map(float, value))
 
-    def node(self, name: str) -> Node:
+    def node(self, name: str) -> ConfigNode:
         """Returns a mapping."""
         value = self.value(name)
         if not isinstance(value, Mapping):
-            raise self._wrong(name, value, "a part with keys of its own")
+            raise self._build_error(name, value, "a part with keys of its own")
         return value
 
     def level(self, name: str) -> Settings:
         """Returns the settings one level down."""
-        return Settings(self.node(name), self._path(name))
+        return Settings(self.node(name), self._join_path(name))
 
     def names(self) -> list[str]:
         """Returns the keys of this level."""
         return [str(name) for name in self._tree]
 
-    def _path(self, name: str) -> str:
+    def _join_path(self, name: str) -> str:
         return f"{self._where}.{name}" if self._where else name
 
-    def _wrong(self, name: str, value: object, wanted: str) -> ConfigError:
-        return ConfigError(f"'{self._path(name)}' must be {wanted}. Got: {value!r}.")
+    def _build_error(self, name: str, value: object, wanted: str) -> ConfigError:
+        return ConfigError(f"'{self._join_path(name)}' must be {wanted}. Got: {value!r}.")
 
 
 def _is_natural(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Targets: which Python objects a configuration may name, and whether their arguments fit."""
+"""Targets: Python objects that a configuration may name, and checks of their arguments."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from aegis.core.errors import ConfigError, UnknownNameError
 CALIBRATED = "calibrated"
 """Stands for a number that the probe was calibrated to, see aegis/app/config/arm_builder.py."""
 
-ROOMS = ("aegis", "envs", "policies")
-Node = Mapping[str, object]
-_WORDS: dict[object, str] = {
+OWN_PACKAGES = ("aegis", "envs", "policies")
+ConfigNode = Mapping[str, object]
+_TYPE_WORDS: dict[object, str] = {
     bool: "true or false",
     int: "an integer",
     float: "a number",
     str: "a text",
     NoneType: "null",
 }
-_SPECIAL = ("_partial_", "_args_", "_recursive_", "_convert_")
+_HYDRA_KEYS = ("_partial_", "_args_", "_recursive_", "_convert_")
 
 
-def walk(node: object, where: str = "") -> Iterator[tuple[str, Node]]:
+def walk_targets(node: object, where: str = "") -> Iterator[tuple[str, ConfigNode]]:
     """Yields every mapping of a tree that names a target, with its key path; deepest first."""
     if isinstance(node, Mapping):
         for name, child in node.items():
-            yield from walk(child, f"{where}.{name}" if where else str(name))
+            yield from walk_targets(child, f"{where}.{name}" if where else str(name))
         if any(str(name).startswith("_") for name in node):
             yield where, node
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for i, child in enumerate(node):
-            yield from walk(child, f"{where}[{i}]")
+            yield from walk_targets(child, f"{where}[{i}]")
 
 
-def check_tree(tree: Node, trusted: Sequence[str]) -> None:
+def check_tree(tree: ConfigNode, trusted: Sequence[str]) -> None:
     """Checks every target of a tree before any of them is imported, then their arguments.
 
     Args:
@@ -50,32 +50,32 @@ def check_tree(tree: Node, trusted: Sequence[str]) -> None:
         ConfigError: If a target lies elsewhere, or an instruction to hydra is hidden in the tree.
         UnknownNameError: If a target does not exist or does not take an argument.
     """
-    nodes = list(walk(tree))
+    nodes = list(walk_targets(tree))
     for where, node in nodes:
-        _check_allowed(where, node, trusted)
+        _check_target_allowed(where, node, trusted)
     for where, node in nodes:
         check_arguments(where, node, trusted)
         check_types(where, node, trusted)
 
 
-def _check_allowed(where: str, node: Node, trusted: Sequence[str]) -> None:
+def _check_target_allowed(where: str, node: ConfigNode, trusted: Sequence[str]) -> None:
     special = [name for name in node if str(name).startswith("_") and name != "_target_"]
     if special:
         raise ConfigError(
             f"'{where}' holds {', '.join(map(str, special))}. Only _target_ and plain arguments "
-            f"may stand in a configuration (never {', '.join(_SPECIAL)})."
+            f"may stand in a configuration (never {', '.join(_HYDRA_KEYS)})."
         )
     target = node["_target_"]
-    roots = (*ROOMS, *trusted)
+    roots = (*OWN_PACKAGES, *trusted)
     if not isinstance(target, str) or target.split(".")[0] not in roots or "." not in target:
         raise ConfigError(
-            f"'{where}._target_' is '{target}'. A target must lie in {', '.join(ROOMS)}"
+            f"'{where}._target_' is '{target}'. A target must lie in {', '.join(OWN_PACKAGES)}"
             f"{''.join(', ' + name for name in trusted)}. To use a package of your own, name it: "
             "trusted=[my_package]."
         )
 
 
-def locate(target: str, where: str, trusted: Sequence[str] = ()) -> Callable[..., object]:
+def locate_target(target: str, where: str, trusted: Sequence[str] = ()) -> Callable[..., object]:
     """Imports what a target names.
 
     Raises:
@@ -83,23 +83,25 @@ def locate(target: str, where: str, trusted: Sequence[str] = ()) -> Callable[...
             theirs), or cannot be called.
         UnknownNameError: If it does not exist.
     """
-    module, path = _import(target, where)
+    module, path = _import_longest_module(target, where)
     found: object = module
     for name in target.split(".")[len(path.split(".")) :]:
         inside = getattr(found, name, None)
         if inside is None:
-            raise UnknownNameError("target", name, _public(vars(found)), f"{where} ({path})")
+            raise UnknownNameError(
+                "target", name, _list_public_names(vars(found)), f"{where} ({path})"
+            )
         found = inside
     home = str(getattr(found, "__module__", ""))
-    if home.split(".")[0] not in (*ROOMS, *trusted) or not callable(found):
+    if home.split(".")[0] not in (*OWN_PACKAGES, *trusted) or not callable(found):
         raise ConfigError(f"'{where}._target_' is '{target}', defined in '{home}', not in ours.")
     return found
 
 
-def _import(target: str, where: str) -> tuple[ModuleType, str]:
+def _import_longest_module(target: str, where: str) -> tuple[ModuleType, str]:
     """Imports the longest module path that a target begins with."""
     parts = target.split(".")
-    path, module = parts[0], _root(parts[0], where)
+    path, module = parts[0], _import_root(parts[0], where)
     for name in parts[1:-1]:
         try:
             module = importlib.import_module(f"{path}.{name}")
@@ -110,12 +112,14 @@ def _import(target: str, where: str) -> tuple[ModuleType, str]:
                 ) from error
             if hasattr(module, name):
                 break
-            raise UnknownNameError("module", name, _modules(path), f"{where}._target_") from error
+            raise UnknownNameError(
+                "module", name, _list_modules(path), f"{where}._target_"
+            ) from error
         path = f"{path}.{name}"
     return module, path
 
 
-def _root(name: str, where: str) -> ModuleType:
+def _import_root(name: str, where: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -125,15 +129,17 @@ def _root(name: str, where: str) -> ModuleType:
         ) from error
 
 
-def _modules(package: str) -> list[str]:
+def _list_modules(package: str) -> list[str]:
     return [info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__)]
 
 
-def _public(names: Mapping[str, object]) -> list[str]:
+def _list_public_names(names: Mapping[str, object]) -> list[str]:
     return sorted(name for name, value in names.items() if name[0].isupper() and callable(value))
 
 
-def check_arguments(where: str, node: Node, trusted: Sequence[str] = (), given: int = 0) -> None:
+def check_arguments(
+    where: str, node: ConfigNode, trusted: Sequence[str] = (), given: int = 0
+) -> None:
     """Checks that a target takes the arguments that stand beside it.
 
     Args:
@@ -146,7 +152,7 @@ def check_arguments(where: str, node: Node, trusted: Sequence[str] = (), given: 
         UnknownNameError: If it does not take one of them.
         ConfigError: If one is missing.
     """
-    target = locate(str(node["_target_"]), where, trusted)
+    target = locate_target(str(node["_target_"]), where, trusted)
     arguments = {str(name): value for name, value in node.items() if name != "_target_"}
     signature = inspect.signature(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
@@ -159,36 +165,38 @@ def check_arguments(where: str, node: Node, trusted: Sequence[str] = (), given: 
         raise ConfigError(f"'{where}' does not fit {node['_target_']}: {error}.") from error
 
 
-def check_types(where: str, node: Node, trusted: Sequence[str] = ()) -> None:
+def check_types(where: str, node: ConfigNode, trusted: Sequence[str] = ()) -> None:
     """Checks numbers, flags and texts against the annotations of a target.
 
     Raises:
         ConfigError: If an argument is of another type.
     """
-    target = locate(str(node["_target_"]), where, trusted)
+    target = locate_target(str(node["_target_"]), where, trusted)
     # A class is annotated on its __init__, which dataclasses write themselves.
     owner = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     hints = get_type_hints(owner)
     for name, value in node.items():
         hint = hints.get(name)
         allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        if not all(kind in _WORDS for kind in allowed) or type(value) in allowed:
+        if not all(kind in _TYPE_WORDS for kind in allowed) or type(value) in allowed:
             continue
         if value == CALIBRATED:
             continue
         if type(value) is int and float in allowed:
             continue
-        words = " or ".join(_WORDS[kind] for kind in allowed)
+        words = " or ".join(_TYPE_WORDS[kind] for kind in allowed)
         raise ConfigError(f"'{where}.{name}' must be {words}. Got: {value!r}.")
 
 
-def factory(where: str, node: Node, trusted: Sequence[str] = ()) -> partial[object]:
+def make_plain_factory(
+    where: str, node: ConfigNode, trusted: Sequence[str] = ()
+) -> partial[object]:
     """Returns a callable that builds a target whose arguments are plain; it can be pickled.
 
     Raises:
         ConfigError: If an argument is a target itself.
     """
     arguments = {str(name): value for name, value in node.items() if name != "_target_"}
-    if any(True for _ in walk(arguments)):
+    if any(True for _ in walk_targets(arguments)):
         raise ConfigError(f"'{where}' is built in other processes; its arguments must be plain.")
-    return partial(locate(str(node["_target_"]), where, trusted), **arguments)
+    return partial(locate_target(str(node["_target_"]), where, trusted), **arguments)

@@ -10,18 +10,18 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from aegis.app.screen import Screen
-from aegis.app.study.prepared import Stand
+from aegis.app.study.prepared_study import PreparedStudy
 from aegis.bench.machine import describe_machine
 from aegis.core.protocols import Policy, Query, World
 from aegis.core.types import EpisodeKey, PolicyId, Stop, Tick
 from aegis.fleet.arm import Arm
 from aegis.runtime.session import Session
-from aegis.runtime.views import Glance, merged
-from aegis.study.play.latency_table import latency_table
+from aegis.runtime.views import Views, merge_cameras
+from aegis.study.play.latency_table import make_latency_table
 from aegis.study.play.small_tables import write_latency
 
 
-def measure(stand: Stand, root: Path, screen: Screen) -> None:
+def measure_latency(stand: PreparedStudy, root: Path, screen: Screen) -> None:
     """Plays the first units again, each arm alone, and writes down what calls took.
 
     It does nothing unless the configuration says on how many (``latency.units``).
@@ -34,8 +34,8 @@ def measure(stand: Stand, root: Path, screen: Screen) -> None:
     count = stand.settings.level("latency").integer("units", 0)
     if not count:
         return
-    units = stand.test()[:count]
-    screen.note(f"latency: {len(units)} units, each arm alone, one query at a time")
+    units = stand.list_test_units()[:count]
+    screen.print_note(f"latency: {len(units)} units, each arm alone, one query at a time")
     machine = {name: str(value) for name, value in describe_machine().items()}
     machine |= {"load": f"{os.getloadavg()[0]:.1f}", "batch": "1", "blas threads": "1"}
     world = stand.lab.world()
@@ -45,15 +45,15 @@ def measure(stand: Stand, root: Path, screen: Screen) -> None:
             rows = [
                 row
                 for key in units
-                for arm in stand.played()
-                for row in _episode(world, arm, stand.lab.policies, key, known)
+                for arm in stand.build_arms()
+                for row in _time_episode(world, arm, stand.lab.policies, key, known)
             ]
     finally:
         world.close()
-    write_latency(root, latency_table(rows, machine))
+    write_latency(root, make_latency_table(rows, machine))
 
 
-def _episode(
+def _time_episode(
     world: World,
     arm: Arm,
     policies: Mapping[PolicyId, Policy],
@@ -66,14 +66,14 @@ def _episode(
     place = {"task": key.task, "start": key.start, "index": key.index, "arm": arm.name}
     for k in range(min(arm.controller.horizon, world.horizon)):
         eyes = {policy: policies[policy].spec.cameras for policy in session.ask}
-        glance = Glance(world, eyes.values())
+        glance = Views(world, eyes.values())
         calls, proposals = {}, {}
         for policy, seen in eyes.items():
-            query = Query(key, k, glance.view(seen), arm.salt.get(policy, 0))
+            query = Query(key, k, glance.select_view(seen), arm.salt.get(policy, 0))
             began = time.perf_counter_ns()
             proposals[policy] = policies[policy].propose([query])[0]
             calls[policy] = time.perf_counter_ns() - began
-        obs = glance.view(merged(eyes.values()))
+        obs = glance.select_view(merge_cameras(eyes.values()))
         tick = Tick(k, obs.stamp, obs, proposals)
         began = time.perf_counter_ns()
         decision = session.feed(tick)

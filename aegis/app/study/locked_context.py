@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import cast
 
 from aegis.app.config.settings import Settings
-from aegis.app.study.rules import rules_of
-from aegis.study.plan.calibration_table import read_tried
-from aegis.study.plan.context import Facts
-from aegis.study.plan.lockfile import Change, Locked
+from aegis.app.study.rules import read_rules
+from aegis.study.plan.calibration_table import read_calibration_table
+from aegis.study.plan.context import AnalysisContext
+from aegis.study.plan.lockfile import DigestChange, LockedPlan
 from aegis.study.plan.study_plan import StudyPlan
 
-STRONG = "strong"
+HELPING_POLICY = "strong"
 """The policy that helps; a placebo arm hands over to another one."""
 Numbers = Mapping[str, float]
 
 
-def facts_of(locked: Locked, plan: StudyPlan, root: Path, changes: Sequence[Change] = ()) -> Facts:
+def build_analysis_context(
+    locked: LockedPlan, plan: StudyPlan, root: Path, changes: Sequence[DigestChange] = ()
+) -> AnalysisContext:
     """Returns what an analysis needs.
 
     Args:
@@ -33,32 +35,32 @@ def facts_of(locked: Locked, plan: StudyPlan, root: Path, changes: Sequence[Chan
     dials = cast("Mapping[str, Mapping[str, float | str]]", calibrated.node("dials"))
     detectors = cast("Mapping[str, Numbers]", calibrated.node("detectors"))
     arms = settings.level("arms")
-    read = rules_of(locked)
-    helped = [arm for arm in read if arms.level(arm).text("strong") == STRONG]
+    read = read_rules(locked)
+    helped = [arm for arm in read if arms.level(arm).text("strong") == HELPING_POLICY]
     first = next(iter(detectors), "probe")
     alarm = read[plan.published].score if plan.published in read else first
     gate = arms.level(plan.published).node("gate")
     known = detectors.get(alarm, {})
-    return Facts(
+    return AnalysisContext(
         name=settings.text("name"),
         arms=tuple(arms.names()),
         horizon=calibrated.integer("horizon", 1),
         detector=read[plan.recommended].score if plan.recommended in read else first,
         alarm=alarm,
-        threshold=_number(gate.get("threshold"), known.get("threshold", math.nan)),
-        guard=_number(gate.get("guard_fraction"), known.get("guard", 0.0)),
+        threshold=_number_or_default(gate.get("threshold"), known.get("threshold", math.nan)),
+        guard=_number_or_default(gate.get("guard_fraction"), known.get("guard", 0.0)),
         false_alarms=known.get("alpha", math.nan),
         scored=tuple(sorted(helped, key=lambda arm: arm not in (plan.published, plan.recommended))),
         duty_target={arm: float(dial["target"]) for arm, dial in dials.items()},
         duty_calibration={arm: float(dial["duty"]) for arm, dial in dials.items()},
         settings={arm: f"{dial['key']} {dial['setting']}" for arm, dial in dials.items()},
-        tried=read_tried(root),
+        tried=read_calibration_table(root),
         lock={"file": locked.digest, **locked.digests},
-        notes=_changed(changes),
+        notes=_describe_changes(changes),
     )
 
 
-def _changed(changes: Sequence[Change]) -> tuple[str, ...]:
+def _describe_changes(changes: Sequence[DigestChange]) -> tuple[str, ...]:
     if not changes:
         return ()
     names = ", ".join(change.name for change in changes)
@@ -68,5 +70,5 @@ def _changed(changes: Sequence[Change]) -> tuple[str, ...]:
     )
 
 
-def _number(value: object, otherwise: float) -> float:
+def _number_or_default(value: object, otherwise: float) -> float:
     return float(value) if isinstance(value, int | float) else otherwise

@@ -1,4 +1,4 @@
-"""Locking: sets the dials of a study on calibration units and writes its plan."""
+"""Locking: sets the dials of a plan and writes it down for good."""
 
 from __future__ import annotations
 
@@ -7,122 +7,133 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aegis.app.config.arm_builder import fill_in
-from aegis.app.config.build import Composed
+from aegis.app.config.arm_builder import fill_calibrated
+from aegis.app.config.composition import ComposedConfig
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import run_folder
+from aegis.app.experiment import resolve_run_folder
 from aegis.app.screen import Screen
-from aegis.app.study.prepared import ADDED, MACHINE, Stand, open_stand, outer_digests
+from aegis.app.study.prepared_study import (
+    LOCK_SECTIONS,
+    MACHINE_SETTINGS,
+    PreparedStudy,
+    collect_outer_digests,
+    open_study,
+)
 from aegis.core.errors import LockError
 from aegis.core.protocols import Detector
 from aegis.core.types import EpisodeKey
-from aegis.fleet.pool import Pool
-from aegis.fleet.units import Split, split_range
+from aegis.fleet.pool import WorkerPool
+from aegis.fleet.units import Split, get_split_indices
 from aegis.records.store import RunTables
-from aegis.study.plan.calibration import Arms, Calibrator
-from aegis.study.plan.calibration_table import write_tried
-from aegis.study.plan.dials import Node
+from aegis.study.plan.calibration import Calibrator
+from aegis.study.plan.calibration_table import write_calibration_table
+from aegis.study.plan.dials import ConfigNode
 from aegis.study.plan.digests import PACKAGES, code_digests
-from aegis.study.plan.lockfile import NAME, Locked, read_lock, write_lock
+from aegis.study.plan.lockfile import PLAN_FILE, LockedPlan, read_lock, write_lock
+from aegis.study.plan.uncalibrated_arms import UncalibratedArms
 
-REQUEST = "request"
+REQUEST_KEY = "request"
 """Name of the digest of the settings that were asked for, before dials were set."""
 
 
-def lock(composed: Composed, screen: Screen) -> Locked:
+def lock_study(composed: ComposedConfig, screen: Screen) -> LockedPlan:
     """Locks a study, or returns the lock that it has.
 
     Raises:
         LockError: If the folder holds a plan from other settings, or test units were played.
         AegisError: Whatever prevents calibration.
     """
-    out = run_folder(Settings(composed.tree).text("name"))
-    if (out / NAME).exists():
-        return _same(composed, read_lock(out))
+    out = resolve_run_folder(Settings(composed.tree).text("name"))
+    if (out / PLAN_FILE).exists():
+        return _require_same_request(composed, read_lock(out))
     if (out / "manifest.json").exists():
         raise LockError(
             f"{out} holds episodes that were played before any plan was locked. Choose another "
             "name, and start states that were not used (start.offset)."
         )
-    with open_stand(composed) as stand:
-        test, _ = stand.test(), stand.keep()
-        screen.note(
-            f"locking {out}: dials are set on {len(stand.calibration())} calibration units; none "
+    with open_study(composed) as stand:
+        test, _ = stand.list_test_units(), stand.list_kept_arms()
+        screen.print_note(
+            f"locking {out}: dials are set on {len(stand.list_calibration_units())} calibration "
+            "units; none "
             f"of the {len(test)} test units is played"
         )
-        with Pool(stand.lab.world, stand.lab.workers) as pool:
-            calibrator = _calibrator(stand, out, screen, pool)
-            nodes = calibrator.run()
-        write_tried(out, calibrator.played)
+        with WorkerPool(stand.lab.world, stand.lab.workers) as pool:
+            calibrator = _build_calibrator(stand, out, screen, pool)
+            nodes = calibrator.set_dials()
+        write_calibration_table(out, calibrator.played)
         tree = {
             **{name: composed.tree[name] for name in ("name", "plan")},
             **composed.tree,
             "arms": {name: dict(node) for name, node in nodes.items()},
             "calibrated": {
-                "dials": {name: one.plain() for name, one in calibrator.reached.items()},
-                "detectors": {one.name: _calibration_of(one) for one in stand.lab.detectors},
+                "dials": {name: one.as_dict() for name, one in calibrator.reached.items()},
+                "detectors": {one.name: _read_calibration(one) for one in stand.lab.detectors},
                 "horizon": stand.lab.horizon,
             },
-            "seeds": _seeds(stand, test),
+            "seeds": _describe_seeds(stand, test),
         }
         digests = {
-            REQUEST: request_digest(composed),
-            **outer_digests(out, composed.trusted),
-            **stand.digests(),
+            REQUEST_KEY: digest_request(composed),
+            **collect_outer_digests(out, composed.trusted),
+            **stand.collect_digests(),
         }
     return write_lock(out, tree, digests)
 
 
-def request_digest(composed: Composed) -> str:
+def digest_request(composed: ComposedConfig) -> str:
     """Returns the digest of what was asked for, machine settings left out."""
-    asked = {name: value for name, value in composed.tree.items() if name not in MACHINE}
+    asked = {name: value for name, value in composed.tree.items() if name not in MACHINE_SETTINGS}
     return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
-def _calibrator(stand: Stand, out: Path, screen: Screen, pool: Pool) -> Calibrator:
+def _build_calibrator(
+    stand: PreparedStudy, out: Path, screen: Screen, pool: WorkerPool
+) -> Calibrator:
     """Returns who sets the dials; every run of a setting has a folder, so it can be resumed."""
     nodes = {
-        name: fill_in(name, node, stand.lab.detectors) for name, node in stand.arms.nodes.items()
+        name: fill_calibrated(name, node, stand.lab.detectors)
+        for name, node in stand.arms.nodes.items()
     }
     now = code_digests((*PACKAGES, *stand.lab.composed.trusted))
     code = hashlib.sha256(repr(sorted(now.items())).encode()).hexdigest()
-    units, weak = stand.calibration(), stand.lab.policies["weak"]
+    units, weak = stand.list_calibration_units(), stand.lab.policies["weak"]
 
-    def play(name: str, node: Node, folder: str) -> RunTables:
-        plan = stand.to_play(units, [stand.arm(name, node)], {"code": code})
+    def play_setting(name: str, node: ConfigNode, folder: str) -> RunTables:
+        plan = stand.plan_run(units, [stand.build_arm(name, node)], {"code": code})
         place = out / "calibration" / folder
-        machine = stand.machine(screen, f"calibration · {name}", place)
-        return machine.run(plan, place, pool)
+        machine = stand.build_executor(screen, f"calibration · {name}", place)
+        return machine.execute_plan(plan, place, pool)
 
     return Calibrator(
         plan=stand.plan,
-        arms=Arms(nodes, stand.arms.dials, stand.arms.likes),
-        play=play,
+        arms=UncalibratedArms(nodes, stand.arms.dials, stand.arms.likes),
+        play=play_setting,
         chunk=weak.spec.execute,
         horizon=stand.lab.horizon,
         tries=stand.settings.level("calibration").integer("tries", 1),
-        tell=screen.note,
-        build=lambda name, node: stand.arm(name, node).controller,
+        tell=screen.print_note,
+        build=lambda name, node: stand.build_arm(name, node).controller,
     )
 
 
-def _calibration_of(detector: Detector[Any]) -> dict[str, float]:
+def _read_calibration(detector: Detector[Any]) -> dict[str, float]:
     """Returns the numbers that a detector was calibrated to, as far as it has any."""
     probe = getattr(detector, "probe", detector)
     found = {name: getattr(probe, name, None) for name in ("threshold", "alpha", "guard")}
     return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 
-def _same(composed: Composed, locked: Locked) -> Locked:
+def _require_same_request(composed: ComposedConfig, locked: LockedPlan) -> LockedPlan:
     """Returns the lock if it came from the same settings.
 
     Raises:
         LockError: If it did not; names what differs.
     """
-    if locked.digests.get(REQUEST) == request_digest(composed):
+    if locked.digests.get(REQUEST_KEY) == digest_request(composed):
         return locked
-    skipped = (*ADDED, "arms", *MACHINE)
-    mine, theirs = leaves(composed.tree, skipped), leaves(locked.tree, skipped)
+    skipped = (*LOCK_SECTIONS, "arms", *MACHINE_SETTINGS)
+    mine, theirs = flatten_config(composed.tree, skipped), flatten_config(locked.tree, skipped)
     other = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
     raise LockError(
         f"{locked.path} was locked with other settings: {', '.join(other[:8]) or 'arms'} differ. A "
@@ -131,7 +142,7 @@ def _same(composed: Composed, locked: Locked) -> Locked:
     )
 
 
-def leaves(node: object, skipped: tuple[str, ...] = (), where: str = "") -> dict[str, str]:
+def flatten_config(node: object, skipped: tuple[str, ...] = (), where: str = "") -> dict[str, str]:
     """Returns key path to value of a configuration.
 
     Args:
@@ -144,14 +155,14 @@ def leaves(node: object, skipped: tuple[str, ...] = (), where: str = "") -> dict
     found: dict[str, str] = {}
     for name, child in node.items():
         if name not in skipped:
-            found |= leaves(child, (), f"{where}.{name}" if where else str(name))
+            found |= flatten_config(child, (), f"{where}.{name}" if where else str(name))
     return found
 
 
-def _seeds(stand: Stand, test: tuple[EpisodeKey, ...]) -> dict[str, object]:
+def _describe_seeds(stand: PreparedStudy, test: tuple[EpisodeKey, ...]) -> dict[str, object]:
     """Returns which start states are for what, for people; splits never share one."""
-    training = split_range(test[0].start, Split.TRAINING)
-    spans = {"calibration": stand.calibration(), "test": test}
+    training = get_split_indices(test[0].start, Split.TRAINING)
+    spans = {"calibration": stand.list_calibration_units(), "test": test}
     said = {
         name: {
             "units": len(keys),

@@ -1,4 +1,4 @@
-"""Reporting: computes a study's result from its sealed tables, and writes it down."""
+"""Reporting: computes a study's result from its sealed tables and writes the report."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from pathlib import Path
 from aegis.app.config.plan_reader import read_plan
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Screen
-from aegis.app.study.locked_context import facts_of
-from aegis.app.study.pictures import pictures
-from aegis.app.study.prepared import composed_of, outer_digests
-from aegis.app.study.rules import rules_of
+from aegis.app.study.locked_context import build_analysis_context
+from aegis.app.study.pictures import gather_pictures
+from aegis.app.study.prepared_study import collect_outer_digests, compose_locked
+from aegis.app.study.rules import read_rules
 from aegis.records.files import write_atomic
 from aegis.report.examples import examples
 from aegis.report.tables import Tables
 from aegis.report.write import write_report
-from aegis.study.analysis.pipeline import analyse
-from aegis.study.analysis.study_result import Result
-from aegis.study.plan.context import Facts
-from aegis.study.plan.lockfile import Change, Locked, compare, read_lock
-from aegis.study.plan.overrides import what_if
+from aegis.study.analysis.pipeline import analyse_study
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.plan.context import AnalysisContext
+from aegis.study.plan.lockfile import DigestChange, LockedPlan, compare_digests, read_lock
+from aegis.study.plan.overrides import apply_overrides
 from aegis.study.plan.study_plan import StudyPlan
 from aegis.study.play.seal import check_seal
 from aegis.study.play.small_tables import StudyTables
 
-JSON = "report.json"
-EXPLORATORY = "exploratory"
+REPORT_FILE = "report.json"
+EXPLORATORY_FOLDER = "exploratory"
 """Folder of a report that does not follow the plan."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredStudy:
     """A study as it is on disk.
 
     Attributes:
@@ -42,13 +42,13 @@ class Found:
         changes: Code and versions that are not those that the plan was locked with.
     """
 
-    locked: Locked
+    locked: LockedPlan
     plan: StudyPlan
-    facts: Facts
-    changes: tuple[Change, ...]
+    facts: AnalysisContext
+    changes: tuple[DigestChange, ...]
 
     @classmethod
-    def read(cls, root: Path, otherwise: Sequence[str] = ()) -> Found:
+    def read_folder(cls, root: Path, otherwise: Sequence[str] = ()) -> StoredStudy:
         """Reads the plan of a run folder.
 
         Args:
@@ -60,28 +60,28 @@ class Found:
             LockError: If it was edited.
         """
         locked = read_lock(root)
-        composed = composed_of(locked, {})
-        plan = read_plan(Settings(what_if(composed.tree, otherwise)))
-        changes = compare(locked.digests, outer_digests(root, composed.trusted))
-        facts = facts_of(locked, plan, root, changes)
+        composed = compose_locked(locked, {})
+        plan = read_plan(Settings(apply_overrides(composed.tree, otherwise)))
+        changes = compare_digests(locked.digests, collect_outer_digests(root, composed.trusted))
+        facts = build_analysis_context(locked, plan, root, changes)
         if otherwise:
             note = f"Exploratory: {', '.join(otherwise)}, decided after the test units were played."
             facts = replace(facts, exploratory=True, notes=(*facts.notes, note))
         return cls(locked, plan, facts, changes)
 
-    def result(self, tables: StudyTables) -> Result:
+    def compute_result(self, tables: StudyTables) -> StudyResult:
         """Computes the result from the tables, whatever computed it before."""
-        return analyse(self.plan, tables, self.facts)
+        return analyse_study(self.plan, tables, self.facts)
 
-    def drawn(self, tables: StudyTables) -> Tables:
+    def select_tables(self, tables: StudyTables) -> Tables:
         """Returns what figures need beyond the result."""
-        rules = rules_of(self.locked)
+        rules = read_rules(self.locked)
         return Tables(tables.episodes, tables.scores, tables.events, rules)
 
 
-def report(
+def write_study_report(
     root: Path, screen: Screen, otherwise: Sequence[str] = ()
-) -> tuple[Result, tuple[Path, ...], tuple[Change, ...]]:
+) -> tuple[StudyResult, tuple[Path, ...], tuple[DigestChange, ...]]:
     """Writes ``report.json``, ``report.md``, ``report.html``, figures and pictures.
 
     Args:
@@ -96,14 +96,14 @@ def report(
         TraceError: If the run is not finished.
         LockError: If the plan or a table was edited.
     """
-    found = Found.read(root, otherwise)
+    found = StoredStudy.read_folder(root, otherwise)
     check_seal(root, found.locked.digest)
-    tables = StudyTables.load(root)
-    result, drawn = found.result(tables), found.drawn(tables)
-    out = root / EXPLORATORY if otherwise else root
+    tables = StudyTables.read_folder(root)
+    result, drawn = found.compute_result(tables), found.select_tables(tables)
+    out = root / EXPLORATORY_FOLDER if otherwise else root
     out.mkdir(exist_ok=True)
-    write_atomic(out / JSON, result.text().encode())
+    write_atomic(out / REPORT_FILE, result.to_json_text().encode())
     shown = examples(result, drawn)
-    taken = pictures(root, composed_of(found.locked, {}), shown, screen)
+    taken = gather_pictures(root, compose_locked(found.locked, {}), shown, screen)
     files = write_report(result, drawn, out, taken)
-    return result, (out / JSON, *files), found.changes
+    return result, (out / REPORT_FILE, *files), found.changes

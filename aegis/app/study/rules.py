@@ -10,11 +10,11 @@ import numpy as np
 
 from aegis.app.config.settings import Settings
 from aegis.report.tables import Rule
-from aegis.study.plan.dials import Node, of_two_scores
-from aegis.study.plan.lockfile import Locked
+from aegis.study.plan.dials import ConfigNode, has_two_scores
+from aegis.study.plan.lockfile import LockedPlan
 
 
-def rules_of(locked: Locked) -> dict[str, Rule]:
+def read_rules(locked: LockedPlan) -> dict[str, Rule]:
     """Returns the rules of the arms that hand over on a score; others have none.
 
     A gate that names no score reads the worst of all; it is shown with the first. One that reads
@@ -29,13 +29,13 @@ def rules_of(locked: Locked) -> dict[str, Rule]:
     found = {}
     for name in arms.names():
         if scores and arms.level(name).flag("detect"):
-            rule = rule_of(arms.level(name).node("gate"), horizon, str(next(iter(scores))))
+            rule = read_rule(arms.level(name).node("gate"), horizon, str(next(iter(scores))))
             if rule is not None:
                 found[name] = rule
     return found
 
 
-def rule_of(gate: Node, horizon: int, first: str) -> Rule | None:
+def read_rule(gate: ConfigNode, horizon: int, first: str) -> Rule | None:
     """Returns what a gate looks at; None if it looks at no score.
 
     Args:
@@ -49,14 +49,14 @@ def rule_of(gate: Node, horizon: int, first: str) -> Rule | None:
     score, fraction = gate.get("score", gate.get("risk")), gate.get("guard_fraction")
     named = first if score is None else str(score)
     guard = math.ceil(horizon * fraction - 1e-9) if isinstance(fraction, int | float) else 0
-    if of_two_scores(gate):
+    if has_two_scores(gate):
         return Rule(named, math.nan, guard)
     if not {"ticks", "recovery", "disruption"} <= set(gate):
         return Rule(named, float(threshold), guard)
-    return Rule(named, math.nan, guard, _bar(gate, float(threshold), horizon))
+    return Rule(named, math.nan, guard, _compute_risk_bar(gate, float(threshold), horizon))
 
 
-def _bar(gate: Node, price: float, horizon: int) -> tuple[float, ...]:
+def _compute_risk_bar(gate: ConfigNode, price: float, horizon: int) -> tuple[float, ...]:
     """Returns the risk above which an expected gain exceeds its price, tick by tick.
 
     p r(k) - (1 - p) d > price, solved for p; NaN where no risk is high enough.

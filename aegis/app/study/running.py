@@ -6,21 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aegis.app.screen import Screen
-from aegis.app.study.latency_measurement import measure
-from aegis.app.study.locked_context import facts_of
-from aegis.app.study.prepared import Stand, composed_of, open_stand, outer_digests
+from aegis.app.study.latency_measurement import measure_latency
+from aegis.app.study.locked_context import build_analysis_context
+from aegis.app.study.prepared_study import (
+    PreparedStudy,
+    collect_outer_digests,
+    compose_locked,
+    open_study,
+)
 from aegis.fleet.arm import Arm
-from aegis.study.plan.lockfile import Locked, compare, read_lock, refuse
-from aegis.study.play.execution import fork_arms, play
+from aegis.study.plan.lockfile import LockedPlan, compare_digests, read_lock, refuse_changes
+from aegis.study.play.execution import fork_arms, play_arms
 from aegis.study.play.seal import Seal, check_seal, read_seal, write_seal
-from aegis.study.play.small_tables import distil, write_forks
+from aegis.study.play.small_tables import write_forks, write_small_tables
 from aegis.study.screening import play_reference
 
-LOCK = "lock"
+LOCK_KEY = "lock"
 """Name of the plan's digest in a manifest."""
 
 
-def run(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
+def run_locked_study(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
     """Plays what is left of a locked study; one that is sealed is checked and left alone.
 
     Args:
@@ -34,29 +39,36 @@ def run(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
         AegisError: Whatever ends a run.
     """
     locked = read_lock(root)
-    composed = composed_of(locked, machine)
-    refuse(locked.path, compare(locked.digests, outer_digests(root, composed.trusted)))
+    composed = compose_locked(locked, machine)
+    refuse_changes(
+        locked.path, compare_digests(locked.digests, collect_outer_digests(root, composed.trusted))
+    )
     if read_seal(root) is not None:
-        screen.note(f"{root} is finished and sealed")
+        screen.print_note(f"{root} is finished and sealed")
         return check_seal(root, locked.digest)
-    with open_stand(composed) as stand:
-        refuse(locked.path, compare(locked.digests, stand.digests()))
-        arms = stand.played()
-        screen.note(
-            f"{len(stand.test())} test units with {len(arms)} arms each, as locked in {locked.path}"
+    with open_study(composed) as stand:
+        refuse_changes(locked.path, compare_digests(locked.digests, stand.collect_digests()))
+        arms = stand.build_arms()
+        screen.print_note(
+            f"{len(stand.list_test_units())} test units with {len(arms)} arms each, as locked in "
+            f"{locked.path}"
         )
-        plan = stand.to_play(stand.test(), arms, {LOCK: locked.digest}, stand.truth())
-        player = stand.machine(screen, f"study · {stand.settings.text('name')}", root)
+        plan = stand.plan_run(
+            stand.list_test_units(), arms, {LOCK_KEY: locked.digest}, stand.read_truth_names()
+        )
+        player = stand.build_executor(screen, f"study · {stand.settings.text('name')}", root)
         if stand.plan.kill.stops:
-            play_reference(plan, stand.plan, facts_of(locked, stand.plan, root), player, root)
-        play(plan, stand.plan, player, root)
-        _fork(stand, locked, arms, screen)
-        distil(root, stand.keep(), stand.plan.reference)
-        measure(stand, root, screen)
+            play_reference(
+                plan, stand.plan, build_analysis_context(locked, stand.plan, root), player, root
+            )
+        play_arms(plan, stand.plan, player, root)
+        _play_forks(stand, locked, arms, screen)
+        write_small_tables(root, stand.list_kept_arms(), stand.plan.reference)
+        measure_latency(stand, root, screen)
     return write_seal(root, locked.digest)
 
 
-def forked(stand: Stand, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+def build_fork_arms(stand: PreparedStudy, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     """Returns the arms of the fork set; none if nothing is forked."""
     level = stand.settings.level("forks")
     if not level.integer("units", 0):
@@ -65,13 +77,15 @@ def forked(stand: Stand, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     return fork_arms(weak, level.integers("ticks"))
 
 
-def _fork(stand: Stand, locked: Locked, arms: tuple[Arm, ...], screen: Screen) -> None:
+def _play_forks(
+    stand: PreparedStudy, locked: LockedPlan, arms: tuple[Arm, ...], screen: Screen
+) -> None:
     """Plays the fork set into a folder of its own."""
-    chosen, root = forked(stand, arms), locked.path.parent
+    chosen, root = build_fork_arms(stand, arms), locked.path.parent
     if not chosen:
         return
-    units = stand.test()[: stand.settings.level("forks").integer("units", 0)]
-    screen.note(f"fork set: {len(units)} units, {len(chosen) - 1} hand-overs each")
-    plan = stand.to_play(units, chosen, {LOCK: locked.digest})
-    machine = stand.machine(screen, "forks", root / "forks")
-    write_forks(root, machine.run(plan, root / "forks").episodes)
+    units = stand.list_test_units()[: stand.settings.level("forks").integer("units", 0)]
+    screen.print_note(f"fork set: {len(units)} units, {len(chosen) - 1} hand-overs each")
+    plan = stand.plan_run(units, chosen, {LOCK_KEY: locked.digest})
+    machine = stand.build_executor(screen, "forks", root / "forks")
+    write_forks(root, machine.execute_plan(plan, root / "forks").episodes)

@@ -1,4 +1,4 @@
-"""Arms: what each arm of a study did on all units, and what it cost."""
+"""Arm results: success, cost and duty of each arm on all units."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import F64
 from aegis.records.rows import EpisodeRow
-from aegis.stats.differences import ratio
-from aegis.stats.resample import Sample
+from aegis.stats.differences import ratio_of_totals
+from aegis.stats.resampling import ClusteredSample
 from aegis.study.estimates import Estimate, Share
-from aegis.study.outcomes import Outcomes, share
-from aegis.study.plan.context import Facts
+from aegis.study.outcomes import Outcomes, wilson_share
+from aegis.study.plan.context import AnalysisContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class ArmResult:
     asks: Mapping[str, float]
 
 
-def arm_results(
-    outcomes: Outcomes, reference: str, roles: Mapping[str, str], facts: Facts
+def describe_arms(
+    outcomes: Outcomes, reference: str, roles: Mapping[str, str], facts: AnalysisContext
 ) -> tuple[ArmResult, ...]:
     """Describes every arm.
 
@@ -63,43 +63,47 @@ def arm_results(
         roles: Arm to what it is there for.
         facts: What dials were set for, and the draws of the bootstrap.
     """
-    return tuple(_arm(outcomes, arm, reference, roles.get(arm, ""), facts) for arm in outcomes.rows)
+    return tuple(
+        _describe_arm(outcomes, arm, reference, roles.get(arm, ""), facts) for arm in outcomes.rows
+    )
 
 
-def duty_of(outcomes: Outcomes, arm: str, rng: np.random.Generator, draws: int) -> Estimate:
+def estimate_duty(outcomes: Outcomes, arm: str, rng: np.random.Generator, draws: int) -> Estimate:
     """Returns an arm's duty: steps under the strong policy over all steps.
 
     Long episodes count more, since that is what is paid for. Start states are resampled as
     clusters within tasks.
     """
     columns: F64 = np.column_stack([outcomes.strong[arm], outcomes.steps[arm]])
-    sample = Sample.of(columns, outcomes.task, outcomes.start)
-    return Estimate.of(ratio(sample, rng, draws=draws))
+    sample = ClusteredSample.from_units(columns, outcomes.task, outcomes.start)
+    return Estimate.from_bootstrap(ratio_of_totals(sample, rng, draws=draws))
 
 
-def _arm(outcomes: Outcomes, arm: str, reference: str, role: str, facts: Facts) -> ArmResult:
+def _describe_arm(
+    outcomes: Outcomes, arm: str, reference: str, role: str, facts: AnalysisContext
+) -> ArmResult:
     rows = outcomes.rows[arm]
     solved, before = outcomes.success[arm], outcomes.success[reference]
-    rng = stream(outcomes.root, "study", "duty", arm)
+    rng = root_stream(outcomes.root, "study", "duty", arm)
     holds = [chunks for row in rows for chunks in row.holds]
     return ArmResult(
         name=arm,
         role=role,
         n=outcomes.n,
-        success=share(solved),
-        recovered=share(solved[~before]),
-        disrupted=share(~solved[before]),
-        duty=duty_of(outcomes, arm, rng, facts.draws),
+        success=wilson_share(solved),
+        recovered=wilson_share(solved[~before]),
+        disrupted=wilson_share(~solved[before]),
+        duty=estimate_duty(outcomes, arm, rng, facts.draws),
         duty_target=facts.duty_target.get(arm),
         duty_calibration=facts.duty_calibration.get(arm),
         fires=float(np.mean([row.fires for row in rows])),
         hold_chunks=float(np.mean(holds)) if holds else float("nan"),
         steps=float(outcomes.steps[arm].mean()),
-        asks=_asks(rows),
+        asks=_queries_per_episode(rows),
     )
 
 
-def _asks(rows: Sequence[EpisodeRow]) -> dict[str, float]:
+def _queries_per_episode(rows: Sequence[EpisodeRow]) -> dict[str, float]:
     """Returns queries per episode, by policy; counted as integers, divided once."""
     counts: dict[str, int] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""Claim: what a study found, in one sentence made of its numbers, whatever they say."""
+"""Claim: the finding of a study in one sentence, composed of its numbers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from collections.abc import Sequence
 
 from aegis.study.analysis.arm_results import ArmResult
 from aegis.study.analysis.contrast_result import ContrastResult
-from aegis.study.analysis.formatting import GAP, bracket, p_value, percent, points
+from aegis.study.analysis.formatting import (
+    NO_BREAK_SPACE,
+    format_interval,
+    format_p_value,
+    format_percent,
+    format_points,
+)
 from aegis.study.analysis.kill_criteria import KillResult
 from aegis.study.estimates import Share
 from aegis.study.plan.study_plan import NONINFERIOR
 
-_NAMED = 3
+_MAX_NAMED = 3
 """Contrasts that do not hold and are named; the table has the others."""
 
 
-def claim(
+def compose_claim(
     arm: ArmResult,
     reference: str,
     contrasts: Sequence[ContrastResult],
@@ -43,41 +49,46 @@ def claim(
     elif exploratory:
         verdict = f"Exploratory, not locked beforehand ({verdict.lower()})"
     return (
-        f"{verdict}: with the strong policy driving {percent(arm.duty.value)} of steps, {arm.name} "
-        f"recovers {_of(arm.recovered)} of what {reference} fails and disrupts "
-        f"{_of(arm.disrupted)} of what it solves; {_tally(arm.name, held, lost)}."
+        f"{verdict}: with the strong policy driving {format_percent(arm.duty.value)} of steps, "
+        f"{arm.name} recovers {_phrase_share(arm.recovered)} of what {reference} fails and "
+        f"disrupts {_phrase_share(arm.disrupted)} of what it solves; "
+        f"{_tally_contrasts(arm.name, held, lost)}."
     )
 
 
-def _tally(arm: str, held: Sequence[ContrastResult], lost: Sequence[ContrastResult]) -> str:
+def _tally_contrasts(
+    arm: str, held: Sequence[ContrastResult], lost: Sequence[ContrastResult]
+) -> str:
     """Says how many hold, with the hardest if all do, else the hardest that do not."""
     total = len(held) + len(lost)
     if not lost:
         hardest = max(held, key=lambda c: c.p_holm)
-        ci = bracket(hardest.difference.ci, sign=True)
-        return f"all {total} planned contrasts hold, the hardest {_said(arm, hardest, ci)}"
+        ci = format_interval(hardest.difference.ci, sign=True)
+        return (
+            f"all {total} planned contrasts hold, the hardest {_phrase_contrast(arm, hardest, ci)}"
+        )
     which = f"{len(held)} of" if held else "none of"
     hold = "holds" if len(held) < 2 else "hold"
-    named = sorted(lost, key=lambda c: c.difference.value)[:_NAMED]
+    named = sorted(lost, key=lambda c: c.difference.value)[:_MAX_NAMED]
     more = f", and {len(lost) - len(named)} more" if len(lost) > len(named) else ""
-    words = ", ".join(_said(arm, c) for c in named)
+    words = ", ".join(_phrase_contrast(arm, c) for c in named)
     return f"{which} {total} planned contrasts {hold}; not: {words}{more}"
 
 
-def _said(arm: str, c: ContrastResult, ci: str = "") -> str:
+def _phrase_contrast(arm: str, c: ContrastResult, ci: str = "") -> str:
     who = "" if c.arm == arm else f"{c.arm} "
     if c.alternative == NONINFERIOR and c.margin is not None:
-        words = f"{who}within {100 * c.margin:g}{GAP}pp of {c.against}"
+        words = f"{who}within {100 * c.margin:g}{NO_BREAK_SPACE}pp of {c.against}"
     else:
         words = f"{who}over {c.against}"
-    found = " ".join(part for part in (points(c.difference.value), ci) if part)
-    return f"{words} ({found}, Holm's p{GAP}{_p(c.p_holm)})"
+    found = " ".join(part for part in (format_points(c.difference.value), ci) if part)
+    return f"{words} ({found}, Holm's p{NO_BREAK_SPACE}{_phrase_p_value(c.p_holm)})"
 
 
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"={GAP}{text}"
+def _phrase_p_value(value: float) -> str:
+    text = format_p_value(value)
+    return text if text.startswith("<") else f"={NO_BREAK_SPACE}{text}"
 
 
-def _of(share: Share) -> str:
-    return percent(share.value) if share.of else "none (there is none)"
+def _phrase_share(share: Share) -> str:
+    return format_percent(share.value) if share.of else "none (there is none)"

@@ -1,4 +1,4 @@
-"""Contrast: an arm against another on the same units, in all its numbers."""
+"""Contrast result: every number about one arm against another on the same units."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TaskDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class SequentialReading:
     """A sequential reading of a contrast: units in their planned order.
 
     Attributes:
@@ -36,7 +36,7 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
-class Posterior:
+class BayesianReading:
     """A Bayesian reading of a contrast: Dirichlet posteriors of the four cells, task by task."""
 
     mean: float
@@ -76,7 +76,7 @@ class ContrastResult:
         p_starts: Exact sign-flip test with start states as clusters; McNemar's where each start
             state was played once.
         p_tasks: The same with whole tasks as clusters; it cannot fall below 1 / 2^tasks.
-        family: ``primary``; ``secondary``: planned, not corrected, no claim; ``exploratory``.
+        family: ``is_primary``; ``secondary``: planned, not corrected, no claim; ``exploratory``.
     """
 
     arm: str
@@ -98,18 +98,23 @@ class ContrastResult:
     failures_p: float
     duty_difference: Estimate
     per_task: tuple[TaskDifference, ...]
-    looks: Looks
-    posterior: Posterior
+    looks: SequentialReading
+    posterior: BayesianReading
     passed: bool
     p_starts: float = float("nan")
     p_tasks: float = float("nan")
     family: str = EXPLORATORY
 
     @property
-    def primary(self) -> bool:
+    def is_primary(self) -> bool:
         """Whether the plan names it as confirmatory; the claim rests on these alone."""
         return self.family == PRIMARY
 
     def as_dict(self) -> dict[str, object]:
         """Returns plain values, whether it is primary next to what it compares."""
-        return {"arm": self.arm, "against": self.against, "primary": self.primary, **asdict(self)}
+        return {
+            "arm": self.arm,
+            "against": self.against,
+            "primary": self.is_primary,
+            **asdict(self),
+        }

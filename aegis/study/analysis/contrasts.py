@@ -1,4 +1,4 @@
-"""Contrasts: an arm against another on the same units, in every reading that a report needs."""
+"""Contrasts: one arm against another on the same units, in every reading of a report."""
 
 from __future__ import annotations
 
@@ -8,32 +8,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from aegis.core.errors import ShapeError
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import F64
 from aegis.stats.bayes import difference_posterior
-from aegis.stats.cells import noninferiority, tango
 from aegis.stats.differences import (
     clustered_difference,
     conditional_difference,
     ratio_difference,
-    tasks_difference,
+    task_clustered_difference,
 )
-from aegis.stats.intervals import Interval, clopper_pearson, paired_difference
-from aegis.stats.paired import PairedOutcome, by_task
-from aegis.stats.permutation import sign_flip
-from aegis.stats.resample import Sample
-from aegis.stats.sequential import first_stop, log_e_path
-from aegis.study.analysis.contrast_result import ContrastResult, Looks, Posterior, TaskDifference
+from aegis.stats.e_process import log_e_path, stopping_time
+from aegis.stats.intervals import Interval, clopper_pearson_interval, paired_difference_interval
+from aegis.stats.paired_intervals import noninferiority_p, tango_interval
+from aegis.stats.paired_outcome import PairedOutcome, count_by_task
+from aegis.stats.permutation import sign_flip_p
+from aegis.stats.resampling import ClusteredSample
+from aegis.study.analysis.contrast_result import (
+    BayesianReading,
+    ContrastResult,
+    SequentialReading,
+    TaskDifference,
+)
 from aegis.study.estimates import Estimate
 from aegis.study.outcomes import I64, Bools
 from aegis.study.plan.study_plan import GREATER, NONINFERIOR
 
-NOWHERE = Interval(float("nan"), float("nan"))
+UNKNOWN_INTERVAL = Interval(float("nan"), float("nan"))
 """The interval of what cannot be estimated."""
-_UNKNOWN = Estimate(float("nan"), NOWHERE)
+_UNKNOWN_ESTIMATE = Estimate(float("nan"), UNKNOWN_INTERVAL)
 
 
-def contrast(
+def compare_success(
     arm: Bools,
     against: Bools,
     reference: Bools,
@@ -75,12 +80,12 @@ def contrast(
     shapes = [np.shape(part) for part in (x, y, z, task, start)]
     if len(set(shapes)) > 1 or not x.size:
         raise ShapeError(f"Need five vectors over the same units. Got: {shapes}.")
-    matched = _Matched(x, y, z, task, start, root, names, draws)
-    return matched.compare(alternative, margin, alpha, duty)
+    matched = _MatchedArms(x, y, z, task, start, root, names, draws)
+    return matched.compute_readings(alternative, margin, alpha, duty)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Matched:
+class _MatchedArms:
     """Two arms and the reference on the same units, and how their resampling is addressed.
 
     Attributes:
@@ -100,16 +105,16 @@ class _Matched:
     names: tuple[str, str]
     draws: int
 
-    def compare(
+    def compute_readings(
         self, alternative: str, margin: float, alpha: float, duty: Sequence[F64]
     ) -> ContrastResult:
-        """Returns all readings of the contrast; arguments as of ``contrast``."""
+        """Returns all readings of the contrast; arguments as of ``compare_success``."""
         x, y, z = self.x, self.y, self.z
-        outcome, lost = PairedOutcome.of(x, y), PairedOutcome.of(x[~z], y[~z])
+        outcome, lost = PairedOutcome.from_success(x, y), PairedOutcome.from_success(x[~z], y[~z])
         once = len(np.unique(np.stack([self.task, self.start]), axis=1)[0]) == len(x)
-        units = _apart(self._over_units(), outcome)
-        greater = outcome.mcnemar()
-        p = noninferiority(outcome, margin) if alternative == NONINFERIOR else greater
+        units = _widen_with_tango(self._interval_over_units(), outcome)
+        greater = outcome.mcnemar_p()
+        p = noninferiority_p(outcome, margin) if alternative == NONINFERIOR else greater
         return ContrastResult(
             arm=self.names[0],
             against=self.names[1],
@@ -120,75 +125,79 @@ class _Matched:
             recovered=outcome.recovered,
             disrupted=outcome.disrupted,
             difference=Estimate(outcome.difference, units),
-            difference_clustered=units if once else _apart(self._over_starts(), outcome),
-            difference_tasks=self._over_tasks(),
+            difference_clustered=units
+            if once
+            else _widen_with_tango(self._interval_over_starts(), outcome),
+            difference_tasks=self._interval_over_tasks(),
             failures=lost.units,
-            recovered_difference=self._recovered(lost),
+            recovered_difference=self._recovered_difference(lost),
             p=p,
             mid_p=outcome.mid_p(),
             p_holm=p,
             # Against the reference itself a loss is impossible there: a test would be empty.
-            failures_p=float("nan") if (x == z).all() or (y == z).all() else lost.mcnemar(),
-            duty_difference=self._duty(duty),
-            per_task=self._per_task(),
-            looks=self._looks(alpha),
-            posterior=self._posterior(),
+            failures_p=float("nan") if (x == z).all() or (y == z).all() else lost.mcnemar_p(),
+            duty_difference=self._duty_difference(duty),
+            per_task=self._task_differences(),
+            looks=self._sequential_reading(alpha),
+            posterior=self._bayesian_reading(),
             passed=p <= alpha,
-            p_starts=greater if once else sign_flip(x, y, self.task, self.start),
-            p_tasks=sign_flip(x, y, self.task),
+            p_starts=greater if once else sign_flip_p(x, y, self.task, self.start),
+            p_tasks=sign_flip_p(x, y, self.task),
         )
 
-    def _rng(self, what: str) -> np.random.Generator:
-        return stream(self.root, "study", "contrast", *self.names, what)
+    def _make_rng(self, what: str) -> np.random.Generator:
+        return root_stream(self.root, "study", "contrast", *self.names, what)
 
-    def _over_units(self) -> Interval:
-        rng = self._rng("units")
-        return paired_difference(self.x, self.y, self.task, rng, draws=self.draws)
+    def _interval_over_units(self) -> Interval:
+        rng = self._make_rng("units")
+        return paired_difference_interval(self.x, self.y, self.task, rng, draws=self.draws)
 
-    def _over_starts(self) -> Interval:
-        rng = self._rng("starts")
+    def _interval_over_starts(self) -> Interval:
+        rng = self._make_rng("starts")
         found = clustered_difference(self.x, self.y, self.task, self.start, rng, draws=self.draws)
         return found.interval
 
-    def _over_tasks(self) -> Interval:
+    def _interval_over_tasks(self) -> Interval:
         if len(np.unique(self.task)) < 2:
-            return NOWHERE
-        rng = self._rng("tasks")
-        return tasks_difference(self.x, self.y, self.task, rng, draws=self.draws).interval
+            return UNKNOWN_INTERVAL
+        rng = self._make_rng("tasks")
+        return task_clustered_difference(self.x, self.y, self.task, rng, draws=self.draws).interval
 
-    def _recovered(self, lost: PairedOutcome) -> Estimate:
+    def _recovered_difference(self, lost: PairedOutcome) -> Estimate:
         """Returns the difference on the units that the reference failed, ``lost``."""
-        rng = self._rng("failures")
+        rng = self._make_rng("failures")
         found = conditional_difference(self.x, self.y, ~self.z, self.task, rng, draws=self.draws)
-        return Estimate(found.value, _apart(found.interval, lost))
+        return Estimate(found.value, _widen_with_tango(found.interval, lost))
 
-    def _duty(self, duty: Sequence[F64]) -> Estimate:
+    def _duty_difference(self, duty: Sequence[F64]) -> Estimate:
         if not duty:
-            return _UNKNOWN
-        sample = Sample.of(np.column_stack(duty), self.task, self.start)
-        return Estimate.of(ratio_difference(sample, self._rng("duty"), draws=self.draws))
+            return _UNKNOWN_ESTIMATE
+        sample = ClusteredSample.from_units(np.column_stack(duty), self.task, self.start)
+        return Estimate.from_bootstrap(
+            ratio_difference(sample, self._make_rng("duty"), draws=self.draws)
+        )
 
-    def _per_task(self) -> tuple[TaskDifference, ...]:
+    def _task_differences(self) -> tuple[TaskDifference, ...]:
         """Returns the difference in each task; Tango's interval holds its level for few units."""
         return tuple(
             TaskDifference(
-                name, c.units, c.recovered, c.disrupted, Estimate(c.difference, tango(c))
+                name, c.units, c.recovered, c.disrupted, Estimate(c.difference, tango_interval(c))
             )
-            for name, c in by_task(self.x, self.y, self.task).items()
+            for name, c in count_by_task(self.x, self.y, self.task).items()
         )
 
-    def _looks(self, alpha: float) -> Looks:
+    def _sequential_reading(self, alpha: float) -> SequentialReading:
         path = log_e_path(self.x, self.y)
-        return Looks(float(path[-1]), first_stop(path, alpha))
+        return SequentialReading(float(path[-1]), stopping_time(path, alpha))
 
-    def _posterior(self) -> Posterior:
-        cells = list(by_task(self.x, self.y, self.task).values())
-        rng = self._rng("posterior")
+    def _bayesian_reading(self) -> BayesianReading:
+        cells = list(count_by_task(self.x, self.y, self.task).values())
+        rng = self._make_rng("posterior")
         found = difference_posterior(cells, rng, above=0.02, draws=10 * self.draws)
-        return Posterior(found.mean, found.interval, found.p_positive, found.p_above)
+        return BayesianReading(found.mean, found.interval, found.p_positive, found.p_above)
 
 
-def _apart(interval: Interval, outcome: PairedOutcome) -> Interval:
+def _widen_with_tango(interval: Interval, outcome: PairedOutcome) -> Interval:
     """Returns the interval, or Tango's where no unit is discordant: all resamples are alike then.
 
     Of no more than one kind of discordant unit the bootstrap cannot see beyond what it has; the
@@ -196,8 +205,8 @@ def _apart(interval: Interval, outcome: PairedOutcome) -> Interval:
     """
     if not outcome.units or (outcome.recovered and outcome.disrupted):
         return interval
-    score = tango(outcome)
+    score = tango_interval(outcome)
     if not outcome.recovered and not outcome.disrupted:
-        high = clopper_pearson(0, outcome.units).high
+        high = clopper_pearson_interval(0, outcome.units).high
         return Interval(min(score.low, -high), max(score.high, high))
     return Interval(min(interval.low, score.low), max(interval.high, score.high))

@@ -1,24 +1,24 @@
-"""Families: the contrasts of a study, by what a claim may rest on them; the first is corrected."""
+"""Families: contrasts grouped by what a claim may rest on; the first group is corrected."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aegis.stats.multiplicity import holm
-from aegis.stats.sequential import anytime_p, log_e_path
+from aegis.stats.e_process import anytime_p, log_e_path
+from aegis.stats.multiplicity import holm_adjusted
 from aegis.study.analysis.contrast_result import EXPLORATORY, PRIMARY, SECONDARY, ContrastResult
-from aegis.study.analysis.contrasts import contrast
+from aegis.study.analysis.contrasts import compare_success
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan.study_plan import GREATER, SEQUENTIAL, PlannedContrast, StudyPlan
 
 
-def of_arms(
+def compare_arms(
     outcomes: Outcomes, planned: PlannedContrast, plan: StudyPlan, draws: int
 ) -> ContrastResult:
     """Compares two arms of a study."""
     one, other = planned.arm, planned.against
-    return contrast(
+    return compare_success(
         outcomes.success[one],
         outcomes.success[other],
         outcomes.success[plan.reference],
@@ -34,7 +34,7 @@ def of_arms(
     )
 
 
-def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastResult, ...]:
+def compare_families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastResult, ...]:
     """Returns the primary contrasts, corrected as one family, then others, uncorrected.
 
     Others are: secondary ones that the plan names; then, exploratory, the recommended and the
@@ -42,9 +42,9 @@ def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastR
     study the family is corrected with p-values that hold at any time, one over the largest e so
     far; ``p`` stays the exact test, for comparison.
     """
-    primary = [of_arms(outcomes, planned, plan, draws) for planned in plan.contrasts]
+    primary = [compare_arms(outcomes, planned, plan, draws) for planned in plan.contrasts]
     valid = {f"{c.arm} {c.against}": _valid_p(outcomes, c, plan) for c in primary}
-    corrected = holm(valid)
+    corrected = holm_adjusted(valid)
     found = [
         replace(
             c,
@@ -54,14 +54,14 @@ def families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[ContrastR
         )
         for name, c in zip(corrected, primary, strict=True)
     ]
-    for planned in _exploratory(plan, list(outcomes.rows)):
-        result = of_arms(outcomes, planned, plan, draws)
+    for planned in _list_other_contrasts(plan, list(outcomes.rows)):
+        result = compare_arms(outcomes, planned, plan, draws)
         family = SECONDARY if planned in plan.secondary else EXPLORATORY
         found.append(replace(result, family=family, p_holm=float("nan"), passed=False))
     return tuple(found)
 
 
-def _exploratory(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedContrast]:
+def _list_other_contrasts(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedContrast]:
     pairs = [(one, other) for one in (plan.recommended, plan.published) for other in arms]
     pairs += [(arm, plan.reference) for arm in arms]
     known = {(one.arm, one.against) for one in (*plan.contrasts, *plan.secondary)}

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import F64
-from aegis.records.forks import STRONG, forks_of, unit_of
+from aegis.records.fork_rows import STRONG_FORK, select_forks, unit_key_of
 from aegis.records.rows import EpisodeRow
-from aegis.stats.intervals import of_totals
-from aegis.stats.resample import Sample
+from aegis.stats.intervals import bootstrap_totals
+from aegis.stats.resampling import ClusteredSample
 from aegis.study.estimates import Estimate
 from aegis.study.outcomes import Outcomes
 
@@ -38,7 +38,7 @@ class OracleGap:
     closed: Estimate
 
 
-def oracle_rows(
+def make_oracle_rows(
     forks: Sequence[EpisodeRow], reference: str, duty: float, name: str
 ) -> tuple[EpisodeRow, ...]:
     """Returns the rows of an arm that hands over at the best tick of each unit, or never.
@@ -54,17 +54,17 @@ def oracle_rows(
         duty: Share of all steps that may be the strong policy's.
         name: Name of the arm that is made.
     """
-    choices = [[row] for row in sorted(forks, key=unit_of) if row.arm == reference]
-    strong = forks_of(forks, STRONG)
+    choices = [[row] for row in sorted(forks, key=unit_key_of) if row.arm == reference]
+    strong = select_forks(forks, STRONG_FORK)
     for options in choices:
-        unit = unit_of(options[0])
+        unit = unit_key_of(options[0])
         later = [strong[k][unit] for k in sorted(strong, reverse=True) if unit in strong[k]]
         options += [row for row in later if row.strong_steps]
-    picked = _allocate(choices, duty)
+    picked = _allocate_forks(choices, duty)
     return tuple(replace(options[i], arm=name) for options, i in zip(choices, picked, strict=True))
 
 
-def oracle_gap(
+def estimate_oracle_gap(
     outcomes: Outcomes, arm: str, random: str, oracle: str, *, draws: int = 2000
 ) -> OracleGap:
     """Returns how much of the way from random to oracle timing an arm goes, on shared units."""
@@ -72,20 +72,23 @@ def oracle_gap(
         [outcomes.success[name].astype(np.float64) for name in (arm, random, oracle)]
     )
 
-    def closed(total: F64) -> F64:
+    def closed_share(total: F64) -> F64:
         found: F64 = (total[..., 0] - total[..., 1]) / (total[..., 2] - total[..., 1])
         return np.where(np.isfinite(found), found, np.nan)
 
-    rng = stream(outcomes.root, "study", "gap", arm)
-    sample = Sample.of(columns, outcomes.task, outcomes.start)
+    rng = root_stream(outcomes.root, "study", "gap", arm)
+    sample = ClusteredSample.from_units(columns, outcomes.task, outcomes.start)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(closed(columns.sum(axis=0)))
+        value = float(closed_share(columns.sum(axis=0)))
     return OracleGap(
-        arm, random, oracle, Estimate(value, of_totals(closed, sample, rng, draws=draws))
+        arm,
+        random,
+        oracle,
+        Estimate(value, bootstrap_totals(closed_share, sample, rng, draws=draws)),
     )
 
 
-def _allocate(choices: Sequence[Sequence[EpisodeRow]], duty: float) -> list[int]:
+def _allocate_forks(choices: Sequence[Sequence[EpisodeRow]], duty: float) -> list[int]:
     """Returns which option each unit takes."""
     gain = [np.array([row.success for row in options], np.float64) for options in choices]
     cost = [
@@ -93,23 +96,23 @@ def _allocate(choices: Sequence[Sequence[EpisodeRow]], duty: float) -> list[int]
         for options in choices
     ]
 
-    def at(price: float) -> list[int]:
+    def choose_at_price(price: float) -> list[int]:
         # Of equals the cheapest: the least duty for the same success.
         return [int(np.lexsort((c, -(g - price * c)))[0]) for g, c in zip(gain, cost, strict=True)]
 
-    def total(picked: Sequence[int]) -> float:
+    def total_cost(picked: Sequence[int]) -> float:
         return float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
 
     low, high = 0.0, 1.0
-    if total(at(low)) <= 0:
-        return at(low)
+    if total_cost(choose_at_price(low)) <= 0:
+        return choose_at_price(low)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if total(at(middle)) <= 0 else (middle, high)
-    return _spend(at(high), gain, cost)
+        low, high = (low, middle) if total_cost(choose_at_price(middle)) <= 0 else (middle, high)
+    return _spend_remainder(choose_at_price(high), gain, cost)
 
 
-def _spend(picked: list[int], gain: Sequence[F64], cost: Sequence[F64]) -> list[int]:
+def _spend_remainder(picked: list[int], gain: Sequence[F64], cost: Sequence[F64]) -> list[int]:
     """Solves further units, cheapest first, while the budget lasts."""
     left = -float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
     offers = []

@@ -1,4 +1,4 @@
-"""Analyse: from a study's tables and plan to its result, all of it and nothing else.
+"""Analysis pipeline: from a study's tables and plan to its result, in one pass.
 
 Everything here is a function of rows, plan and facts. Resampling is addressed by the root seed and
 the name of what is estimated, so the same tables give the same result to the last digit.
@@ -10,25 +10,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aegis.records.rows import EpisodeRow
-from aegis.study.analysis.arm_results import arm_results
-from aegis.study.analysis.claim import claim
+from aegis.study.analysis.arm_results import describe_arms
+from aegis.study.analysis.claim import compose_claim
 from aegis.study.analysis.contrast_result import ContrastResult
-from aegis.study.analysis.families import families
-from aegis.study.analysis.forks import fork_points
-from aegis.study.analysis.frontier import frontier
-from aegis.study.analysis.kill_criteria import kill_results
-from aegis.study.analysis.oracle import OracleGap, oracle_gap, oracle_rows
-from aegis.study.analysis.study_result import Result
-from aegis.study.detection.detector import detector_result
-from aegis.study.detection.latency import latency_result
-from aegis.study.detection.timing import TimingResult, timing
+from aegis.study.analysis.families import compare_families
+from aegis.study.analysis.fork_points import describe_forks
+from aegis.study.analysis.frontier_points import compute_frontier
+from aegis.study.analysis.kill_criteria import evaluate_kill_criteria
+from aegis.study.analysis.oracle import OracleGap, estimate_oracle_gap, make_oracle_rows
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.detection.detector_evaluation import evaluate_detector
+from aegis.study.detection.handover_timing import TimingResult, describe_timing
+from aegis.study.detection.latency import summarise_latency
 from aegis.study.outcomes import Outcomes
-from aegis.study.plan.context import Facts
+from aegis.study.plan.context import AnalysisContext
 from aegis.study.plan.study_plan import SEQUENTIAL, StudyPlan
-from aegis.study.play.small_tables import StudyTables, event_map
+from aegis.study.play.small_tables import StudyTables, map_events
 
 
-def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
+def analyse_study(plan: StudyPlan, tables: StudyTables, facts: AnalysisContext) -> StudyResult:
     """Computes a study's result.
 
     Args:
@@ -40,26 +40,28 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
         UnknownNameError: If the plan names an arm that was not played.
         PairingError: If arms were not played on the same units.
     """
-    plan.check(facts.arms)
+    plan.check_arms(facts.arms)
     facts = replace(facts, exploratory=facts.exploratory or not facts.lock)
     left_out = set(facts.excluded)
     episodes = [row for row in tables.episodes if str(row.key) not in left_out]
     forks = [row for row in tables.forks if str(row.key) not in left_out]
-    oracle = _oracle(plan, forks)
-    played = Outcomes.of(episodes, facts.arms)
+    oracle = _make_oracle(plan, forks)
+    played = Outcomes.from_rows(episodes, facts.arms)
     outcomes = played
     if oracle and {row.key for row in oracle} == set(played.keys):
-        outcomes = Outcomes.of([*episodes, *oracle], [*facts.arms, oracle[0].arm])
-    arms = arm_results(outcomes, plan.reference, _roles(plan), facts)
-    contrasts = families(outcomes, plan, facts.draws)
-    detector = detector_result(played, tables.scores, plan, facts)
-    kills = kill_results(played, plan, arms, detector)
+        outcomes = Outcomes.from_rows([*episodes, *oracle], [*facts.arms, oracle[0].arm])
+    arms = describe_arms(outcomes, plan.reference, _complete_roles(plan), facts)
+    contrasts = compare_families(outcomes, plan, facts.draws)
+    detector = evaluate_detector(played, tables.scores, plan, facts)
+    kills = evaluate_kill_criteria(played, plan, arms, detector)
     recommended = next(arm for arm in arms if arm.name == plan.recommended)
-    primary = [contrast for contrast in contrasts if contrast.primary]
+    primary = [contrast for contrast in contrasts if contrast.is_primary]
     first = played.keys[0]
-    return Result(
+    return StudyResult(
         name=facts.name,
-        claim=claim(recommended, plan.reference, primary, kills, exploratory=facts.exploratory),
+        claim=compose_claim(
+            recommended, plan.reference, primary, kills, exploratory=facts.exploratory
+        ),
         question=plan.question,
         suite=facts.suite or first.suite,
         start=facts.start or first.start,
@@ -71,41 +73,44 @@ def analyse(plan: StudyPlan, tables: StudyTables, facts: Facts) -> Result:
         arms=arms,
         contrasts=contrasts,
         detector=detector,
-        timing=_timing(plan, played, tables, facts),
-        forks=fork_points(forks, plan.reference, draws=facts.draws),
-        gaps=_gaps(plan, episodes, oracle, facts),
-        frontier=frontier(arms, facts, oracle),
+        timing=_describe_timings(plan, played, tables, facts),
+        forks=describe_forks(forks, plan.reference, draws=facts.draws),
+        gaps=_estimate_gaps(plan, episodes, oracle, facts),
+        frontier=compute_frontier(arms, facts, oracle),
         kill_criteria=kills,
-        latency=latency_result(tables.latency),
-        notes=(*_notes(plan, played, tables, facts), *_unequal(primary, plan, facts)),
+        latency=summarise_latency(tables.latency),
+        notes=(
+            *_write_notes(plan, played, tables, facts),
+            *_note_unequal_duty(primary, plan, facts),
+        ),
         exploratory=facts.exploratory,
     )
 
 
-def _roles(plan: StudyPlan) -> dict[str, str]:
+def _complete_roles(plan: StudyPlan) -> dict[str, str]:
     made = "one hand-over at the best tick of each unit, chosen in hindsight from forks"
     return {**({plan.oracle: made} if plan.oracle else {}), **plan.roles}
 
 
-def _oracle(plan: StudyPlan, forks: Sequence[EpisodeRow]) -> tuple[EpisodeRow, ...]:
+def _make_oracle(plan: StudyPlan, forks: Sequence[EpisodeRow]) -> tuple[EpisodeRow, ...]:
     if plan.oracle is None or not forks:
         return ()
-    return oracle_rows(forks, plan.reference, plan.budget.duty, plan.oracle)
+    return make_oracle_rows(forks, plan.reference, plan.budget.duty, plan.oracle)
 
 
-def _timing(
-    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: Facts
+def _describe_timings(
+    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: AnalysisContext
 ) -> tuple[TimingResult, ...]:
-    events = event_map(tables.events)
+    events = map_events(tables.events)
     arms = dict.fromkeys(facts.scored or (plan.published, plan.recommended))
-    return tuple(timing(outcomes, arm, plan.reference, events) for arm in arms)
+    return tuple(describe_timing(outcomes, arm, plan.reference, events) for arm in arms)
 
 
-def _gaps(
+def _estimate_gaps(
     plan: StudyPlan,
     episodes: Sequence[EpisodeRow],
     oracle: Sequence[EpisodeRow],
-    facts: Facts,
+    facts: AnalysisContext,
 ) -> tuple[OracleGap, ...]:
     """Places arms between random and oracle, on the units that were forked."""
     if not oracle:
@@ -113,12 +118,14 @@ def _gaps(
     name, units = oracle[0].arm, {row.key for row in oracle}
     arms = dict.fromkeys([plan.recommended, plan.published])
     shared = [row for row in episodes if row.key in units]
-    forked = Outcomes.of([*shared, *oracle], [plan.random, name, *arms])
-    return tuple(oracle_gap(forked, arm, plan.random, name, draws=facts.draws) for arm in arms)
+    forked = Outcomes.from_rows([*shared, *oracle], [plan.random, name, *arms])
+    return tuple(
+        estimate_oracle_gap(forked, arm, plan.random, name, draws=facts.draws) for arm in arms
+    )
 
 
-def _notes(
-    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: Facts
+def _write_notes(
+    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: AnalysisContext
 ) -> tuple[str, ...]:
     notes = list(facts.notes)
     if facts.exploratory:
@@ -145,7 +152,9 @@ def _notes(
     return tuple(notes)
 
 
-def _unequal(primary: Sequence[ContrastResult], plan: StudyPlan, facts: Facts) -> tuple[str, ...]:
+def _note_unequal_duty(
+    primary: Sequence[ContrastResult], plan: StudyPlan, facts: AnalysisContext
+) -> tuple[str, ...]:
     """Says where an arm spent more than a control that was to spend the same."""
     return tuple(
         f"{c.arm} had the strong policy in charge on {100 * c.duty_difference.value:.1f} pp more "

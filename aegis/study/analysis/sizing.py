@@ -9,14 +9,14 @@ import numpy as np
 
 from aegis.core.errors import PairingError
 from aegis.records.rows import EpisodeRow
-from aegis.stats.paired import PairedOutcome
-from aegis.stats.power import first_reaching, mcnemar_power, noninferiority_power, units_for
-from aegis.stats.sequential import sequential_power, sequential_units
+from aegis.stats.e_process import sequential_power, sequential_units
+from aegis.stats.paired_outcome import PairedOutcome
+from aegis.stats.power import find_least_units, mcnemar_power, noninferiority_power, units_for_power
 from aegis.study.plan.study_plan import NONINFERIOR, PlannedContrast, StudyPlan
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class ContrastSize:
     """What a contrast needs, if it is in truth as it was in the pilot.
 
     Attributes:
@@ -49,7 +49,9 @@ class Size:
     sequential_80: int | None
 
 
-def sizes(plan: StudyPlan, rows: Sequence[EpisodeRow], planned: int) -> tuple[Size, ...]:
+def size_contrasts(
+    plan: StudyPlan, rows: Sequence[EpisodeRow], planned: int
+) -> tuple[ContrastSize, ...]:
     """Sizes every planned contrast of which both arms were played in the pilot.
 
     Args:
@@ -62,12 +64,12 @@ def sizes(plan: StudyPlan, rows: Sequence[EpisodeRow], planned: int) -> tuple[Si
     """
     played = {row.arm for row in rows}
     chosen = [c for c in plan.contrasts if {c.arm, c.against} <= played]
-    return tuple(_size(plan, contrast, rows, planned) for contrast in chosen)
+    return tuple(_size_contrast(plan, contrast, rows, planned) for contrast in chosen)
 
 
-def _size(
+def _size_contrast(
     plan: StudyPlan, contrast: PlannedContrast, rows: Sequence[EpisodeRow], planned: int
-) -> Size:
+) -> ContrastSize:
     arm, other = (
         {row.key: row.success for row in rows if row.arm == name}
         for name in (contrast.arm, contrast.against)
@@ -77,40 +79,42 @@ def _size(
             f"Arms '{contrast.arm}' and '{contrast.against}' of the pilot were not played on the "
             "same units. Finish it first."
         )
-    cells = PairedOutcome.of(
+    cells = PairedOutcome.from_success(
         np.array([arm[key] for key in arm], bool), np.array([other[key] for key in arm], bool)
     )
     b, c = cells.recovered / len(arm), cells.disrupted / len(arm)
     worst = plan.alpha / len(plan.contrasts)
     margin = plan.margin if contrast.alternative == NONINFERIOR else None
-    return Size(
+    return ContrastSize(
         arm=contrast.arm,
         against=contrast.against,
         alternative=contrast.alternative,
         pilot=len(arm),
         recovered=b,
         disrupted=c,
-        units_80=_needed(0.8, b, c, plan.alpha, margin),
-        units_90=_needed(0.9, b, c, plan.alpha, margin),
-        units_80_holm=_needed(0.8, b, c, worst, margin),
-        units_90_holm=_needed(0.9, b, c, worst, margin),
+        units_80=_units_needed(0.8, b, c, plan.alpha, margin),
+        units_90=_units_needed(0.9, b, c, plan.alpha, margin),
+        units_80_holm=_units_needed(0.8, b, c, worst, margin),
+        units_90_holm=_units_needed(0.9, b, c, worst, margin),
         planned=planned,
-        power=_power(b, c, planned, plan.alpha, margin),
-        power_holm=_power(b, c, planned, worst, margin),
+        power=_contrast_power(b, c, planned, plan.alpha, margin),
+        power_holm=_contrast_power(b, c, planned, worst, margin),
         sequential=None if margin is not None else sequential_power(b, c, planned, worst),
         sequential_80=None if margin is not None else sequential_units(0.8, b, c, worst),
     )
 
 
-def _needed(goal: float, b: float, c: float, alpha: float, margin: float | None) -> int | None:
+def _units_needed(
+    goal: float, b: float, c: float, alpha: float, margin: float | None
+) -> int | None:
     if margin is None:
-        return units_for(goal, b, c, alpha)
+        return units_for_power(goal, b, c, alpha)
     if b - c <= -margin:
         return None
-    return first_reaching(goal, lambda n: _power(b, c, n, alpha, margin), step=50)
+    return find_least_units(goal, lambda n: _contrast_power(b, c, n, alpha, margin), step=50)
 
 
-def _power(b: float, c: float, n: int, alpha: float, margin: float | None) -> float:
+def _contrast_power(b: float, c: float, n: int, alpha: float, margin: float | None) -> float:
     if margin is None:
         return mcnemar_power(b, c, n, alpha)
     return noninferiority_power(b, c, n, margin, alpha)

@@ -1,4 +1,4 @@
-"""Result: all that a study reports; the one thing that is analysed, drawn and verified."""
+"""Study result: every number of a report; the one value that is analysed, drawn and verified."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import asdict, dataclass
 
 from aegis.study.analysis.arm_results import ArmResult
 from aegis.study.analysis.contrast_result import ContrastResult
-from aegis.study.analysis.forks import ForkPoint
-from aegis.study.analysis.frontier import FrontierPoint
+from aegis.study.analysis.fork_points import ForkPoint
+from aegis.study.analysis.frontier_points import FrontierPoint
+from aegis.study.analysis.json_values import flatten_intervals
 from aegis.study.analysis.kill_criteria import KillResult
 from aegis.study.analysis.oracle import OracleGap
-from aegis.study.analysis.to_json import flatten
 from aegis.study.detection.detector_result import DetectorResult
+from aegis.study.detection.handover_timing import TimingResult
 from aegis.study.detection.latency import LatencyResult
-from aegis.study.detection.timing import TimingResult
 
 FORMAT = "aegis-report-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class StudyResult:
     """A study.
 
     Attributes:
@@ -73,16 +73,19 @@ class Result:
     def as_dict(self) -> dict[str, object]:
         """Returns plain values for JSON: see ``flatten`` for how intervals are written."""
         found = {"format": FORMAT, **asdict(self)}
-        found["arms"] = {arm.name: _unnamed(asdict(arm)) for arm in self.arms}
+        found["arms"] = {arm.name: _without_name(asdict(arm)) for arm in self.arms}
         found["contrasts"] = [contrast.as_dict() for contrast in self.contrasts]
         if self.detector is not None:
-            found["detector"] = {**asdict(self.detector), "baselines": self.detector.baselines()}
-        return {name: flatten(value) for name, value in found.items()}
+            found["detector"] = {
+                **asdict(self.detector),
+                "baselines": self.detector.summarise_baselines(),
+            }
+        return {name: flatten_intervals(value) for name, value in found.items()}
 
-    def text(self) -> str:
+    def to_json_text(self) -> str:
         """Returns the JSON; equal results give equal bytes."""
         return json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
 
 
-def _unnamed(arm: dict[str, object]) -> dict[str, object]:
+def _without_name(arm: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in arm.items() if key != "name"}

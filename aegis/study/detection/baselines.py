@@ -17,7 +17,7 @@ _RIDGE = 1.0
 _ROUNDS = 30
 
 
-def halves(task: I64, start: I64) -> I64:
+def split_halves(task: I64, start: I64) -> I64:
     """Returns 0 or 1 for each unit: start states of a task in turn. Shape (n,).
 
     Args:
@@ -55,7 +55,7 @@ def fitted_risk(features: F64, failed: Bools, fold: I64) -> F64:
     Args:
         features: One row per unit; NaN if unknown, which then scores NaN. Shape (n, f).
         failed: Whether each unit failed. Shape (n,).
-        fold: From ``halves``. Shape (n,).
+        fold: From ``split_halves``. Shape (n,).
     """
     risk = np.full(len(failed), np.nan)
     known = np.isfinite(features).all(axis=1)
@@ -65,12 +65,12 @@ def fitted_risk(features: F64, failed: Bools, fold: I64) -> F64:
             centre, scale = features[train].mean(axis=0), features[train].std(axis=0)
             scale = np.where(scale > 0, scale, 1.0)
             design = np.column_stack([np.ones(train.sum()), (features[train] - centre) / scale])
-            weights = _logistic(design, failed[train])
+            weights = _fit_logistic(design, failed[train])
             risk[test] = ((features[test] - centre) / scale) @ weights[1:]
     return risk
 
 
-def _logistic(design: F64, positive: Bools) -> F64:
+def _fit_logistic(design: F64, positive: Bools) -> F64:
     """Returns coefficients by Newton's method; the penalty keeps them finite. Shape (f + 1,)."""
     weights = np.zeros(design.shape[1])
     penalty = np.full(len(weights), _RIDGE)

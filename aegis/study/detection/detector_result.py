@@ -1,4 +1,4 @@
-"""Detection: how well failure was told from scores, in all its numbers."""
+"""Detector result: every number about how well scores foresee failure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ScoreResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class RiskBin:
     """Episodes whose risk lay in a range, and how many of them failed."""
 
     low: float
@@ -75,14 +75,14 @@ class DetectorResult:
     auroc_early_within_task: Estimate
     scores: tuple[ScoreResult, ...]
     gain: Mapping[str, Estimate]
-    reliability: tuple[Bin, ...]
+    reliability: tuple[RiskBin, ...]
     calibration_error: float
     alarm: str
     alpha: float
     false_alarms: Share
     alarms: Share
 
-    def baselines(self) -> dict[str, object]:
+    def summarise_baselines(self) -> dict[str, object]:
         """Returns the early AUROC of each baseline, for those who look for these alone."""
         return {
             score.name: {

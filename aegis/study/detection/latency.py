@@ -15,7 +15,7 @@ _MS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class DurationSummary:
     """Durations.
 
     Attributes:
@@ -29,7 +29,7 @@ class Times:
     p95_ms: float
 
     @classmethod
-    def of(cls, nanos: Sequence[int]) -> Times:
+    def from_nanoseconds(cls, nanos: Sequence[int]) -> DurationSummary:
         """Summarises durations [ns]; NaN if there are none."""
         if not nanos:
             return cls(0, float("nan"), float("nan"))
@@ -38,7 +38,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class ArmTimes:
+class ArmLatency:
     """What one arm took.
 
     Attributes:
@@ -47,8 +47,8 @@ class ArmTimes:
         per_step_ms: Both together, over all control steps of its episodes [ms].
     """
 
-    decision: Times
-    controller: Times
+    decision: DurationSummary
+    controller: DurationSummary
     per_step_ms: float
 
 
@@ -65,11 +65,11 @@ class LatencyResult:
 
     machine: Mapping[str, str]
     units: int
-    calls: Mapping[str, Times]
-    arms: Mapping[str, ArmTimes]
+    calls: Mapping[str, DurationSummary]
+    arms: Mapping[str, ArmLatency]
 
 
-def latency_result(table: pa.Table) -> LatencyResult | None:
+def summarise_latency(table: pa.Table) -> LatencyResult | None:
     """Summarises a table of times; None if nothing was measured."""
     rows = table.to_pylist()
     if not rows:
@@ -85,15 +85,15 @@ def latency_result(table: pa.Table) -> LatencyResult | None:
     return LatencyResult(
         machine={str(name): str(value) for name, value in machine.items()},
         units=len({(row["task"], row["start"], row["index"]) for row in rows}),
-        calls={policy: Times.of(calls[policy]) for policy in sorted(calls)},
-        arms={arm: _arm(pairs) for arm, pairs in by_arm.items()},
+        calls={policy: DurationSummary.from_nanoseconds(calls[policy]) for policy in sorted(calls)},
+        arms={arm: _summarise_arm(pairs) for arm, pairs in by_arm.items()},
     )
 
 
-def _arm(pairs: Sequence[tuple[int, int]]) -> ArmTimes:
+def _summarise_arm(pairs: Sequence[tuple[int, int]]) -> ArmLatency:
     boundaries = [pair for pair in pairs if pair[0]]
-    return ArmTimes(
-        decision=Times.of([asked + decide for asked, decide in boundaries]),
-        controller=Times.of([decide for _, decide in boundaries]),
+    return ArmLatency(
+        decision=DurationSummary.from_nanoseconds([asked + decide for asked, decide in boundaries]),
+        controller=DurationSummary.from_nanoseconds([decide for _, decide in boundaries]),
         per_step_ms=sum(map(sum, pairs)) * _MS / len(pairs),
     )

@@ -1,4 +1,4 @@
-"""Facts: what an analysis needs besides the tables and the plan, found in the locked settings."""
+"""Analysis context: what an analysis needs besides tables and plan; read from the lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aegis.records.rows import EpisodeRow
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class PlayedSetting:
     """A setting of a gate that was played on calibration units, for the frontier.
 
     Attributes:
@@ -24,7 +24,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class AnalysisContext:
     """What the tables do not say.
 
     Attributes:
@@ -65,7 +65,7 @@ class Facts:
     duty_target: Mapping[str, float] = field(default_factory=dict)
     duty_calibration: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
-    tried: tuple[Setting, ...] = ()
+    tried: tuple[PlayedSetting, ...] = ()
     lock: Mapping[str, str] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Dial: what about an arm is set so that it spends a budget, and how far it can be turned."""
+"""Dials: numbers of an arm that are set so that it spends a budget, and their range."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.study.plan.search import Setting
+from aegis.study.plan.search import DialValue
 
-Node = Mapping[str, object]
+ConfigNode = Mapping[str, object]
 
-KINDS: Mapping[str, tuple[str, bool]] = {
+DIAL_KINDS: Mapping[str, tuple[str, bool]] = {
     "none": ("", True),
     "threshold": ("gate.threshold", False),
     "start": ("gate.start_tick", False),
@@ -24,8 +24,8 @@ KINDS: Mapping[str, tuple[str, bool]] = {
 }
 """Kind to the key that is set, and whether duty rises with it."""
 
-_DIGITS = 6
-_PARTS = 5
+_SETTING_DIGITS = 6
+_STAY_PARTS = 5
 """A stay of 3.4 chunks is one of 3 in three and of 4 in two episodes of five."""
 
 
@@ -52,8 +52,8 @@ class Dial:
     high: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise UnknownNameError("kind of dial", self.kind, KINDS, "an arm")
+        if self.kind not in DIAL_KINDS:
+            raise UnknownNameError("kind of dial", self.kind, DIAL_KINDS, "an arm")
         if (self.kind == "stint") != bool(self.starts):
             raise ConfigError(
                 f"A dial of kind stint, and no other, has ticks to choose from (starts). Got: "
@@ -61,16 +61,18 @@ class Dial:
             )
 
     @property
-    def rising(self) -> bool:
+    def is_rising(self) -> bool:
         """Whether duty rises with the setting."""
-        return KINDS[self.kind][1]
+        return DIAL_KINDS[self.kind][1]
 
     @property
     def key(self) -> str:
         """Key path of the setting, within the arm."""
-        return KINDS[self.kind][0]
+        return DIAL_KINDS[self.kind][0]
 
-    def grid(self, chunk: int, horizon: int, scores: Sequence[float] | None) -> tuple[Setting, ...]:
+    def list_settings(
+        self, chunk: int, horizon: int, scores: Sequence[float] | None
+    ) -> tuple[DialValue, ...]:
         """Returns all settings, ascending.
 
         Args:
@@ -81,46 +83,48 @@ class Dial:
                 is no score but a difference of chances, -1 to 1.
         """
         most = -(-horizon // chunk)
-        found: Sequence[Setting]
+        found: Sequence[DialValue]
         if self.kind == "threshold":
             hundredths = [i / 100 for i in range(-100, 101)]
             known = hundredths if scores is None else scores
-            found = sorted({round(score, _DIGITS) for score in known if math.isfinite(score)})
+            found = sorted(
+                {round(score, _SETTING_DIGITS) for score in known if math.isfinite(score)}
+            )
         elif self.kind == "rate":
-            found = [round(10 ** (-2.7 + 0.02 * i), _DIGITS) for i in range(136)]
+            found = [round(10 ** (-2.7 + 0.02 * i), _SETTING_DIGITS) for i in range(136)]
         elif self.kind in ("start", "period", "every"):
             found = [chunk * i for i in range(most)]
         else:
-            found = [round(1 + i / _PARTS, 1) for i in range((most - 1) * _PARTS + 1)]
+            found = [round(1 + i / _STAY_PARTS, 1) for i in range((most - 1) * _STAY_PARTS + 1)]
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
         return tuple(setting for setting in found if low <= setting <= high)
 
-    def turn(self, node: Node, setting: Setting) -> dict[str, object]:
+    def apply_setting(self, node: ConfigNode, setting: DialValue) -> dict[str, object]:
         """Returns an arm's configuration with another setting.
 
         Raises:
             ConfigError: If the arm has no such key.
         """
         if self.kind == "every":
-            node = put(node, "gate.start_tick", setting)
+            node = replace_at_path(node, "gate.start_tick", setting)
         stays = self.key.endswith("holds")
-        return put(node, self.key, spread(setting) if stays else setting)
+        return replace_at_path(node, self.key, split_stay(setting) if stays else setting)
 
 
-def of_two_scores(gate: Node) -> bool:
+def has_two_scores(gate: ConfigNode) -> bool:
     """Says whether a gate weighs risk and rescue, so that its threshold is neither of them."""
     return {"risk", "rescue"} <= set(gate)
 
 
-def spread(chunks: float) -> list[int]:
+def split_stay(chunks: float) -> list[int]:
     """Returns lengths of stay to draw from, whole chunks whose mean is the length asked for."""
     whole = math.floor(chunks)
-    longer = round((chunks - whole) * _PARTS)
-    return [whole] * (_PARTS - longer) + [whole + 1] * longer if longer else [whole]
+    longer = round((chunks - whole) * _STAY_PARTS)
+    return [whole] * (_STAY_PARTS - longer) + [whole + 1] * longer if longer else [whole]
 
 
-def put(node: Node, path: str, value: object) -> dict[str, object]:
+def replace_at_path(node: ConfigNode, path: str, value: object) -> dict[str, object]:
     """Returns a configuration with another value at a key path that exists.
 
     Raises:
@@ -137,4 +141,4 @@ def put(node: Node, path: str, value: object) -> dict[str, object]:
     inside = node[name]
     if not isinstance(inside, Mapping):
         raise ConfigError(f"A dial sets '{path}', but '{name}' is a value and holds no keys.")
-    return {**node, name: put(inside, rest, value)}
+    return {**node, name: replace_at_path(inside, rest, value)}

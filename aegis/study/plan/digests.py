@@ -1,4 +1,4 @@
-"""Sources: digests of the code that results depend on, room by room."""
+"""Digests: SHA-256 of the code that results depend on, room by room."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from aegis.core.errors import ConfigError
 
 PACKAGES = ("aegis", "envs", "policies")
-_KINDS = ("*.py", "*.txt")
+_SOURCE_PATTERNS = ("*.py", "*.txt")
 
 
 def code_digests(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
@@ -26,13 +26,13 @@ def code_digests(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for package in packages:
-        root = _folder(package)
+        root = _find_package_folder(package)
         if package != "aegis":
-            found[f"code.{package}"] = tree_digest(root, _files(root))
+            found[f"code.{package}"] = tree_digest(root, _list_sources(root))
             continue
         found["code.aegis"] = tree_digest(root, root.glob("*.py"))
         for room in sorted(path for path in root.iterdir() if (path / "__init__.py").is_file()):
-            found[f"code.aegis.{room.name}"] = tree_digest(room, _files(room))
+            found[f"code.aegis.{room.name}"] = tree_digest(room, _list_sources(room))
     return found
 
 
@@ -52,11 +52,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _files(root: Path) -> list[Path]:
-    return [path for kind in _KINDS for path in root.rglob(kind)]
+def _list_sources(root: Path) -> list[Path]:
+    return [path for kind in _SOURCE_PATTERNS for path in root.rglob(kind)]
 
 
-def _folder(package: str) -> Path:
+def _find_package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not places:

@@ -1,4 +1,4 @@
-"""Expect: what an arm would spend, from what the reference arm was scored, without playing it.
+"""Forecast: duty of an arm, computed from scores of the reference arm without playing it.
 
 Gate and switch are asked again at the chunk boundaries of the reference's episodes. What the strong
 policy would change is left out: episodes keep their lengths, and scores are those of the weak
@@ -19,7 +19,7 @@ from aegis.records.store import RunTables
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ScoredEpisode:
     """A reference episode.
 
     Attributes:
@@ -33,9 +33,9 @@ class Course:
     scores: tuple[tuple[Score, ...], ...]
 
 
-def courses_of(tables: RunTables, arm: str) -> tuple[Course, ...]:
+def read_scored_episodes(tables: RunTables, arm: str) -> tuple[ScoredEpisode, ...]:
     """Reads the episodes of an arm."""
-    steps = tables.steps().select(["task", "start", "index", "arm", "k", "boundary", "scores"])
+    steps = tables.read_steps().select(["task", "start", "index", "arm", "k", "boundary", "scores"])
     found: dict[tuple[int, str, int], list[tuple[int, tuple[Score, ...]]]] = {}
     mine = pc.and_(pc.equal(steps["arm"], arm), steps["boundary"])
     for step in steps.filter(mine).to_pylist():
@@ -47,18 +47,18 @@ def courses_of(tables: RunTables, arm: str) -> tuple[Course, ...]:
         path = found.get((row.task, row.start, row.index), []) if row.arm == arm else []
         if path:
             ticks = (*(k for k, _ in path), row.steps)
-            courses.append(Course(row.key, ticks, tuple(scores for _, scores in path)))
+            courses.append(ScoredEpisode(row.key, ticks, tuple(scores for _, scores in path)))
     return tuple(courses)
 
 
-def expected_duty(controller: Controller, courses: tuple[Course, ...]) -> float:
+def forecast_duty(controller: Controller, courses: tuple[ScoredEpisode, ...]) -> float:
     """Returns the share of steps that the strong policy would drive; NaN without episodes."""
     total = sum(course.ticks[-1] for course in courses)
-    strong = sum(_strong_steps(controller, course) for course in courses)
+    strong = sum(_forecast_strong_steps(controller, course) for course in courses)
     return strong / total if total else float("nan")
 
 
-def _strong_steps(control: Controller, course: Course) -> int:
+def _forecast_strong_steps(control: Controller, course: ScoredEpisode) -> int:
     """Returns how many steps of an episode the strong policy would drive."""
     gate, switch = control.gate.start(course.key), control.switch.start(course.key)
     mode, heir = Mode(control.first, 0), control.first

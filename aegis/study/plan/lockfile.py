@@ -1,4 +1,4 @@
-"""Lock: the file `plan.yaml`, digests of all that a study depends on, and what a change leads to.
+"""Lock file: `plan.yaml`, digests of all that a study depends on, and refusal of changes.
 
 The file holds the resolved configuration with every dial set, the section ``plan``, the section
 ``calibrated``, and last the section ``lock`` with digests, the first of which is that of the text
@@ -18,22 +18,22 @@ from aegis.core.errors import LockError, TraceError
 from aegis.records.files import write_atomic
 from aegis.study.plan.digests import file_digest
 
-NAME = "plan.yaml"
-PLAN = "plan"
+PLAN_FILE = "plan.yaml"
+PLAN_DIGEST = "plan"
 """Name of the digest of the text above the lock."""
 
-WHOLE = "lock"
+WHOLE_DIGEST = "lock"
 """Name of the digest of all other digests; the last of them."""
 
-_HEAD = """\
+_HEADER = """\
 # Written by `aegis study lock`, before any test unit was played. Do not edit: a change is refused.
 # Commit it before the study runs; the history then says when it was written.
 """
-_MARK = "\nlock:\n"
+_LOCK_MARK = "\nlock:\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockedPlan:
     """A locked plan.
 
     Attributes:
@@ -52,7 +52,7 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DigestChange:
     """Something that is not what it was when the plan was locked."""
 
     name: str
@@ -60,35 +60,36 @@ class Change:
     found: str
 
     def __str__(self) -> str:
-        return f"{self.name}: locked {_short(self.expected)}, found {_short(self.found)}"
+        expected, found = _shorten_digest(self.expected), _shorten_digest(self.found)
+        return f"{self.name}: locked {expected}, found {found}"
 
 
-def write_lock(root: Path, tree: Mapping[str, object], digests: Mapping[str, str]) -> Locked:
+def write_lock(root: Path, tree: Mapping[str, object], digests: Mapping[str, str]) -> LockedPlan:
     """Writes ``plan.yaml`` into a run folder.
 
     Raises:
         LockError: If there is one already.
         MachineError: If it cannot be written.
     """
-    path = root / NAME
+    path = root / PLAN_FILE
     if path.exists():
         raise LockError(f"{path} is there already. A plan is locked once; choose another name.")
-    body = _HEAD + _dump(tree)
-    sealed = {PLAN: _sha(body.rstrip("\n")), **digests}
-    sealed[WHOLE] = _sha(_indent(sealed))
+    body = _HEADER + _dump_tree(tree)
+    sealed = {PLAN_DIGEST: _digest_text(body.rstrip("\n")), **digests}
+    sealed[WHOLE_DIGEST] = _digest_text(_indent_digests(sealed))
     root.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (body.rstrip("\n") + _MARK + _indent(sealed)).encode())
+    write_atomic(path, (body.rstrip("\n") + _LOCK_MARK + _indent_digests(sealed)).encode())
     return read_lock(root)
 
 
-def read_lock(root: Path) -> Locked:
+def read_lock(root: Path) -> LockedPlan:
     """Reads ``plan.yaml`` and checks that its text is the one that was locked.
 
     Raises:
         TraceError: If there is none, or it is damaged.
         LockError: If it was changed.
     """
-    path = root / NAME
+    path = root / PLAN_FILE
     try:
         text = path.read_text()
         tree = yaml.safe_load(text)
@@ -96,28 +97,35 @@ def read_lock(root: Path) -> Locked:
         raise TraceError(
             f"{path} is missing or damaged ({error}). `aegis study lock` writes it, once."
         ) from error
-    body, mark, rest = text.rpartition(_MARK)
+    body, mark, rest = text.rpartition(_LOCK_MARK)
     if not mark or not isinstance(tree, dict) or not isinstance(tree.get("lock"), dict):
         raise TraceError(f"{path} has no section 'lock'; `aegis study lock` writes one.")
     digests = {str(name): str(value) for name, value in tree.pop("lock").items()}
-    others = {name: value for name, value in digests.items() if name != WHOLE}
+    others = {name: value for name, value in digests.items() if name != WHOLE_DIGEST}
     # The section as it must be, to the byte: its digests, and last their own.
-    whole = _indent({**others, WHOLE: _sha(_indent(others))})
-    expected = {PLAN: others.get(PLAN, "nothing"), WHOLE: _sha(whole)}
-    refuse(path, compare(expected, {PLAN: _sha(body), WHOLE: _sha(rest)}))
-    return Locked(path, tree, text, others, file_digest(path))
+    whole = _indent_digests({**others, WHOLE_DIGEST: _digest_text(_indent_digests(others))})
+    expected = {PLAN_DIGEST: others.get(PLAN_DIGEST, "nothing"), WHOLE_DIGEST: _digest_text(whole)}
+    refuse_changes(
+        path,
+        compare_digests(
+            expected, {PLAN_DIGEST: _digest_text(body), WHOLE_DIGEST: _digest_text(rest)}
+        ),
+    )
+    return LockedPlan(path, tree, text, others, file_digest(path))
 
 
-def compare(expected: Mapping[str, str], found: Mapping[str, str]) -> tuple[Change, ...]:
+def compare_digests(
+    expected: Mapping[str, str], found: Mapping[str, str]
+) -> tuple[DigestChange, ...]:
     """Returns what differs, of the digests that were found anew; a new one is a change, too."""
     return tuple(
-        Change(name, expected.get(name, "nothing"), value)
+        DigestChange(name, expected.get(name, "nothing"), value)
         for name, value in found.items()
         if expected.get(name) != value
     )
 
 
-def refuse(path: Path, changes: Sequence[Change]) -> None:
+def refuse_changes(path: Path, changes: Sequence[DigestChange]) -> None:
     """Refuses to go on under a lock that does not hold.
 
     Raises:
@@ -130,20 +138,20 @@ def refuse(path: Path, changes: Sequence[Change]) -> None:
         )
 
 
-def _sha(text: str) -> str:
+def _digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _short(digest: str) -> str:
+def _shorten_digest(digest: str) -> str:
     hexadecimal = len(digest) >= 32 and all(letter in "0123456789abcdef" for letter in digest)
     return f"{digest[:12]}…" if hexadecimal else f"'{digest}'"
 
 
-def _indent(digests: Mapping[str, str]) -> str:
-    return "".join(f"  {line}\n" for line in _dump(dict(digests)).splitlines())
+def _indent_digests(digests: Mapping[str, str]) -> str:
+    return "".join(f"  {line}\n" for line in _dump_tree(dict(digests)).splitlines())
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+class _PlanDumper(yaml.SafeDumper):  # type: ignore[misc]
     """Writes lists of plain values on one line, everything else as a block; no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
@@ -158,11 +166,11 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
         return super().represent_sequence(tag, sequence, flow_style=flat)
 
 
-_Dumper.add_representer(tuple, lambda dumper, data: dumper.represent_list(list(data)))
+_PlanDumper.add_representer(tuple, lambda dumper, data: dumper.represent_list(list(data)))
 
 
-def _dump(tree: Mapping[str, object]) -> str:
+def _dump_tree(tree: Mapping[str, object]) -> str:
     text: str = yaml.dump(
-        dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
+        dict(tree), Dumper=_PlanDumper, sort_keys=False, allow_unicode=True, width=100
     )
     return text

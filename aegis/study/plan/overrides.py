@@ -1,4 +1,4 @@
-"""What if: another plan on the same tables, for exploratory analyses that are marked as such."""
+"""Overrides: another plan on the same tables, for exploratory analyses that are marked as such."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import yaml  # type: ignore[import-untyped]
 
 from aegis.core.errors import ConfigError, UnknownNameError
 
-SECTION = "plan"
+PLAN_SECTION = "plan"
 
 
-def what_if(tree: Mapping[str, object], words: Sequence[str]) -> dict[str, object]:
+def apply_overrides(tree: Mapping[str, object], words: Sequence[str]) -> dict[str, object]:
     """Returns a configuration whose section ``plan`` is changed; the locked one stays.
 
     Args:
@@ -26,7 +26,7 @@ def what_if(tree: Mapping[str, object], words: Sequence[str]) -> dict[str, objec
     for word in words:
         path, mark, text = word.partition("=")
         keys = path.split(".")
-        if not mark or keys[0] != SECTION or len(keys) < 2:
+        if not mark or keys[0] != PLAN_SECTION or len(keys) < 2:
             raise ConfigError(
                 f"'{word}' is no exploratory change: only keys of the plan can be changed after "
                 "a run, for example plan.early=0.2."
@@ -35,11 +35,11 @@ def what_if(tree: Mapping[str, object], words: Sequence[str]) -> dict[str, objec
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"Cannot read '{word}'. Write plan.key=value.") from error
-        found = _set(found, keys, value, "the configuration")
+        found = _set_key(found, keys, value, "the configuration")
     return found
 
 
-def _set(
+def _set_key(
     node: Mapping[str, object], keys: Sequence[str], value: object, where: str
 ) -> dict[str, object]:
     name, *rest = keys
@@ -50,4 +50,4 @@ def _set(
     inside = node[name]
     if not isinstance(inside, Mapping):
         raise ConfigError(f"'{name}' in {where} is a value and holds no keys.")
-    return {**node, name: _set(inside, rest, value, name)}
+    return {**node, name: _set_key(inside, rest, value, name)}

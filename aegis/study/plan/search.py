@@ -1,4 +1,4 @@
-"""Match: finds the setting of a dial at which an arm spends what it should.
+"""Search: finds the setting of a dial at which an arm spends its target.
 
 What is matched is duty, the share of steps that the strong policy drives: it is what a strong
 policy costs, and more of it recovers more by itself. Settings are tried on calibration units, in
@@ -15,14 +15,14 @@ from functools import cache
 from aegis.core.errors import CalibrationError
 from aegis.records.rows import EpisodeRow
 
-Setting = float | int
+DialValue = float | int
 
-_LEAP = 4.0
+_MAX_LEAP = 4.0
 """How many times as much as expected at the last place is looked for at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Spending:
     """What an arm did on calibration units.
 
     Attributes:
@@ -36,7 +36,7 @@ class Spent:
     holds: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, rows: Sequence[EpisodeRow]) -> Spent:
+    def from_rows(cls, rows: Sequence[EpisodeRow]) -> Spending:
         """Adds up episodes."""
         steps = sum(row.steps for row in rows)
         return cls(
@@ -47,16 +47,16 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class SearchTrial:
     """A setting that was played on the calibration units, and what it spent."""
 
-    setting: Setting
+    setting: DialValue
     duty: float
     success: float
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class SearchGoal:
     """What a dial is set for.
 
     Attributes:
@@ -72,13 +72,13 @@ class Aim:
     tries: int
 
 
-def seek(
-    aim: Aim,
-    grid: Sequence[Setting],
+def search_setting(
+    aim: SearchGoal,
+    grid: Sequence[DialValue],
     rising: bool,
-    evaluate: Callable[[Setting], Spent],
-    expect: Callable[[Setting], float] | None = None,
-) -> tuple[Try, ...]:
+    evaluate: Callable[[DialValue], Spending],
+    expect: Callable[[DialValue], float] | None = None,
+) -> tuple[SearchTrial, ...]:
     """Tries settings by a bracketed secant over the places of a grid, until one is good enough.
 
     The secant takes duty for a straight line over the places or, where there is an expectation,
@@ -101,21 +101,21 @@ def seek(
     if not grid:
         raise CalibrationError("A dial has no settings to try. Are there scores to choose from?")
     order = list(grid) if rising else list(reversed(grid))
-    done: list[Try] = []
-    scale = None if expect is None else _Expected(len(order), lambda at: expect(order[at]))
+    done: list[SearchTrial] = []
+    scale = None if expect is None else _ExpectedDuty(len(order), lambda at: expect(order[at]))
     # Until measured: the places before and behind the grid spend nothing, and all.
     low, high = (-1, 0.0), (len(order), 1.0)
     above: list[bool] = []
     while high[0] - low[0] > 1 and len(done) < aim.tries:
         bent = len(above) > 1 and above[-1] == above[-2]
         if bent or scale is None:
-            share = 0.5 if bent else _share(low[1], high[1], aim.duty)
+            share = 0.5 if bent else _secant_share(low[1], high[1], aim.duty)
             at = round(low[0] + (high[0] - low[0]) * share)
         else:
-            at = scale.place(low, high, aim.duty)
+            at = scale.find_place(low, high, aim.duty)
         at = min(max(at, low[0] + 1), high[0] - 1)
         got = evaluate(order[at])
-        done.append(Try(order[at], got.duty, got.success))
+        done.append(SearchTrial(order[at], got.duty, got.success))
         if abs(got.duty - aim.duty) <= aim.tolerance and got.duty <= aim.at_most:
             break
         above.append(got.duty > aim.duty)
@@ -125,33 +125,35 @@ def seek(
     return tuple(done)
 
 
-class _Expected:
+class _ExpectedDuty:
     """Finds places of a grid by the duty expected there, which rises along it, noise apart."""
 
     def __init__(self, size: int, expect: Callable[[int], float]) -> None:
         self._size, self._expect = size, cache(expect)
 
-    def place(self, low: tuple[int, float], high: tuple[int, float], duty: float) -> int:
+    def find_place(self, low: tuple[int, float], high: tuple[int, float], duty: float) -> int:
         """Returns where in a bracket of places and measured duties a duty should be spent."""
         first, last = low[0] + 1, high[0] - 1
-        wanted = self._wanted(low, high, duty)
+        wanted = self._rescale_target(low, high, duty)
         at = bisect_left(range(first, last), wanted, key=self._expect) + first
         below = max(at - 1, first)
         return min((at, below), key=lambda one: abs(self._expect(one) - wanted))
 
-    def _wanted(self, low: tuple[int, float], high: tuple[int, float], duty: float) -> float:
+    def _rescale_target(
+        self, low: tuple[int, float], high: tuple[int, float], duty: float
+    ) -> float:
         """Returns which duty to look for among the expected ones."""
         known = [end for end in (low, high) if 0 <= end[0] < self._size]
         if not known:
             return duty
         if len(known) == 1:  # Measured over expected is taken to be the same further on.
             at, spent = known[0]
-            return self._expect(at) * min(duty / max(spent, 1e-9), _LEAP)
+            return self._expect(at) * min(duty / max(spent, 1e-9), _MAX_LEAP)
         least, most = self._expect(low[0]), self._expect(high[0])
         return least + (most - least) * (duty - low[1]) / max(high[1] - low[1], 1e-9)
 
 
-def nearest(aim: Aim, tries: Sequence[Try], name: str) -> Try:
+def select_nearest(aim: SearchGoal, tries: Sequence[SearchTrial], name: str) -> SearchTrial:
     """Returns the try whose duty is nearest to the aim, of those that do not spend too much.
 
     Args:
@@ -173,7 +175,7 @@ def nearest(aim: Aim, tries: Sequence[Try], name: str) -> Try:
     return min(allowed, key=lambda one: (abs(one.duty - aim.duty), one.duty))
 
 
-def _share(low: float, high: float, target: float) -> float:
+def _secant_share(low: float, high: float, target: float) -> float:
     """Returns how far from low to high the target lies, kept off the ends."""
     span = high - low
     share = (target - low) / span if abs(span) > 1e-9 else 0.5

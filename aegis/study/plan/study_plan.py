@@ -60,7 +60,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Kill:
+class KillCriteria:
     """When the result does not count.
 
     Attributes:
@@ -124,7 +124,7 @@ class StudyPlan:
     exclusions: str
     windows: tuple[float, ...]
     early: float
-    kill: Kill
+    kill: KillCriteria
     roles: Mapping[str, str]
     random: str
     oracle: str | None = None
@@ -164,7 +164,7 @@ class StudyPlan:
         if list(self.looks) != sorted(set(self.looks)) or min(self.looks, default=1) < 1:
             raise ConfigError(f"looks are numbers of units, ascending. Got: {self.looks}.")
 
-    def check(self, arms: Sequence[str]) -> None:
+    def check_arms(self, arms: Sequence[str]) -> None:
         """Checks that all arms that the plan names are played.
 
         Raises:

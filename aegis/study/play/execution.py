@@ -1,4 +1,4 @@
-"""Play: plays the arms of a study on its test units, block by block, and its fork set."""
+"""Execution: plays the arms of a study on its test units, block by block, and its fork set."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet.arm import Arm
-from aegis.fleet.pool import Pool
-from aegis.fleet.progress import Sink
-from aegis.fleet.run_plan import Plan
-from aegis.fleet.runner import run
-from aegis.fleet.units import Split, split_of
+from aegis.fleet.pool import WorkerPool
+from aegis.fleet.progress import ProgressSink
+from aegis.fleet.run_plan import RunPlan
+from aegis.fleet.runner import play_plan
+from aegis.fleet.units import Split, find_split
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.records.rows import EpisodeRow
 from aegis.records.store import RunTables
-from aegis.stats.sequential import log_e
+from aegis.stats.e_process import log_e_value
 from aegis.study.plan.study_plan import GREATER, SEQUENTIAL, StudyPlan
-from aegis.study.play.reseed import RESEED
+from aegis.study.play.renamed_policy import RESEED
 
-TO_THE_END = 1000
+ENDLESS_STAY = 1000
 """A stay that no episode outlasts [chunks]."""
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class StudyExecutor:
     """What a study runs on; none of it can be seen in the results.
 
     Attributes:
@@ -44,14 +44,14 @@ class Machine:
 
     policies: Mapping[PolicyId, Policy]
     world: Callable[[], World]
-    sink: Sink
+    sink: ProgressSink
     workers: int
     slots: int
 
-    def run(self, plan: Plan, out: Path, pool: Pool | None = None) -> RunTables:
+    def execute_plan(self, plan: RunPlan, out: Path, pool: WorkerPool | None = None) -> RunTables:
         """Runs a plan; see ``aegis.fleet.runner.run``."""
         args = (self.policies, self.world, out, self.sink, self.workers, self.slots)
-        return run(plan, *args, pool)
+        return play_plan(plan, *args, pool)
 
 
 def check_splits(calibration: Sequence[EpisodeKey], test: Sequence[EpisodeKey]) -> None:
@@ -66,16 +66,20 @@ def check_splits(calibration: Sequence[EpisodeKey], test: Sequence[EpisodeKey]) 
             f"{len(shared)} units are in both calibration and test: {min(shared, key=str)} ..."
         )
     for keys, split in ((calibration, Split.CALIBRATION), (test, Split.TEST)):
-        wrong = [key for key in keys if split_of(key) is not split]
+        wrong = [key for key in keys if find_split(key) is not split]
         if wrong:
             raise ConfigError(
                 f"{len(wrong)} {split.value} units of this study lie in the "
-                f"{split_of(wrong[0]).value} split: {wrong[0]} ... Set start.split=test."
+                f"{find_split(wrong[0]).value} split: {wrong[0]} ... Set start.split=test."
             )
 
 
-def play(
-    plan: Plan, study: StudyPlan, machine: Machine, out: Path, pool: Pool | None = None
+def play_arms(
+    plan: RunPlan,
+    study: StudyPlan,
+    machine: StudyExecutor,
+    out: Path,
+    pool: WorkerPool | None = None,
 ) -> RunTables:
     """Plays all arms, or what is left of them, until the stopping rule is met.
 
@@ -89,16 +93,16 @@ def play(
     total = len(plan.units)
     looks = [n for n in study.looks if n < total] if study.stopping == SEQUENTIAL else []
     for count in looks:
-        tables = machine.run(replace(plan, units=plan.units[:count]), out, pool)
-        if decided(study, tables.episodes):
+        tables = machine.execute_plan(replace(plan, units=plan.units[:count]), out, pool)
+        if is_decided(study, tables.episodes):
             return tables
-    return machine.run(plan, out, pool)
+    return machine.execute_plan(plan, out, pool)
 
 
-def decided(study: StudyPlan, rows: Sequence[EpisodeRow]) -> bool:
+def is_decided(study: StudyPlan, rows: Sequence[EpisodeRow]) -> bool:
     """Says whether each planned superiority has been decided for, at Bonferroni's level.
 
-    The sign-test e-process allows a look after any unit (``aegis.stats.sequential``).
+    The sign-test e-process allows a look after any unit (``aegis.stats.e_process``).
     """
     won = {(row.arm, row.key): row.success for row in rows}
     keys = sorted({row.key for row in rows}, key=str)
@@ -108,7 +112,7 @@ def decided(study: StudyPlan, rows: Sequence[EpisodeRow]) -> bool:
             continue
         arm = np.array([won[contrast.arm, key] for key in keys], bool)
         other = np.array([won[contrast.against, key] for key in keys], bool)
-        if float(log_e(int((arm & ~other).sum()), int((other & ~arm).sum()))) < enough:
+        if float(log_e_value(int((arm & ~other).sum()), int((other & ~arm).sum()))) < enough:
             return False
     return True
 
@@ -128,14 +132,14 @@ def fork_arms(weak: Arm, ticks: Sequence[int]) -> tuple[Arm, ...]:
     if wrong:
         raise ConfigError(f"Forks start at multiples of {chunk} control steps. Got: {wrong}.")
     kinds = ((weak.controller.strong, "strong", 0), (RESEED, RESEED, 1))
-    return weak, *(_fork(weak, tick, *kind) for kind in kinds for tick in ticks)
+    return weak, *(_fork_arm(weak, tick, *kind) for kind in kinds for tick in ticks)
 
 
-def _fork(weak: Arm, tick: int, heir: PolicyId, word: str, salt: int) -> Arm:
+def _fork_arm(weak: Arm, tick: int, heir: PolicyId, word: str, salt: int) -> Arm:
     control = weak.controller
     chunk = control.execute[control.weak]
     # What a boundary decides takes effect at the next one; at tick 0 nobody has decided before.
-    gate = ScheduleGate(max(0, tick - chunk), (TO_THE_END,), None, "cycle", 1.0)
+    gate = ScheduleGate(max(0, tick - chunk), (ENDLESS_STAY,), None, "cycle", 1.0)
     return Arm(
         name=f"{word}_at_{tick:03d}",
         controller=replace(

@@ -1,4 +1,4 @@
-"""Events: what first went wrong in a failing episode, and when, by simulator truth.
+"""Failures: the first thing that went wrong in a failing episode, by simulator truth.
 
 A failing episode is read from its start, and the first mishap counts, whether or not the policy
 later put part of it right: a hand-over after it has detected a failure, not predicted one. All
@@ -19,23 +19,23 @@ from aegis.core.types import F64
 
 Bools = NDArray[np.bool_]
 
-KINDS = ("missed", "dropped", "misplaced", "blocked", "unreached")
+FAILURE_KINDS = ("missed", "dropped", "misplaced", "blocked", "unreached")
 """Names of the events; an episode without one, or a successful one, has the empty name."""
-NEAR = 0.10
+HAND_RADIUS = 0.10
 """Grip site to object centre below which the hand is at the object [m]; a bowl's rim is at 0.06."""
-LIFTED = 0.03
+LIFT_HEIGHT = 0.03
 """Rise of the object above its place at tick 0 that counts as lifted [m]."""
-CLOSED = 0.03
+CLOSED_APERTURE = 0.03
 """Distance of the fingers below which the hand has closed [m]; open it is 0.08."""
-AROUND = 0.15
+GRASP_RADIUS = 0.15
 """Grip site to object centre within which a closing hand was meant for the object [m]."""
-GRACE = 20
+LIFT_GRACE = 20
 """Control steps that a closed hand has to lift the object."""
-GAP = 5
+TOUCH_GAP = 5
 """Control steps without touch after which the object has left the hand."""
-TARGET = 0.10
+TARGET_RADIUS = 0.10
 """Horizontal distance to the target within which the object was put down, not dropped [m]."""
-STILL, STILL_FOR = 0.02, 30
+STILL_DIAGONAL, STILL_STEPS = 0.02, 30
 """The hand stands still if its path of so many steps fits a box of this diagonal [m]."""
 
 
@@ -70,11 +70,11 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class FailureEvent:
     """What went wrong first.
 
     Attributes:
-        kind: One of ``KINDS``; empty if nothing could be seen.
+        kind: One of ``FAILURE_KINDS``; empty if nothing could be seen.
         k: Tick at which it was decided; -1 without one.
     """
 
@@ -82,75 +82,79 @@ class Event:
     k: int
 
 
-def failure_event(motion: Motion) -> Event:
+def find_failure_event(motion: Motion) -> FailureEvent:
     """Returns the first mishap of a failing episode.
 
-    ``missed``: the hand closed within ``AROUND`` of the object, which was not lifted within
-    ``GRACE`` steps; the tick is that of closing. ``dropped``: the object was lifted, then left the
-    hand farther than ``TARGET`` from the target; ``misplaced``: nearer than that, but the goal was
-    never reached; the tick is the first without touch. ``blocked``: the hand stood still at the
-    object; the tick is the first at which it had done so for ``STILL_FOR`` steps.
+    ``missed``: the hand closed within ``GRASP_RADIUS`` of the object, which was not lifted within
+    ``LIFT_GRACE`` steps; the tick is that of closing. ``dropped``: the object was lifted, then left
+    the hand farther than ``TARGET_RADIUS`` from the target; ``misplaced``: nearer than that, but
+    the goal was never reached; the tick is the first without touch. ``blocked``: the hand stood
+    still at the object; the tick is the first at which it had done so for ``STILL_STEPS`` steps.
 
     Without any of these: an object that was held to the end is ``blocked`` at the tick after which
-    it first came no nearer to the target for ``STILL_FOR`` steps; a hand that never held it left
+    it first came no nearer to the target for ``STILL_STEPS`` steps; a hand that never held it left
     it ``unreached`` at the tick after which it first came no nearer to the object for so long.
     """
     distance = np.linalg.norm(motion.hand - motion.object, axis=1)
-    held = _held(motion)
-    found = [*_missed(motion, distance, held), *_lost(motion, held), *_blocked(motion, distance)]
+    held = _mark_held(motion)
+    found = [
+        *_find_missed(motion, distance, held),
+        *_find_lost(motion, held),
+        *_find_blocked(motion, distance),
+    ]
     if found:
         return min(found, key=lambda event: event.k)
     if not held.any():
-        return Event("unreached", _turn(distance))
+        return FailureEvent("unreached", _find_standstill(distance))
     if held[-1]:
         grasp = int(held.argmax())
-        return Event("blocked", grasp + _turn(_off_target(motion)[grasp:]))
-    return Event("", -1)
+        return FailureEvent("blocked", grasp + _find_standstill(_target_distance(motion)[grasp:]))
+    return FailureEvent("", -1)
 
 
-def _held(motion: Motion) -> Bools:
+def _mark_held(motion: Motion) -> Bools:
     """Returns when the hand carried the object: from lifting on, until touch is lost for good."""
-    lifted = motion.object[:, 2] - motion.object[0, 2] > LIFTED
+    lifted = motion.object[:, 2] - motion.object[0, 2] > LIFT_HEIGHT
     held = np.zeros(len(lifted), bool)
     carrying, bare = False, 0
     for k in range(len(lifted)):
         bare = 0 if motion.touch[k] else bare + 1
-        carrying = bool(motion.touch[k] and lifted[k]) or (carrying and bare < GAP)
+        carrying = bool(motion.touch[k] and lifted[k]) or (carrying and bare < TOUCH_GAP)
         held[k] = carrying
     return held
 
 
-def _missed(motion: Motion, distance: F64, held: Bools) -> Iterator[Event]:
-    closed = motion.aperture < CLOSED
+def _find_missed(motion: Motion, distance: F64, held: Bools) -> Iterator[FailureEvent]:
+    closed = motion.aperture < CLOSED_APERTURE
     for k in np.flatnonzero(closed[1:] & ~closed[:-1]) + 1:
-        whole = k + GRACE <= len(held)  # else the episode ended before it could be told
-        if whole and distance[k] < AROUND and not held[k : k + GRACE].any():
-            yield Event("missed", int(k))
+        whole = k + LIFT_GRACE <= len(held)  # else the episode ended before it could be told
+        if whole and distance[k] < GRASP_RADIUS and not held[k : k + LIFT_GRACE].any():
+            yield FailureEvent("missed", int(k))
             return
 
 
-def _lost(motion: Motion, held: Bools) -> Iterator[Event]:
+def _find_lost(motion: Motion, held: Bools) -> Iterator[FailureEvent]:
     for k in np.flatnonzero(held[:-1] & ~held[1:]) + 1:
-        first = int(k) - GAP + 1
+        first = int(k) - TOUCH_GAP + 1
         if motion.target is None:
-            yield Event("dropped", first)
+            yield FailureEvent("dropped", first)
         else:
-            off = _off_target(motion)[k] > TARGET
-            yield Event("dropped" if off else "misplaced", first)
+            off = _target_distance(motion)[k] > TARGET_RADIUS
+            yield FailureEvent("dropped" if off else "misplaced", first)
         return
 
 
-def _blocked(motion: Motion, distance: F64) -> Iterator[Event]:
-    if len(distance) < STILL_FOR:
+def _find_blocked(motion: Motion, distance: F64) -> Iterator[FailureEvent]:
+    if len(distance) < STILL_STEPS:
         return
-    windows = sliding_window_view(motion.hand, STILL_FOR, axis=0)  # (t - STILL_FOR + 1, 3, ...)
+    windows = sliding_window_view(motion.hand, STILL_STEPS, axis=0)  # (t - STILL_FOR + 1, 3, ...)
     extent = np.linalg.norm(np.ptp(windows, axis=2), axis=1)
-    close = sliding_window_view(distance < NEAR, STILL_FOR).all(axis=1)
-    for k in np.flatnonzero((extent < STILL) & close)[:1]:
-        yield Event("blocked", int(k) + STILL_FOR - 1)
+    close = sliding_window_view(distance < HAND_RADIUS, STILL_STEPS).all(axis=1)
+    for k in np.flatnonzero((extent < STILL_DIAGONAL) & close)[:1]:
+        yield FailureEvent("blocked", int(k) + STILL_STEPS - 1)
 
 
-def _off_target(motion: Motion) -> F64:
+def _target_distance(motion: Motion) -> F64:
     """Returns the object's horizontal distance to its target [m]; 0 without one. Shape (t,)."""
     if motion.target is None:
         return np.zeros(len(motion.object))
@@ -158,9 +162,9 @@ def _off_target(motion: Motion) -> F64:
     return apart
 
 
-def _turn(distance: F64) -> int:
-    """Returns the first tick after which a distance did not shrink for ``STILL_FOR`` steps."""
+def _find_standstill(distance: F64) -> int:
+    """Returns the first tick after which a distance did not shrink for ``STILL_STEPS`` steps."""
     for k, here in enumerate(distance):
-        if here <= distance[k + 1 : k + 1 + STILL_FOR].min(initial=np.inf):
+        if here <= distance[k + 1 : k + 1 + STILL_STEPS].min(initial=np.inf):
             return k
     return len(distance) - 1

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-NAME = "latency.parquet"
+LATENCY_FILE = "latency.parquet"
 LATENCY = pa.schema(
     [
         ("task", pa.int32()),
@@ -29,7 +29,9 @@ MACHINE_KEY = b"aegis.machine"
 """Key of the machine's description in the header of the table."""
 
 
-def latency_table(rows: Sequence[Mapping[str, object]], machine: Mapping[str, str]) -> pa.Table:
+def make_latency_table(
+    rows: Sequence[Mapping[str, object]], machine: Mapping[str, str]
+) -> pa.Table:
     """Returns the table of measured times, with the machine in its header."""
     table = pa.Table.from_pylist(list(rows), schema=LATENCY)
     return table.replace_schema_metadata({MACHINE_KEY: json.dumps(dict(machine))})

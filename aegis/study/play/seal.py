@@ -1,4 +1,4 @@
-"""Seal: digests of a run's tables, written when it is finished; an edited table does not fit it."""
+"""Seal: digests of a finished run's tables; an edited table does not match them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from aegis.core.errors import LockError, TraceError
 from aegis.records.files import write_atomic
 from aegis.study.plan.digests import file_digest
-from aegis.study.plan.lockfile import Change, compare
+from aegis.study.plan.lockfile import DigestChange, compare_digests
 
-NAME = "seal.json"
-SEALED = (
+SEAL_FILE = "seal.json"
+SEALED_FILES = (
     "manifest.json",
     "episodes.parquet",
     "steps.parquet",
@@ -25,7 +25,7 @@ SEALED = (
 )
 """What is sealed, as far as it is there."""
 
-KEPT = ("manifest.json", "episodes.parquet")
+REQUIRED_FILES = ("manifest.json", "episodes.parquet")
 """What must be there to verify a run; large tables may be left out of a repository."""
 
 
@@ -41,18 +41,20 @@ class Seal:
     lock: str
     tables: Mapping[str, str]
 
-    def broken(self, root: Path) -> tuple[Change, ...]:
+    def list_broken(self, root: Path) -> tuple[DigestChange, ...]:
         """Returns the files that differ from what was sealed; a missing large one does not."""
         there = {name: file_digest(root / name) for name in self.tables if (root / name).exists()}
-        lost = {name: "nothing" for name in KEPT if name in self.tables and name not in there}
+        lost = {
+            name: "nothing" for name in REQUIRED_FILES if name in self.tables and name not in there
+        }
         more = {
             name: file_digest(root / name)
-            for name in SEALED
+            for name in SEALED_FILES
             if name not in self.tables and (root / name).exists()
         }
-        return compare(self.tables, {**there, **lost, **more})
+        return compare_digests(self.tables, {**there, **lost, **more})
 
-    def absent(self, root: Path) -> tuple[str, ...]:
+    def list_absent(self, root: Path) -> tuple[str, ...]:
         """Returns the sealed files that are not there."""
         return tuple(name for name in self.tables if not (root / name).exists())
 
@@ -63,9 +65,9 @@ def write_seal(root: Path, lock: str) -> Seal:
     Raises:
         MachineError: If it cannot be written.
     """
-    tables = {name: file_digest(root / name) for name in SEALED if (root / name).exists()}
+    tables = {name: file_digest(root / name) for name in SEALED_FILES if (root / name).exists()}
     text = json.dumps({"lock": lock, "tables": tables}, indent=2) + "\n"
-    write_atomic(root / NAME, text.encode())
+    write_atomic(root / SEAL_FILE, text.encode())
     return Seal(lock, tables)
 
 
@@ -75,7 +77,7 @@ def read_seal(root: Path) -> Seal | None:
     Raises:
         TraceError: If it is damaged.
     """
-    path = root / NAME
+    path = root / SEAL_FILE
     if not path.exists():
         return None
     try:
@@ -94,8 +96,13 @@ def check_seal(root: Path, lock: str) -> Seal:
     """
     seal = read_seal(root)
     if seal is None:
-        raise TraceError(f"{root} is not finished: it has no {NAME}. Run: aegis study run {root}")
-    changes = (*compare({"plan.yaml": seal.lock}, {"plan.yaml": lock}), *seal.broken(root))
+        raise TraceError(
+            f"{root} is not finished: it has no {SEAL_FILE}. Run: aegis study run {root}"
+        )
+    changes = (
+        *compare_digests({"plan.yaml": seal.lock}, {"plan.yaml": lock}),
+        *seal.list_broken(root),
+    )
     if changes:
         raise LockError(
             f"{root} is not what its run left behind. {'; '.join(map(str, changes))}. Restore "

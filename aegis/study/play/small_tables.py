@@ -1,4 +1,4 @@
-"""Tables: the small ones that a study's result is computed from, distilled from those of a run.
+"""Small tables: extracts of a run's tables that a study's result is computed from.
 
 A run's table of steps is too large to publish. What the analysis reads of it is: the scores at
 chunk boundaries of a few arms, and the first mishap of each failing episode of the reference.
@@ -18,18 +18,18 @@ import pyarrow.parquet as pq
 from aegis.core.errors import TraceError
 from aegis.core.types import F64
 from aegis.records.files import write_atomic
-from aegis.records.forks import Unit, unit_of
-from aegis.records.rows import EpisodeRow, episode_rows, episode_table
+from aegis.records.fork_rows import UnitKey, unit_key_of
+from aegis.records.rows import EpisodeRow, build_episode_table, parse_episode_rows
 from aegis.records.store import RunTables, read_table
-from aegis.study.play.failures import Event, Motion, failure_event
+from aegis.study.play.failures import FailureEvent, Motion, find_failure_event
 from aegis.study.play.latency_table import LATENCY
-from aegis.study.play.latency_table import NAME as LATENCY_NAME
+from aegis.study.play.latency_table import LATENCY_FILE as LATENCY_NAME
 
-MOTION = ("truth", "proprio")
-_UNIT = [("task", pa.int32()), ("start", pa.string()), ("index", pa.int64())]
+MOTION_COLUMNS = ("truth", "proprio")
+_UNIT_FIELDS = [("task", pa.int32()), ("start", pa.string()), ("index", pa.int64())]
 SCORES = pa.schema(
     [
-        *_UNIT,
+        *_UNIT_FIELDS,
         ("arm", pa.string()),
         ("k", pa.int32()),
         ("active", pa.string()),
@@ -37,8 +37,8 @@ SCORES = pa.schema(
         ("proprio", pa.list_(pa.float32())),
     ]
 )
-EVENTS = pa.schema([*_UNIT, ("kind", pa.string()), ("k", pa.int32())])
-TRUTH = ("object_pos", "touch")
+EVENTS = pa.schema([*_UNIT_FIELDS, ("kind", pa.string()), ("k", pa.int32())])
+TRUTH_KEYS = ("object_pos", "touch")
 """Simulator truth that events need; a run that did not write it down has none. ``target_pos``,
 ``ee_pos`` and ``fingers`` are read too; without the last two the hand is read off proprioception,
 which has position, axis-angle and fingers in this order."""
@@ -63,35 +63,37 @@ class StudyTables:
     latency: pa.Table = field(default_factory=LATENCY.empty_table)
 
     @classmethod
-    def of(cls, episodes: Sequence[EpisodeRow], forks: Sequence[EpisodeRow] = ()) -> StudyTables:
+    def from_episodes(
+        cls, episodes: Sequence[EpisodeRow], forks: Sequence[EpisodeRow] = ()
+    ) -> StudyTables:
         """Returns tables of episodes alone, without scores and events."""
         return cls(tuple(episodes), SCORES.empty_table(), EVENTS.empty_table(), tuple(forks))
 
     @classmethod
-    def load(cls, root: Path) -> StudyTables:
+    def read_folder(cls, root: Path) -> StudyTables:
         """Reads what a run folder has; scores, events, forks and latency may be missing.
 
         Raises:
             TraceError: If a table is damaged, of another schema, or there are no episodes.
         """
         return cls(
-            RunTables.load(root).episodes,
-            _optional(root / "scores.parquet", SCORES),
-            _optional(root / "events.parquet", EVENTS),
-            _rows(root / "forks.parquet"),
-            _optional(root / LATENCY_NAME, LATENCY),
+            RunTables.read_folder(root).episodes,
+            _read_optional(root / "scores.parquet", SCORES),
+            _read_optional(root / "events.parquet", EVENTS),
+            _read_rows(root / "forks.parquet"),
+            _read_optional(root / LATENCY_NAME, LATENCY),
         )
 
 
-def event_map(events: pa.Table) -> dict[Unit, Event]:
+def map_events(events: pa.Table) -> dict[UnitKey, FailureEvent]:
     """Returns the events by unit."""
     return {
-        (row["task"], row["start"], row["index"]): Event(row["kind"], row["k"])
+        (row["task"], row["start"], row["index"]): FailureEvent(row["kind"], row["k"])
         for row in events.to_pylist()
     }
 
 
-def distil(root: Path, arms: Sequence[str], reference: str) -> None:
+def write_small_tables(root: Path, arms: Sequence[str], reference: str) -> None:
     """Writes ``scores.parquet`` and ``events.parquet`` into a finished run folder.
 
     Args:
@@ -102,14 +104,17 @@ def distil(root: Path, arms: Sequence[str], reference: str) -> None:
     Raises:
         TraceError: If the run's tables are missing or damaged.
     """
-    rows = RunTables.load(root).episodes
-    steps = _steps(root, [*SCORES.names, "boundary"], arms)
+    rows = RunTables.read_folder(root).episodes
+    steps = _read_steps(root, [*SCORES.names, "boundary"], arms)
     kept = steps.filter(steps.column("boundary")).select(SCORES.names)
-    pose = _poses(kept.column("proprio"), pc.equal(kept.column("arm"), reference))
+    pose = _round_poses(kept.column("proprio"), pc.equal(kept.column("arm"), reference))
     kept = kept.set_column(SCORES.names.index("proprio"), "proprio", pose)
-    _write(root / "scores.parquet", kept.cast(SCORES))
+    _write_table(root / "scores.parquet", kept.cast(SCORES))
     first = [row for row in rows if row.arm == reference]
-    _write(root / "events.parquet", event_table(first, _steps(root, MOTION, [reference])))
+    _write_table(
+        root / "events.parquet",
+        make_event_table(first, _read_steps(root, MOTION_COLUMNS, [reference])),
+    )
 
 
 def write_forks(root: Path, rows: Sequence[EpisodeRow]) -> None:
@@ -118,8 +123,8 @@ def write_forks(root: Path, rows: Sequence[EpisodeRow]) -> None:
     Raises:
         MachineError: If it cannot be written.
     """
-    ordered = sorted(rows, key=lambda row: (*unit_of(row), row.arm))
-    _write(root / "forks.parquet", episode_table(ordered))
+    ordered = sorted(rows, key=lambda row: (*unit_key_of(row), row.arm))
+    _write_table(root / "forks.parquet", build_episode_table(ordered))
 
 
 def write_latency(root: Path, table: pa.Table) -> None:
@@ -128,10 +133,10 @@ def write_latency(root: Path, table: pa.Table) -> None:
     Raises:
         MachineError: If it cannot be written.
     """
-    _write(root / LATENCY_NAME, table)
+    _write_table(root / LATENCY_NAME, table)
 
 
-def event_table(rows: Sequence[EpisodeRow], steps: pa.Table) -> pa.Table:
+def make_event_table(rows: Sequence[EpisodeRow], steps: pa.Table) -> pa.Table:
     """Returns the events of the reference arm's episodes; empty if the truth was not written.
 
     Args:
@@ -151,19 +156,19 @@ def event_table(rows: Sequence[EpisodeRow], steps: pa.Table) -> pa.Table:
     for row in rows:
         part = steps.slice(at, row.steps)
         at += row.steps
-        motion = _motion(part)
+        motion = _read_motion(part)
         if motion is not None:
-            event = Event("", -1) if row.success else failure_event(motion)
-            task, start, index = unit_of(row)
+            event = FailureEvent("", -1) if row.success else find_failure_event(motion)
+            task, start, index = unit_key_of(row)
             place = {"task": task, "start": start, "index": index}
             found.append({**place, "kind": event.kind, "k": event.k})
     return pa.Table.from_pylist(found, schema=EVENTS)
 
 
-def _motion(steps: pa.Table) -> Motion | None:
+def _read_motion(steps: pa.Table) -> Motion | None:
     """Returns what hand and object did; None if the truth was not written down."""
-    truth = _values(steps.column("truth").combine_chunks())
-    if any(name not in truth for name in TRUTH):
+    truth = _read_truth(steps.column("truth").combine_chunks())
+    if any(name not in truth for name in TRUTH_KEYS):
         return None
     proprio = np.asarray(steps.column("proprio").to_pylist(), np.float64)
     fingers = truth.get("fingers", proprio[:, 6:8])
@@ -176,7 +181,7 @@ def _motion(steps: pa.Table) -> Motion | None:
     )
 
 
-def _values(truth: pa.MapArray) -> Mapping[str, F64]:
+def _read_truth(truth: pa.MapArray) -> Mapping[str, F64]:
     """Returns one matrix per name of truth. Shape (t, size of it)."""
     first, last = truth.offsets[0].as_py(), truth.offsets[-1].as_py()
     keys, items = (part.slice(first, last - first) for part in (truth.keys, truth.items))
@@ -187,7 +192,7 @@ def _values(truth: pa.MapArray) -> Mapping[str, F64]:
     return found
 
 
-def _poses(proprio: pa.ChunkedArray, mine: pa.ChunkedArray) -> pa.Array:
+def _round_poses(proprio: pa.ChunkedArray, mine: pa.ChunkedArray) -> pa.Array:
     """Returns proprioception of some rows, null elsewhere, rounded to 1/1024 [m, rad].
 
     A baseline needs no more, and it makes the table a third as large.
@@ -199,7 +204,7 @@ def _poses(proprio: pa.ChunkedArray, mine: pa.ChunkedArray) -> pa.Array:
     return pa.array(found, type=pa.list_(pa.float32()))
 
 
-def _steps(root: Path, columns: Sequence[str], arms: Sequence[str]) -> pa.Table:
+def _read_steps(root: Path, columns: Sequence[str], arms: Sequence[str]) -> pa.Table:
     path = root / "steps.parquet"
     try:
         return pq.read_table(
@@ -215,7 +220,7 @@ def _steps(root: Path, columns: Sequence[str], arms: Sequence[str]) -> pa.Table:
         ) from error
 
 
-def _optional(path: Path, schema: pa.Schema) -> pa.Table:
+def _read_optional(path: Path, schema: pa.Schema) -> pa.Table:
     if not path.exists():
         return schema.empty_table()
     table = read_table(path)
@@ -224,11 +229,11 @@ def _optional(path: Path, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def _rows(path: Path) -> tuple[EpisodeRow, ...]:
-    return episode_rows(read_table(path)) if path.exists() else ()
+def _read_rows(path: Path) -> tuple[EpisodeRow, ...]:
+    return parse_episode_rows(read_table(path)) if path.exists() else ()
 
 
-def _write(path: Path, table: pa.Table) -> None:
+def _write_table(path: Path, table: pa.Table) -> None:
     sink = pa.BufferOutputStream()
     whole = table.combine_chunks()
     pq.write_table(whole, sink, compression="zstd", write_page_checksum=True)

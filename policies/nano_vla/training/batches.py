@@ -9,19 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from aegis.core.types import U8
 from policies.nano_vla.config import NanoConfig, TrainConfig
 from policies.nano_vla.tokenizer import PAD, UNKNOWN, Tokenizer
 from policies.nano_vla.training.dataset import Dataset
-from policies.nano_vla.training.paraphrase import TRAINING, paraphrase
+from policies.nano_vla.training.paraphrase import TRAINING_GRAMMAR, paraphrase_instruction
 
-_PHRASES = 4
+_PHRASES_PER_INSTRUCTION = 4
 """Sentences per instruction and step. Samples share them, so that each is read once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class TrainingBatch:
     """What one optimiser step looks at; shapes as in ``NanoNet`` and ``FlowHead.loss``."""
 
     images: dict[str, Tensor]
@@ -33,7 +33,7 @@ class Batch:
     time: Tensor
 
 
-class Batches:
+class BatchSampler:
     """Draws the batch of any step directly, which makes an interrupted training resumable."""
 
     def __init__(
@@ -46,23 +46,23 @@ class Batches:
         self._pool = np.flatnonzero(~data.held_out)
         self._spread = train.proprio_noise * data.proprio[self._pool].std(axis=0)
 
-    def at(self, step: int) -> Batch:
+    def draw_batch(self, step: int) -> TrainingBatch:
         """Returns the batch of a step."""
         train, config = self._train, self._config
-        rng = stream(train.seed, "batch", step)
-        rows = self._rows(step)
+        rng = root_stream(train.seed, "batch", step)
+        rows = self._draw_rows(step)
         b, flat = len(rows), config.horizon * config.action
-        tokens, which = self._words(self._data.sentence[rows], rng)
+        tokens, which = self._draw_tokens(self._data.sentence[rows], rng)
         proprio = self._data.proprio[rows]
         proprio = proprio + rng.standard_normal(proprio.shape, np.float32) * self._spread
         noise = rng.standard_normal((b, train.draws, flat), np.float32)
         # Early times carry the decision (what is the chunk, given only noise); late ones are easy.
         time = (rng.random((b, train.draws, 1), np.float32) ** 2).astype(np.float32)
         images = {
-            name: augment(pictures[rows], train, rng)
+            name: augment_pictures(pictures[rows], train, rng)
             for name, pictures in self._data.images.items()
         }
-        return Batch(
+        return TrainingBatch(
             images,
             torch.from_numpy(proprio.astype(np.float32)),
             torch.from_numpy(tokens),
@@ -72,32 +72,36 @@ class Batches:
             torch.from_numpy(time),
         )
 
-    def _rows(self, step: int) -> NDArray[np.int64]:
+    def _draw_rows(self, step: int) -> NDArray[np.int64]:
         """Walks through one permutation of the training rows after another."""
         n, batch = len(self._pool), self._train.batch
         places = np.arange(step * batch, (step + 1) * batch)
         rows = np.empty(batch, dtype=np.int64)
         for epoch in np.unique(places // n):
-            order = stream(self._train.seed, "epoch", int(epoch)).permutation(n)
+            order = root_stream(self._train.seed, "epoch", int(epoch)).permutation(n)
             mine = places // n == epoch
             rows[mine] = self._pool[order[places[mine] % n]]
         return rows
 
-    def _words(
+    def _draw_tokens(
         self, sentence: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         texts = [
-            text if rng.random() < self._train.canonical else paraphrase(text, TRAINING, rng)
+            text
+            if rng.random() < self._train.canonical
+            else paraphrase_instruction(text, TRAINING_GRAMMAR, rng)
             for text in self._data.instructions
-            for _ in range(_PHRASES)
+            for _ in range(_PHRASES_PER_INSTRUCTION)
         ]
-        tokens = self._tokenizer.encode(texts, self._config.words)
+        tokens = self._tokenizer.encode_texts(texts, self._config.words)
         dropped = (rng.random(tokens.shape) < self._train.word_drop) & (tokens != PAD)
-        which = sentence * _PHRASES + rng.integers(_PHRASES, size=len(sentence))
+        which = sentence * _PHRASES_PER_INSTRUCTION + rng.integers(
+            _PHRASES_PER_INSTRUCTION, size=len(sentence)
+        )
         return np.where(dropped, UNKNOWN, tokens), which
 
 
-def augment(pictures: U8, train: TrainConfig, rng: np.random.Generator) -> Tensor:
+def augment_pictures(pictures: U8, train: TrainConfig, rng: np.random.Generator) -> Tensor:
     """Shifts pictures by a few pixels and changes contrast and brightness a little.
 
     Args:
@@ -121,6 +125,6 @@ def augment(pictures: U8, train: TrainConfig, rng: np.random.Generator) -> Tenso
     return torch.addcmul(offset, tensor.float(), gain)
 
 
-def to_tensor(pictures: U8) -> Tensor:
+def pictures_to_tensor(pictures: U8) -> Tensor:
     """Turns pictures into what the network sees, without augmentation. Shapes as above."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aegis.core.errors import NonFiniteError, ShapeError, TraceError
 from aegis.core.types import F32, U8
-from policies.nano_vla.config import CAMERAS, PROPRIO, NanoConfig
+from policies.nano_vla.config import CAMERAS, PROPRIO_SIZE, NanoConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ class Dataset:
     episodes: int
 
 
-def chunk_labels(actions: F32, ticks: NDArray[np.int64], horizon: int) -> F32:
+def cut_chunks(actions: F32, ticks: NDArray[np.int64], horizon: int) -> F32:
     """Cuts the chunk after each tick out of an episode.
 
     Past the end the arm stands still (zero deltas) and the gripper stays as it was.
@@ -76,11 +76,11 @@ def load_dataset(
         ShapeError: If arrays are not of the documented shape and type.
         NonFiniteError: If an action or a state is NaN or infinite.
     """
-    chosen = [row for folder in folders for row in _choose(folder, demos_per_task)]
+    chosen = [row for folder in folders for row in _choose_demonstrations(folder, demos_per_task)]
     total = sum(rows for _, _, rows in chosen)
     side = config.image
     images = {name: np.empty((total, side, side, 3), dtype=np.uint8) for name in CAMERAS}
-    proprio = np.empty((total, PROPRIO), dtype=np.float32)
+    proprio = np.empty((total, PROPRIO_SIZE), dtype=np.float32)
     chunks = np.empty((total, config.horizon, config.action), dtype=np.float32)
     sentence = np.empty(total, dtype=np.int64)
     held_out = np.empty(total, dtype=np.bool_)
@@ -88,19 +88,19 @@ def load_dataset(
     at = 0
     for path, rank, rows in chosen:
         with np.load(path, allow_pickle=False) as demo:
-            _check(path, demo, config)
+            _check_demonstration(path, demo, config)
             span = slice(at, at + rows)
             for name in CAMERAS:
                 images[name][span] = demo[name]
             proprio[span] = demo["proprio"]
-            chunks[span] = chunk_labels(demo["actions"], demo["tick"], config.horizon)
+            chunks[span] = cut_chunks(demo["actions"], demo["tick"], config.horizon)
             sentence[span] = known.setdefault(str(demo["instruction"]), len(known))
             held_out[span] = rank % holdout_every == holdout_every - 1
         at += rows
     return Dataset(images, proprio, chunks, sentence, tuple(known), held_out, len(chosen))
 
 
-def _choose(folder: Path, demos_per_task: int | None) -> list[tuple[Path, int, int]]:
+def _choose_demonstrations(folder: Path, demos_per_task: int | None) -> list[tuple[Path, int, int]]:
     """Returns file, rank within its task and number of rows of the demonstrations to use."""
     found: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
     for path in sorted(folder.glob("*.npz")):
@@ -124,11 +124,11 @@ def _choose(folder: Path, demos_per_task: int | None) -> list[tuple[Path, int, i
     ]
 
 
-def _check(path: Path, demo: np.lib.npyio.NpzFile, config: NanoConfig) -> None:
+def _check_demonstration(path: Path, demo: np.lib.npyio.NpzFile, config: NanoConfig) -> None:
     n, side = len(demo["tick"]), config.image
     wanted: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {}
     wanted |= dict.fromkeys(CAMERAS, ((n, side, side, 3), np.uint8))
-    wanted["proprio"] = ((n, PROPRIO), np.float32)
+    wanted["proprio"] = ((n, PROPRIO_SIZE), np.float32)
     wanted["actions"] = ((len(demo["actions"]), config.action), np.float32)
     for name, (shape, dtype) in wanted.items():
         array = demo[name]

@@ -11,7 +11,7 @@ import numpy as np
 
 from aegis.core.errors import UnknownNameError
 
-_CANONICAL = re.compile(r"pick up the black bowl (?P<where>.+) and place it on the plate")
+_CANONICAL_PATTERN = re.compile(r"pick up the black bowl (?P<where>.+) and place it on the plate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Grammar:
     slots: Mapping[str, tuple[str, ...]]
     wheres: Mapping[str, tuple[str, ...]]
 
-    def draw(self, where: str, rng: np.random.Generator) -> str:
+    def draw_sentence(self, where: str, rng: np.random.Generator) -> str:
         """Returns one sentence about a place."""
-        fillers = {name: _pick(options, rng) for name, options in self.slots.items()}
-        place = _pick(self.wheres[where], rng)
-        return _pick(self.templates, rng).format(where=place, **fillers)
+        fillers = {name: _pick_option(options, rng) for name, options in self.slots.items()}
+        place = _pick_option(self.wheres[where], rng)
+        return _pick_option(self.templates, rng).format(where=place, **fillers)
 
-    def sentences(self, where: str) -> Iterator[str]:
+    def list_sentences(self, where: str) -> Iterator[str]:
         """Yields every sentence about a place."""
         choices = itertools.product(*self.slots.values())
         for fillers in choices:
@@ -43,7 +43,7 @@ class Grammar:
                 yield template.format(where=place, **slots)
 
 
-TRAINING = Grammar(
+TRAINING_GRAMMAR = Grammar(
     templates=(
         "{pick} {bowl} {where} and {put} it on {plate}",
         "{pick} {bowl} {where} then {put} it on {plate}",
@@ -126,7 +126,7 @@ TRAINING = Grammar(
     },
 )
 
-HELD_OUT = Grammar(
+HELD_OUT_GRAMMAR = Grammar(
     templates=(
         "would you {pick} {bowl} {where} and {put} it on {plate}",
         "{plate} should hold {bowl} {where}",
@@ -161,28 +161,30 @@ HELD_OUT = Grammar(
 )
 
 
-def place_of(instruction: str) -> str:
+def find_place(instruction: str) -> str:
     """Returns the place in a canonical instruction.
 
     Raises:
         UnknownNameError: If the sentence is not one of the ten.
     """
-    match = _CANONICAL.fullmatch(instruction.strip().lower())
+    match = _CANONICAL_PATTERN.fullmatch(instruction.strip().lower())
     where = match["where"] if match else instruction
-    if where not in TRAINING.wheres:
-        allowed = [f"pick up the black bowl {w} and place it on the plate" for w in TRAINING.wheres]
+    if where not in TRAINING_GRAMMAR.wheres:
+        allowed = [
+            f"pick up the black bowl {w} and place it on the plate" for w in TRAINING_GRAMMAR.wheres
+        ]
         raise UnknownNameError("instruction", instruction, allowed, "the paraphrase grammar")
     return where
 
 
-def paraphrase(instruction: str, grammar: Grammar, rng: np.random.Generator) -> str:
+def paraphrase_instruction(instruction: str, grammar: Grammar, rng: np.random.Generator) -> str:
     """Says a canonical instruction in other words; the same stream gives the same words.
 
     Raises:
         UnknownNameError: If the instruction is not one of the ten of LIBERO-Spatial.
     """
-    return grammar.draw(place_of(instruction), rng)
+    return grammar.draw_sentence(find_place(instruction), rng)
 
 
-def _pick(options: Sequence[str], rng: np.random.Generator) -> str:
+def _pick_option(options: Sequence[str], rng: np.random.Generator) -> str:
     return options[int(rng.integers(len(options)))]

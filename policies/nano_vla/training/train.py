@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from policies.nano_vla.config import SIZES, NanoConfig, TrainConfig, size
+from policies.nano_vla.config import SIZES, NanoConfig, TrainConfig, select_config
 from policies.nano_vla.training.dataset import load_dataset
-from policies.nano_vla.training.trainer import Progress, Trainer
+from policies.nano_vla.training.trainer import Trainer, TrainingProgress
 
 
 def train_policy(
@@ -20,7 +20,7 @@ def train_policy(
     out: str,
     model: NanoConfig,
     training: TrainConfig,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
     initial: str | None = None,
 ) -> Path:
     """Trains a policy, or goes on with an interrupted training of the same settings.
@@ -48,8 +48,8 @@ def train_policy(
     trainer = Trainer(
         Path(out), model, training, data, Path(initial) if initial is not None else None
     )
-    trainer.resume()
-    trainer.run(progress)
+    trainer.resume_training()
+    trainer.run_training(progress)
     return Path(out)
 
 
@@ -72,12 +72,12 @@ def main(argv: list[str] | None = None) -> int:
         )
     given = vars(parser.parse_args(argv))
     where, out, initial = given.pop("demonstrations"), given.pop("out"), given.pop("initial")
-    model = size(given.pop("size"))
-    train_policy(where, out, model, TrainConfig(**given), _print, initial)
+    model = select_config(given.pop("size"))
+    train_policy(where, out, model, TrainConfig(**given), _print_progress, initial)
     return 0
 
 
-def _print(report: Progress) -> None:
+def _print_progress(report: TrainingProgress) -> None:
     sys.stdout.write(
         f"step {report.step}/{report.steps}  loss {report.loss:.4f}  "
         f"held-out error {report.error:.4f}  {report.rate:.0f} samples/s\n"

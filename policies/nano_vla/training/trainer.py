@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from aegis.core.errors import CheckpointError
-from aegis.core.seeds import stream
+from aegis.core.seeds import root_stream
 from policies.nano_vla.checkpoint import (
     Json,
     load_checkpoint,
@@ -25,14 +25,14 @@ from policies.nano_vla.checkpoint import (
     write_tensors,
 )
 from policies.nano_vla.config import NanoConfig, TrainConfig
-from policies.nano_vla.model import NanoNet, body_features, initialise
+from policies.nano_vla.model import NanoNet, body_features, initialise_weights
 from policies.nano_vla.tokenizer import Tokenizer
-from policies.nano_vla.training.batches import Batch, Batches, to_tensor
+from policies.nano_vla.training.batches import BatchSampler, TrainingBatch, pictures_to_tensor
 from policies.nano_vla.training.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Attributes:
@@ -66,43 +66,47 @@ class Trainer:
         self._training = training
         self._data = data
         self._tokenizer = Tokenizer.from_file()
-        self._batches = Batches(data, self._tokenizer, model, training)
+        self._batches = BatchSampler(data, self._tokenizer, model, training)
         self._config = model
         self._net = NanoNet(model, self._tokenizer.size)
-        initialise(self._net, training.seed)
+        initialise_weights(self._net, training.seed)
         _fit_statistics(self._net, data)
-        self._ancestor = _inherit(self._net, initial) if initial is not None else None
+        self._ancestor = _inherit_weights(self._net, initial) if initial is not None else None
         self._net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._weights = dict(self._net.named_parameters())
         self._mean = {name: weight.detach().clone() for name, weight in self._weights.items()}
-        self._optimizer = _optimizer(self._weights, training)
+        self._optimizer = _make_optimizer(self._weights, training)
         self._step = 0
 
-    def run(self, progress: Callable[[Progress], None] | None) -> None:
+    def run_training(self, progress: Callable[[TrainingProgress], None] | None) -> None:
         """Takes the remaining steps and writes the checkpoint."""
         training = self._training
         losses: list[float] = []
         begun, cpu = time.perf_counter(), time.process_time()
         while self._step < training.steps:
-            losses.append(self._advance(self._batches.at(self._step)))
+            losses.append(self._take_step(self._batches.draw_batch(self._step)))
             done = self._step == training.steps
             if self._step % training.log_every == 0 or done:
                 rate = len(losses) * training.batch / (time.perf_counter() - begun)
-                report = Progress(
-                    self._step, training.steps, float(np.mean(losses)), self.error(), rate
+                report = TrainingProgress(
+                    self._step, training.steps, float(np.mean(losses)), self.measure_error(), rate
                 )
-                self._log(report, time.process_time() - cpu)
+                self._log_progress(report, time.process_time() - cpu)
                 if progress is not None:
                     progress(report)
                 losses, begun = [], time.perf_counter()
             if self._step % training.save_every == 0 and not done:
                 self._save_state()
         save_checkpoint(
-            self._out, self._config, self._tokenizer, self._averaged(), self._provenance()
+            self._out,
+            self._config,
+            self._tokenizer,
+            self._averaged_weights(),
+            self._describe_provenance(),
         )
         self._save_state()
 
-    def error(self, rows: int = 512) -> float:
+    def measure_error(self, rows: int = 512) -> float:
         """Returns the mean absolute error of sampled actions on held-out rows, averaged weights."""
         pool = np.flatnonzero(self._data.held_out)[
             :: max(1, int(self._data.held_out.sum()) // rows)
@@ -110,14 +114,14 @@ class Trainer:
         if not len(pool):
             return math.nan
         kept = {name: weight.detach().clone() for name, weight in self._weights.items()}
-        self._load(self._mean)
+        self._load_weights(self._mean)
         total = 0.0
         for part in np.array_split(pool, math.ceil(len(pool) / 128)):
-            total += self._error_of(part) * len(part)
-        self._load(kept)
+            total += self._measure_rows(part) * len(part)
+        self._load_weights(kept)
         return total / len(pool)
 
-    def resume(self) -> None:
+    def resume_training(self) -> None:
         """Goes on from the snapshot beside the checkpoint, if there is one.
 
         Raises:
@@ -126,27 +130,29 @@ class Trainer:
         if not self._state.is_file():
             return
         tensors, header = read_tensors(self._state)
-        if header.get("provenance") != self._provenance():
+        if header.get("provenance") != self._describe_provenance():
             raise CheckpointError(
                 f"{self._state} belongs to a training with other settings or data. Delete it to "
                 f"start anew, or write to another file."
             )
         self._step = int(header["step"])  # type: ignore[arg-type]
-        self._load({name: tensors[f"weight.{name}"] for name in self._weights})
+        self._load_weights({name: tensors[f"weight.{name}"] for name in self._weights})
         for name, weight in self._weights.items():
             self._mean[name].copy_(tensors[f"mean.{name}"])
             self._optimizer.state[weight] = {
                 "step": torch.tensor(float(self._step)),
-                "exp_avg": _like(weight, tensors[f"first.{name}"]),
-                "exp_avg_sq": _like(weight, tensors[f"second.{name}"]),
+                "exp_avg": _copy_like(weight, tensors[f"first.{name}"]),
+                "exp_avg_sq": _copy_like(weight, tensors[f"second.{name}"]),
             }
 
-    def _advance(self, batch: Batch) -> float:
+    def _take_step(self, batch: TrainingBatch) -> float:
         training, step = self._training, self._step
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(training, step)
-        condition = self._net.condition(batch.images, batch.proprio, batch.tokens, batch.rows)
-        loss = self._net.loss(condition, batch.actions, batch.noise, batch.time)
+        condition = self._net.compute_condition(
+            batch.images, batch.proprio, batch.tokens, batch.rows
+        )
+        loss = self._net.compute_loss(condition, batch.actions, batch.noise, batch.time)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._weights.values(), training.clip)
@@ -159,29 +165,29 @@ class Trainer:
         return float(loss.detach())
 
     @torch.no_grad()
-    def _error_of(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+    def _measure_rows(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
         data, config = self._data, self._config
-        tokens = self._tokenizer.encode(data.instructions, config.words)
-        condition = self._net.condition(
-            {name: to_tensor(pictures[rows]) for name, pictures in data.images.items()},
+        tokens = self._tokenizer.encode_texts(data.instructions, config.words)
+        condition = self._net.compute_condition(
+            {name: pictures_to_tensor(pictures[rows]) for name, pictures in data.images.items()},
             torch.from_numpy(data.proprio[rows]),
             torch.from_numpy(tokens),
             torch.from_numpy(data.sentence[rows]),
         )
         shape = (len(rows), config.horizon, config.action)
-        noise = stream(self._training.seed, "validation").standard_normal(shape, np.float32)
-        actions = self._net.act(condition, torch.from_numpy(noise))
+        noise = root_stream(self._training.seed, "validation").standard_normal(shape, np.float32)
+        actions = self._net.sample_actions(condition, torch.from_numpy(noise))
         return float((actions - torch.from_numpy(data.chunks[rows])).abs().mean())
 
     @torch.no_grad()
-    def _load(self, weights: Mapping[str, Tensor]) -> None:
+    def _load_weights(self, weights: Mapping[str, Tensor]) -> None:
         for name, weight in self._weights.items():
             weight.copy_(weights[name])
 
-    def _averaged(self) -> dict[str, Tensor]:
+    def _averaged_weights(self) -> dict[str, Tensor]:
         return {**self._net.state_dict(), **self._mean}
 
-    def _provenance(self) -> dict[str, Json]:
+    def _describe_provenance(self) -> dict[str, Json]:
         data = self._data
         fingerprint = hashlib.sha256(data.chunks.tobytes() + data.proprio.tobytes()).hexdigest()
         # What changes speed or bookkeeping only is no part of where the weights come from.
@@ -204,9 +210,11 @@ class Trainer:
         tensors |= {f"mean.{name}": mean for name, mean in self._mean.items()}
         for key, field in (("first", "exp_avg"), ("second", "exp_avg_sq")):
             tensors.update({f"{key}.{n}": state[w][field] for n, w in self._weights.items()})
-        write_tensors(self._state, tensors, {"step": self._step, "provenance": self._provenance()})
+        write_tensors(
+            self._state, tensors, {"step": self._step, "provenance": self._describe_provenance()}
+        )
 
-    def _log(self, report: Progress, cpu: float) -> None:
+    def _log_progress(self, report: TrainingProgress, cpu: float) -> None:
         self._out.parent.mkdir(parents=True, exist_ok=True)
         line = {**dataclasses.asdict(report), "cpu_seconds": round(cpu, 1)}
         with self._out.with_suffix(".log.jsonl").open("a", encoding="utf-8") as file:
@@ -221,7 +229,7 @@ def learning_rate(training: TrainConfig, step: int) -> float:
     return training.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def _optimizer(weights: Mapping[str, Tensor], training: TrainConfig) -> torch.optim.AdamW:
+def _make_optimizer(weights: Mapping[str, Tensor], training: TrainConfig) -> torch.optim.AdamW:
     matrices = [weight for weight in weights.values() if weight.ndim >= 2]
     vectors = [weight for weight in weights.values() if weight.ndim < 2]
     groups = [
@@ -243,7 +251,7 @@ def _fit_statistics(net: NanoNet, data: Dataset) -> None:
     net.action_scale.copy_(actions.std(0).clamp_min(0.1))
 
 
-def _inherit(net: NanoNet, initial: Path) -> str:
+def _inherit_weights(net: NanoNet, initial: Path) -> str:
     """Takes weights and statistics from a checkpoint; returns its digest.
 
     Raises:
@@ -259,5 +267,5 @@ def _inherit(net: NanoNet, initial: Path) -> str:
     return loaded.digest
 
 
-def _like(weight: Tensor, values: Tensor) -> Tensor:
+def _copy_like(weight: Tensor, values: Tensor) -> Tensor:
     return torch.empty_like(weight, requires_grad=False).copy_(values)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from aegis.core.errors import ConfigError, ShapeError
-from aegis.stats.cells import noninferiority
-from aegis.stats.intervals import clopper_pearson
-from aegis.stats.paired import PairedOutcome
+from aegis.stats.intervals import clopper_pearson_interval
+from aegis.stats.paired_intervals import noninferiority_p
+from aegis.stats.paired_outcome import PairedOutcome
 from aegis.study.analysis.contrast_result import ContrastResult
-from aegis.study.analysis.contrasts import contrast
-from aegis.study.analysis.families import families
+from aegis.study.analysis.contrasts import compare_success
+from aegis.study.analysis.families import compare_families
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan.study_plan import PlannedContrast
 from tests.study.rows import plan, rows, study_rows
@@ -29,7 +29,7 @@ def of_cells(counts: Sequence[int], **options: object) -> ContrastResult:
     code = np.repeat(np.arange(8), counts)
     arm, against, reference = ((code & bit) > 0 for bit in (1, 2, 4))
     n = len(code)
-    return contrast(arm, against, reference, np.arange(n) % 3, np.arange(n), **options)  # type: ignore[arg-type]
+    return compare_success(arm, against, reference, np.arange(n) % 3, np.arange(n), **options)  # type: ignore[arg-type]
 
 
 def test_counts_are_those_of_the_published_tables() -> None:
@@ -73,7 +73,7 @@ def test_arms_alike_leave_room_for_doubt() -> None:
     """Every resample of no discordant unit is alike; the interval must not be a point."""
     found = of_cells([30, 0, 0, 20, 0, 0, 0, 50])
     assert found.p == 1.0
-    assert found.difference.ci.high >= clopper_pearson(0, 100).high > 0.03
+    assert found.difference.ci.high >= clopper_pearson_interval(0, 100).high > 0.03
     assert found.difference.ci.low == -found.difference.ci.high
 
 
@@ -88,7 +88,7 @@ def test_noninferiority_is_tangos() -> None:
     counts = [10, 8, 9, 300, 0, 0, 0, 0]
     found = of_cells(counts, alternative="noninferior", margin=0.05)
     assert found.margin == 0.05
-    assert found.p == noninferiority(PairedOutcome(8, 9, 300, 10), 0.05)
+    assert found.p == noninferiority_p(PairedOutcome(8, 9, 300, 10), 0.05)
     assert found.passed
     assert of_cells(counts).margin is None
 
@@ -100,11 +100,11 @@ def test_start_states_are_clusters() -> None:
     base = rng.random(60) < 0.2
     arm, against = np.repeat(once, 4), np.repeat(base, 4)
     start = np.repeat(np.arange(60), 4)
-    found = contrast(arm, against, against, np.zeros(240, np.int64), start)
+    found = compare_success(arm, against, against, np.zeros(240, np.int64), start)
     units = found.difference.ci.high - found.difference.ci.low
     clusters = found.difference_clustered.high - found.difference_clustered.low
     assert clusters / units == pytest.approx(2.0, rel=0.15)
-    alone = contrast(once, base, base, np.zeros(60, np.int64), np.arange(60), draws=20)
+    alone = compare_success(once, base, base, np.zeros(60, np.int64), np.arange(60), draws=20)
     assert found.p_starts == pytest.approx(alone.p)
     assert alone.p_starts == alone.p > found.p
 
@@ -122,8 +122,8 @@ def test_looks_follow_the_order_of_units() -> None:
     arm[:100] = False
     none = np.zeros(n, bool)
     options = {"task": np.zeros(n, np.int64), "start": np.arange(n), "draws": 20}
-    late = contrast(arm, none, none, **options)  # type: ignore[arg-type]
-    early = contrast(arm[::-1], none, none, **options)  # type: ignore[arg-type]
+    late = compare_success(arm, none, none, **options)  # type: ignore[arg-type]
+    early = compare_success(arm[::-1], none, none, **options)  # type: ignore[arg-type]
     assert late.looks.log_e == pytest.approx(early.looks.log_e)
     assert late.looks.stop is not None
     assert early.looks.stop is not None
@@ -138,15 +138,15 @@ def test_addresses_not_order_decide_the_draws() -> None:
 
 def test_shapes_are_checked() -> None:
     with pytest.raises(ShapeError, match="five vectors"):
-        contrast(*(np.zeros(3, bool),) * 3, np.zeros(2, np.int64), np.zeros(3, np.int64))
+        compare_success(*(np.zeros(3, bool),) * 3, np.zeros(2, np.int64), np.zeros(3, np.int64))
     with pytest.raises(ShapeError, match="five vectors"):
         of_cells([0] * 8)
 
 
 def test_primary_contrasts_are_one_family() -> None:
-    outcomes = Outcomes.of(study_rows(), ("weak", "blind", "random", "aegis", "ours"))
-    found = families(outcomes, plan(), 50)
-    primary = [c for c in found if c.primary]
+    outcomes = Outcomes.from_rows(study_rows(), ("weak", "blind", "random", "aegis", "ours"))
+    found = compare_families(outcomes, plan(), 50)
+    primary = [c for c in found if c.is_primary]
     assert [(c.arm, c.against) for c in primary] == [("ours", "blind"), ("ours", "random")]
     assert found[:2] == tuple(primary)
     small, large = sorted(primary, key=lambda c: c.p)
@@ -162,14 +162,16 @@ def test_primary_contrasts_are_one_family() -> None:
 def test_secondary_contrasts_are_tested_outside_the_family() -> None:
     episodes = rows("weak", "0" * 8) + rows("blind", "01" * 4) + rows("random", "01" * 4)
     episodes += rows("ours", "1" * 8) + rows("aegis", "0" * 8)
-    outcomes = Outcomes.of(episodes, ("weak", "blind", "random", "aegis", "ours"))
+    outcomes = Outcomes.from_rows(episodes, ("weak", "blind", "random", "aegis", "ours"))
     alone = plan(contrasts=(PlannedContrast("ours", "blind"),))
     second = PlannedContrast("ours", "random", "noninferior")
-    found = families(outcomes, replace(alone, secondary=(second,)), 20)
-    assert [c.p_holm for c in found if c.primary] == [families(outcomes, alone, 20)[0].p_holm]
+    found = compare_families(outcomes, replace(alone, secondary=(second,)), 20)
+    assert [c.p_holm for c in found if c.is_primary] == [
+        compare_families(outcomes, alone, 20)[0].p_holm
+    ]
     (told,) = [c for c in found if (c.arm, c.against) == ("ours", "random")]
-    assert (told.alternative, told.primary, told.passed) == ("noninferior", False, False)
-    assert {c.family for c in found if c.primary} == {"primary"}
+    assert (told.alternative, told.is_primary, told.passed) == ("noninferior", False, False)
+    assert {c.family for c in found if c.is_primary} == {"primary"}
     assert [c.against for c in found if c.family == "secondary"] == ["random"]
     with pytest.raises(ConfigError, match="names a contrast twice"):
         replace(alone, secondary=alone.contrasts)
@@ -178,11 +180,11 @@ def test_secondary_contrasts_are_tested_outside_the_family() -> None:
 def test_a_sequential_family_uses_p_values_that_hold_at_any_time() -> None:
     episodes = rows("weak", "0" * 40) + rows("blind", "0" * 40, 10) + rows("random", "01" * 20, 10)
     episodes += rows("ours", "1" * 40, 10) + rows("aegis", "0" * 40, 10)
-    outcomes = Outcomes.of(episodes, ("weak", "blind", "random", "aegis", "ours"))
-    fixed = families(outcomes, plan(), 20)
-    looked = families(outcomes, plan(stopping="sequential", looks=(20, 40)), 20)
+    outcomes = Outcomes.from_rows(episodes, ("weak", "blind", "random", "aegis", "ours"))
+    fixed = compare_families(outcomes, plan(), 20)
+    looked = compare_families(outcomes, plan(stopping="sequential", looks=(20, 40)), 20)
     assert [c.p for c in looked] == [c.p for c in fixed]
     assert looked[0].p_holm > fixed[0].p_holm
     assert looked[0].p_holm == pytest.approx(2 * math.exp(-looked[0].looks.log_e))
     margin = plan(contrasts=(PlannedContrast("ours", "blind", "noninferior"),))
-    assert families(outcomes, margin, 20)[0].passed
+    assert compare_families(outcomes, margin, 20)[0].passed

@@ -9,7 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aegis.stats.intervals import Interval
-from aegis.study.analysis.formatting import NONE, bracket, decimal, p_value, percent, points, share
+from aegis.study.analysis.formatting import (
+    NO_NUMBER,
+    format_decimal,
+    format_interval,
+    format_p_value,
+    format_percent,
+    format_points,
+    format_share,
+)
 from aegis.study.estimates import Share
 
 RATES = st.floats(-1, 1)
@@ -23,23 +31,29 @@ def read(text: str) -> float:
 @example(-1e-9)
 @example(0.12345)
 def test_what_is_written_is_the_number(value: float) -> None:
-    assert abs(read(percent(value)) - 100 * value) <= 0.05 + 1e-9
-    assert abs(read(points(value)) - 100 * value) <= 0.05 + 1e-9
-    assert abs(float(decimal(value, 3).replace("−", "-")) - value) <= 5e-4 + 1e-12
+    assert abs(read(format_percent(value)) - 100 * value) <= 0.05 + 1e-9
+    assert abs(read(format_points(value)) - 100 * value) <= 0.05 + 1e-9
+    assert abs(float(format_decimal(value, 3).replace("−", "-")) - value) <= 5e-4 + 1e-12
 
 
 @given(RATES)
 def test_signs(value: float) -> None:
-    text = points(value)
+    text = format_points(value)
     assert text[0] == ("+" if read(text) > 0 else "−" if read(text) < 0 else "0")
-    assert not percent(-abs(value) / 1e6).startswith("−")
+    assert not format_percent(-abs(value) / 1e6).startswith("−")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_no_number(value: float) -> None:
-    assert percent(value) == points(value) == decimal(value) == p_value(value) == NONE
-    assert bracket(Interval(value, 1.0)) == bracket(Interval(0.0, value)) == ""
-    assert share(Share(0, 0, math.nan, Interval(0.0, 1.0))) == NONE
+    assert (
+        format_percent(value)
+        == format_points(value)
+        == format_decimal(value)
+        == format_p_value(value)
+        == NO_NUMBER
+    )
+    assert format_interval(Interval(value, 1.0)) == format_interval(Interval(0.0, value)) == ""
+    assert format_share(Share(0, 0, math.nan, Interval(0.0, 1.0))) == NO_NUMBER
 
 
 @pytest.mark.parametrize(
@@ -48,11 +62,11 @@ def test_no_number(value: float) -> None:
      (8.5e-6, "8.5e-6"), (1e-4, "1.0e-4"), (9.96e-5, "1.0e-4"), (0.0, "< 1e-300")],
 )  # fmt: skip
 def test_p_values(value: float, text: str) -> None:
-    assert p_value(value) == text
+    assert format_p_value(value) == text
 
 
 def test_intervals() -> None:
-    assert bracket(Interval(0.031, 0.076), sign=True) == "[+3.1, +7.6]"
-    assert bracket(Interval(-0.02, 0.0), sign=True) == "[−2.0, 0.0]"
-    assert bracket(Interval(0.7, 0.84), 1.0, 2) == "[0.70, 0.84]"
-    assert share(Share(1, 8, 0.125, Interval(0.02, 0.47))) == "12.5\u00a0%\n[2.0, 47.0]"
+    assert format_interval(Interval(0.031, 0.076), sign=True) == "[+3.1, +7.6]"
+    assert format_interval(Interval(-0.02, 0.0), sign=True) == "[−2.0, 0.0]"
+    assert format_interval(Interval(0.7, 0.84), 1.0, 2) == "[0.70, 0.84]"
+    assert format_share(Share(1, 8, 0.125, Interval(0.02, 0.47))) == "12.5\u00a0%\n[2.0, 47.0]"

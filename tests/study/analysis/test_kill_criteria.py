@@ -6,22 +6,27 @@ from dataclasses import replace
 
 from aegis.records.rows import EpisodeRow
 from aegis.stats.intervals import Interval
-from aegis.study.analysis.arm_results import arm_results
-from aegis.study.analysis.claim import claim
-from aegis.study.analysis.families import families
-from aegis.study.analysis.kill_criteria import KillResult, common_prefix, early_auroc, kill_results
-from aegis.study.detection.detector import detector_result
+from aegis.study.analysis.arm_results import describe_arms
+from aegis.study.analysis.claim import compose_claim
+from aegis.study.analysis.families import compare_families
+from aegis.study.analysis.kill_criteria import (
+    KillResult,
+    evaluate_common_prefix,
+    evaluate_early_auroc,
+    evaluate_kill_criteria,
+)
+from aegis.study.detection.detector_evaluation import evaluate_detector
 from aegis.study.estimates import Estimate
 from aegis.study.outcomes import Outcomes
-from aegis.study.plan.study_plan import Kill, StudyPlan
+from aegis.study.plan.study_plan import KillCriteria, StudyPlan
 from tests.study.rows import ARMS, facts, plan, row, rows, study_rows, tables
 
 
 def struck(what: StudyPlan, episodes: list[EpisodeRow] | None = None) -> set[str]:
-    outcomes = Outcomes.of(episodes or list(tables().episodes), ARMS)
-    detector = detector_result(outcomes, tables().scores, what, facts())
-    arms = arm_results(outcomes, "weak", {}, facts())
-    found = kill_results(outcomes, what, arms, detector)
+    outcomes = Outcomes.from_rows(episodes or list(tables().episodes), ARMS)
+    detector = evaluate_detector(outcomes, tables().scores, what, facts())
+    arms = describe_arms(outcomes, "weak", {}, facts())
+    found = evaluate_kill_criteria(outcomes, what, arms, detector)
     names = ["early_auroc", "duty", "common_prefix", "floor", "ceiling"]
     assert [kill.name for kill in found] == names
     return {kill.name for kill in found if kill.killed}
@@ -32,26 +37,28 @@ def test_none_strikes_in_a_sound_study() -> None:
 
 
 def test_each_strikes_at_its_bound() -> None:
-    assert struck(plan(kill=Kill(0.999, 0.3, 0.03, 0.97))) == {"early_auroc"}
-    assert struck(plan(kill=Kill(0.5, 0.2, 0.03, 0.97))) == {"duty"}
-    assert struck(plan(kill=Kill(0.5, 0.3, 0.6, 0.97))) == {"floor"}
-    assert struck(plan(kill=Kill(0.5, 0.3, 0.03, 0.1))) == {"ceiling"}
+    assert struck(plan(kill=KillCriteria(0.999, 0.3, 0.03, 0.97))) == {"early_auroc"}
+    assert struck(plan(kill=KillCriteria(0.5, 0.2, 0.03, 0.97))) == {"duty"}
+    assert struck(plan(kill=KillCriteria(0.5, 0.3, 0.6, 0.97))) == {"floor"}
+    assert struck(plan(kill=KillCriteria(0.5, 0.3, 0.03, 0.1))) == {"ceiling"}
 
 
 def test_what_was_not_measured_has_struck() -> None:
-    found = early_auroc(plan(), None)
+    found = evaluate_early_auroc(plan(), None)
     assert found.killed
     assert found.measured == "not measured: no scores"
-    outcomes = Outcomes.of(list(tables().episodes), ARMS)
-    detector = detector_result(outcomes, tables().scores, plan(), facts())
+    outcomes = Outcomes.from_rows(list(tables().episodes), ARMS)
+    detector = evaluate_detector(outcomes, tables().scores, plan(), facts())
     assert detector is not None
     nan = float("nan")
     unknown = Estimate(nan, Interval(nan, nan))
-    assert early_auroc(plan(), replace(detector, auroc_early_within_task=unknown)).killed
+    assert evaluate_early_auroc(plan(), replace(detector, auroc_early_within_task=unknown)).killed
 
 
 def prefix(*episodes: EpisodeRow) -> KillResult:
-    return common_prefix(Outcomes.of([*rows("weak", "01"), *episodes], ("weak", "ours")), "weak")
+    return evaluate_common_prefix(
+        Outcomes.from_rows([*rows("weak", "01"), *episodes], ("weak", "ours")), "weak"
+    )
 
 
 def test_a_broken_common_prefix() -> None:
@@ -63,18 +70,20 @@ def test_a_broken_common_prefix() -> None:
     helped = row("ours", 0, True, strong=10, handover=8, digest="other")
     assert not prefix(helped, quiet[1]).killed
     weak = [row("weak", 0, True, steps=8), row("weak", 1, True)]
-    broken = Outcomes.of([*weak, helped, quiet[1]], ("weak", "ours"))
-    assert common_prefix(broken, "weak").killed  # it was helped after the reference had ended
+    broken = Outcomes.from_rows([*weak, helped, quiet[1]], ("weak", "ours"))
+    assert evaluate_common_prefix(
+        broken, "weak"
+    ).killed  # it was helped after the reference had ended
 
 
 def sentence(what: StudyPlan, episodes: list[EpisodeRow], *, exploratory: bool = False) -> str:
-    outcomes = Outcomes.of(episodes, ARMS)
-    arms = arm_results(outcomes, "weak", {}, facts())
-    contrasts = [c for c in families(outcomes, what, 50) if c.primary]
-    detector = detector_result(outcomes, tables().scores, what, facts())
-    kills = kill_results(outcomes, what, arms, detector)
+    outcomes = Outcomes.from_rows(episodes, ARMS)
+    arms = describe_arms(outcomes, "weak", {}, facts())
+    contrasts = [c for c in compare_families(outcomes, what, 50) if c.is_primary]
+    detector = evaluate_detector(outcomes, tables().scores, what, facts())
+    kills = evaluate_kill_criteria(outcomes, what, arms, detector)
     ours = next(arm for arm in arms if arm.name == "ours")
-    return claim(ours, "weak", contrasts, kills, exploratory=exploratory)
+    return compose_claim(ours, "weak", contrasts, kills, exploratory=exploratory)
 
 
 def test_the_claim_says_how_it_ended() -> None:
@@ -83,7 +92,7 @@ def test_the_claim_says_how_it_ended() -> None:
     assert said.startswith("Confirmed: with the strong policy driving 25.0\u00a0% of steps, ours ")
     assert "all 2 planned contrasts hold, the hardest over " in said
     assert sentence(plan(), good, exploratory=True).startswith("Exploratory, not locked beforehand")
-    killed = plan(kill=Kill(0.5, 0.2, 0.03, 0.97))
+    killed = plan(kill=KillCriteria(0.5, 0.2, 0.03, 0.97))
     assert sentence(killed, good).startswith("Killed by duty, so this is no evidence: ")
     tie = [replace(r, arm="ours") if r.arm == "blind" else r for r in good if r.arm != "ours"]
     tie += [r for r in good if r.arm == "blind"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from aegis.study.analysis.contrast_result import ContrastResult
-from aegis.study.analysis.contrasts import contrast
+from aegis.study.analysis.contrasts import compare_success
 
 Bools = NDArray[np.bool_]
 TASKS, STUDIES = 10, 2000
@@ -43,7 +43,9 @@ def studies(n: int, lift: float, draws: int, count: int = STUDIES) -> list[Contr
     found = []
     for i in range(count):
         reference, against, arm, task = simulate(rng, n, lift)
-        found.append(contrast(arm, against, reference, task, np.arange(n), root=i, draws=draws))
+        found.append(
+            compare_success(arm, against, reference, task, np.arange(n), root=i, draws=draws)
+        )
     return found
 
 
@@ -95,6 +97,6 @@ def test_power_is_as_tabled(recovered: float, disrupted: float, n: int) -> None:
         u = rng.random(n)
         arm, against = u < recovered, (u >= recovered) & (u < recovered + disrupted)
         none = np.zeros(n, bool)
-        found = contrast(arm, against, none, np.arange(n) % TASKS, np.arange(n), draws=2)
+        found = compare_success(arm, against, none, np.arange(n) % TASKS, np.arange(n), draws=2)
         hits.append(found.passed)
     assert np.mean(hits) == pytest.approx(0.81, abs=3 * np.sqrt(0.8 * 0.2 / 600) + 0.01)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from aegis.study.analysis.pipeline import analyse
-from aegis.study.detection.latency import Times, latency_result
-from aegis.study.play.latency_table import LATENCY, latency_table
+from aegis.study.analysis.pipeline import analyse_study
+from aegis.study.detection.latency import DurationSummary, summarise_latency
+from aegis.study.play.latency_table import LATENCY, make_latency_table
 from aegis.study.play.small_tables import StudyTables, write_latency
 from tests.study.play.test_small_tables import make_run
 from tests.study.rows import facts, plan, tables
@@ -26,36 +26,42 @@ def measured() -> pa.Table:
             calls = [] if k else [("weak", 3 * MS), ("strong", MS)]
             place = {"task": 0, "start": "wide", "index": index, "arm": "aegis", "k": k}
             rows.append({**place, "calls": calls, "decide": MS // 10 if k else MS // 2})
-    return latency_table(rows, {"cpu": "abacus"})
+    return make_latency_table(rows, {"cpu": "abacus"})
 
 
 def test_known_times() -> None:
-    found = latency_result(measured())
+    found = summarise_latency(measured())
     assert found is not None
     assert (found.units, found.machine) == (2, {"cpu": "abacus"})
-    assert found.calls == {"strong": Times(2, 1.0, 1.0), "weak": Times(2, 3.0, 3.0)}
+    assert found.calls == {
+        "strong": DurationSummary(2, 1.0, 1.0),
+        "weak": DurationSummary(2, 3.0, 3.0),
+    }
     arm = found.arms["aegis"]
-    assert (arm.decision, arm.controller) == (Times(2, 4.5, 4.5), Times(2, 0.5, 0.5))
+    assert (arm.decision, arm.controller) == (
+        DurationSummary(2, 4.5, 4.5),
+        DurationSummary(2, 0.5, 0.5),
+    )
     assert math.isclose(arm.per_step_ms, 2.3)
 
 
 def test_quantiles() -> None:
-    found = Times.of([k * MS for k in range(101)])
+    found = DurationSummary.from_nanoseconds([k * MS for k in range(101)])
     assert (found.n, found.median_ms, found.p95_ms) == (101, 50.0, 95.0)
-    assert math.isnan(Times.of([]).median_ms)
+    assert math.isnan(DurationSummary.from_nanoseconds([]).median_ms)
 
 
 def test_nothing_measured_is_said_as_such() -> None:
-    assert latency_result(LATENCY.empty_table()) is None
-    assert analyse(plan(), tables(), facts()).as_dict()["latency"] is None
+    assert summarise_latency(LATENCY.empty_table()) is None
+    assert analyse_study(plan(), tables(), facts()).as_dict()["latency"] is None
 
 
 def test_it_is_read_back_and_reported(tmp_path: Path) -> None:
     make_run(tmp_path)
     write_latency(tmp_path, measured())
-    back = StudyTables.load(tmp_path).latency
-    assert latency_result(back) == latency_result(measured())
-    said = analyse(plan(), replace(tables(), latency=back), facts()).as_dict()["latency"]
+    back = StudyTables.read_folder(tmp_path).latency
+    assert summarise_latency(back) == summarise_latency(measured())
+    said = analyse_study(plan(), replace(tables(), latency=back), facts()).as_dict()["latency"]
     assert isinstance(said, dict)
     assert said["calls"]["weak"] == {"n": 2, "median_ms": 3.0, "p95_ms": 3.0}
     assert said["machine"] == {"cpu": "abacus"}

@@ -10,14 +10,15 @@ import pyarrow as pa
 import pytest
 
 from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
-from aegis.records.rows import STEPS, EpisodeRow
+from aegis.records.rows import STEP_SCHEMA, EpisodeRow
 from aegis.records.store import RunTables
-from aegis.study.plan.calibration import Arms, Calibrator
-from aegis.study.plan.dials import Dial, Node
+from aegis.study.plan.calibration import Calibrator
+from aegis.study.plan.dials import ConfigNode, Dial
 from aegis.study.plan.study_plan import Budget
+from aegis.study.plan.uncalibrated_arms import UncalibratedArms
 from tests.study.rows import plan, row
 
-NODES: Mapping[str, Node] = {
+NODES: Mapping[str, ConfigNode] = {
     "weak": {"gate": {}},
     "blind": {"gate": {"start_tick": 0, "holds": [9]}},
     "random": {"gate": {"rate": 0.5, "holds": [9]}},
@@ -36,12 +37,12 @@ PLAN = replace(plan(), budget=Budget(0.25, 0.3, 0.03))
 class Tables(RunTables):
     """Tables that lie nowhere: the reference was scored 0.00 to 0.99."""
 
-    def steps(self) -> pa.Table:
+    def read_steps(self) -> pa.Table:
         steps = [
             {"boundary": i % 2 == 0, "scores": [("probe", i / 100), ("other", 5.0 + i)]}
             for i in range(100)
         ]
-        return pa.Table.from_pylist(steps, schema=STEPS)
+        return pa.Table.from_pylist(steps, schema=STEP_SCHEMA)
 
 
 class Game:
@@ -50,7 +51,7 @@ class Game:
     def __init__(self) -> None:
         self.folders: list[str] = []
 
-    def play(self, name: str, node: Node, folder: str) -> RunTables:
+    def play(self, name: str, node: ConfigNode, folder: str) -> RunTables:
         self.folders.append(folder)
         return Tables(Path(), tuple(self.rows(name, node["gate"])))
 
@@ -68,10 +69,10 @@ class Game:
         ]
 
 
-def calibrator(game: Game, arms: Arms | None = None, **changes: object) -> Calibrator:
+def calibrator(game: Game, arms: UncalibratedArms | None = None, **changes: object) -> Calibrator:
     fields = {
-        "plan": PLAN, "arms": arms or Arms(NODES, DIALS, {"reseed": "ours"}), "play": game.play,
-        "chunk": 5, "horizon": 40, "tries": 8, "tell": lambda _: None, **changes,
+        "plan": PLAN, "arms": arms or UncalibratedArms(NODES, DIALS, {"reseed": "ours"}),
+        "play": game.play, "chunk": 5, "horizon": 40, "tries": 8, "tell": lambda _: None, **changes,
     }  # fmt: skip
     return Calibrator(**fields)
 
@@ -79,7 +80,7 @@ def calibrator(game: Game, arms: Arms | None = None, **changes: object) -> Calib
 def test_dials_are_set_for_the_budget_then_for_the_arm_that_met_it() -> None:
     game = Game()
     one = calibrator(game)
-    nodes = one.run()
+    nodes = one.set_dials()
     assert list(nodes) == list(NODES)
     assert one.reached["ours"].duty == pytest.approx(0.25, abs=0.031)
     target = one.reached["ours"].duty
@@ -93,15 +94,15 @@ def test_dials_are_set_for_the_budget_then_for_the_arm_that_met_it() -> None:
 
 def test_a_threshold_is_one_of_the_scores_at_boundaries() -> None:
     one = calibrator(Game())
-    one.run()
+    one.set_dials()
     tried = {attempt.setting for attempt in one.reached["ours"].tried}
     assert tried <= {i / 100 for i in range(0, 100, 2)}, "those of another score are none of it"
 
 
 def test_a_threshold_on_two_scores_is_one_of_the_differences_of_chances() -> None:
     two = {"gate": {"threshold": 0.5, "risk": "probe", "rescue": "other"}}
-    one = calibrator(Game(), Arms({**NODES, "ours": two}, DIALS, {"reseed": "ours"}))
-    one.run()
+    one = calibrator(Game(), UncalibratedArms({**NODES, "ours": two}, DIALS, {"reseed": "ours"}))
+    one.set_dials()
     tried = [attempt.setting for attempt in one.reached["ours"].tried]
     assert set(tried) <= {i / 100 for i in range(-100, 101)}
     assert one.reached["ours"].duty == pytest.approx(0.25, abs=0.031)
@@ -109,7 +110,7 @@ def test_a_threshold_on_two_scores_is_one_of_the_differences_of_chances() -> Non
 
 def test_the_placebo_takes_over_what_was_set_and_no_dial() -> None:
     nodes = {**NODES, "ours": {**NODES["ours"], "dial": {"kind": "threshold"}}}
-    found = calibrator(Game(), Arms(nodes, DIALS, {"reseed": "ours"})).run()
+    found = calibrator(Game(), UncalibratedArms(nodes, DIALS, {"reseed": "ours"})).set_dials()
     assert found["reseed"]["gate"] == found["ours"]["gate"]
     assert found["reseed"]["salt"] == {"reseed": 1}
     assert "dial" not in found["reseed"]
@@ -118,7 +119,7 @@ def test_the_placebo_takes_over_what_was_set_and_no_dial() -> None:
 def test_nothing_is_played_twice_and_all_that_was_is_kept() -> None:
     game = Game()
     one = calibrator(game)
-    one.run()
+    one.set_dials()
     settings = [f"{played.gate} {played.words}" for played in one.played]
     assert len(settings) == len(set(settings))
     tried = sum(len(reached.tried) for reached in one.reached.values())
@@ -135,8 +136,8 @@ def test_the_best_of_several_ticks_is_kept() -> None:
             return [replace(row(name, i, solved, strong=min(strong, 40))) for i in range(4)]
 
     dials = {"blind": Dial("stint", starts=(0, 10, 20))}
-    one = calibrator(Late(), Arms(NODES, dials, {"reseed": "ours"}))
-    nodes = one.run()
+    one = calibrator(Late(), UncalibratedArms(NODES, dials, {"reseed": "ours"}))
+    nodes = one.set_dials()
     assert nodes["blind"]["gate"]["start_tick"] == 10
     assert one.reached["blind"].success == 1.0
     assert {attempt.start for attempt in one.reached["blind"].tried} == {0, 10, 20}
@@ -145,12 +146,16 @@ def test_the_best_of_several_ticks_is_kept() -> None:
 def test_an_arm_that_never_hands_over_leaves_nothing_to_match() -> None:
     nodes = {**NODES, "ours": {"gate": {"threshold": 1.0}}}
     with pytest.raises(CalibrationError, match="'ours' never handed over"):
-        calibrator(Game(), Arms(nodes, {"random": Dial("rate", "ours")}, {})).run()
+        calibrator(
+            Game(), UncalibratedArms(nodes, {"random": Dial("rate", "ours")}, {})
+        ).set_dials()
 
 
 def test_arms_that_wait_for_each_other_are_named() -> None:
-    arms = Arms(NODES, {"blind": Dial("start", "random"), "random": Dial("rate", "blind")}, {})
+    arms = UncalibratedArms(
+        NODES, {"blind": Dial("start", "random"), "random": Dial("rate", "blind")}, {}
+    )
     with pytest.raises(ConfigError, match="wait for each other: blind, random"):
-        calibrator(Game(), arms).run()
+        calibrator(Game(), arms).set_dials()
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'our'.*Did you mean 'ours'"):
-        Arms(NODES, {"blind": Dial("start", "our")}, {})
+        UncalibratedArms(NODES, {"blind": Dial("start", "our")}, {})

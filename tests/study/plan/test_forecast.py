@@ -18,9 +18,9 @@ from aegis.gates.lead import LeadSwitch
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.records.store import RunTables
-from aegis.study.plan.forecast import Course, courses_of, expected_duty
-from aegis.study.plan.search import Spent
-from aegis.study.play.reseed import Renamed
+from aegis.study.plan.forecast import ScoredEpisode, forecast_duty, read_scored_episodes
+from aegis.study.plan.search import Spending
+from aegis.study.play.renamed_policy import RenamedPolicy
 from tests.fleet.toyrun import controller, toy_plan, toy_policies, toy_run
 
 GATES: dict[str, Gate] = {
@@ -45,32 +45,32 @@ def arms() -> dict[str, Controller]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunTables:
     """The policy that helps is the weak one under another name, so no help changes anything."""
     weak = toy_policies()["weak"]
-    same = {"weak": weak, "strong": Renamed(weak, "strong")}
+    same = {"weak": weak, "strong": RenamedPolicy(weak, "strong")}
     played = tuple(Arm(name, one) for name, one in arms().items())
     return toy_run(tmp_path_factory.mktemp("same"), toy_plan(16, played), policies=same)
 
 
 @pytest.fixture(scope="module")
-def courses(run: RunTables) -> tuple[Course, ...]:
-    return courses_of(run, "weak")
+def courses(run: RunTables) -> tuple[ScoredEpisode, ...]:
+    return read_scored_episodes(run, "weak")
 
 
 @pytest.mark.parametrize("name", list(arms()))
 def test_where_help_changes_nothing_the_expectation_is_what_is_spent(
-    run: RunTables, courses: tuple[Course, ...], name: str
+    run: RunTables, courses: tuple[ScoredEpisode, ...], name: str
 ) -> None:
-    spent = Spent.of([row for row in run.episodes if row.arm == name]).duty
-    assert expected_duty(arms()[name], courses) == spent
+    spent = Spending.from_rows([row for row in run.episodes if row.arm == name]).duty
+    assert forecast_duty(arms()[name], courses) == spent
     assert (spent > 0) == (name != "weak")
 
 
-def test_it_rises_as_a_threshold_falls(courses: tuple[Course, ...]) -> None:
+def test_it_rises_as_a_threshold_falls(courses: tuple[ScoredEpisode, ...]) -> None:
     gates = [ConformalGate(i / 20, guard_fraction=0.0, score="trunk") for i in range(-20, 200, 5)]
-    found = [expected_duty(replace(arms()["stays"], gate=gate), courses) for gate in gates]
+    found = [forecast_duty(replace(arms()["stays"], gate=gate), courses) for gate in gates]
     assert found == sorted(found, reverse=True)
     assert found[0] > found[-1] == 0.0
 
 
 def test_without_episodes_nothing_is_expected(run: RunTables, tmp_path: Path) -> None:
-    assert courses_of(run, "nobody") == ()
-    assert math.isnan(expected_duty(arms()["once"], ()))
+    assert read_scored_episodes(run, "nobody") == ()
+    assert math.isnan(forecast_duty(arms()["once"], ()))

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import ConfigError, LockError, TraceError
 from aegis.study.plan.digests import code_digests, tree_digest
-from aegis.study.plan.lockfile import NAME, compare, read_lock, refuse, write_lock
+from aegis.study.plan.lockfile import (
+    PLAN_FILE,
+    compare_digests,
+    read_lock,
+    refuse_changes,
+    write_lock,
+)
 
 TREE = {
     "name": "small",
@@ -47,27 +53,27 @@ def test_any_edit_of_the_text_is_refused(
     text = write_lock(root, TREE, DIGESTS).text
     at = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from([c for c in " #0x\n" if c != text[at]]))
-    (root / NAME).write_text(text[:at] + other + text[at + 1 :])
+    (root / PLAN_FILE).write_text(text[:at] + other + text[at + 1 :])
     with pytest.raises((LockError, TraceError)):
         read_lock(root)
 
 
 def test_the_message_names_what_and_what_to_do(tmp_path: Path) -> None:
     locked = write_lock(tmp_path, TREE, DIGESTS)
-    changes = compare(locked.digests, {**DIGESTS, "code": "b" * 64, "version.new": "1"})
+    changes = compare_digests(locked.digests, {**DIGESTS, "code": "b" * 64, "version.new": "1"})
     assert [change.name for change in changes] == ["code", "version.new"]
     with pytest.raises(LockError) as caught:
-        refuse(locked.path, changes)
+        refuse_changes(locked.path, changes)
     for words in ("code: locked aaaaaaaaaaaa…, found bbbbbbbbbbbb…", "'nothing'", "git checkout"):
         assert words in str(caught.value)
-    refuse(locked.path, ())
+    refuse_changes(locked.path, ())
 
 
 def test_what_is_no_lock_is_said(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="missing or damaged"):
         read_lock(tmp_path)
     for text in ("name: x\n", "[", "lock: 3\n", "a: 1\nlock:\n"):
-        (tmp_path / NAME).write_text(text)
+        (tmp_path / PLAN_FILE).write_text(text)
         with pytest.raises(TraceError):
             read_lock(tmp_path)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from aegis.core.errors import AegisError
-from aegis.study.plan.study_plan import Budget, Kill, PlannedContrast, StudyPlan
+from aegis.study.plan.study_plan import Budget, KillCriteria, PlannedContrast, StudyPlan
 
 PLAN = StudyPlan(
     question="Does it help?",
@@ -22,7 +22,7 @@ PLAN = StudyPlan(
     exclusions="none",
     windows=(0.1, 0.3),
     early=0.3,
-    kill=Kill(0.6, 0.38, 0.03, 0.97),
+    kill=KillCriteria(0.6, 0.38, 0.03, 0.97),
     roles={},
     random="random",
 )
@@ -55,7 +55,7 @@ def test_parts_that_cannot_be_meant() -> None:
     with pytest.raises(AegisError, match="duty <= at_most"):
         Budget(0.4, 0.38, 0.01)
     with pytest.raises(AegisError, match="floor < ceiling"):
-        Kill(0.6, 0.38, 0.97, 0.03)
+        KillCriteria(0.6, 0.38, 0.97, 0.03)
     with pytest.raises(AegisError, match="Did you mean 'greater'"):
         PlannedContrast("a", "b", "greatr")
     with pytest.raises(AegisError, match="'a' twice"):
@@ -64,6 +64,6 @@ def test_parts_that_cannot_be_meant() -> None:
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_arm_that_is_named_must_be_played(arm: str) -> None:
-    PLAN.check(ARMS)
+    PLAN.check_arms(ARMS)
     with pytest.raises(AegisError, match=rf"Unknown arm '{arm}' in plan\."):
-        PLAN.check([name for name in ARMS if name != arm])
+        PLAN.check_arms([name for name in ARMS if name != arm])

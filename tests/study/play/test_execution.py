@@ -13,11 +13,11 @@ from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, Query
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import NullSink
-from aegis.fleet.run_plan import Plan
-from aegis.fleet.units import Split, units
+from aegis.fleet.run_plan import RunPlan
+from aegis.fleet.units import Split, list_units
 from aegis.study.plan.study_plan import PlannedContrast
-from aegis.study.play.execution import Machine, check_splits, decided, fork_arms, play
-from aegis.study.play.reseed import RESEED, Renamed
+from aegis.study.play.execution import StudyExecutor, check_splits, fork_arms, is_decided, play_arms
+from aegis.study.play.renamed_policy import RESEED, RenamedPolicy
 from tests.fakes import ToyWorld, toy_key
 from tests.fleet.toyrun import HORIZON, toy_arms, toy_plan, toy_policies
 from tests.study.rows import plan, rows
@@ -28,11 +28,11 @@ ALL = {arm.name: arm for arm in toy_arms()}
 
 def policies() -> dict[str, Policy]:
     found: dict[str, Policy] = dict(toy_policies())
-    return {**found, RESEED: Renamed(found["weak"], RESEED)}
+    return {**found, RESEED: RenamedPolicy(found["weak"], RESEED)}
 
 
-def machine() -> Machine:
-    return Machine(policies(), WORLD, NullSink(), 1, 4)
+def machine() -> StudyExecutor:
+    return StudyExecutor(policies(), WORLD, NullSink(), 1, 4)
 
 
 def with_reseed(arm: Arm) -> Arm:
@@ -40,32 +40,32 @@ def with_reseed(arm: Arm) -> Arm:
     return replace(arm, controller=replace(arm.controller, execute=execute))
 
 
-def duel(count: int) -> Plan:
+def duel(count: int) -> RunPlan:
     return toy_plan(count, (ALL["weak"], ALL["strong"]))
 
 
 def test_a_sequential_study_stops_when_decided_and_only_at_a_look(tmp_path: Path) -> None:
     contrast = (PlannedContrast("strong", "weak"),)
     study = plan(stopping="sequential", looks=(4, 12, 20), contrasts=contrast)
-    early = play(duel(24), study, machine(), tmp_path / "early")
+    early = play_arms(duel(24), study, machine(), tmp_path / "early")
     played = {row.key for row in early.episodes}
     assert len(played) == 12, "strong wins nearly every discordant unit, but not within 4"
     assert played == set(duel(24).units[:12]), "the first units of the plan"
-    fixed = play(duel(24), plan(contrasts=contrast), machine(), tmp_path / "fixed")
+    fixed = play_arms(duel(24), plan(contrasts=contrast), machine(), tmp_path / "fixed")
     assert len(fixed.episodes) == 48
-    again = play(duel(24), study, machine(), tmp_path / "early")
+    again = play_arms(duel(24), study, machine(), tmp_path / "early")
     assert again == early
 
 
 def test_each_superiority_must_be_decided_for() -> None:
     won, lost = rows("ours", "1" * 16), rows("blind", "0" * 16)
     study = plan(contrasts=(PlannedContrast("ours", "blind"),))
-    assert decided(study, won + lost)
-    assert not decided(study, rows("ours", "0" * 16) + rows("blind", "1" * 16))
+    assert is_decided(study, won + lost)
+    assert not is_decided(study, rows("ours", "0" * 16) + rows("blind", "1" * 16))
     both = plan(contrasts=(*study.contrasts, PlannedContrast("ours", "random")))
-    assert not decided(both, won + lost + rows("random", "1" * 16))
+    assert not is_decided(both, won + lost + rows("random", "1" * 16))
     noninferior = PlannedContrast("ours", "strong", "noninferior")
-    assert decided(plan(contrasts=(*study.contrasts, noninferior)), won + lost)
+    assert is_decided(plan(contrasts=(*study.contrasts, noninferior)), won + lost)
 
 
 def test_a_sequential_study_without_a_superiority_is_refused() -> None:
@@ -78,9 +78,9 @@ def test_a_sequential_study_without_a_superiority_is_refused() -> None:
 
 
 def test_splits_must_be_apart_and_what_they_say() -> None:
-    calibration = units(7, "toy", (0, 1), "wide", Split.CALIBRATION, 8)
-    test = units(7, "toy", (0, 1), "wide", Split.TEST, 8)
-    training = units(7, "toy", (0, 1), "wide", Split.TRAINING, 8)
+    calibration = list_units(7, "toy", (0, 1), "wide", Split.CALIBRATION, 8)
+    test = list_units(7, "toy", (0, 1), "wide", Split.TEST, 8)
+    training = list_units(7, "toy", (0, 1), "wide", Split.TRAINING, 8)
     check_splits(calibration, test)
     with pytest.raises(ConfigError, match="8 units are in both calibration and test"):
         check_splits(calibration, calibration)
@@ -92,7 +92,7 @@ def test_forks_take_over_at_their_tick_and_keep_control(tmp_path: Path) -> None:
     arms = fork_arms(with_reseed(ALL["weak"]), (0, 8, 20))
     names = [arm.name for arm in arms]
     assert names == ["weak", *(f"{w}_at_{t:03d}" for w in ("strong", RESEED) for t in (0, 8, 20))]
-    found = machine().run(toy_plan(6, arms), tmp_path).episodes
+    found = machine().execute_plan(toy_plan(6, arms), tmp_path).episodes
     first = {row.key: row for row in found if row.arm == "weak"}
     for row in found:
         tick = 0 if row.arm == "weak" else int(row.arm[-3:])
@@ -111,7 +111,7 @@ def test_forks_start_at_boundaries() -> None:
 
 def test_the_placebo_s_policy_is_the_weak_one_but_for_its_name_and_salt() -> None:
     weak = toy_policies()["weak"]
-    again = Renamed(weak, RESEED)
+    again = RenamedPolicy(weak, RESEED)
     assert isinstance(again, Policy), "every member of the protocol"
     assert replace(again.spec, name="weak") == weak.spec
     world = ToyWorld()

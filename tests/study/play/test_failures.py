@@ -7,7 +7,14 @@ import pytest
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.study.play.failures import CLOSED, GRACE, STILL_FOR, Event, Motion, failure_event
+from aegis.study.play.failures import (
+    CLOSED_APERTURE,
+    LIFT_GRACE,
+    STILL_STEPS,
+    FailureEvent,
+    Motion,
+    find_failure_event,
+)
 
 T = 120
 OBJECT, TARGET = np.array([0.0, 0.0, 0.9]), np.array([0.3, 0.0, 0.9])
@@ -46,48 +53,52 @@ def empty_handed() -> Motion:
 
 def test_missed() -> None:
     aperture = np.where(np.arange(T) < 40, OPEN, SHUT)
-    assert failure_event(still(empty_handed(), aperture=aperture)) == Event("missed", 40)
+    assert find_failure_event(still(empty_handed(), aperture=aperture)) == FailureEvent(
+        "missed", 40
+    )
 
 
 def test_a_grasp_in_time_is_no_miss() -> None:
     late = carried(70, 0.2)
     place = late.object.copy()
-    place[: 35 + GRACE - 1] = OBJECT
-    assert failure_event(still(late, object=place)).kind == "dropped"
-    place[: 35 + GRACE + 1] = OBJECT
-    assert failure_event(still(late, object=place)) == Event("missed", 35)
+    place[: 35 + LIFT_GRACE - 1] = OBJECT
+    assert find_failure_event(still(late, object=place)).kind == "dropped"
+    place[: 35 + LIFT_GRACE + 1] = OBJECT
+    assert find_failure_event(still(late, object=place)) == FailureEvent("missed", 35)
 
 
 @pytest.mark.parametrize(("at", "kind"), [(0.2, "dropped"), (0.05, "misplaced")])
 def test_lost(at: float, kind: str) -> None:
-    assert failure_event(carried(70, at)) == Event(kind, 70)
-    assert failure_event(still(carried(70, at), target=None)).kind == "dropped"
+    assert find_failure_event(carried(70, at)) == FailureEvent(kind, 70)
+    assert find_failure_event(still(carried(70, at), target=None)).kind == "dropped"
 
 
 def test_a_short_loss_of_touch_is_none() -> None:
     motion = carried(90, 0.05)
     touch = motion.touch.copy()
     touch[60:63] = False
-    assert failure_event(still(motion, touch=touch)) == Event("misplaced", 90)
+    assert find_failure_event(still(motion, touch=touch)) == FailureEvent("misplaced", 90)
 
 
 def test_blocked() -> None:
     motion = empty_handed()
     hand = motion.hand.copy()
     hand[50:] = hand[50]
-    found = failure_event(still(motion, hand=hand))
+    found = find_failure_event(still(motion, hand=hand))
     assert found.kind == "blocked"
-    assert 50 + STILL_FOR - 4 <= found.k < 50 + STILL_FOR  # the last steps before were small too
+    assert (
+        50 + STILL_STEPS - 4 <= found.k < 50 + STILL_STEPS
+    )  # the last steps before were small too
     up_and_down = hand.copy()
     up_and_down[50:, 2] += 0.03 * np.abs(np.sin(np.arange(T - 50) / 5))
-    assert failure_event(still(motion, hand=up_and_down)).kind == "unreached"
+    assert find_failure_event(still(motion, hand=up_and_down)).kind == "unreached"
 
 
 def test_unreached_at_the_first_lasting_turn_away() -> None:
     hand = approach(stop=0.2)
     hand[25:, 2] += 0.1 + 0.01 * np.arange(T - 25)  # stops 0.2 above it at 18, leaves at 25
     hand[110, 2] = OBJECT[2] + 0.11  # much later it comes nearer still: too late to count
-    assert failure_event(still(empty_handed(), hand=hand)) == Event("unreached", 18)
+    assert find_failure_event(still(empty_handed(), hand=hand)) == FailureEvent("unreached", 18)
 
 
 def test_held_to_the_end_is_blocked_where_the_way_ended() -> None:
@@ -96,19 +107,21 @@ def test_held_to_the_end_is_blocked_where_the_way_ended() -> None:
     way = np.clip(np.arange(T) - 45, 0, 20) * 0.01
     place[:, 0] += way
     hand[:, 0] += way
-    assert failure_event(still(motion, object=place, hand=hand)) == Event("blocked", 65)
+    assert find_failure_event(still(motion, object=place, hand=hand)) == FailureEvent("blocked", 65)
 
 
 def test_the_first_mishap_counts() -> None:
     motion = carried(70, 0.05)
     aperture = motion.aperture.copy()
-    aperture[5:8] = CLOSED / 2  # closes in vain far above the object: no miss
-    assert failure_event(still(motion, aperture=aperture)).kind == "misplaced"
+    aperture[5:8] = CLOSED_APERTURE / 2  # closes in vain far above the object: no miss
+    assert find_failure_event(still(motion, aperture=aperture)).kind == "misplaced"
     aperture[5:8] = OPEN
     aperture[25] = SHUT  # closes in vain at the object, which is lifted too late after
     place = motion.object.copy()
-    place[: 25 + GRACE] = OBJECT
-    assert failure_event(still(motion, aperture=aperture, object=place)) == Event("missed", 25)
+    place[: 25 + LIFT_GRACE] = OBJECT
+    assert find_failure_event(still(motion, aperture=aperture, object=place)) == FailureEvent(
+        "missed", 25
+    )
 
 
 def test_shapes_are_checked() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aegis.core.errors import LockError, TraceError
-from aegis.study.play.seal import NAME, check_seal, read_seal, write_seal
+from aegis.study.play.seal import SEAL_FILE, check_seal, read_seal, write_seal
 
 FILES = ("manifest.json", "episodes.parquet", "steps.parquet", "scores.parquet")
 
@@ -24,9 +24,9 @@ def test_a_whole_run_passes(root: Path) -> None:
     seal = check_seal(root, "lock")
     assert set(seal.tables) == set(FILES)
     assert read_seal(root) == seal
-    before = (root / NAME).read_bytes()
+    before = (root / SEAL_FILE).read_bytes()
     write_seal(root, "lock")
-    assert (root / NAME).read_bytes() == before
+    assert (root / SEAL_FILE).read_bytes() == before
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -38,7 +38,7 @@ def test_an_edited_table_is_named(root: Path, name: str) -> None:
 
 def test_what_may_be_missing_and_what_may_not(root: Path) -> None:
     (root / "steps.parquet").unlink()
-    assert check_seal(root, "lock").absent(root) == ("steps.parquet",)
+    assert check_seal(root, "lock").list_absent(root) == ("steps.parquet",)
     (root / "episodes.parquet").unlink()
     with pytest.raises(LockError, match=r"episodes\.parquet: .*found 'nothing'"):
         check_seal(root, "lock")
@@ -56,10 +56,10 @@ def test_another_plan_is_found(root: Path) -> None:
 
 
 def test_no_seal_and_a_damaged_one(root: Path) -> None:
-    (root / NAME).write_text('{"lock": 3}')
+    (root / SEAL_FILE).write_text('{"lock": 3}')
     with pytest.raises(TraceError, match="damaged"):
         check_seal(root, "lock")
-    (root / NAME).unlink()
+    (root / SEAL_FILE).unlink()
     assert read_seal(root) is None
     with pytest.raises(TraceError, match="not finished"):
         check_seal(root, "lock")

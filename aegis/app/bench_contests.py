@@ -1,0 +1,196 @@
+"""Benches: which contests a benchmark is made of, from its configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+from aegis.app.config.arm_builder import build_arms
+from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
+from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.settings import Settings
+from aegis.app.experiment import build_run_plan
+from aegis.bench.contest import Contest
+from aegis.bench.profile_contest import ProfileContest
+from aegis.bench.rollout_contest import RolloutContest, VectorPart
+from aegis.bench.study_contests import PlanPlayer, PlayContest, SharingContest, WarmStartContest
+from aegis.bench.tick_contest import FeedContest, record_ticks
+from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.core.protocols import ForkableWorld
+from aegis.fleet.arm import Arm
+from aegis.fleet.run_plan import RunPlan
+
+RepeatedContest = tuple[Contest, int]
+"""A contest, and how often it is measured."""
+
+BENCHES = {
+    "step": "a control step against robosuite's env.step and bare mj_step",
+    "render": "two pictures against LIBERO's own renderer",
+    "rollout": "episodes against an evaluation loop as LeRobot's; growth; start of a worker",
+    "study": "five arms with shared prefixes against each alone; a study at paper scale",
+    "gate": "one tick of the controller against the control period",
+    "inference": "batched inference against the bare batched forward",
+}
+
+
+def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedContest]:
+    """Builds the contests of a benchmark, one after the other.
+
+    Raises:
+        UnknownNameError: If there is no such benchmark.
+    """
+    if name not in BENCHES:
+        raise UnknownNameError("benchmark", name, BENCHES, "aegis bench")
+    settings = Settings(composed.tree)
+    if name in ("step", "render", "inference"):
+        found = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
+        for contest in found:
+            yield contest, settings.integer("repeats", 1)
+        return
+    makers: dict[str, Callable[[_BenchSetup], Iterator[RepeatedContest]]]
+    makers = {
+        "gate": _build_gate_contests,
+        "study": _build_study_contests,
+        "rollout": _build_rollout_contests,
+    }
+    with open_lab(composed, ("weak", "strong")) as lab:
+        stand = _BenchSetup(lab, settings, settings.level("bench"))
+        yield from makers[name](stand)
+
+
+class _BenchSetup:
+    """What benches that play episodes share."""
+
+    def __init__(self, lab: Lab, settings: Settings, bench: Settings) -> None:
+        self.lab, self.settings, self.bench = lab, settings, bench
+        self.arms = {arm.name: arm for arm in build_arms(lab, settings.level("arms"))}
+        self.repeats = settings.integer("repeats", 1)
+        self.slots = settings.integer("slots", 1)
+
+    def find_arm(self, name: str) -> Arm:
+        """Returns an arm by name."""
+        if name not in self.arms:
+            raise UnknownNameError("arm", name, self.arms, "bench.arm")
+        return self.arms[name]
+
+    def create_workers(self, workers: int | None = None, slots: int | None = None) -> PlanPlayer:
+        """Returns fresh workers."""
+        lab = self.lab
+        return PlanPlayer(lab.policies, lab.world, workers or lab.workers, slots or self.slots)
+
+    def build_plan(self, count: int, arms: Sequence[Arm]) -> RunPlan:
+        """Returns a plan of some arms on the first units; not audited."""
+        plan = build_run_plan(self.lab, self.lab.list_units(count), arms, sharing=True, audit=0.0)
+        return replace(plan, config="")
+
+
+def _build_gate_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
+    controller = stand.find_arm(stand.bench.text("arm")).controller
+    lab = stand.lab
+    world = lab.world()
+    if not isinstance(world, ForkableWorld):
+        raise ConfigError("`aegis bench gate` needs a world with snapshot and restore.")
+    try:
+        keys = lab.list_units(stand.bench.integer("units", 1))
+        courses = record_ticks(world, controller, lab.policies, keys)
+    finally:
+        world.close()
+    yield FeedContest(controller, courses, lab.embodiment.dt), stand.repeats
+
+
+def _build_study_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
+    bench, arms = stand.bench, tuple(stand.arms.values())
+    plan = stand.build_plan(bench.integer("sharing_units", 1), arms)
+    yield SharingContest(stand.create_workers(), plan), bench.integer("sharing_repeats", 1)
+    yield _build_profile_contest(stand), 1
+    for count in bench.integers("growth"):
+        plan = stand.build_plan(bench.integer("growth_units", 1), arms[:count])
+        yield PlayContest(f"arms_{count}", stand.create_workers(), plan, warm=True), 1
+    if units := bench.integer("units", 0):
+        yield (
+            PlayContest(
+                "paper_scale", stand.create_workers(), stand.build_plan(units, arms), warm=False
+            ),
+            1,
+        )
+
+
+def _build_profile_contest(stand: _BenchSetup) -> Contest:
+    world = stand.lab.world()
+    if not isinstance(world, ForkableWorld):
+        raise ConfigError("`aegis bench study` needs a world with snapshot and restore.")
+    keys = stand.lab.list_units(stand.bench.integer("growth_units", 1))
+    return ProfileContest(world, stand.lab.policies, tuple(stand.arms.values()), keys)
+
+
+def _build_rollout_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
+    yield from _build_reference_contests(stand)
+    bench, arm = stand.bench, stand.find_arm("weak")
+    plan = stand.build_plan(bench.integer("units", 1), [arm])
+    yield WarmStartContest(stand.lab.world, plan, stand.lab.policies), stand.repeats
+    growth = bench.level("growth")
+    for workers in growth.integers("workers"):
+        yield PlayContest(f"workers_{workers}", stand.create_workers(workers), plan, warm=True), 1
+    for slots in growth.integers("slots"):
+        yield PlayContest(f"slots_{slots}", stand.create_workers(slots=slots), plan, warm=True), 1
+    for horizon in growth.integers("horizon"):
+        short = replace(arm, controller=replace(arm.controller, horizon=horizon))
+        some = replace(plan, arms=(short,))
+        yield PlayContest(f"horizon_{horizon}", stand.create_workers(), some, warm=True), 1
+
+
+def _build_reference_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
+    """Yields our episodes against the reference's, at our picture size and at its own."""
+    lab, bench = stand.lab, stand.bench
+    units = bench.integer("units", 1)
+    played = min(bench.integer("reference_units", 1), units)
+    plan = stand.build_plan(units, [stand.find_arm("weak")])
+    node, repeats = bench.node("reference"), bench.integer("reference_repeats", 1)
+    size, horizon = bench.integer("reference_size", 1), bench.integer("reference_horizon", 1)
+    settings = {
+        "same_pictures": (node, lab.horizon),
+        "same_pictures_soft_reset": ({**node, "hard_reset": False}, lab.horizon),
+        "defaults": ({**node, "size": size}, horizon),
+    }
+    batch = bench.integer("batch", 1)
+    for name, (chosen, longest) in settings.items():
+        make = make_target_factory(lab.composed, "bench.reference", chosen)
+        facts: dict[str, Any] = {"batch": batch, "reference_horizon": longest, **chosen}
+        del facts["_target_"]
+        yield (
+            RolloutContest(
+                name,
+                stand.create_workers(),
+                plan,
+                lab.policies["weak"],
+                cast("Callable[[], VectorPart]", make),
+                batch,
+                longest,
+                lab.list_units(played),
+                facts,
+            ),
+            repeats,
+        )
+
+
+def format_value(value: object) -> str:
+    """Returns a number as people read it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: ""}[value]
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.3g}"
+    return str(value)
+
+
+@contextmanager
+def closing_contests(items: Iterator[RepeatedContest]) -> Iterator[Iterator[RepeatedContest]]:
+    """Closes a generator of contests, so that what it holds open is freed."""
+    try:
+        yield items
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,181 @@
+"""Prepared study: a lab with plan and arms, and digests of everything that it depends on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aegis.app.config.arm_builder import build_arm, digest_detector
+from aegis.app.config.composition import ComposedConfig, restore_config
+from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.plan_reader import read_arms, read_plan
+from aegis.app.config.settings import Settings
+from aegis.app.experiment import build_run_plan, make_run_sink, read_versions
+from aegis.app.screen import Screen
+from aegis.core.errors import ConfigError
+from aegis.core.types import EpisodeKey
+from aegis.fleet.arm import Arm
+from aegis.fleet.run_plan import RunPlan
+from aegis.study.plan.calibration_table import CALIBRATION_FILE as TRIED
+from aegis.study.plan.dials import ConfigNode
+from aegis.study.plan.digests import PACKAGES, code_digests, file_digest
+from aegis.study.plan.lockfile import LockedPlan
+from aegis.study.plan.study_plan import StudyPlan
+from aegis.study.plan.uncalibrated_arms import UncalibratedArms
+from aegis.study.play.execution import StudyExecutor, check_splits
+from aegis.study.play.renamed_policy import RESEED, RenamedPolicy
+
+POLICY_PARTS = ("weak", "strong")
+MACHINE_SETTINGS = ("workers", "slots")
+"""Settings that no result depends on: a locked plan may be run with others."""
+LOCK_SECTIONS = ("calibrated", "seeds")
+"""Sections that locking adds to a configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStudy:
+    """A study that is ready to be played.
+
+    Attributes:
+        lab: World, policies (``reseed`` too) and detectors.
+        plan: What is decided beforehand.
+        arms: The arms and their dials.
+    """
+
+    lab: Lab
+    plan: StudyPlan
+    arms: UncalibratedArms
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return self.lab.settings
+
+    def list_calibration_units(self) -> tuple[EpisodeKey, ...]:
+        """Lists the units that dials are set on."""
+        level = self.settings.level("calibration")
+        count, offset = level.integer("units", 1), level.integer("offset", 0)
+        return self.lab.list_units(count, split="calibration", offset=offset)
+
+    def list_test_units(self) -> tuple[EpisodeKey, ...]:
+        """Lists the test units in their planned order.
+
+        Raises:
+            ConfigError: If they are not what they should be.
+        """
+        found = self.lab.list_units(self.settings.integer("units", 1))
+        check_splits(self.list_calibration_units(), found)
+        return found
+
+    def build_arm(self, name: str, node: ConfigNode) -> Arm:
+        """Builds an arm."""
+        return build_arm(self.lab, name, Settings(node, f"arms.{name}"))
+
+    def build_arms(self) -> tuple[Arm, ...]:
+        """Builds all arms, in the order of the plan."""
+        return tuple(self.build_arm(name, node) for name, node in self.arms.nodes.items())
+
+    def read_truth_names(self) -> tuple[str, ...]:
+        """Returns the names of simulator truth that are written down."""
+        value = self.settings.value("truth")
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise ConfigError(f"'truth' must be a list of names. Got: {value!r}.")
+        return tuple(value)
+
+    def list_kept_arms(self) -> tuple[str, ...]:
+        """Returns the arms whose scores are kept in the small tables.
+
+        Those of the reference, of the published and of the recommended arm always are.
+
+        Raises:
+            ConfigError: If the configuration does not name arms.
+        """
+        value = self.settings.value("keep")
+        if not isinstance(value, list) or not all(name in self.arms.nodes for name in value):
+            raise ConfigError(
+                f"'keep' must be a list of arms of the study ({', '.join(self.arms.nodes)}). "
+                f"Got: {value!r}."
+            )
+        plan = self.plan
+        return tuple(dict.fromkeys([plan.reference, plan.published, plan.recommended, *value]))
+
+    def plan_run(
+        self,
+        units: tuple[EpisodeKey, ...],
+        arms: Sequence[Arm],
+        lock: Mapping[str, str],
+        truth: tuple[str, ...] = (),
+    ) -> RunPlan:
+        """Returns the plan of playing arms on units, under a lock.
+
+        Args:
+            units: Start states.
+            arms: Ways of driving.
+            lock: Digests that the run carries.
+            truth: Simulator truth to write down; where nobody asks for it, it only costs space.
+        """
+        plan = build_run_plan(self.lab, units, arms)
+        return replace(plan, identity={**plan.identity, **lock}, truth=truth)
+
+    def build_executor(self, screen: Screen, title: str, out: Path) -> StudyExecutor:
+        """Returns what it runs on."""
+        return StudyExecutor(
+            policies=self.lab.policies,
+            world=self.lab.world,
+            sink=make_run_sink(screen, title, out),
+            workers=self.lab.workers,
+            slots=self.settings.integer("slots", 1),
+        )
+
+    def collect_digests(self) -> dict[str, str]:
+        """Returns digests of what was built: policies, detectors, assets."""
+        lab = self.lab
+        return {
+            **{f"policy.{part}": lab.policies[part].spec.digest for part in POLICY_PARTS},
+            **{f"detector.{one.name}": digest_detector(one) for one in lab.detectors},
+            **lab.identity,
+        }
+
+
+@contextmanager
+def open_study(composed: ComposedConfig) -> Iterator[PreparedStudy]:
+    """Builds a study and frees it afterwards.
+
+    Raises:
+        AegisError: If something cannot be built or does not fit together.
+    """
+    settings = Settings(composed.tree)
+    plan = read_plan(settings)
+    arms = read_arms(settings, plan)
+    with open_lab(composed, POLICY_PARTS) as lab:
+        again = RenamedPolicy(lab.policies["weak"], RESEED)
+        yield PreparedStudy(replace(lab, policies={**lab.policies, RESEED: again}), plan, arms)
+
+
+def compose_locked(locked: LockedPlan, machine: Mapping[str, object]) -> ComposedConfig:
+    """Returns the configuration of a locked plan, on a machine.
+
+    Args:
+        locked: The plan.
+        machine: Settings that no result depends on.
+    """
+    tree = {name: value for name, value in locked.tree.items() if name not in LOCK_SECTIONS}
+    return restore_config("study", {**tree, **machine}, locked.text)
+
+
+def collect_outer_digests(root: Path, trusted: Sequence[str]) -> dict[str, str]:
+    """Returns digests of code, versions and calibration episodes: what can be seen unbuilt.
+
+    Args:
+        root: Run folder.
+        trusted: Packages of the user's own.
+    """
+    found = code_digests((*PACKAGES, *trusted))
+    found |= {f"version.{name}": value for name, value in read_versions().items()}
+    found["version.scipy"] = importlib.metadata.version("scipy")
+    if (root / TRIED).exists():
+        found["calibration"] = file_digest(root / TRIED)
+    return found

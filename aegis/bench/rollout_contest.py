@@ -1,0 +1,157 @@
+"""Bench of rollouts: our runner against an evaluation loop as LeRobot's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import mean
+from typing import Any, Protocol
+
+import numpy as np
+
+from aegis.bench.study_contests import PlanPlayer
+from aegis.core.protocols import Policy, Query
+from aegis.core.types import F64, U8, EpisodeKey, Observation
+from aegis.fleet.run_plan import RunPlan
+
+
+class VectorPart(Protocol):
+    """One environment of a vector: it renders at every step, whoever looks."""
+
+    def reset(self, key: EpisodeKey) -> Observation:
+        """Puts it into a start state and returns the first observation."""
+        ...
+
+    def step(self, action: F64) -> tuple[Observation, bool]:
+        """Executes an action; returns the observation with pictures, and success."""
+        ...
+
+    def close(self) -> None:
+        """Frees the renderer."""
+        ...
+
+
+class RolloutContest:
+    """Episodes of one policy: the runner against a lockstep vector environment.
+
+    Both play the same start states with the same policy and noise; the work is counted in
+    episodes.
+
+    Args:
+        name: Name of the row.
+        track: Our workers.
+        plan: One arm, in which the policy drives alone.
+        policy: The policy.
+        make: Builds an environment of the reference.
+        batch: Environments in its vector.
+        horizon: Longest episode of the reference [control steps].
+        keys: Episodes that the reference plays; the plan's units may be more.
+        facts: What is said about the settings.
+    """
+
+    reference = "LeRobot-style loop"
+
+    def __init__(
+        self,
+        name: str,
+        track: PlanPlayer,
+        plan: RunPlan,
+        policy: Policy,
+        make: Callable[[], VectorPart],
+        batch: int,
+        horizon: int,
+        keys: Sequence[EpisodeKey],
+        facts: dict[str, Any],
+    ) -> None:
+        self.name, self._track, self._plan, self._policy = name, track, plan, policy
+        self._keys, self._horizon, self._facts = keys, horizon, facts
+        self._envs = [make() for _ in range(min(batch, len(keys)))]
+        self._ours: list[bool] = []
+        self._theirs: list[bool] = []
+        self._steps = [0, 0]
+        self.processes = track.process_ids
+        track.play_fresh(plan)
+        for i, key in enumerate(keys):  # built up front, as LeRobot does; not timed
+            self._envs[i % len(self._envs)].reset(key)
+
+    def run_ours(self) -> None:
+        """Plays all units of the plan."""
+        rows = self._track.play_fresh(self._plan).episodes
+        self._ours = [row.success for row in rows]
+        self._steps[0] = sum(row.steps for row in rows)
+
+    def run_reference(self) -> None:
+        """Plays all keys, as many at a time as there are environments."""
+        self._theirs, self._steps[1] = [], 0
+        for i in range(0, len(self._keys), len(self._envs)):
+            keys = self._keys[i : i + len(self._envs)]
+            won, steps = evaluate_lockstep(
+                self._envs[: len(keys)], self._policy, keys, self._horizon
+            )
+            self._theirs += won
+            self._steps[1] += steps
+
+    def collect_facts(self) -> dict[str, Any]:
+        """Returns episodes, steps and success of both sides, and the settings."""
+        return {
+            "ours_work": len(self._ours),
+            "theirs_work": len(self._theirs),
+            "steps": self._steps[0],
+            "reference_steps": self._steps[1],
+            "success": mean(self._ours),
+            "reference_success": mean(self._theirs),
+            **self._facts,
+        }
+
+    def close(self) -> None:
+        """Ends workers and environments."""
+        self._track.close()
+        for env in self._envs:
+            env.close()
+
+
+def evaluate_lockstep(
+    envs: Sequence[VectorPart], policy: Policy, keys: Sequence[EpisodeKey], horizon: int
+) -> tuple[list[bool], int]:
+    """Evaluates as LeRobot 0.4 does: all environments step until the last one is done.
+
+    One queue of actions serves the whole vector, so that all replan at the same tick; those that
+    are done keep stepping.
+
+    Returns:
+        Success of each, and the steps that were simulated.
+    """
+    seen = [env.reset(key) for env, key in zip(envs, keys, strict=True)]
+    won = [False] * len(envs)
+    chunks: list[Any] = []
+    for k in range(horizon):
+        row = k % policy.spec.execute
+        if row == 0:
+            queries = [
+                Query(key, k, _scale_pictures(obs, policy))
+                for key, obs in zip(keys, seen, strict=True)
+            ]
+            chunks = [proposal.actions for proposal in policy.propose(queries)]
+        for i, env in enumerate(envs):
+            action = np.clip(chunks[i][row], -1.0, 1.0).astype(np.float64)
+            seen[i], success = env.step(action)
+            won[i] = won[i] or success
+        if all(won):
+            return won, (k + 1) * len(envs)
+    return won, horizon * len(envs)
+
+
+def _scale_pictures(obs: Observation, policy: Policy) -> Observation:
+    """Scales pictures to what the policy takes, as its preprocessor would."""
+    images = {
+        name: _shrink_picture(obs.images[name], size) for name, size in policy.spec.cameras.items()
+    }
+    return Observation(obs.stamp, obs.proprio, images, obs.instruction, obs.privileged)
+
+
+def _shrink_picture(picture: U8, size: tuple[int, int]) -> U8:
+    """Averages blocks of pixels; sizes must divide."""
+    (height, width), (h, w) = picture.shape[:2], size
+    if (height, width) == size:
+        return picture
+    blocks = picture.reshape(h, height // h, w, width // w, 3).mean((1, 3))
+    return np.asarray(np.rint(blocks), dtype=np.uint8)

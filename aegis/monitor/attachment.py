@@ -1,0 +1,134 @@
+"""Attachment: follows a run of another process through its files."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from aegis.core.errors import TraceError, UnknownNameError
+from aegis.core.types import EpisodeKey
+from aegis.fleet.progress import EpisodeProgress, ProgressSink
+from aegis.records.store import RunStore, RunTables
+
+_EPISODE_FILE = re.compile(r"(\d+)-(.+)-(\d+)-([A-Za-z0-9_.]+)\.parquet")
+
+
+def find_run(name: str, folder: Path) -> Path:
+    """Returns the folder of a run, given as a path or as a name in ``folder``.
+
+    Raises:
+        UnknownNameError: If there is no such run.
+    """
+    for path in (Path(name), folder / name):
+        if (path / "manifest.json").is_file():
+            return path
+    known = [path.parent.name for path in sorted(folder.glob("*/manifest.json"))]
+    raise UnknownNameError("run", name, known or ["(none yet)"], f"{folder}/")
+
+
+class Attachment:
+    """A run seen from outside.
+
+    Args:
+        root: The run folder.
+        sink: Who is told.
+    """
+
+    def __init__(self, root: Path, sink: ProgressSink) -> None:
+        self._root = root
+        self._store = RunStore(root)
+        self._sink = sink
+        self._seen: set[str] = set()
+        self._ticks: dict[tuple[EpisodeKey, str], int] = {}
+        self._open = False
+
+    def poll_run(self) -> str:
+        """Tells the sink what is new.
+
+        Returns:
+            The state of the run: ``running``, ``stopped`` or ``finished``.
+
+        Raises:
+            TraceError: If the folder is damaged.
+        """
+        status = self._read_status()
+        if not self._open:
+            self._open = True
+            present = len(list(self._store.parts.glob("*.parquet")))
+            arms = list(cast(Mapping[str, object], status.get("arms", {})))
+            self._sink.on_run_opened(cast(int, status.get("total", present)), present, arms)
+        for path in sorted(self._store.parts.glob("*.parquet")):
+            self._report_episode(path)
+        for entry in cast(list[dict[str, object]], status.get("running", [])):
+            self._report_progress(entry)
+        return str(status.get("state", "finished"))
+
+    def measure_age(self, now: float) -> float:
+        """Returns the time since the run last said how it stands [s], given the time of day."""
+        path = self._root / "status.json"
+        return now - path.stat().st_mtime if path.exists() else 0.0
+
+    def _read_status(self) -> Mapping[str, object]:
+        path = self._root / "status.json"
+        try:
+            return cast(Mapping[str, object], json.loads(path.read_text()))
+        except FileNotFoundError:
+            rows = RunTables.read_folder(self._root).episodes
+            arms = dict.fromkeys(row.arm for row in rows)
+            return {"state": "finished", "total": len(rows), "arms": arms, "running": []}
+        except (OSError, ValueError) as error:
+            raise TraceError(f"{path} is damaged ({error}). Remove it and run again.") from error
+
+    def _report_episode(self, path: Path) -> None:
+        match = _EPISODE_FILE.fullmatch(path.name)
+        if match is None or path.name in self._seen:
+            return
+        identity = self._read_identity()
+        key = EpisodeKey(
+            int(identity["root"]), identity["suite"], int(match[1]), match[2], int(match[3])
+        )
+        row = self._store.read_episode_row(key, match[4])
+        if row is not None:
+            self._seen.add(path.name)
+            self._sink.on_episode_finished(row)
+
+    def _read_identity(self) -> Mapping[str, str]:
+        path = self._root / "manifest.json"
+        try:
+            return cast(Mapping[str, str], json.loads(path.read_text())["identity"])
+        except (OSError, ValueError, KeyError) as error:
+            raise TraceError(f"{path} is damaged ({error}). Is this a run folder?") from error
+
+    def _report_progress(self, entry: Mapping[str, object]) -> None:
+        key = EpisodeKey(**cast(dict[str, int], entry["key"]))  # type: ignore[arg-type]
+        place = (key, str(entry["arm"]))
+        if f"{key.task}-{key.start}-{key.index}-{place[1]}.parquet" in self._seen:
+            return
+        if self._ticks.get(place) == entry["k"]:
+            return
+        self._ticks[place] = cast(int, entry["k"])
+        self._sink.on_progress(_read_progress(key, entry))
+
+
+def _read_progress(key: EpisodeKey, entry: Mapping[str, object]) -> EpisodeProgress:
+    return EpisodeProgress(
+        key=key,
+        arm=str(entry["arm"]),
+        k=cast(int, entry["k"]),
+        horizon=cast(int, entry["horizon"]),
+        active=str(entry["active"]),
+        risk=_parse_number(entry["risk"]),
+        threshold=_parse_number(entry["threshold"]),
+        fires=cast(int, entry["fires"]),
+        strong_steps=cast(int, entry["strong_steps"]),
+        instruction=str(entry["instruction"]),
+    )
+
+
+def _parse_number(value: object) -> float:
+    """Returns a number; null stands for NaN, which JSON does not have."""
+    return math.nan if value is None else float(cast(float, value))

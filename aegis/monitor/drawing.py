@@ -1,0 +1,115 @@
+"""Drawing: colours, bars and number formats of the panel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+
+from aegis.monitor.sparkline import DRIVEN, EMPTY, Cell, choose_glyph
+
+FRAME = Style(color="#4c566a")
+TITLE = Style(color="#eceff4", bold=True)
+LABEL = Style(color="#7b88a1")
+TEXT = Style(color="#d8dee9")
+FAINT = Style(color="#4c566a")
+WEAK = Style(color="#88c0d0", bold=True)
+STRONG = Style(color="#d79be8", bold=True)
+CALM = Style(color="#a3be8c")
+WARM = Style(color="#ebcb8b")
+HOT = Style(color="#f2777a", bold=True)
+UNWATCHED = Style(color="#7b88a1")
+DONE = Style(color="#88c0d0")
+GOOD = Style(color="#a3be8c")
+BAD = Style(color="#f2777a")
+_STRONG_DRIVES = Style(bgcolor="#4b3a63")
+_STRONG_DRIVES_PLAIN = Style(underline=True)
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def choose_risk_style(risk: float, threshold: float) -> Style:
+    """Returns the colour of a risk: calm, warm (within a third of the threshold), hot, unknown."""
+    if math.isnan(threshold):
+        return UNWATCHED
+    if math.isnan(risk):
+        return HOT
+    if risk >= threshold:
+        return HOT
+    return WARM if risk >= threshold - abs(threshold) / 3 else CALM
+
+
+def draw_sparkline(
+    cells: Sequence[Cell | None], threshold: float, scale: tuple[float, float], color: bool
+) -> list[Segment]:
+    """Draws a sparkline; columns that the strong policy drove have a ground of their own."""
+    ground = _STRONG_DRIVES if color else _STRONG_DRIVES_PLAIN
+    watched = not math.isnan(threshold)
+    segments = []
+    for cell in cells:
+        if cell is None:
+            segments.append(Segment(EMPTY, FAINT))
+            continue
+        style = choose_risk_style(cell.risk, threshold)
+        mark = choose_glyph(cell.risk, *scale) if watched else DRIVEN
+        segments.append(Segment(mark, style + ground if cell.strong else style))
+    return list(Segment.simplify(segments))
+
+
+def draw_bar(share: float, width: int, style: Style) -> list[Segment]:
+    """Draws a bar of ``width`` columns, full at a share of 1, to an eighth of a column."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    filled = "█" * full + (_EIGHTHS[rest] if rest else "")
+    return [Segment(filled, style), Segment("╌" * (width - len(filled)), FAINT)]
+
+
+def fit_text(words: str, width: int, style: Style = TEXT, right: bool = False) -> Segment:
+    """Returns words cut or padded to exactly ``width`` columns."""
+    if right and cell_len(words) < width:
+        words = " " * (width - cell_len(words)) + words
+    return Segment(set_cell_size(words, width), style)
+
+
+def draw_gap(width: int = 1) -> Segment:
+    """Returns blank columns."""
+    return Segment(" " * max(0, width))
+
+
+def format_percent(share: float) -> str:
+    """Returns a share as a percentage of at most four columns."""
+    return f"{100 * share:.0f}%"
+
+
+def format_duration(seconds: float) -> str:
+    """Returns a duration for reading: ``2 h 05 min``, ``3 min 07 s``, ``12 s``."""
+    if not math.isfinite(seconds):
+        return "?"
+    total = round(seconds)
+    if total >= 3600:
+        return f"{total // 3600} h {total % 3600 // 60:02d} min"
+    return f"{total // 60} min {total % 60:02d} s" if total >= 60 else f"{total} s"
+
+
+def shorten_phrases(phrases: Iterable[str]) -> dict[str, str]:
+    """Shortens phrases to what tells them apart: drops words that all start or end with."""
+    words = {phrase: phrase.split() for phrase in phrases}
+    if len(words) < 2:
+        return {phrase: phrase for phrase in words}
+    head = _count_shared(list(words.values()))
+    tail = _count_shared([parts[head:][::-1] for parts in words.values()])
+    return {
+        phrase: ("… " if head else "")
+        + " ".join(parts[head : len(parts) - tail])
+        + (" …" if tail else "")
+        for phrase, parts in words.items()
+    }
+
+
+def _count_shared(lists: Sequence[Sequence[str]]) -> int:
+    """Returns how many words all lists begin with."""
+    columns = zip(*lists, strict=False)
+    shortest = min(len(parts) for parts in lists)
+    return next((i for i, column in enumerate(columns) if len(set(column)) > 1), shortest)

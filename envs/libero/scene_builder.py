@@ -1,0 +1,159 @@
+"""Builds a scene from hf-libero's problem class: the only code that runs LIBERO and robosuite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import ConfigError
+from aegis.core.types import F64
+from envs.assets.robot_meshes import substitute_robot_meshes
+from envs.contained import contain_side_effects
+from envs.libero.library import find_package_root, import_libero_envs
+from envs.libero.scene import Fixture, Movable, SceneMeta
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BuiltScene:
+    """A freshly built scene, before caching."""
+
+    model: mujoco.MjModel
+    meta: SceneMeta
+    official: F64
+
+
+def build_scene(suite: str, name: str, assets: Path, robot: str) -> BuiltScene:
+    """Builds one task.
+
+    Args:
+        suite: Task suite.
+        name: LIBERO's name of the task.
+        assets: Folder in the layout of LIBERO's assets.
+        robot: ``"light"`` or ``"robosuite"``; see `envs.libero.scene_loader.load_scene`.
+
+    Raises:
+        ConfigError: If the task's goal is of a kind that is not supported.
+    """
+    problem = instantiate_problem(suite, name, assets)
+    xml = problem.model.get_xml()
+    model = mujoco.MjModel.from_xml_string(
+        substitute_robot_meshes(xml) if robot == "light" else xml
+    )
+    if robot == "robosuite":  # hides its markers, as it does at the end of a reset
+        problem.visualize(vis_settings=dict.fromkeys(problem._visualizations, False))
+        model.site_rgba[:] = problem.sim.model.site_rgba
+    meta = SceneMeta(
+        instruction=name.replace("_", " "),
+        movables=_read_movables(problem, model),
+        fixtures=_read_fixtures(problem, model),
+        goals=_read_goals(problem, name),
+    )
+    return BuiltScene(model, meta, _read_official_states(suite, name))
+
+
+def instantiate_problem(suite: str, name: str, assets: Path, *, pictures: bool = False) -> Any:
+    """Instantiates LIBERO's problem class of a task, with or without rendering."""
+    envs = import_libero_envs(assets)
+    import robosuite
+    from libero.libero.envs.bddl_utils import get_problem_info
+
+    bddl = str(find_package_root() / "bddl_files" / suite / f"{name}.bddl")
+    problem_class = envs.TASK_MAPPING[get_problem_info(bddl)["problem_name"]]
+    with contain_side_effects():
+        return problem_class(
+            bddl,
+            robots=["Panda"],
+            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
+            has_renderer=False,
+            has_offscreen_renderer=pictures,
+            use_camera_obs=False,
+            control_freq=20,
+            initialization_noise=None,
+            ignore_done=True,
+        )
+
+
+def _read_movables(problem: Any, model: mujoco.MjModel) -> tuple[Movable, ...]:
+    supports = _read_supports(problem)
+    movables = []
+    for name, obj in problem.objects_dict.items():
+        support, inside = supports[name]
+        movables.append(
+            Movable(
+                name=name,
+                body=model.body(obj.root_body).id,
+                qpos=int(model.jnt_qposadr[model.joint(obj.joints[-1]).id]),
+                geoms=tuple(model.geom(geom).id for geom in obj.contact_geoms),
+                support=support,
+                inside=inside,
+            )
+        )
+    return tuple(movables)
+
+
+def _read_supports(problem: Any) -> dict[str, tuple[str, bool]]:
+    """Reads what stands on or in what from the BDDL's initial state."""
+    regions = problem.parsed_problem["regions"]
+    supports = {}
+    for predicate, *arguments in problem.parsed_problem["initial_state"]:
+        if predicate not in ("on", "in"):
+            continue
+        name, place = arguments
+        support = regions[place]["target"] if place in regions else place
+        supports[name] = ("table" if support == "main_table" else support, predicate == "in")
+    return supports
+
+
+def _read_fixtures(problem: Any, model: mujoco.MjModel) -> tuple[Fixture, ...]:
+    regions = problem.parsed_problem["regions"]
+    fixtures = []
+    for predicate, name, *place in problem.parsed_problem["initial_state"]:
+        if predicate != "on" or name not in problem.fixtures_dict:
+            continue
+        region = regions[place[0]]
+        x0, y0, x1, y1 = region["ranges"][0]
+        body = problem.sim.model.body_name2id(problem.fixtures_dict[name].root_body)
+        fixtures.append(
+            Fixture(
+                name=name,
+                body=body,
+                x=(x0, x1),
+                y=(y0, y1),
+                yaw=tuple(region["yaw_rotation"]),
+                z=float(problem.sim.model.body_pos[body][2]),
+            )
+        )
+    del model  # Unused: ids are the same in both compilations.
+    return tuple(fixtures)
+
+
+def _read_goals(problem: Any, name: str) -> tuple[tuple[str, str], ...]:
+    goals = []
+    for goal in problem.parsed_problem["goal_state"]:
+        if goal[0] != "on" or not all(part in problem.objects_dict for part in goal[1:]):
+            raise ConfigError(
+                f"Task '{name}' has the goal {goal}; only 'on' between two objects is supported."
+            )
+        goals.append((goal[1], goal[2]))
+    return tuple(goals)
+
+
+def _read_official_states(suite: str, name: str) -> F64:
+    """Reads LIBERO's initial states with torch's restricted unpickler, which runs no code."""
+    import numpy._core.multiarray as multiarray
+    import torch
+
+    path = find_package_root() / "init_files" / suite / f"{name}.pruned_init"
+    allowed: list[Any] = [
+        (multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
+        np.ndarray,
+        np.dtype,
+        np.dtypes.Float64DType,
+    ]
+    with torch.serialization.safe_globals(allowed):
+        states = torch.load(path, weights_only=True)
+    return np.asarray(states, dtype=np.float64)

@@ -1,0 +1,122 @@
+"""Loads scenes: built once from hf-libero's own classes and BDDL files, then kept on disk.
+
+A worker that has seen a task before loads it in milliseconds and never imports LIBERO or robosuite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from aegis.core.errors import MachineError, UnknownNameError
+from aegis.core.types import F64
+from envs.libero.cache import cache_dir, write_atomically
+from envs.libero.library import find_package_root, list_task_names
+from envs.libero.scene import Fixture, Movable, Scene, SceneMeta
+
+CACHE_FORMAT = 3
+"""Version of the cached files; raise it when their content changes."""
+
+
+def find_task_name(suite: str, task: int) -> str:
+    """Returns the LIBERO name of a task.
+
+    Raises:
+        UnknownNameError: If the suite has no such task.
+    """
+    names = list_task_names(suite)
+    if not 0 <= task < len(names):
+        raise UnknownNameError("task", task, range(len(names)), f"suite {suite}")
+    return names[task]
+
+
+@lru_cache(maxsize=4)  # official assets: 55 MB each; whoever plays a task keeps hold of its scene
+def load_scene(
+    suite: str, task: int, assets: Path, assets_digest: str, robot: str = "light"
+) -> Scene:
+    """Loads a task, building and caching it on first use.
+
+    Args:
+        suite: Task suite.
+        task: Task number in the suite.
+        assets: Folder in the layout of LIBERO's assets.
+        assets_digest: Hash of that folder's content.
+        robot: What the robot looks like: ``"light"``, with few polygons, or ``"robosuite"``, as it
+            comes. The physics are the same.
+
+    Raises:
+        UnknownNameError: If there is no such suite or task.
+        MachineError: If the cache cannot be written.
+    """
+    name = find_task_name(suite, task)
+    stem = _cache_stem(suite, name, assets_digest)
+    digest = stem.name
+    if robot != "light":
+        stem = stem.with_name(f"{digest}-{robot}")
+    if stem.with_suffix(".npz").exists():
+        # What another version or a full disk left behind is built again.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            return _read_scene(stem, suite, task, digest)
+    from envs.libero.scene_builder import build_scene  # LIBERO is imported only on a cache miss
+
+    built = build_scene(suite, name, assets, robot)
+    try:
+        _write_scene(stem, built.model, built.meta, built.official)
+    except OSError as error:
+        raise MachineError(
+            f"Cannot keep the compiled scene in {stem.parent}: {error}. Free some space, or name "
+            "another folder: AEGIS_CACHE=/some/folder."
+        ) from error
+    return _read_scene(stem, suite, task, digest)
+
+
+def _cache_stem(suite: str, name: str, assets_digest: str) -> Path:
+    bddl = find_package_root() / "bddl_files" / suite / f"{name}.bddl"
+    parts = [str(CACHE_FORMAT), mujoco.__version__, suite, name, assets_digest, bddl.read_text()]
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:20]
+    return cache_dir() / "scenes" / f"{suite}-{digest}"
+
+
+def _write_scene(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) -> None:
+    buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, buffer)
+    write_atomically(stem.with_suffix(".mjb"), buffer.tobytes())
+    packed = io.BytesIO()
+    np.savez_compressed(packed, official=official, meta=json.dumps(asdict(meta)))
+    write_atomically(stem.with_suffix(".npz"), packed.getvalue())  # last: marks the pair complete
+
+
+def _read_scene(stem: Path, suite: str, task: int, digest: str) -> Scene:
+    model = mujoco.MjModel.from_binary_path(str(stem.with_suffix(".mjb")))
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR  # nobody reads the robot's sensors
+    with np.load(stem.with_suffix(".npz"), allow_pickle=False) as packed:
+        official = np.array(packed["official"])
+        meta = json.loads(str(packed["meta"]))
+    official.setflags(write=False)
+    movables = tuple(Movable(**{**m, "geoms": tuple(m["geoms"])}) for m in meta["movables"])
+    fixtures = tuple(
+        Fixture(**{**f, "x": tuple(f["x"]), "y": tuple(f["y"]), "yaw": tuple(f["yaw"])})
+        for f in meta["fixtures"]
+    )
+    goals = tuple((a, b) for a, b in meta["goals"])
+    return Scene(
+        suite,
+        task,
+        meta["instruction"],
+        model,
+        movables,
+        fixtures,
+        goals,
+        official,
+        digest,
+        stem.name,
+    )
