@@ -1,7 +1,7 @@
 """Addressed randomness: a number depends on its address alone, never on who drew before it.
 
 Common random numbers need this: with a shared generator, an arm that draws one number more
-shifts every later draw of its episode and breaks the pairing (see docs/architecture.md).
+shifts every later draw of its episode and breaks the pairing (see docs/explanations/one-run.md).
 """
 
 from __future__ import annotations
