@@ -1,48 +1,60 @@
-"""Palette: which colour an arm has in all figures, and which arms matter most."""
+"""Palette: colours by meaning, each with a light and a dark value, and the stylesheet of figures.
+
+Figures are drawn in the light values. A class names the meaning of each colour, so that a
+stylesheet can put the dark values in their place.
+"""
 
 from __future__ import annotations
 
-from aegis.report.canvas import BLUE, GREEN, INK, SOFT, VERMILLION
-from aegis.report.ladder import Rung
-from aegis.study.analysis.arm_results import ArmResult
-from aegis.study.analysis.contrast_result import ContrastResult
-from aegis.study.analysis.study_result import StudyResult
+from collections.abc import Mapping
 
-STRONG, ORACLE, PUBLISHED = "strong", "oracle", "aegis"
-"""Arms that have these names in every plan."""
-WEAK_TINT, STRONG_TINT = "#f1f1f1", "#cfe3f1"
+LIGHT: Mapping[str, str] = {
+    "paper": "#ffffff",
+    "ink": "#1b1b1b",
+    "soft": "#595959",
+    "faint": "#8f8f8f",
+    "grid": "#e3e3e3",
+    "band": "#eaf2f8",
+    "tint": "#cde2f0",
+    "kept": "#6f7780",
+    "lost": "#d9dcdf",
+    "blue": "#0069a5",
+    "vermillion": "#c04f00",
+    "green": "#007a5c",
+    "orange": "#d18b00",
+    "pink": "#a5487c",
+}
+"""Colours on white; the hues are those of Okabe and Ito, which the colour-blind tell apart."""
+DARK: Mapping[str, str] = {
+    "paper": "#15181b",
+    "ink": "#e9e9e7",
+    "soft": "#b3b6b9",
+    "faint": "#7d8388",
+    "grid": "#32373c",
+    "band": "#1c2a35",
+    "tint": "#1f4157",
+    "kept": "#9aa2aa",
+    "lost": "#3a4046",
+    "blue": "#5ab4ec",
+    "vermillion": "#f58a4b",
+    "green": "#43c59e",
+    "orange": "#efb640",
+    "pink": "#e08fbb",
+}
+"""The same colours on a dark page."""
+TOKENS: Mapping[str, str] = {value: name for name, value in LIGHT.items()}
+"""Light value to the name of its colour."""
 
 
-def hue(result: StudyResult, arm: str) -> str:
-    """Returns the colour of an arm; grey unless it is one that a reader looks for."""
-    if arm == result.recommended:
-        return BLUE
-    return {STRONG: GREEN, ORACLE: INK, PUBLISHED: VERMILLION}.get(arm, SOFT)
+def write_dark_rules(indent: str = "") -> str:
+    """Returns the rules that give figures their dark colours, for a stylesheet."""
+    rules = [
+        f"{indent}.chart .f-{name} {{ fill: {value}; }} .chart .s-{name} {{ stroke: {value}; }}"
+        for name, value in DARK.items()
+    ]
+    return "\n".join(rules)
 
 
-def rung(result: StudyResult, arm: str) -> Rung:
-    """Returns the row of an arm in a chart."""
-    return Rung(arm, hue(result, arm), arm == result.recommended)
-
-
-def named(result: StudyResult, arm: str) -> ArmResult | None:
-    """Returns an arm by name; None if there is no such arm."""
-    return next((found for found in result.arms if found.name == arm), None)
-
-
-def primary(result: StudyResult) -> tuple[ContrastResult, ...]:
-    """Returns the contrasts that the plan names."""
-    return tuple(contrast for contrast in result.contrasts if contrast.is_primary)
-
-
-def leading(result: StudyResult) -> tuple[ContrastResult, ...]:
-    """Returns the contrasts that are drawn: the primary ones, or all if there are none."""
-    return primary(result) or result.contrasts
-
-
-def main_arms(result: StudyResult, most: int) -> tuple[ArmResult, ...]:
-    """Returns the arms that matter most: the recommended one, its rivals, then all others."""
-    rivals = [name for c in leading(result) for name in (c.arm, c.against)]
-    order = [result.recommended, *rivals, PUBLISHED, STRONG, *(arm.name for arm in result.arms)]
-    found = [named(result, name) for name in dict.fromkeys(order) if name != result.reference]
-    return tuple(arm for arm in found if arm is not None)[:most]
+def write_variables(colours: Mapping[str, str], indent: str = "  ") -> str:
+    """Returns colours as CSS variables, ``--ink: #1b1b1b;``, one a line."""
+    return "\n".join(f"{indent}--{name}: {value};" for name, value in colours.items())

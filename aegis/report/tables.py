@@ -82,11 +82,11 @@ class Tables:
     events: pa.Table | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
-    def of(self, arm: str) -> dict[UnitKey, EpisodeRow]:
+    def index_arm(self, arm: str) -> dict[UnitKey, EpisodeRow]:
         """Returns the episodes of an arm by unit, in the order of the table."""
         return {unit_key_of(row): row for row in self.episodes if row.arm == arm}
 
-    def failures(self) -> dict[UnitKey, tuple[str, int]]:
+    def find_mishaps(self) -> dict[UnitKey, tuple[str, int]]:
         """Returns kind and tick of what went wrong, for the units where something did."""
         found: dict[UnitKey, tuple[str, int]] = {}
         for row in _records(self.events, ("task", "start", "index", "kind", "k")):
@@ -94,7 +94,7 @@ class Tables:
                 found[(row["task"], row["start"], row["index"])] = (row["kind"], row["k"])
         return found
 
-    def path(self, arm: str, of: UnitKey) -> tuple[Boundary, ...]:
+    def list_boundaries(self, arm: str, of: UnitKey) -> tuple[Boundary, ...]:
         """Returns the chunk boundaries of one episode, in order of time; empty if not kept."""
         names = ("task", "start", "index", "arm", "k", "active", "scores")
         if self.scores is None or not set(names) <= set(self.scores.column_names):
@@ -107,7 +107,7 @@ class Tables:
         return tuple(sorted(found, key=lambda b: b.k))
 
 
-def instructions(episodes: Sequence[EpisodeRow]) -> dict[int, str]:
+def list_task_words(episodes: Sequence[EpisodeRow]) -> dict[int, str]:
     """Returns what the robot was told, by task, without the words that all tasks share."""
     told = {row.task: row.instruction.split() for row in episodes}
     if len(told) < 2:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import struct
+import io
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
 from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Rule, Tables
@@ -30,6 +31,7 @@ from aegis.study.detection.detector_result import DetectorResult, RiskBin, Score
 from aegis.study.detection.handover_timing import TimingResult
 from aegis.study.detection.latency import ArmLatency, DurationSummary, LatencyResult
 from aegis.study.estimates import Estimate, Share
+from aegis.study.plan.study_plan import Budget, KillCriteria, PlannedContrast, StudyPlan
 from aegis.study.play.small_tables import EVENTS, SCORES
 
 HORIZON, CHUNK, NAN = 220, 10, float("nan")
@@ -205,6 +207,7 @@ def detector() -> DetectorResult:
         ("probe", False, (0.66, 0.74, 0.82, 0.88)), ("task", True, (0.5, 0.5, 0.5, 0.5)),
         ("proprio", True, (0.52, 0.53, 0.56, 0.62)), ("time", True, (0.5, 0.5, 0.5, 0.74)),
         ("advantage_probe", False, (0.64, 0.72, 0.80, 0.85)),
+        ("keep", False, (0.40, 0.35, 0.30, 0.20)),
     )  # fmt: skip
     windows = (0.1, 0.2, 0.3, 0.5)
     scores = tuple(
@@ -269,17 +272,26 @@ def kills() -> tuple[KillResult, ...]:
     return tuple(KillResult(*row, killed=False) for row in rows)
 
 
+def plan() -> StudyPlan:
+    """Returns what was decided before the made-up study."""
+    pairs = [("blind_early", "greater"), ("blind_late", "greater"), ("random", "greater"),
+             ("reseed", "greater"), ("strong", "noninferior")]  # fmt: skip
+    return StudyPlan(
+        question="Does timing, and not only the extra compute, recover tasks?",
+        reference="weak", published="aegis", recommended="advantage",
+        contrasts=tuple(PlannedContrast("advantage", *pair) for pair in pairs),
+        alpha=0.05, margin=0.03, budget=Budget(0.36, 0.38, 0.01), stopping="fixed",
+        exclusions="none", windows=(0.1, 0.2, 0.3, 0.5), early=0.3,
+        kill=KillCriteria(0.6, 0.42, 0.03, 0.97), roles={}, random="random", oracle="oracle",
+        secondary=(PlannedContrast("aegis", "random"),),
+    )  # fmt: skip
+
+
 def png(wide: int = 16, high: int = 16, shade: int = 128) -> bytes:
     """Returns a small grey picture."""
-
-    def part(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    head = struct.pack(">IIBBBBB", wide, high, 8, 0, 0, 0, 0)
-    lines = b"".join(b"\0" + bytes([shade]) * wide for _ in range(high))
-    chunks = part(b"IHDR", head) + part(b"IDAT", zlib.compress(lines)) + part(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
+    file = io.BytesIO()
+    Image.new("L", (wide, high), shade).save(file, format="PNG")
+    return file.getvalue()
 
 
 def pictures() -> dict[str, dict[int, bytes]]:

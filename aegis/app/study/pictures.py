@@ -36,7 +36,7 @@ def gather_pictures(
 
     Args:
         root: Run folder.
-        composed: The study's configuration; its ``gather_pictures`` names camera, size and number.
+        composed: The study's configuration; its ``pictures`` names camera, size and number.
         shown: Episodes of the report, by kind.
         screen: Is told why there are none.
     """

@@ -14,9 +14,8 @@ from aegis.app.study.pictures import gather_pictures
 from aegis.app.study.prepared_study import collect_outer_digests, compose_locked
 from aegis.app.study.rules import read_rules
 from aegis.records.files import write_atomic
-from aegis.report.examples import examples
+from aegis.report.examples import select_examples
 from aegis.report.tables import Tables
-from aegis.report.write import write_report
 from aegis.study.analysis.pipeline import analyse_study
 from aegis.study.analysis.study_result import StudyResult
 from aegis.study.plan.context import AnalysisContext
@@ -86,7 +85,7 @@ def write_study_report(
 
     Args:
         root: Run folder.
-        screen: Is told.
+        screen: Receives notes.
         otherwise: Changes of the plan; the report then goes into ``exploratory/``, marked as such.
 
     Returns:
@@ -96,6 +95,9 @@ def write_study_report(
         TraceError: If the run is not finished.
         LockError: If the plan or a table was edited.
     """
+    # Drawing is rare, and importing what draws is slow.
+    from aegis.report.writer import write_report
+
     found = StoredStudy.read_folder(root, otherwise)
     check_seal(root, found.locked.digest)
     tables = StudyTables.read_folder(root)
@@ -103,7 +105,7 @@ def write_study_report(
     out = root / EXPLORATORY_FOLDER if otherwise else root
     out.mkdir(exist_ok=True)
     write_atomic(out / REPORT_FILE, result.to_json_text().encode())
-    shown = examples(result, drawn)
+    shown = select_examples(result, found.plan, drawn)
     taken = gather_pictures(root, compose_locked(found.locked, {}), shown, screen)
-    files = write_report(result, drawn, out, taken)
+    files = write_report(result, found.plan, drawn, out, taken)
     return result, (out / REPORT_FILE, *files), found.changes

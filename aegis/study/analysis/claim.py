@@ -52,17 +52,40 @@ def compose_claim(
         f"{verdict}: with the strong policy driving {format_percent(arm.duty.value)} of steps, "
         f"{arm.name} recovers {_phrase_share(arm.recovered)} of what {reference} fails and "
         f"disrupts {_phrase_share(arm.disrupted)} of what it solves; "
-        f"{_tally_contrasts(arm.name, held, lost)}."
+        f"{_tally_contrasts(arm.name, reference, held, lost)}."
     )
 
 
+def find_closest_rival(
+    arm: str, reference: str, contrasts: Sequence[ContrastResult]
+) -> ContrastResult | None:
+    """Returns the contrast in which an arm gains least in success over all units.
+
+    Only rivals that help count, so not the reference, and only contrasts that ask for more, not
+    for not less. The difference over all units is the primary estimand; claim, figures and tables
+    name the same rival.
+
+    Args:
+        arm: The recommended arm.
+        reference: The arm whose failures it recovers.
+        contrasts: The primary ones.
+    """
+    rivals = [
+        c
+        for c in contrasts
+        if c.arm == arm and c.against != reference and c.alternative != NONINFERIOR
+    ]
+    return min(rivals, key=lambda c: c.difference.value, default=None)
+
+
 def _tally_contrasts(
-    arm: str, held: Sequence[ContrastResult], lost: Sequence[ContrastResult]
+    arm: str, reference: str, held: Sequence[ContrastResult], lost: Sequence[ContrastResult]
 ) -> str:
     """Says how many hold, with the hardest if all do, else the hardest that do not."""
     total = len(held) + len(lost)
     if not lost:
-        hardest = max(held, key=lambda c: c.p_holm)
+        rival = find_closest_rival(arm, reference, held)
+        hardest = rival or max(held, key=lambda c: c.p_holm)
         ci = format_interval(hardest.difference.ci, sign=True)
         return (
             f"all {total} planned contrasts hold, the hardest {_phrase_contrast(arm, hardest, ci)}"

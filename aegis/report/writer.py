@@ -1,4 +1,4 @@
-"""Write: puts a report into a folder: Markdown, one HTML page, and the figures as SVG."""
+"""Writer: puts a report into a folder: Markdown, one HTML page, and the figures as SVG."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aegis.records.files import disk_error, write_atomic
-from aegis.report.markdown import FOLDER, markdown
-from aegis.report.page import page
-from aegis.report.story import story
+from aegis.report.figures.charts import draw_charts
+from aegis.report.figures.svg import make_standalone
+from aegis.report.render import render_html, render_markdown
 from aegis.report.tables import Tables
+from aegis.report.view import StudyView
 from aegis.study.analysis.study_result import StudyResult
+from aegis.study.plan.study_plan import StudyPlan
 
+FOLDER = "figures"
 NO_PICTURES: Mapping[str, Mapping[int, bytes]] = {}
 
 
 def write_report(
     result: StudyResult,
+    plan: StudyPlan,
     tables: Tables,
     out: Path,
     pictures: Mapping[str, Mapping[int, bytes]] = NO_PICTURES,
@@ -27,20 +31,25 @@ def write_report(
 
     Args:
         result: All numbers.
+        plan: What was decided beforehand: roles of arms, budget and criteria.
         tables: Rows for the figures that show more than the result holds; may be empty.
         out: The folder; made if it is not there.
         pictures: PNG pictures by kind of example (``recovered``, ``missed``, ``disrupted``) and
-            tick; of the episodes that ``aegis.report.examples.examples`` chooses.
+            tick; of the episodes that ``aegis.report.examples.select_examples`` chooses.
 
     Returns:
-        The files: Markdown, page, figures in the order of the report.
+        The files: Markdown, page, figures in the order in which they were drawn.
 
     Raises:
         MachineError: If the disk is full or cannot be written.
     """
-    document = story(result, tables, pictures)
-    files = {out / "report.md": markdown(document), out / "report.html": page(document)}
-    files |= {out / FOLDER / f"{f.name}.svg": f.canvas.svg() for f in document.figures}
+    view = StudyView(result, plan, tables, pictures)
+    charts = draw_charts(view)
+    files = {
+        out / "report.md": render_markdown(view, charts),
+        out / "report.html": render_html(view, charts),
+    }
+    files |= {out / FOLDER / f"{c.name}.svg": make_standalone(c.svg) for c in charts.values()}
     try:
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         for old in sorted((out / FOLDER).glob("*.svg")):

@@ -1,9 +1,8 @@
-"""Methods: what each number means, what it does not mean, and where it comes from."""
+"""Sources: from each number of a report to the rows and the formula that it comes from."""
 
 from __future__ import annotations
 
-from aegis.report.document import Block, Bullets, Heading, Table, code
-from aegis.study.analysis.study_result import StudyResult
+from aegis.report.tabulation.table import Column, Table, make_table, mark_code
 
 SOURCES = (
     ("success", "arms.*.success", "`episodes`: success", "mean of `success`; Wilson interval"),
@@ -131,70 +130,16 @@ SOURCES = (
 )
 
 
-def methods(result: StudyResult) -> list[Block]:
-    """Returns the methods in short."""
-    reference = code(result.reference)
-    items = (
-        "Unit: task, start state, and the noise of world and policies. All arms play every unit. "
-        "Noise is addressed, not drawn in sequence, so arms stay the same simulation bit for bit "
-        "until one hands over; this common prefix is checked on every unit, not assumed.",
-        "Estimand: the difference in success between two arms over all units. Second, the "
-        f"difference in recovered-task rate: success given that {reference} fails alone. The "
-        "second alone would hide harm, so disrupted stands beside it everywhere.",
-        "Test: exact one-sided McNemar on the units that the two arms solve differently. Under "
-        "the null each of them is a fair coin, whatever the tasks, so strata need no model. Holm's "
-        "correction over all primary contrasts.",
-        "Intervals: 95 %. Shares: Wilson. Differences: bias-corrected accelerated bootstrap, units "
-        "resampled within tasks; and again with start states, and with whole tasks, as clusters.",
-        "Matched cost: thresholds, rates and schedules of all arms were set on calibration units "
-        "for a stated duty and then frozen. Duty on test units is reported with its interval; a "
-        "comparison is fair only as far as duties agree.",
-        "Placebo: any change of course recovers some failures, since a failure is partly bad luck. "
-        "The arm that hands over to the weak policy with fresh noise measures how many.",
-        "Bounds: the strong policy alone, and an oracle that picks each unit's best fork within "
-        "the budget.",
-        "Early score: the mean over a fixed first part of the horizon, never of the episode's own "
-        "length: success ends an episode, so its length tells the outcome.",
+def tabulate_sources() -> Table | None:
+    """Tabulates where each number comes from."""
+    columns = (
+        Column("number", tuple(number for number, *_ in SOURCES)),
+        Column(
+            "in report.json",
+            tuple(", ".join(mark_code(part) for part in s[1].split(", ")) for s in SOURCES),
+            words=True,
+        ),
+        Column("from", tuple(s[2] for s in SOURCES), words=True),
+        Column("formula", tuple(s[3] for s in SOURCES), words=True),
     )
-    return [Heading("Methods in short"), Bullets(items)]
-
-
-def limits(result: StudyResult) -> list[Block]:
-    """Returns what the numbers do not say."""
-    tasks = max([0, *(len(contrast.per_task) for contrast in result.contrasts)])
-    few = f"these {tasks} tasks" if tasks > 1 else "this task"
-    items = (
-        f"One simulator, one suite ({code(result.suite)}), one pair of policies. Nothing here "
-        "says that another pair, or a real robot, would do the same.",
-        f"Intervals and tests speak about {few} and new start states of the same family. The "
-        "interval with whole tasks resampled asks about other tasks; with few tasks it is too "
-        "short.",
-        "Recovered-task rates condition on one draw of the weak policy's noise. Compare them "
-        "between arms, not with zero.",
-        "The oracle chooses with hindsight among the forks that were made: a bound for gates, not "
-        "a gate.",
-        "A threshold's false-alarm rate is promised for the first alarm only: after a hand-over "
-        "the states are no longer those that it was calibrated on.",
-        "First mishaps are read from simulator truth by fixed rules; other rules would move their "
-        "ticks by some steps.",
-        "Cost is given in steps and calls. Wall-clock times depend on the machine and its load: "
-        "where they were measured, `aegis study verify` recomputes the figures from the sealed "
-        "table, but does not measure again.",
-    )
-    return [Heading("Limits"), Bullets(items)]
-
-
-def sources() -> list[Block]:
-    """Returns where each number comes from."""
-    rows = tuple(
-        (what, ", ".join(code(part) for part in place.split(", ")), table, formula)
-        for what, place, table, formula in SOURCES
-    )
-    caption = (
-        "From number to rows. Tables are Parquet files in the folder of this run, named as here "
-        "with the ending `.parquet`; one row of `episodes.parquet` is one arm on one unit. "
-        "`aegis study verify` recomputes every number of `report.json` from them."
-    )
-    head = ("number", "in report.json", "from", "formula")
-    table = Table(caption, head, rows, "", (), (1, 2, 3))
-    return [Heading("Where each number comes from"), table]
+    return make_table("table_sources", columns, "")

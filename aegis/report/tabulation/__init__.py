@@ -1,0 +1,1 @@
+"""Tables of a report, one module a subject: rows of the result in words, before any markup."""
