@@ -24,14 +24,12 @@ class Arm:
         controller: Who decides.
         salt: Policy to noise salt; policies that are missing use 0, the noise that arms share.
         log_features: Whether activations are written down.
-        threshold: What the monitor draws the risk against; NaN if the arm has none.
     """
 
     name: str
     controller: Controller
     salt: Mapping[PolicyId, int] = field(default_factory=dict)
     log_features: bool = False
-    threshold: float = float("nan")
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_.]+", self.name):

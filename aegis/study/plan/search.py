@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from aegis.core.dials import DialValue
 from aegis.core.errors import CalibrationError
 from aegis.records.rows import EpisodeRow
-
-DialValue = float | int
 
 _MAX_LEAP = 4.0
 """How many times as much as expected at the last place is looked for at most."""
