@@ -169,6 +169,7 @@ def _build_reference_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
                 cast("Callable[[], VectorPart]", make),
                 batch,
                 longest,
+                lab.embodiment,
                 lab.list_units(played),
                 facts,
             ),
