@@ -109,8 +109,13 @@ class Board:
         return self._finished_steps + sum(flight.last.k for flight in self.flights.values())
 
     def scale_of(self, quantity: str) -> tuple[float, float]:
-        """Returns the ends between which a quantity is drawn: 0 and all that was seen of it."""
-        return self._scales.get(quantity, (0.0, 1.0))
+        """Returns the ends between which a quantity is drawn.
+
+        At least 0 to 1, so that chances share a scale; below 0 no farther than above, so that a
+        rare and very bad value does not flatten all others.
+        """
+        low, high = self._scales.get(quantity, (0.0, 1.0))
+        return max(low, -high), high
 
     def count_flights(self, arm: str) -> int:
         """Returns how many episodes of an arm are in flight."""
@@ -186,7 +191,7 @@ class Board:
     def _widen_scale(self, quantity: str, values: Sequence[float]) -> None:
         known = [value for value in values if math.isfinite(value)]
         if known:
-            low, high = self._scales.get(quantity, (0.0, 0.0))
+            low, high = self._scales.get(quantity, (0.0, 1.0))
             self._scales[quantity] = (min(low, *known), max(high, *known))
 
     def _count_complete_units(self) -> None:

@@ -31,15 +31,18 @@ class RateMeter:
     Args:
         period: Shortest time between two samples [s].
         window: Samples that the rate is taken over.
+        least: Time that the rate is taken over at least [s]; the first steps are no measure.
     """
 
-    def __init__(self, period: float = 0.5, window: int = 120) -> None:
-        self._period = period
+    def __init__(self, period: float = 0.5, window: int = 120, least: float = 2.0) -> None:
+        self._period, self._least = period, least
         self._samples: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=window)
         self._latest = (0.0, 0)
 
     def add_sample(self, elapsed: float, steps: int) -> None:
         """Notes the control steps played so far, a time after the run was opened [s]."""
+        if not steps:  # Worlds and policies are still being built.
+            self._samples[0] = (elapsed, 0)
         self._latest = (elapsed, steps)
         if elapsed - self._samples[-1][0] >= self._period:
             self._samples.append(self._latest)
@@ -52,7 +55,8 @@ class RateMeter:
             left: Control steps still to be played; NaN if unknown.
         """
         (began, before), (now, steps) = self._samples[0], self._latest
-        rate = (steps - before) / (now - began) if now > began and steps > before else math.nan
+        known = now - began >= self._least and steps > before
+        rate = (steps - before) / (now - began) if known else math.nan
         return Pace(elapsed, rate, left / rate)
 
 
