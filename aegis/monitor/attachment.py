@@ -34,8 +34,14 @@ def find_run(name: str, folder: Path) -> Path:
 class PacedSink(Protocol):
     """A sink that takes a run's pace from outside instead of measuring its own."""
 
-    def on_pace(self, elapsed: float, steps: int) -> None:
-        """Takes in how long the run has been open [s] and what it played since [control steps]."""
+    def on_pace(self, elapsed: float, steps: int, resumed: int) -> None:
+        """Takes in how a run is going.
+
+        Args:
+            elapsed: Time since the run was opened [s].
+            steps: Control steps that it played since.
+            resumed: Episodes that were finished before it was opened.
+        """
         ...
 
 
@@ -76,7 +82,8 @@ class Attachment:
         for path in sorted(self._store.parts.glob("*.parquet")):
             self._report_episode(path)
         if isinstance(self._sink, PacedSink) and "steps" in status:
-            self._sink.on_pace(cast(float, status["elapsed"]), cast(int, status["steps"]))
+            elapsed, steps = cast(float, status["elapsed"]), cast(int, status["steps"])
+            self._sink.on_pace(elapsed, steps, cast(int, status["resumed"]))
         return str(status.get("state", "finished"))
 
     def measure_age(self, now: float) -> float:

@@ -79,6 +79,7 @@ class Board:
         self.finished = 0
         self.played = 0
         self.instructions: set[str] = set()
+        self.quantities: set[str] = set()
         self.flights: dict[tuple[EpisodeKey, str], Flight] = {}
         self.tallies: dict[str, Tally] = {}
         self._open: dict[EpisodeKey, dict[str, EpisodeRow]] = {}
@@ -149,6 +150,7 @@ class Board:
         """Takes in the state of an episode in flight."""
         place = (event.key, event.arm)
         self.instructions.add(event.instruction)
+        self.quantities.add(event.quantity)
         self._open.setdefault(event.key, {})
         self._learn_horizon(event.arm, event.horizon)
         flight = self.flights.get(place)

@@ -109,8 +109,7 @@ class RunPanel:
         """Draws one line per episode in flight, at most ``room``."""
         board = self._board
         flights = list(board.flights.values())
-        quantities = [flight.last.quantity for flight in flights]
-        columns = _Columns.fit_to(width, list(board.tallies), quantities)
+        columns = _Columns.fit_to(width, list(board.tallies), list(board.quantities))
         yield _draw_flight_head(columns)
         phrases = drawing.shorten_phrases(board.instructions)
         for flight in flights[:room]:

@@ -115,9 +115,16 @@ class PanelSink:
             self._sample_pace()
             self._draw_if_due()
 
-    def on_pace(self, elapsed: float, steps: int) -> None:
-        """Takes the pace of a run in another process; nothing is measured here from then on."""
+    def on_pace(self, elapsed: float, steps: int, resumed: int) -> None:
+        """Takes the pace of a run in another process; nothing is measured here from then on.
+
+        Args:
+            elapsed: Time since the run was opened [s].
+            steps: Control steps that it played since.
+            resumed: Episodes that were finished before it was opened.
+        """
         with self._lock:
+            self.board.resumed = resumed
             if self._elapsed is None:
                 self._meter = RateMeter()
             self._elapsed = elapsed
