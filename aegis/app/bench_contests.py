@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -169,6 +169,7 @@ def _build_reference_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
                 cast("Callable[[], VectorPart]", make),
                 batch,
                 longest,
+                lab.embodiment,
                 lab.list_units(played),
                 facts,
             ),
@@ -191,6 +192,5 @@ def closing_contests(items: Iterator[RepeatedContest]) -> Iterator[Iterator[Repe
     try:
         yield items
     finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()
+        if isinstance(items, Generator):
+            items.close()

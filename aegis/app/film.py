@@ -12,20 +12,21 @@ from aegis.core.errors import TraceError
 from aegis.core.protocols import World
 from aegis.core.types import Act
 from aegis.export.video import Frame, write_video
+from aegis.fleet.arm import Arm
+from aegis.fleet.judgements import JUDGEMENT_COLUMNS, find_constant_bar, replay_judgements
 from aegis.records.rows import EpisodeRow
 from aegis.records.store import RunStore
 
-_STEP_COLUMNS = ("k", "active", "risk", "action", "digest")
+_STEP_COLUMNS = (*JUDGEMENT_COLUMNS, "action", "digest")
 
 
 def film_episode(
     root: Path,
     row: EpisodeRow,
+    arm: Arm,
     world: World,
     cameras: Sequence[str],
     path: Path,
-    horizon: int,
-    threshold: float,
     size: int,
     fps: int,
     tell: Callable[[int, str], None],
@@ -35,11 +36,10 @@ def film_episode(
     Args:
         root: Run folder.
         row: The episode.
+        arm: The arm that was played; the film draws what its gate judged, and the bar.
         world: Where it was played; looks only, physics are as they were.
         cameras: Which to show, side by side.
         path: Where to.
-        horizon: Longest episode [control steps].
-        threshold: What the risk is drawn against; NaN draws none.
         size: Side of the pictures [px].
         fps: Pictures per second.
         tell: Told the steps filmed.
@@ -47,8 +47,9 @@ def film_episode(
     Raises:
         TraceError: If the world does not go the same way again.
     """
-    frames = _replay_frames(root, row, world, cameras, size, tell)
-    return write_video(path, frames, horizon, threshold, fps, size)
+    frames = _replay_frames(root, row, arm, world, cameras, size, tell)
+    horizon = arm.controller.horizon
+    return write_video(path, frames, horizon, find_constant_bar(arm), fps, size)
 
 
 def choose_episode(rows: Sequence[EpisodeRow], treated: str, reference: str) -> EpisodeRow | None:
@@ -63,6 +64,7 @@ def choose_episode(rows: Sequence[EpisodeRow], treated: str, reference: str) -> 
 def _replay_frames(
     root: Path,
     row: EpisodeRow,
+    arm: Arm,
     world: World,
     cameras: Sequence[str],
     size: int,
@@ -70,8 +72,9 @@ def _replay_frames(
 ) -> Iterator[Frame]:
     wanted = dict.fromkeys(cameras, (size, size))
     steps = RunStore(root).read_episode_steps(row.key, row.arm, _STEP_COLUMNS).to_pylist()
+    judged = {one.k: one.value for one in replay_judgements(arm, row.key, steps)}
     world.begin(row.key)
-    risk = math.nan
+    value = math.nan
     for step in steps:
         if world.digest() != step["digest"]:
             raise TraceError(
@@ -79,9 +82,9 @@ def _replay_frames(
                 "recorded: other versions, assets or processor. Run it again, then film it."
             )
         obs = world.observe(wanted)
-        if step["risk"] is not None:
-            risk = step["risk"]
+        value = judged.get(step["k"], value)
         active = step["active"]
-        yield Frame(step["k"], obs.images, active, active != "weak", risk, obs.instruction)
+        helped = active == arm.helper
+        yield Frame(step["k"], obs.images, active, helped, value, obs.instruction)
         world.apply(Act(np.array(step["action"], np.float32)))
         tell(step["k"] + 1, "")

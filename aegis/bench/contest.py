@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from aegis.core.errors import ConfigError
 
@@ -20,7 +20,8 @@ from aegis.core.errors import ConfigError
 class Contest(Protocol):
     """A piece of work, done by us and by a reference. What it needs is built before it is timed.
 
-    It may have ``processes()``, the ids of processes that work for it, and ``close()``.
+    One that other processes work for is a ``ProcessOwner``, too; one that holds something open is
+    ``Closeable``.
 
     Attributes:
         name: Name of the row.
@@ -44,6 +45,24 @@ class Contest(Protocol):
         ``ours_work`` and ``theirs_work`` make the ratio one per unit of work; ``ratio`` replaces
         it (say, by a ratio of control steps). All else goes into the row as it is.
         """
+        ...
+
+
+@runtime_checkable
+class ProcessOwner(Protocol):
+    """A contest that other processes work for."""
+
+    def processes(self) -> Sequence[int]:
+        """Returns their ids, so that their CPU time is counted."""
+        ...
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """A contest that holds processes, renderers or files open."""
+
+    def close(self) -> None:
+        """Frees them; called once, after the last repeat."""
         ...
 
 
@@ -116,7 +135,8 @@ def measure_contest(contest: Contest, repeats: int, clocks: Clocks | None = None
                 theirs.append(_time_work(contest, contest.run_reference, watch))
         facts = contest.collect_facts()
     finally:
-        getattr(contest, "close", lambda: None)()
+        if isinstance(contest, Closeable):
+            contest.close()
     ratio = facts.pop("ratio", None)
     scale = facts.get("ours_work", 1) / facts.get("theirs_work", 1)
     if ratio is None and theirs:
@@ -143,8 +163,7 @@ def _time_work(contest: Contest, work: Callable[[], None], clocks: Clocks) -> tu
 
 
 def _list_processes(contest: Contest) -> Sequence[int]:
-    listed: Sequence[int] = getattr(contest, "processes", tuple)()
-    return listed
+    return contest.processes() if isinstance(contest, ProcessOwner) else ()
 
 
 def read_process_cpu(pid: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from aegis.bench.study_contests import PlanPlayer
 from aegis.core.protocols import Policy, Query
-from aegis.core.types import F64, U8, EpisodeKey, Observation
+from aegis.core.types import F64, U8, Embodiment, EpisodeKey, Observation
 from aegis.fleet.run_plan import RunPlan
 
 
@@ -22,7 +22,11 @@ class VectorPart(Protocol):
         ...
 
     def step(self, action: F64) -> tuple[Observation, bool]:
-        """Executes an action; returns the observation with pictures, and success."""
+        """Executes an action [embodiment's units], shape (a,).
+
+        Returns:
+            The observation with pictures, and success.
+        """
         ...
 
     def close(self) -> None:
@@ -44,6 +48,7 @@ class RolloutContest:
         make: Builds an environment of the reference.
         batch: Environments in its vector.
         horizon: Longest episode of the reference [control steps].
+        robot: Its limits clip the reference's actions, as the controller clips ours.
         keys: Episodes that the reference plays; the plan's units may be more.
         facts: What is said about the settings.
     """
@@ -59,11 +64,13 @@ class RolloutContest:
         make: Callable[[], VectorPart],
         batch: int,
         horizon: int,
+        robot: Embodiment,
         keys: Sequence[EpisodeKey],
         facts: dict[str, Any],
     ) -> None:
         self.name, self._track, self._plan, self._policy = name, track, plan, policy
         self._keys, self._horizon, self._facts = keys, horizon, facts
+        self._robot = robot
         self._envs = [make() for _ in range(min(batch, len(keys)))]
         self._ours: list[bool] = []
         self._theirs: list[bool] = []
@@ -85,7 +92,7 @@ class RolloutContest:
         for i in range(0, len(self._keys), len(self._envs)):
             keys = self._keys[i : i + len(self._envs)]
             won, steps = evaluate_lockstep(
-                self._envs[: len(keys)], self._policy, keys, self._horizon
+                self._envs[: len(keys)], self._policy, keys, self._horizon, self._robot
             )
             self._theirs += won
             self._steps[1] += steps
@@ -110,12 +117,23 @@ class RolloutContest:
 
 
 def evaluate_lockstep(
-    envs: Sequence[VectorPart], policy: Policy, keys: Sequence[EpisodeKey], horizon: int
+    envs: Sequence[VectorPart],
+    policy: Policy,
+    keys: Sequence[EpisodeKey],
+    horizon: int,
+    robot: Embodiment,
 ) -> tuple[list[bool], int]:
     """Evaluates as LeRobot 0.4 does: all environments step until the last one is done.
 
     One queue of actions serves the whole vector, so that all replan at the same tick; those that
     are done keep stepping.
+
+    Args:
+        envs: Environments, one per key.
+        policy: Policy that drives all of them.
+        keys: Start states.
+        horizon: Longest episode [control steps].
+        robot: Its limits clip the actions.
 
     Returns:
         Success of each, and the steps that were simulated.
@@ -132,8 +150,8 @@ def evaluate_lockstep(
             ]
             chunks = [proposal.actions for proposal in policy.propose(queries)]
         for i, env in enumerate(envs):
-            action = np.clip(chunks[i][row], -1.0, 1.0).astype(np.float64)
-            seen[i], success = env.step(action)
+            action = np.clip(chunks[i][row], robot.low, robot.high)
+            seen[i], success = env.step(action.astype(np.float64))
             won[i] = won[i] or success
         if all(won):
             return won, (k + 1) * len(envs)
@@ -149,7 +167,7 @@ def _scale_pictures(obs: Observation, policy: Policy) -> Observation:
 
 
 def _shrink_picture(picture: U8, size: tuple[int, int]) -> U8:
-    """Averages blocks of pixels; sizes must divide."""
+    """Averages blocks of pixels, shape (height, width, 3) to (h, w, 3); sizes must divide."""
     (height, width), (h, w) = picture.shape[:2], size
     if (height, width) == size:
         return picture

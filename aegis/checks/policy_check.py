@@ -13,6 +13,12 @@ from aegis.core.protocols import Policy, PolicySpec, Query, World
 from aegis.core.types import EpisodeKey, Proposal
 
 POLICY_MEMBERS = ("spec", "propose", "close")
+_NOISE_FIX = (
+    "Draw with aegis.core.seeds.episode_stream(query.key, 'policy', 'noise', query.k, query.salt), "
+    "and keep no state between calls"
+)
+"""The address names no policy: arms are paired because all policies share the noise of a tick."""
+
 _COMPANY_FIX = (
     "With kernels that round by batch size or position, infer on one size, or on single rows"
 )
@@ -154,9 +160,7 @@ def _check_company(
 ) -> None:
     """Bits must not depend on when a row is asked for, with whom, or at which place."""
     n = len(queries)
-    promise = one.make_promise(
-        "propose", "asked again, it answers the same", _format_noise_fix(policy.spec)
-    )
+    promise = one.make_promise("propose", "asked again, it answers the same", _NOISE_FIX)
     again = [_extract_content(_ask_policy(one, policy, [query])[0]) for query in queries]
     promise.require(again == list(alone), "another proposal", "the same bits")
     promise = one.make_promise("propose", "a row never depends on its companions", _COMPANY_FIX)
@@ -166,13 +170,6 @@ def _check_company(
         for place, (i, answer) in enumerate(zip(order, answers, strict=True)):
             given = f"other bits at place {place} of {len(order)} than alone"
             promise.require(_extract_content(answer) == alone[i], given, "the same bits as alone")
-
-
-def _format_noise_fix(spec: PolicySpec) -> str:
-    return (
-        f"Draw with aegis.core.seeds.episode_stream(key, 'policy', '{spec.name}', k, salt), and "
-        "keep no state between calls"
-    )
 
 
 def _extract_content(proposal: Proposal) -> object:

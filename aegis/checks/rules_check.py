@@ -7,7 +7,9 @@ from itertools import product
 from math import inf, nan
 from typing import Any, TypeVar
 
+from aegis.checks.capabilities_check import check_detector_capabilities, check_rule_capabilities
 from aegis.checks.contract import NamedPlugin, extract_bits, is_count, is_number, name_plugin
+from aegis.core.capabilities import ThresholdGate
 from aegis.core.protocols import Context, Detector, Gate, Switch
 from aegis.core.types import EpisodeKey, Level, Mode, Observation, Proposal, Score, Verdict
 from aegis.gates.limits import scores_read_by
@@ -19,6 +21,8 @@ STRIDE = 5
 _WEAK, _STRONG = "weak", "strong"
 _PURITY_FIX = "Keep nothing in self; make a new state from the old one"
 _LOW, _HIGH = -1e9, 1e9
+_CHANCES = (0.0, 0.3, 0.7, 1.0)
+_ROUNDING = 1e-9
 _Case = TypeVar("_Case")
 
 
@@ -40,6 +44,7 @@ def check_detector(
     name = detector.name
     promise = one.make_promise("name", "it is the name of its score", "Set it in the constructor")
     promise.require(isinstance(name, str) and name, repr(name), "a text that is not empty")
+    check_detector_capabilities(one, detector)
     # A missing proposal after each one, so that it is met in many states.
     steps = [step for proposal, obs in cases for step in ((proposal, obs), (None, obs))]
 
@@ -78,6 +83,7 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
         promise.require(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None)")
         return after, verdict
 
+    check_rule_capabilities(one, gate)
     read = scores_read_by(gate)
     drivers = ((_WEAK, 0), (_STRONG, 1), (_WEAK, 1))
     values = ((_LOW,), (_HIGH,), (nan,), (_LOW, nan), ())
@@ -92,6 +98,8 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
         unknown.append(())
     for scores in unknown:
         _check_unknown_risk(one, begin, judge_case, scores, read)
+    if isinstance(gate, ThresholdGate):
+        _check_bar(one, gate, begin, judge_case, read)
 
 
 def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
@@ -113,6 +121,7 @@ def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
         promise.require(driver in (_WEAK, _STRONG), repr(driver), f"'{_WEAK}' or '{_STRONG}'")
         return after, driver
 
+    check_rule_capabilities(one, switch)
     read = scores_read_by(switch)
     verdicts = [Verdict(level, "check", hold) for level in Level for hold in (None, 2)]
     values = ((_LOW,), (_HIGH,), (nan,), ())
@@ -124,6 +133,33 @@ def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
     _check_purity(one, "transition", begin, choose_driver, cases)
     _check_release(one, begin, choose_driver, read)
     _check_stays(one, begin, choose_driver, read)
+
+
+def _check_bar(
+    one: NamedPlugin,
+    gate: ThresholdGate,
+    begin: Callable[[], Any],
+    judge: Callable[[Any, tuple[tuple[Score, ...], Context]], tuple[Any, Verdict]],
+    read: tuple[str, ...],
+) -> None:
+    """From the start of an episode, a gate hands over where its quantity is above its bar."""
+    promise = one.make_promise("quantity", "it is a name", "Name the score, or what it makes of it")
+    promise.require(isinstance(gate.quantity, str) and gate.quantity, repr(gate.quantity), "a text")
+    mend = "Let judge(), measure() and bar() use the same numbers; bar is NaN where nothing fires"
+    promise = one.make_promise("bar", "the gate hands over above it, and only there", mend)
+    for k, values in product(range(0, HORIZON, STRIDE), product(_CHANCES, repeat=len(read) or 1)):
+        scores = _make_scores(*values, read=read)
+        state, verdict = judge(begin(), (scores, _make_context(k, _WEAK)))
+        with one.guard_call("measure"):
+            value = gate.measure(state, scores, k)
+        with one.guard_call("bar"):
+            bar = gate.bar(k, HORIZON)
+        promise.require(is_number(value) and is_number(bar), (value, bar), "two numbers")
+        if abs(value - bar) < _ROUNDING:  # A bar that was solved for rounds another way.
+            continue
+        fires, above = verdict.level >= Level.ESCALATE, value > bar
+        given = f"{verdict.level.name} at {value:.6g}, bar {bar:.6g}, tick {k} of {HORIZON}"
+        promise.require(fires == above, given, "ESCALATE above the bar, STAY below or without one")
 
 
 def _check_purity(

@@ -286,4 +286,5 @@ def _find_divergence(one: list[str], two: list[str]) -> int:
 
 
 def _describe_array(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
+    """Returns type and shape of an array of any shape, for a message."""
     return f"{array.dtype} of shape {array.shape}"

@@ -194,7 +194,14 @@ class Controller:
     def _judge_boundary(
         self, state: ControllerState, tick: Tick, context: Context, rows: F32 | None
     ) -> tuple[ControllerState, tuple[Score, ...], Verdict]:
-        """Runs detectors, gate and switch at a boundary, and starts the chunk if there is one."""
+        """Runs detectors, gate and switch at a boundary, and starts the chunk if there is one.
+
+        Args:
+            state: What is remembered.
+            tick: What came.
+            context: What gate and switch may know.
+            rows: Actions of the new chunk, shape (n, a); None if none came.
+        """
         minds = state.detectors
         scores: tuple[Score, ...] = ()
         if context.mode.active == self.weak:
@@ -272,6 +279,7 @@ class Controller:
     def _select_rows(
         self, state: ControllerState, tick: Tick, policy: PolicyId
     ) -> tuple[F32 | None, str]:
+        """Returns a policy's usable rows, shape (n, a), or None and why there are none."""
         due = DueChunk(policy, since=state.until, k=tick.k, n=self.execute[policy])
         return select_usable_rows(tick.proposals.get(policy), due, self.embodiment)
 

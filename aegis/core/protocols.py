@@ -53,8 +53,13 @@ class Context:
     fires: int
 
 
+@runtime_checkable
 class Detector(Protocol[S]):
-    """Turns what the weak policy was thinking into a risk score."""
+    """Turns what the weak policy was thinking into a risk score.
+
+    Further members are optional; see ``Calibrated``, ``SpecChecker`` and ``Fingerprinted`` in
+    ``aegis/core/capabilities.py``.
+    """
 
     @property
     def name(self) -> str:
@@ -77,7 +82,17 @@ class Detector(Protocol[S]):
 class Gate(Protocol[S]):
     """Decides whether to hand over control.
 
-    One that reads scores by name says which in a tuple ``reads``; each of them must be watched.
+    A frozen dataclass whose fields are its settings is all it takes: they come from the
+    configuration and enter the arm's fingerprint by its ``repr``. Further members are optional; see
+    ``aegis/core/capabilities.py``:
+
+    - ``reads``: names of the scores that it reads; each of them must be watched (``ScoreReader``).
+    - ``dials()``: settings that calibration may turn to meet a budget (``Tunable``).
+    - ``quantity``, ``measure()``, ``bar()``: what it compares with what, for the monitor and the
+      report (``ThresholdGate``).
+
+    To add one: a file in ``aegis/gates``, a YAML file in ``configs/gate`` and a test. `aegis check`
+    and ``tests/gates/test_every_gate.py`` hold it to the contract.
     """
 
     @property
@@ -97,7 +112,7 @@ class Gate(Protocol[S]):
 class Switch(Protocol[S]):
     """Turns verdicts into modes: dwell, hold, caps, hysteresis.
 
-    One that reads scores by name says which, like a gate.
+    It may have ``reads`` and ``dials()``, like a gate.
     """
 
     def start(self, key: EpisodeKey) -> S:
@@ -192,7 +207,10 @@ class Outcome:
 
 @runtime_checkable
 class World(Protocol):
-    """A simulator or a robot. Commands and queries are separate: looking costs only when used."""
+    """A simulator or a robot. Commands and queries are separate: looking costs only when used.
+
+    One that is built from files says which (``AssetBacked`` in ``aegis/core/capabilities.py``).
+    """
 
     @property
     def embodiment(self) -> Embodiment:

@@ -22,7 +22,7 @@ def root_stream(root: int, *path: int | str) -> np.random.Generator:
 
     Args:
         root: Root seed of the experiment.
-        *path: Any number of integers and names, for example ``("policy", "weak", 40)``.
+        *path: Any number of integers and names, for example ``("policy", "noise", 40, 0)``.
     """
     return np.random.Generator(np.random.Philox(key=_hash_address(root, path)))
 

@@ -26,11 +26,12 @@ U8: TypeAlias = NDArray[np.uint8]
 
 
 def freeze_array(array: NDArray[np.generic]) -> None:
-    """Makes an array read-only in place; a frozen dataclass alone does not."""
+    """Makes an array of any shape read-only in place; a frozen dataclass alone does not."""
     array.setflags(write=False)
 
 
 def _freeze_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Makes arrays of any shape read-only in place."""
     for array in arrays.values():
         freeze_array(array)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +48,25 @@ class ActivationProbe:
         if policy_digest is not None:
             _check_policy_digest(probe, policy_digest)
         return cls(probe, name)
+
+    @property
+    def calibration(self) -> Mapping[str, float]:
+        """Numbers that the probe was calibrated to: threshold, release, alpha and guard."""
+        probe = self.probe
+        return {
+            "threshold": probe.threshold,
+            "release": probe.release,
+            "alpha": probe.alpha,
+            "guard": probe.guard,
+        }
+
+    @property
+    def digest(self) -> str:
+        """Hash of the probe's weights: all that its scores depend on besides the activations."""
+        head, sha = self.probe.head, hashlib.blake2b(digest_size=8)
+        for array in (head.mean, head.scale, *head.weights, *head.biases):
+            sha.update(array.tobytes())
+        return sha.hexdigest()
 
     def check(self, spec: PolicySpec) -> None:
         """Checks that a policy gives what the probe reads; call it before the first episode.

@@ -78,7 +78,7 @@ def merge_heads(heads: Sequence[RiskHead]) -> RiskHead:
 
 
 def _stack_blocks(parts: Sequence[Array]) -> Array:
-    """Returns matrices on a diagonal."""
+    """Returns matrices, shapes (p, q), as blocks on the diagonal of one, shape (sum p, sum q)."""
     height, width = (sum(part.shape[side] for part in parts) for side in (0, 1))
     whole = np.zeros((height, width), parts[0].dtype)
     row = column = 0
@@ -94,6 +94,18 @@ _Layers = tuple[tuple[F32, ...], tuple[F32, ...]]
 def _train_member(
     z: F32, failure: NDArray[np.bool_], weight: F64, dropout: float, seed: int
 ) -> _Layers:
+    """Trains one network.
+
+    Args:
+        z: Standardised features. Shape (n, f).
+        failure: Label of each row. Shape (n,).
+        weight: Weight of each row. Shape (n,).
+        dropout: Share of features, and of hidden units, that a step leaves out.
+        seed: Of first weights, order and noise.
+
+    Returns:
+        Weights, shapes (f, h), (h, h) and (h, 1), and biases, shapes (h,), (h,) and (1,).
+    """
     import torch
     from torch import nn
 
@@ -112,7 +124,14 @@ def _train_member(
 
 
 def _train_network(net: nn.Module, rows: Tensor, failure: Tensor, weight: Tensor) -> None:
-    """Trains with a learning rate that falls to nothing in a straight line."""
+    """Trains with a learning rate that falls to nothing in a straight line.
+
+    Args:
+        net: Network; trained in place.
+        rows: Standardised features. Shape (n, f).
+        failure: Label of each row, 0 or 1. Shape (n,).
+        weight: Weight of each row. Shape (n,).
+    """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 

@@ -88,6 +88,6 @@ class RiskHead:
 
 
 def _sigmoid(logit: F64) -> F64:
-    """Returns the sigmoid, written so that it cannot overflow."""
+    """Returns the sigmoid, shape (n,) to (n,), written so that it cannot overflow."""
     out: F64 = 0.5 * (1.0 + np.tanh(0.5 * logit))
     return out

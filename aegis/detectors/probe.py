@@ -73,7 +73,7 @@ class Probe:
             )
 
     def compute_risk(self, features: F32 | F64) -> F64:
-        """Returns the probability of failure; see ``Head.risk``. Shape (n, f) to (n,)."""
+        """Returns the probability of failure; see ``RiskHead``. Shape (n, f) to (n,)."""
         return self.head.compute_risk(features)
 
     def write_file(self, path: Path) -> None:
@@ -114,6 +114,7 @@ class Probe:
 
     @classmethod
     def _from_parts(cls, arrays: dict[str, Array], text: str, path: Path) -> Probe:
+        """Returns a probe from its file's parts; the head checks the shapes of the arrays."""
         try:
             facts = json.loads(text)
             layers = sum(name.startswith("weight.") for name in arrays)

@@ -105,7 +105,7 @@ class Reading:
 
         Args:
             past: What had been seen before; None at the start of an episode.
-            features: Layer to activations of this chunk.
+            features: Layer to activations of this chunk. Shapes (f,).
             where: Whose they are, for messages.
 
         Raises:
@@ -128,7 +128,7 @@ class Reading:
         """Joins the activations of one chunk. Shape (f,).
 
         Args:
-            features: Layer to activations.
+            features: Layer to activations. Shapes (f,).
             k0: Tick of the chunk [control steps].
             horizon: Longest episode [control steps].
             where: Whose they are, for messages.
@@ -169,6 +169,7 @@ class Reading:
         return np.concatenate(parts, axis=1)
 
     def _check_layers(self, features: Mapping[str, F32], where: str) -> None:
+        """Refuses activations, shapes (f,), among which a layer is missing."""
         for name in self.tapped:
             if name not in features:
                 raise UnknownNameError("layer", name, features, where)
@@ -176,6 +177,7 @@ class Reading:
     def _iterate_parts(
         self, features: Mapping[str, F32], k0: int, horizon: int, past: Past | None
     ) -> Iterator[F32]:
+        """Yields the parts of one chunk's features, shapes (f,), in order."""
         for name in self.names:
             if name == PAST:
                 assert past is not None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from aegis.core.capabilities import ThresholdGate
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.types import PolicyId
@@ -24,20 +25,32 @@ class Arm:
         controller: Who decides.
         salt: Policy to noise salt; policies that are missing use 0, the noise that arms share.
         log_features: Whether activations are written down.
-        threshold: What the monitor draws the risk against; NaN if the arm has none.
     """
 
     name: str
     controller: Controller
     salt: Mapping[PolicyId, int] = field(default_factory=dict)
     log_features: bool = False
-    threshold: float = float("nan")
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_.]+", self.name):
             raise ConfigError(
                 f"An arm's name is made of letters, digits, '_' and '.'. Got: '{self.name}'."
             )
+
+    @property
+    def helper(self) -> PolicyId:
+        """Second driver, to which the gate hands over.
+
+        The strong policy; in a placebo arm the weak one with fresh noise, under another name.
+        """
+        return self.controller.strong
+
+    @property
+    def quantity(self) -> str:
+        """Name of the quantity that the gate compares with its bar; empty if there is none."""
+        gate = self.controller.gate
+        return gate.quantity if isinstance(gate, ThresholdGate) else ""
 
     def resolve_source(self, policy: PolicyId) -> Source:
         """Returns what answers this arm's queries of a policy."""

@@ -176,7 +176,8 @@ def _group_by_command(
     for i, rider in enumerate(riders):
         tick, asked = sight.build_tick(i, k, proposals), rider.session.ask
         decision = rider.session.feed(tick)
-        rider.journal.record_step(decision, sight.scene, asked, tick.proposals)
+        gate = rider.session.state.gate
+        rider.journal.record_step(decision, sight.scene, asked, tick.proposals, gate)
         command = decision.command
         groups.setdefault((type(command), command.action.tobytes()), []).append((rider, command))
     ordered = sorted(groups.values(), key=len, reverse=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from aegis.core.capabilities import ThresholdGate
 from aegis.core.types import (
     Act,
     Command,
@@ -20,17 +22,29 @@ from aegis.core.types import (
 )
 from aegis.core.types import Hold as HoldCommand
 from aegis.fleet.arm import Arm
+from aegis.fleet.progress import Judgement
 from aegis.records.rows import EpisodeRecord, EpisodeRow, FeatureRow, StepRow
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an episode is going; travels with its queries."""
+    """How an episode is going; travels with its queries.
+
+    Attributes:
+        arm: Name of the arm.
+        k: Tick.
+        active: Policy that drives.
+        risk: Last score of the first detector; NaN if unknown or none yet.
+        judged: What the gate judged last; None before the first boundary.
+        fires: Hand-overs decided so far.
+        strong_steps: Steps under the arm's second driver so far [control steps].
+    """
 
     arm: str
     k: int
     active: PolicyId
     risk: float
+    judged: Judgement | None
     fires: int
     strong_steps: int
 
@@ -67,6 +81,7 @@ class Journal:
     _holds: list[int] = field(default_factory=list)
     _strong_steps: int = 0
     _risk: float = float("nan")
+    _judged: Judgement | None = None
     _instruction: str = ""
     _trace: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
@@ -75,7 +90,9 @@ class Journal:
         last = self._steps[-1] if self._steps else None
         active = last.next if last else self.arm.controller.first
         fires = last.fires if last else 0
-        return Standing(self.arm.name, k, active, self._risk, fires, self._strong_steps)
+        return Standing(
+            self.arm.name, k, active, self._risk, self._judged, fires, self._strong_steps
+        )
 
     def record_step(
         self,
@@ -83,8 +100,17 @@ class Journal:
         scene: WorldRecord,
         asked: Sequence[PolicyId],
         proposals: Mapping[PolicyId, Proposal],
+        gate: object,
     ) -> None:
-        """Writes a tick down."""
+        """Writes a tick down.
+
+        Args:
+            decision: What the controller decided.
+            scene: What was found at the tick.
+            asked: Policies that were queried for it.
+            proposals: Their answers.
+            gate: State of the arm's gate after the decision.
+        """
         row = self._build_row(decision, scene, asked)
         self._count_stay(row)
         self._steps.append(row)
@@ -92,6 +118,8 @@ class Journal:
         self._instruction = scene.obs.instruction
         if row.risk is not None:
             self._risk = row.risk
+        if row.boundary or decision.scores:
+            self._judged = self._read_judgement(decision, gate)
         self._trace.update(f"{row.digest}|{row.active}|{row.command}|".encode())
         self._trace.update(np.ascontiguousarray(row.action, dtype=np.float32).tobytes())
         if self.arm.log_features:
@@ -159,13 +187,23 @@ class Journal:
             digest=scene.digest,
         )
 
+    def _read_judgement(self, decision: Decision, state: object) -> Judgement:
+        """Returns what the gate compared with what; both NaN for a gate that compares nothing."""
+        gate, helped = self.arm.controller.gate, decision.mode.active == self.arm.helper
+        if not isinstance(gate, ThresholdGate) or not decision.scores:
+            return Judgement(decision.k, math.nan, math.nan, helped)
+        value = gate.measure(state, decision.scores, decision.k)
+        return Judgement(
+            decision.k, value, gate.bar(decision.k, self.arm.controller.horizon), helped
+        )
+
     def _count_dwell(self, decision: Decision) -> int:
         last = self._steps[-1] if self._steps else None
         same = last is not None and last.active == decision.mode.active
         return (last.dwell if last is not None and same else 0) + int(decision.boundary)
 
     def _count_stay(self, row: StepRow) -> None:
-        if row.active != self.arm.controller.strong:
+        if row.active != self.arm.helper:
             return
         self._strong_steps += 1
         if not self._steps or self._steps[-1].active != row.active:

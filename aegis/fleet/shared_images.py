@@ -41,7 +41,7 @@ class SharedImages:
         return len(self._bytes)
 
     def store_image(self, picture: U8) -> ImageLocation:
-        """Copies a picture into the room; the same array twice takes one place.
+        """Copies a picture, shape (h, w, 3), into the room; the same array twice takes one place.
 
         Raises:
             MachineError: If the room is full; that is a fault of ours.
@@ -61,7 +61,7 @@ class SharedImages:
         return spot
 
     def read_image(self, spot: ImageLocation) -> U8:
-        """Returns a picture; valid until the room is cleared."""
+        """Returns a picture, shape (h, w, 3); valid until the room is cleared."""
         size = int(np.prod(spot.shape))
         return self._bytes[spot.offset : spot.offset + size].reshape(spot.shape)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aegis.core.dials import Dial
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
+from aegis.gates.grids import list_chances
 from aegis.gates.limits import HandoverLimits, build_limits, check_holds
 from aegis.gates.schedule import draw_stay
 
@@ -42,6 +44,10 @@ class RandomGate:
         check_holds(self.holds)
         object.__setattr__(self, "holds", tuple(self.holds))
         self._build_limits()
+
+    def dials(self) -> Mapping[str, Dial]:
+        """Returns the dial of the rate."""
+        return {"rate": Dial(("rate",), rises=True, list_settings=list_chances)}
 
     def start(self, key: EpisodeKey) -> EpisodeKey:
         """Returns the state at the start of an episode: its address."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 
+from aegis.core.dials import Dial
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
+from aegis.gates.grids import make_score_dial
 from aegis.gates.limits import (
+    WORST_SCORE,
     HandoverLimits,
     build_limits,
     check_finite,
@@ -52,15 +55,34 @@ class ConformalGate:
         """Names of the scores that it reads; empty if it names none."""
         return () if self.score is None else (self.score,)
 
+    @property
+    def quantity(self) -> str:
+        """Name of the score that the threshold belongs to; ``risk`` for the worst of all."""
+        return self.score or WORST_SCORE
+
+    def measure(self, state: None, scores: Sequence[Score], k: int) -> float:
+        """Returns the score that is compared; NaN where it is unknown."""
+        return worst_score(select_scores(scores, self.score))
+
+    def bar(self, k: int, horizon: int) -> float:
+        """Returns the threshold; NaN before the guard ends."""
+        return self.threshold if self._build_limits().allows_fire_at(k, horizon) else nan
+
+    def dials(self) -> Mapping[str, Dial]:
+        """Returns the dial of the threshold."""
+        return {"threshold": make_score_dial(self.score)}
+
     def start(self, key: EpisodeKey) -> None:
         """Returns the state at the start of an episode: none."""
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        return None, self._build_limits().find_refusal(context) or self._judge_scores(scores)
+        return None, self._build_limits().find_refusal(context) or self._judge_scores(
+            scores, context.k
+        )
 
-    def _judge_scores(self, scores: Sequence[Score]) -> Verdict:
-        risk = worst_score(select_scores(scores, self.score))
+    def _judge_scores(self, scores: Sequence[Score], k: int) -> Verdict:
+        risk = self.measure(None, scores, k)
         if isnan(risk):
             return unknown_verdict("risk")
         if risk <= self.threshold:

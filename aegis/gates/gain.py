@@ -1,16 +1,19 @@
-"""Hands over where what is likely won exceeds a price: a risk counts less when help comes late."""
+"""Hands over where the expected gain exceeds a price: a risk counts less when help comes late."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isnan
+from math import inf, isnan, nan
 
+from aegis.core.dials import Dial
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Score, Verdict
+from aegis.gates.grids import make_score_dial
 from aegis.gates.limits import (
+    WORST_SCORE,
     HandoverLimits,
     build_limits,
     check_finite,
@@ -28,10 +31,10 @@ class GainGate:
     With p the risk that the weak policy fails, r(k) the chance that the strong one still recovers
     such an episode when it takes over at tick k, and d the chance that it ruins one that the weak
     policy would have solved, a hand-over gains ``p r(k) - (1 - p) d``. At a threshold of 0 this is
-    the condition for a hand-over to pay at all, ``p > d / (r + d)`` (arXiv 2606.06660); above 0 it
-    is a price, so that a budget goes to where it is worth most. NaN, or no score at all, counts as
-    above the threshold. It fires only while the weak policy drives, within the limits of
-    ``ConformalGate``.
+    the condition for a hand-over to pay at all, ``p > d / (r + d)`` (the Intervention Paradox,
+    arXiv 2602.03338); above 0 it is a price, so that a budget goes to where it is worth most. NaN,
+    or no score at all, counts as above the threshold. It fires only while the weak policy drives,
+    within the limits of ``ConformalGate``.
 
     Attributes:
         threshold: Gains above it fire; in episodes solved per hand-over.
@@ -78,6 +81,33 @@ class GainGate:
         """Names of the scores that it reads; empty if it names none."""
         return () if self.score is None else (self.score,)
 
+    @property
+    def quantity(self) -> str:
+        """Name of the score that is read as p; ``risk`` for the worst of all."""
+        return self.score or WORST_SCORE
+
+    def measure(self, state: None, scores: Sequence[Score], k: int) -> float:
+        """Returns p; NaN where it is unknown."""
+        return worst_score(select_scores(scores, self.score))
+
+    def bar(self, k: int, horizon: int) -> float:
+        """Returns the risk above which the gain exceeds its price at a tick.
+
+        The gain ``p r - (1 - p) d``, solved for p. NaN before the guard ends, and where not even
+        certain failure is worth the price.
+        """
+        if not self._build_limits().allows_fire_at(k, horizon):
+            return nan
+        price = self.threshold + self.disruption
+        worth = self.interpolate_recovery(k) + self.disruption
+        if worth == 0:  # Neither recovers nor ruins: the gain is 0, whatever the risk.
+            return -inf if price < 0 else nan
+        return price / worth if price <= worth else nan
+
+    def dials(self) -> Mapping[str, Dial]:
+        """Returns the dial of the price; the scores, chances too, are as good a grid as any."""
+        return {"threshold": make_score_dial(self.score)}
+
     def start(self, key: EpisodeKey) -> None:
         """Returns the state at the start of an episode: none."""
 
@@ -88,7 +118,11 @@ class GainGate:
         )
 
     def interpolate_recovery(self, k: int) -> float:
-        """Returns the chance of recovery when the strong policy takes over at a tick."""
+        """Returns the chance of recovery when the strong policy takes over at a tick.
+
+        Args:
+            k: Tick [control steps].
+        """
         if k <= self.ticks[0]:
             return self.recovery[0]
         for i, (low, high) in enumerate(pairwise(self.ticks)):
@@ -98,7 +132,7 @@ class GainGate:
         return self.recovery[-1]
 
     def _judge_scores(self, scores: Sequence[Score], k: int) -> Verdict:
-        risk = worst_score(select_scores(scores, self.score))
+        risk = self.measure(None, scores, k)
         if isnan(risk):
             return unknown_verdict("risk")
         gain = risk * self.interpolate_recovery(k) - (1 - risk) * self.disruption

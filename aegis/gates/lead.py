@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aegis.core.dials import Dial
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, PolicyId, Score, Verdict
+from aegis.gates.grids import make_stay_dial
 from aegis.gates.limits import check_holds
 from aegis.gates.schedule import draw_stay
 
@@ -31,6 +33,10 @@ class LeadSwitch:
     def __post_init__(self) -> None:
         check_holds(self.holds)
         object.__setattr__(self, "holds", tuple(self.holds))
+
+    def dials(self) -> Mapping[str, Dial]:
+        """Returns the dial of the mean length of the lead."""
+        return {"lead": make_stay_dial()}
 
     def start(self, key: EpisodeKey) -> int | None:
         """Returns the state at the start of an episode: the lead is the stay in force [chunks]."""

@@ -1,4 +1,4 @@
-"""When a gate may fire at all, and what it says of a score: shared by the gates."""
+"""Guard, cap and shared verdict helpers of the gates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, isfinite, isnan, nan
 
+from aegis.core.capabilities import ScoreReader
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import Level, Score, Verdict
+
+WORST_SCORE = "risk"
+"""Quantity of a gate that names no score: the worst of all that there are."""
 
 _SLACK = 1e-9
 """Keeps 0.07 * 100 = 7.000000000000001 from counting as more than 7."""
@@ -46,6 +50,15 @@ class HandoverLimits:
             return Verdict(Level.STAY, "cap")
         return None
 
+    def allows_fire_at(self, k: int, horizon: int) -> bool:
+        """Returns whether a first hand-over can happen at a tick: guard over, cap not 0.
+
+        Args:
+            k: Tick [control steps].
+            horizon: Longest episode [control steps].
+        """
+        return k >= self.guard_fraction * horizon - _SLACK and self.compute_cap(horizon) > 0
+
     def compute_cap(self, horizon: int) -> int:
         """Returns the largest number of fires in an episode."""
         return ceil(self.fires_fraction * horizon - _SLACK)
@@ -64,7 +77,7 @@ def select_scores(scores: Sequence[Score], name: str | None) -> Sequence[Score]:
 
 def scores_read_by(rule: object) -> tuple[str, ...]:
     """Returns the names of the scores that a gate or switch reads; empty if it names none."""
-    return tuple(getattr(rule, "reads", ()))
+    return tuple(rule.reads) if isinstance(rule, ScoreReader) else ()
 
 
 def worst_score(scores: Sequence[Score]) -> float:

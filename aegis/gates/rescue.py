@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, isnan
+from math import inf, isnan, nan
 
+from aegis.core.dials import Dial
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Score, Verdict
+from aegis.gates.grids import list_chance_differences
 from aegis.gates.limits import (
     HandoverLimits,
     build_limits,
@@ -89,21 +91,41 @@ class RescueGate:
         both = (self.risk, self.rescue)
         return both if self.keep is None else (*both, self.keep)
 
+    @property
+    def quantity(self) -> str:
+        """What is compared with the threshold: the advantage, made of two or three scores."""
+        return "advantage"
+
+    def measure(self, state: None, scores: Sequence[Score], k: int) -> float:
+        """Returns the expected advantage of a stay [episodes]; NaN where a score is unknown."""
+        risk, rescue, *kept = (worst_score(select_scores(scores, name)) for name in self.reads)
+        disruption = 1 - kept[0] if kept else self.disruption
+        if disruption is None:
+            # In this order a sure rescue leaves the risk as it is, to the last digit.
+            return risk + (rescue - 1)
+        return risk * rescue - self.caution * ((1 - risk) * disruption)
+
+    def bar(self, k: int, horizon: int) -> float:
+        """Returns the threshold; NaN before the guard ends."""
+        return self.threshold if self._build_limits().allows_fire_at(k, horizon) else nan
+
+    def dials(self) -> Mapping[str, Dial]:
+        """Returns the dial of the threshold, a difference of chances."""
+        return {
+            "threshold": Dial(("threshold",), rises=False, list_settings=list_chance_differences)
+        }
+
     def start(self, key: EpisodeKey) -> None:
         """Returns the state at the start of an episode: none."""
 
     def judge(self, state: None, scores: Sequence[Score], context: Context) -> tuple[None, Verdict]:
         """Judges a chunk boundary."""
-        return None, self._build_limits().find_refusal(context) or self._judge_scores(scores)
+        return None, self._build_limits().find_refusal(context) or self._judge_scores(
+            scores, context.k
+        )
 
-    def _judge_scores(self, scores: Sequence[Score]) -> Verdict:
-        risk, rescue, *kept = (worst_score(select_scores(scores, name)) for name in self.reads)
-        disruption = 1 - kept[0] if kept else self.disruption
-        if disruption is None:
-            # In this order a sure rescue leaves the risk as it is, to the last digit.
-            advantage = risk + (rescue - 1)
-        else:
-            advantage = risk * rescue - self.caution * ((1 - risk) * disruption)
+    def _judge_scores(self, scores: Sequence[Score], k: int) -> Verdict:
+        advantage = self.measure(None, scores, k)
         if isnan(advantage):
             return unknown_verdict("advantage")
         return threshold_verdict("advantage", advantage, self.threshold)

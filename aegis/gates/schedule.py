@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aegis.core.dials import Dial
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Context
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
+from aegis.gates.grids import make_stay_dial, make_tick_dial
 from aegis.gates.limits import HandoverLimits, build_limits, check_holds
 
 _ORDERS = ("cycle", "draw")
@@ -49,6 +51,21 @@ class ScheduleGate:
             raise ConfigError(f"start_tick and period must not be negative. Got: {given}.")
         if self.order not in _ORDERS:
             raise UnknownNameError("order", self.order, _ORDERS, "ScheduleGate")
+
+    def dials(self) -> Mapping[str, Dial]:
+        """Returns its dials.
+
+        ``start`` is the tick of the first hand-over; ``hold`` the mean length of a stay; ``stint``
+        that of a stay at the best of several ticks; ``period`` the wait between stays; ``every``
+        the wait before the first stay, too.
+        """
+        return {
+            "start": make_tick_dial("start_tick"),
+            "hold": make_stay_dial(),
+            "stint": make_stay_dial(tick_argument="start_tick"),
+            "period": make_tick_dial("period"),
+            "every": make_tick_dial("period", "start_tick"),
+        }
 
     def start(self, key: EpisodeKey) -> EpisodeKey:
         """Returns the state at the start of an episode: its address."""

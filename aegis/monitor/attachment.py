@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 from aegis.core.errors import TraceError, UnknownNameError
 from aegis.core.types import EpisodeKey
-from aegis.fleet.progress import EpisodeProgress, ProgressSink
+from aegis.fleet.progress import EpisodeProgress, Judgement, ProgressSink
 from aegis.records.store import RunStore, RunTables
 
 _EPISODE_FILE = re.compile(r"(\d+)-(.+)-(\d+)-([A-Za-z0-9_.]+)\.parquet")
@@ -30,12 +30,27 @@ def find_run(name: str, folder: Path) -> Path:
     raise UnknownNameError("run", name, known or ["(none yet)"], f"{folder}/")
 
 
+@runtime_checkable
+class PacedSink(Protocol):
+    """A sink that takes a run's pace from outside instead of measuring its own."""
+
+    def on_pace(self, elapsed: float, steps: int, resumed: int) -> None:
+        """Takes in how a run is going.
+
+        Args:
+            elapsed: Time since the run was opened [s].
+            steps: Control steps that it played since.
+            resumed: Episodes that were finished before it was opened.
+        """
+        ...
+
+
 class Attachment:
     """A run seen from outside.
 
     Args:
         root: The run folder.
-        sink: Who is told.
+        sink: Receives the events of the run.
     """
 
     def __init__(self, root: Path, sink: ProgressSink) -> None:
@@ -47,7 +62,7 @@ class Attachment:
         self._open = False
 
     def poll_run(self) -> str:
-        """Tells the sink what is new.
+        """Reports to the sink what is new.
 
         Returns:
             The state of the run: ``running``, ``stopped`` or ``finished``.
@@ -61,10 +76,14 @@ class Attachment:
             present = len(list(self._store.parts.glob("*.parquet")))
             arms = list(cast(Mapping[str, object], status.get("arms", {})))
             self._sink.on_run_opened(cast(int, status.get("total", present)), present, arms)
-        for path in sorted(self._store.parts.glob("*.parquet")):
-            self._report_episode(path)
+        # Episodes in flight first: a unit that is open must not be passed over by complete ones.
         for entry in cast(list[dict[str, object]], status.get("running", [])):
             self._report_progress(entry)
+        for path in sorted(self._store.parts.glob("*.parquet")):
+            self._report_episode(path)
+        if isinstance(self._sink, PacedSink) and "steps" in status:
+            elapsed, steps = cast(float, status["elapsed"]), cast(int, status["steps"])
+            self._sink.on_pace(elapsed, steps, cast(int, status["resumed"]))
         return str(status.get("state", "finished"))
 
     def measure_age(self, now: float) -> float:
@@ -121,12 +140,19 @@ def _read_progress(key: EpisodeKey, entry: Mapping[str, object]) -> EpisodeProgr
         k=cast(int, entry["k"]),
         horizon=cast(int, entry["horizon"]),
         active=str(entry["active"]),
+        helper=str(entry.get("helper", "strong")),
         risk=_parse_number(entry["risk"]),
-        threshold=_parse_number(entry["threshold"]),
+        quantity=str(entry.get("quantity", "")),
+        track=tuple(_read_track(cast(list[list[object]], entry.get("track", [])))),
         fires=cast(int, entry["fires"]),
         strong_steps=cast(int, entry["strong_steps"]),
         instruction=str(entry["instruction"]),
     )
+
+
+def _read_track(track: Sequence[Sequence[object]]) -> Iterator[Judgement]:
+    for k, value, bar, helped in track:
+        yield Judgement(cast(int, k), _parse_number(value), _parse_number(bar), bool(helped))
 
 
 def _parse_number(value: object) -> float:

@@ -17,7 +17,7 @@ LABEL = Style(color="#7b88a1")
 TEXT = Style(color="#d8dee9")
 FAINT = Style(color="#4c566a")
 WEAK = Style(color="#88c0d0", bold=True)
-STRONG = Style(color="#d79be8", bold=True)
+HELPER = Style(color="#d79be8", bold=True)
 CALM = Style(color="#a3be8c")
 WARM = Style(color="#ebcb8b")
 HOT = Style(color="#f2777a", bold=True)
@@ -25,36 +25,49 @@ UNWATCHED = Style(color="#7b88a1")
 DONE = Style(color="#88c0d0")
 GOOD = Style(color="#a3be8c")
 BAD = Style(color="#f2777a")
-_STRONG_DRIVES = Style(bgcolor="#4b3a63")
-_STRONG_DRIVES_PLAIN = Style(underline=True)
+_HELPER_DRIVES = Style(bgcolor="#4b3a63")
+_HELPER_DRIVES_PLAIN = Style(underline=True)
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def choose_risk_style(risk: float, threshold: float) -> Style:
-    """Returns the colour of a risk: calm, warm (within a third of the threshold), hot, unknown."""
-    if math.isnan(threshold):
+def choose_value_style(value: float, bar: float, scale: tuple[float, float]) -> Style:
+    """Returns the colour of a quantity beside the bar of its rule.
+
+    Hot above the bar and where unknown, warm within a sixth of the scale below it, else calm;
+    without colour where there is no bar.
+
+    Args:
+        value: The quantity.
+        bar: The value above which the rule hands over.
+        scale: Smallest and largest value that is drawn.
+    """
+    if math.isnan(bar):
         return UNWATCHED
-    if math.isnan(risk):
+    if not value <= bar:
         return HOT
-    if risk >= threshold:
-        return HOT
-    return WARM if risk >= threshold - abs(threshold) / 3 else CALM
+    return WARM if value >= bar - (scale[1] - scale[0]) / 6 else CALM
 
 
 def draw_sparkline(
-    cells: Sequence[Cell | None], threshold: float, scale: tuple[float, float], color: bool
+    cells: Sequence[Cell | None], watched: bool, scale: tuple[float, float], color: bool
 ) -> list[Segment]:
-    """Draws a sparkline; columns that the strong policy drove have a ground of their own."""
-    ground = _STRONG_DRIVES if color else _STRONG_DRIVES_PLAIN
-    watched = not math.isnan(threshold)
+    """Draws a sparkline; columns that the second driver drove have a ground of their own.
+
+    Args:
+        cells: The columns.
+        watched: Whether the arm's rule compares a quantity with a bar.
+        scale: Smallest and largest value that is drawn.
+        color: Whether the terminal has colours.
+    """
+    ground = _HELPER_DRIVES if color else _HELPER_DRIVES_PLAIN
     segments = []
     for cell in cells:
         if cell is None:
             segments.append(Segment(EMPTY, FAINT))
             continue
-        style = choose_risk_style(cell.risk, threshold)
-        mark = choose_glyph(cell.risk, *scale) if watched else DRIVEN
-        segments.append(Segment(mark, style + ground if cell.strong else style))
+        style = choose_value_style(cell.value, cell.bar, scale)
+        mark = choose_glyph(cell.value, *scale) if watched else DRIVEN
+        segments.append(Segment(mark, style + ground if cell.helped else style))
     return list(Segment.simplify(segments))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,22 +18,49 @@ from aegis.stats.intervals import Interval, wilson_interval
 MIN_WIDTH = 72
 MAX_WIDTH = 132
 MAX_FLIGHTS = 10
+_MAX_NAME = 14
+_MIN_SPARKLINE = 10
+_LEAST_WORDS = 12
+"""Columns below which instructions are left out."""
 Line = list[Segment]
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a run goes.
+    """Speed of a run.
 
     Attributes:
         elapsed: Time since the run was opened [s].
-        rate: Episodes per second; NaN before the first has finished.
+        rate: Control steps per second; NaN before the first.
         left: Time left [s]; NaN when unknown.
     """
 
     elapsed: float
     rate: float
     left: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Widths of the columns of episodes in flight, for a width of the terminal."""
+
+    name: int
+    quantity: int
+    track: int
+    words: int
+
+    @classmethod
+    def fit_to(cls, width: int, arms: Sequence[str], quantities: Sequence[str]) -> _Columns:
+        """Returns widths that fill a line: names as long as needed, then track, then words."""
+        name = min(_MAX_NAME, max([4, *map(len, arms)]))
+        quantity = min(10, max([0, *map(len, quantities)]))
+        fixed = name + 47
+        if width - fixed - quantity - 1 < _MIN_SPARKLINE:
+            quantity = 0
+        room = max(1, width - fixed - quantity - (quantity > 0))
+        track = min(SPARKLINE_WIDTH, room)
+        words = room - track - 2
+        return cls(name, quantity, track, words if words >= _LEAST_WORDS else 0)
 
 
 class RunPanel:
@@ -56,49 +83,41 @@ class RunPanel:
         inner = width - 4
         color = not console.no_color
         room = max(1, min(MAX_FLIGHTS, options.max_height - len(self._board.tallies) - 9))
-        yield from self._draw_edge(
-            "╭", "╮", width, f" AEGIS · {self._title} ", self._format_elapsed()
-        )
+        elapsed = f" {drawing.format_duration(self._pace.elapsed)} "
+        yield from _draw_edge("╭", "╮", width, f" AEGIS · {self._title} ", elapsed)
         for line in self._draw_flights(inner, color, room):
             yield from _frame_line(line, inner)
-        yield from self._draw_edge("├", "┤", width, " arms ", "")
+        yield from _draw_edge("├", "┤", width, " arms ", self._describe_units(width))
         for line in self._draw_arms(inner):
             yield from _frame_line(line, inner)
-        yield from self._draw_edge("├", "┤", width, "", "")
+        yield from _draw_edge("├", "┤", width, "", "")
         yield from _frame_line(self._draw_progress(inner), inner)
-        yield from self._draw_edge("╰", "╯", width, "", "")
+        yield from _draw_edge("╰", "╯", width, "", "")
 
-    def _format_elapsed(self) -> str:
-        return f" {drawing.format_duration(self._pace.elapsed)} "
-
-    def _draw_edge(
-        self, left: str, right: str, width: int, title: str, note: str
-    ) -> Iterator[Segment]:
-        """Draws a horizontal edge with a title on the left and a note on the right."""
-        title = title[: width - len(note) - 6]
-        rule = width - 4 - len(title) - len(note)
-        yield Segment(f"{left}─", drawing.FRAME)
-        yield Segment(title, drawing.TITLE)
-        yield Segment("─" * rule, drawing.FRAME)
-        yield Segment(note, drawing.LABEL)
-        yield Segment(f"─{right}", drawing.FRAME)
-        yield Segment.line()
+    def _describe_units(self, width: int) -> str:
+        """Returns which units the tallies are over."""
+        board = self._board
+        done, total = board.complete_units, board.units
+        if not done:
+            return " no unit is complete in every arm yet " if total else ""
+        if done == total:
+            return f" all {total} units "
+        whole = " (complete in every arm)" if width > 84 else ""
+        return f" over the first {done} of {total} units{whole} "
 
     def _draw_flights(self, width: int, color: bool, room: int) -> Iterator[Line]:
         """Draws one line per episode in flight, at most ``room``."""
         board = self._board
-        words = max(0, width - 54 - SPARKLINE_WIDTH)
-        yield _draw_flight_head(words)
         flights = list(board.flights.values())
+        columns = _Columns.fit_to(width, list(board.tallies), list(board.quantities))
+        yield _draw_flight_head(columns)
         phrases = drawing.shorten_phrases(board.instructions)
         for flight in flights[:room]:
-            yield _draw_flight(flight, phrases, words, board.scale, color)
+            scale = board.scale_of(flight.last.quantity)
+            yield _draw_flight(flight, phrases, columns, scale, color)
         if not flights:
-            note = (
-                "all done"
-                if board.total and self._count_left() == 0
-                else "waiting for the first step"
-            )
+            over = board.total and board.finished >= board.total
+            note = "all done" if over else "waiting for the first step"
             yield [fit_text(note, width, drawing.LABEL)]
         elif len(flights) > room:
             yield [fit_text(f"and {len(flights) - room} more", width, drawing.LABEL)]
@@ -106,33 +125,51 @@ class RunPanel:
     def _draw_arms(self, width: int) -> Iterator[Line]:
         """Draws one line per arm."""
         board = self._board
-        size = max(4, min(30, width - 65))
-        head = f"{'arm':<8} {'episodes':>8}  {'success':<{size + 20}}{'recovered':>10}"
-        versus = f"  against '{board.reference}'" if width > 116 else ""
-        yield [fit_text(f"{head}{'disrupted':>10}{'duty':>6}{versus}", width, drawing.LABEL)]
-        for name, tally in board.tallies.items():
-            yield _draw_arm(name, tally, name == board.reference, size)
-
-    def _count_left(self) -> int:
-        board = self._board
-        return max(0, board.total - board.finished)
+        name = min(_MAX_NAME, max([4, *map(len, board.tallies)]))
+        interval = 12 if width >= name + 68 else 0
+        size = max(4, min(30, width - name - 52 - interval))
+        head = f"{'arm':<{name}} {'done':>5} {'in flight':>9}  {'success':<{size + 8 + interval}}"
+        versus = f"  against '{board.reference}'" if width > name + size + 83 else ""
+        tail = f"{'recovered':>10}{'disrupted':>10}{'duty':>6}{versus}"
+        yield [fit_text(head + tail, width, drawing.LABEL)]
+        for arm, tally in board.tallies.items():
+            line = [
+                fit_text(arm, name, drawing.TEXT),
+                fit_text(str(tally.done), 6, drawing.TEXT, right=True),
+                fit_text(str(board.count_flights(arm) or "-"), 10, drawing.LABEL, right=True),
+                draw_gap(2),
+            ]
+            alone = arm == board.reference or board.reference not in board.tallies
+            yield line + _draw_tally(tally, alone, size, interval)
 
     def _draw_progress(self, width: int) -> Line:
         """Draws the bar of the whole run, its rate and the time left."""
         board, pace = self._board, self._pace
-        done = board.finished
-        count = f"{done}/{board.total} episodes"
+        note = f"  {board.finished}/{board.total} episodes"
         if board.resumed:
-            count += f" ({board.resumed} from before)"
-        rate = (
-            ""
-            if math.isnan(pace.rate)
-            else f"  {pace.rate:.2f}/s  left {drawing.format_duration(pace.left)}"
-        )
-        note = f"  {count}{rate}"
+            note += f" ({board.resumed} from before)"
+        if board.flights:
+            note += f", {len(board.flights)} in flight"
+        if not math.isnan(pace.rate):
+            note += f"  {pace.rate:,.0f} steps/s".replace(",", " ")
+        if board.finished < board.total and not math.isnan(pace.left):
+            note += f"  left {drawing.format_duration(pace.left)}"
         size = max(4, width - len(note))
-        share = done / board.total if board.total else 0.0
+        left = board.estimate_steps_left()
+        share = board.steps / (board.steps + left) if board.steps + left > 0 else 0.0
         return [*draw_bar(share, size, drawing.DONE), Segment(note, drawing.TEXT)]
+
+
+def _draw_edge(left: str, right: str, width: int, title: str, note: str) -> Iterator[Segment]:
+    """Draws a horizontal edge with a title on the left and a note on the right."""
+    title = title[: width - len(note) - 6]
+    rule = width - 4 - len(title) - len(note)
+    yield Segment(f"{left}─", drawing.FRAME)
+    yield Segment(title, drawing.TITLE)
+    yield Segment("─" * rule, drawing.FRAME)
+    yield Segment(note, drawing.LABEL)
+    yield Segment(f"─{right}", drawing.FRAME)
+    yield Segment.line()
 
 
 def _frame_line(line: Line, inner: int) -> Iterator[Segment]:
@@ -142,80 +179,84 @@ def _frame_line(line: Line, inner: int) -> Iterator[Segment]:
     yield Segment.line()
 
 
-def _draw_flight_head(words: int) -> Line:
-    head = f"{'arm':<8} {'task':>4} {'step':>7}  {'drives':<8} {'risk':>4} {'limit':>5} "
-    tail = f" {'fires':>5} {'duty':>4}"
-    task = "  instruction" if words > 13 else ""
-    return [Segment(f"{head}{'over the horizon':<{SPARKLINE_WIDTH}}{tail}{task}", drawing.LABEL)]
+def _draw_flight_head(columns: _Columns) -> Line:
+    judged = f" {'judges':<{columns.quantity}}" if columns.quantity else ""
+    track = "over the horizon"[: columns.track]
+    head = (
+        f"{'arm':<{columns.name}} {'task':>4} {'step':>7}  {'drives':<8}{judged} {'value':>5} "
+        f"{'bar':>5} {track:<{columns.track}} {'stays':>5} {'duty':>4}"
+    )
+    return [Segment(head + ("  instruction" if columns.words else ""), drawing.LABEL)]
 
 
 def _draw_flight(
     flight: Flight,
     phrases: dict[str, str],
-    words: int,
+    columns: _Columns,
     scale: tuple[float, float],
     color: bool,
 ) -> Line:
-    """Draws one episode in flight."""
+    """Draws one episode in flight: its rule's own quantity beside its rule's own bar."""
     last = flight.last
-    driver = drawing.STRONG if flight.strong else drawing.WEAK
+    watched = last.quantity != ""
+    driver = drawing.HELPER if last.helped else drawing.WEAK
     duty = min(1.0, last.strong_steps / last.k) if last.k else 0.0
+    style = drawing.choose_value_style(last.value, last.bar, scale)
+    value = "?" if watched and last.track and math.isnan(last.value) else _format_number(last.value)
     line = [
-        fit_text(last.arm, 8, drawing.TEXT),
+        fit_text(last.arm, columns.name, drawing.TEXT),
         fit_text(str(last.key.task), 5, drawing.LABEL, right=True),
         fit_text(f"{last.k}/{last.horizon}", 8, drawing.TEXT, right=True),
         draw_gap(2),
-        fit_text(("▲ " if flight.strong else "· ") + last.active, 8, driver),
-        fit_text(
-            _format_number(last.risk),
-            5,
-            drawing.choose_risk_style(last.risk, last.threshold),
-            right=True,
-        ),
-        fit_text(_format_number(last.threshold), 6, drawing.LABEL, right=True),
+        fit_text(("▲ " if last.helped else "· ") + last.active, 8, driver),
+    ]
+    if columns.quantity:
+        line += [draw_gap(), fit_text(last.quantity, columns.quantity, drawing.LABEL)]
+    line += [
+        fit_text(value, 6, style, right=True),
+        fit_text(_format_number(last.bar), 6, drawing.LABEL, right=True),
         draw_gap(),
-        *drawing.draw_sparkline(flight.track.cells, last.threshold, scale, color),
+        *drawing.draw_sparkline(flight.track.narrow_cells(columns.track), watched, scale, color),
         fit_text(str(last.fires), 6, drawing.TEXT if last.fires else drawing.FAINT, right=True),
         fit_text(format_percent(duty), 5, drawing.TEXT if duty else drawing.FAINT, right=True),
     ]
-    if words > 13:
-        line += [draw_gap(2), fit_text(phrases[last.instruction], words - 2, drawing.LABEL)]
+    if columns.words:
+        words = phrases[last.instruction]
+        line += [draw_gap(2), fit_text(words, columns.words, drawing.LABEL)]
     return line
 
 
-def _draw_arm(name: str, tally: Tally, reference: bool, size: int) -> Line:
-    """Draws the tally of one arm."""
+def _draw_tally(tally: Tally, alone: bool, size: int, space: int) -> Line:
+    """Draws what an arm did on complete units; nothing before the first.
+
+    Args:
+        tally: Of the arm.
+        alone: Whether there is no arm to compare it with.
+        size: Columns of the bar.
+        space: Columns of the interval; 0 leaves it out.
+    """
+    if not tally.units:
+        return []
+    rate = tally.successes / tally.units
+    interval = _compute_interval(tally.successes, tally.units)
     line = [
-        fit_text(name, 8, drawing.TEXT),
-        fit_text(str(tally.done), 9, drawing.TEXT, right=True),
-        draw_gap(2),
-    ]
-    if not tally.done:
-        return line
-    rate = tally.successes / tally.done
-    interval = _compute_interval(tally.successes, tally.done)
-    line += [
         *draw_bar(rate, size, drawing.GOOD),
         fit_text(f" {100 * rate:5.1f} %", 8, drawing.TEXT),
-        fit_text(f" [{100 * interval.low:.0f}, {100 * interval.high:.0f}]", 12, drawing.LABEL),
+        fit_text(f" [{100 * interval.low:.0f}, {100 * interval.high:.0f}]", space, drawing.LABEL),
     ]
-    if reference:
-        line += [
-            fit_text("-", 10, drawing.FAINT, right=True),
-            fit_text("-", 10, drawing.FAINT, right=True),
-        ]
-    else:
-        won, lost = tally.recovered, tally.disrupted
-        line.append(fit_text(str(won), 10, drawing.GOOD if won else drawing.FAINT, right=True))
-        line.append(fit_text(str(lost), 10, drawing.BAD if lost else drawing.FAINT, right=True))
+    pairs = ((tally.recovered, drawing.GOOD), (tally.disrupted, drawing.BAD))
+    for count, style in pairs:
+        words = "-" if alone else str(count)
+        shown = style if count and not alone else drawing.FAINT
+        line.append(fit_text(words, 10, shown, right=True))
     return [*line, fit_text(format_percent(tally.duty), 6, drawing.TEXT, right=True)]
 
 
 def _format_number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f}"
+    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 @lru_cache(maxsize=256)
 def _compute_interval(successes: int, n: int) -> Interval:
-    """Remembers intervals: they change once per episode and are drawn ten times a second."""
+    """Remembers intervals: they change once per unit and are drawn ten times a second."""
     return wilson_interval(successes, n)

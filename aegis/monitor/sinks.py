@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,28 +24,40 @@ MAX_DRAW_SHARE = 0.01  # most of the time that drawing may take
 
 
 class RateMeter:
-    """Measures the rate of a run over its last episodes.
+    """Measures the rate of a run [control steps per second] over its last minute or so.
+
+    Steps, not episodes: successes end early, so finished episodes come in bursts.
 
     Args:
-        clock: Returns a time that never goes back [s].
-        window: Finished episodes that the rate is taken over.
+        period: Shortest time between two samples [s].
+        window: Samples that the rate is taken over.
+        least: Time that the rate is taken over at least [s]; the first steps are no measure.
     """
 
-    def __init__(self, clock: Callable[[], float], window: int = 40) -> None:
-        self._clock = clock
-        self._start = clock()
-        self._times: deque[float] = deque([self._start], maxlen=window)
+    def __init__(self, period: float = 0.5, window: int = 120, least: float = 2.0) -> None:
+        self._period, self._least = period, least
+        self._samples: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=window)
+        self._latest = (0.0, 0)
 
-    def count_episode(self) -> None:
-        """Notes that an episode has finished."""
-        self._times.append(self._clock())
+    def add_sample(self, elapsed: float, steps: int) -> None:
+        """Notes the control steps played so far, a time after the run was opened [s]."""
+        if not steps:  # Worlds and policies are still being built.
+            self._samples[0] = (elapsed, 0)
+        self._latest = (elapsed, steps)
+        if elapsed - self._samples[-1][0] >= self._period:
+            self._samples.append(self._latest)
 
-    def measure_pace(self, left: int) -> Pace:
-        """Returns elapsed time, rate, and the time that ``left`` episodes will take."""
-        now = self._clock()
-        span = self._times[-1] - self._times[0]
-        rate = (len(self._times) - 1) / span if span > 0 else float("nan")
-        return Pace(now - self._start, rate, left / rate if rate > 0 else float("nan"))
+    def measure_pace(self, elapsed: float, left: float) -> Pace:
+        """Returns the pace of the run.
+
+        Args:
+            elapsed: Time since the run was opened [s].
+            left: Control steps still to be played; NaN if unknown.
+        """
+        (began, before), (now, steps) = self._samples[0], self._latest
+        known = now - began >= self._least and steps > before
+        rate = (steps - before) / (now - began) if known else math.nan
+        return Pace(elapsed, rate, left / rate)
 
 
 class PanelSink:
@@ -56,7 +69,7 @@ class PanelSink:
     Args:
         console: The terminal.
         title: Name of the run.
-        clock: Returns a time that never goes back [s].
+        clock: Monotonic time [s].
         reference: The arm against which recovered and disrupted units are counted.
     """
 
@@ -68,7 +81,8 @@ class PanelSink:
         self._console = console
         self._title = title
         self._clock = clock
-        self._meter = RateMeter(clock)
+        self._meter, self._began = RateMeter(), clock()
+        self._elapsed: float | None = None
         self._live = self._build_live()
         self._lock = threading.Lock()
         self._due = clock()
@@ -78,7 +92,8 @@ class PanelSink:
         """Shows the panel; a sink may be opened again once it was closed."""
         self.board = Board(self._reference)
         self.board.open_run(total, done, arms)
-        self._meter, self._due = RateMeter(self._clock), self._clock()
+        self._meter, self._began = RateMeter(), self._clock()
+        self._elapsed, self._due = None, self._began
         self._live, self._over = self._build_live(), threading.Event()
         self._live.start(refresh=True)
         over = self._over
@@ -90,14 +105,30 @@ class PanelSink:
         """Notes the state of an episode in flight."""
         with self._lock:
             self.board.add_progress(progress)
+            self._sample_pace()
             self._draw_if_due()
 
     def on_episode_finished(self, episode: EpisodeRow) -> None:
         """Notes a finished episode."""
         with self._lock:
             self.board.add_episode(episode)
-            if self.board.finished > self.board.resumed:
-                self._meter.count_episode()
+            self._sample_pace()
+            self._draw_if_due()
+
+    def on_pace(self, elapsed: float, steps: int, resumed: int) -> None:
+        """Takes the pace of a run in another process; nothing is measured here from then on.
+
+        Args:
+            elapsed: Time since the run was opened [s].
+            steps: Control steps that it played since.
+            resumed: Episodes that were finished before it was opened.
+        """
+        with self._lock:
+            self.board.resumed = resumed
+            if self._elapsed is None:
+                self._meter = RateMeter()
+            self._elapsed = elapsed
+            self._meter.add_sample(elapsed, steps)
             self._draw_if_due()
 
     def on_run_closed(self) -> None:
@@ -109,12 +140,16 @@ class PanelSink:
 
     def build_panel(self) -> RunPanel:
         """Returns what is drawn now."""
-        board = self.board
-        left = max(0, board.total - board.finished)
-        return RunPanel(board, self._meter.measure_pace(left), self._title)
+        elapsed = self._clock() - self._began if self._elapsed is None else self._elapsed
+        pace = self._meter.measure_pace(elapsed, self.board.estimate_steps_left())
+        return RunPanel(self.board, pace, self._title)
+
+    def _sample_pace(self) -> None:
+        if self._elapsed is None:
+            self._meter.add_sample(self._clock() - self._began, self.board.played)
 
     def _draw_if_due(self) -> None:
-        """Draws if it is time to; the dearer a drawing was, the longer until the next."""
+        """Draws if it is due, and keeps drawing below a hundredth of the wall time."""
         now = self._clock()
         if now < self._due or self._over.is_set():
             return
@@ -136,7 +171,7 @@ class LineSink:
 
     Args:
         console: Where to.
-        clock: Returns a time that never goes back [s].
+        clock: Monotonic time [s].
         reference: The arm against which recovered and disrupted units are counted.
     """
 
@@ -147,30 +182,30 @@ class LineSink:
         self._reference = reference
         self._console = console
         self._clock = clock
-        self._meter = RateMeter(clock)
+        self._meter, self._began = RateMeter(), clock()
 
     def on_run_opened(self, total: int, done: int, arms: Sequence[str]) -> None:
-        """Says what is ahead."""
+        """Writes what is ahead."""
         self.board = Board(self._reference)
         self.board.open_run(total, done, arms)
-        self._meter = RateMeter(self._clock)
+        self._meter, self._began = RateMeter(), self._clock()
         before = f", {done} finished before" if done else ""
         self._print_line(f"{total} episodes{before}; arms: {', '.join(arms)}")
 
     def on_progress(self, progress: EpisodeProgress) -> None:
-        """Writes nothing: lines are for what is over."""
-        del progress  # Unused.
+        """Writes nothing: lines are for finished episodes."""
+        self.board.add_progress(progress)
 
     def on_episode_finished(self, episode: EpisodeRow) -> None:
         """Writes the line of a finished episode."""
         board = self.board
         board.add_episode(episode)
-        if board.finished > board.resumed:
-            self._meter.count_episode()
         done = board.finished
         if done <= board.resumed:
             return
-        pace = self._meter.measure_pace(board.total - done)
+        elapsed = self._clock() - self._began
+        self._meter.add_sample(elapsed, board.played)
+        pace = self._meter.measure_pace(elapsed, board.estimate_steps_left())
         left = f"  left {drawing.format_duration(pace.left)}" if pace.left > 0 else ""
         place = f"[{done:>{len(str(board.total))}}/{board.total}]"
         outcome = "success" if episode.success else "failure"
@@ -182,11 +217,15 @@ class LineSink:
         )
 
     def on_run_closed(self) -> None:
-        """Writes the tally of each arm."""
-        for name, tally in self.board.tallies.items():
-            if tally.done:
-                share = format_percent_of(tally.successes, tally.done)
-                self._print_line(f"{name:<10} {tally.successes}/{tally.done} successes ({share})")
+        """Writes the tally of each arm over complete units."""
+        board = self.board
+        whole = board.complete_units == board.units
+        note = "" if whole else f", over the first {board.complete_units} of {board.units} units"
+        for name, tally in board.tallies.items():
+            if tally.units:
+                share = format_percent_of(tally.successes, tally.units)
+                solved = f"{tally.successes}/{tally.units} successes ({share})"
+                self._print_line(f"{name:<10} {solved}{note}")
 
     def _print_line(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -23,12 +23,13 @@ class EpisodeRow:
         success: Whether the goal was reached.
         stop: Why it ended: ``success``, ``horizon``, ``world`` or the reason of a Stop.
         steps: Commands executed [control steps].
-        strong_steps: Steps with the strong policy in charge [control steps].
+        strong_steps: Steps under the arm's second driver [control steps]: the strong policy, but in
+            a placebo arm the weak one with fresh noise, which costs no strong call (see ``asks``).
         weak_steps: All other steps [control steps].
-        fires: Hand-overs to the strong policy decided.
+        fires: Hand-overs to the second driver decided.
         first_fire_k: Tick of the first of them, or None.
         handover_k: First tick driven by another than the arm's first policy, or None.
-        holds: Length of each stint of the strong policy [chunks].
+        holds: Length of each stay of the second driver [chunks].
         asks: Policy and number of queries, by name.
         digest: Hash of all states, drivers and actions.
         final: Hash of the last state.
@@ -59,9 +60,17 @@ class EpisodeRow:
         """The unit that was played."""
         return EpisodeKey(self.root, self.suite, self.task, self.start, self.index)
 
+    def count_queries(self, policy: PolicyId) -> int:
+        """Returns how often a policy was queried; a placebo never queries the strong one."""
+        return dict(self.asks).get(policy, 0)
+
     @property
     def duty(self) -> float:
-        """Share of steps with the strong policy in charge."""
+        """Share of steps under the arm's second driver; 0 before the first step.
+
+        It is what strong help costs in all arms but a placebo, whose second driver is the weak
+        policy with fresh noise.
+        """
         return self.strong_steps / self.steps if self.steps else 0.0
 
 

@@ -1,21 +1,22 @@
 """Lockstep rollout: one episode in this process, tick by tick; can be saved and forked.
 
 rollout = Rollout(world, controller, policies, key)
-rollout.advance(60)
-rollout.snapshot().save(Path("at60.npz"))
-twin = rollout.fork(other_world)                      # goes the same way, bit for bit
+rollout.play_until(60)
+rollout.take_snapshot().write_npz(Path("at60.npz"))
+twin = rollout.fork_into(other_world)                 # goes the same way, bit for bit
 helped = rollout.hand_over(third_world, strong_only)  # another controller takes over here
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import ForkableWorld, Outcome, Policy, Query
-from aegis.core.types import Decision, EpisodeKey, PolicyId, Stop, Tick
+from aegis.core.types import Decision, EpisodeKey, Observation, PolicyId, Proposal, Stop, Tick
 from aegis.runtime.session import Session
 from aegis.runtime.snapshot import Snapshot
 from aegis.runtime.views import Views, merge_cameras
@@ -119,9 +120,7 @@ class Rollout:
         eyes = {policy: self._policies[policy].spec.cameras for policy in asked}
         glance = Views(self._world, eyes.values())
         proposals = {
-            policy: self._policies[policy].propose(
-                [Query(self._key, self._k, glance.select_view(seen), self._salt.get(policy, 0))]
-            )[0]
+            policy: self._ask_policy(policy, glance.select_view(seen))
             for policy, seen in eyes.items()
         }
         obs = glance.select_view(merge_cameras(eyes.values()))
@@ -132,6 +131,11 @@ class Rollout:
             self._outcome = Outcome(self._outcome.success, done=True)
         self._k += 1
         return self.decision
+
+    def _ask_policy(self, policy: PolicyId, obs: Observation) -> Proposal:
+        """Returns a policy's proposal under the name by which the controller asked for it."""
+        query = Query(self._key, self._k, obs, self._salt.get(policy, 0))
+        return replace(self._policies[policy].propose([query])[0], policy=policy)
 
     def play_until(self, until: int) -> None:
         """Plays up to a tick, or to the end if that comes first."""

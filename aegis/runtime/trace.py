@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from aegis.core.controller import Controller
 from aegis.core.errors import TraceError, UnknownNameError
-from aegis.core.types import Decision, EpisodeKey, Observation, PolicyId, Proposal, Tick
+from aegis.core.types import Act, Decision, EpisodeKey, Observation, PolicyId, Proposal, Tick
 from aegis.records.files import write_atomic
 from aegis.records.store import RunTables
 from aegis.runtime.session import Session
@@ -133,7 +133,7 @@ def describe_decision(decision: Decision) -> str:
             "k": decision.k,
             "command": type(command).__name__,
             "action": [float(x).hex() for x in command.action],
-            "command_reason": getattr(command, "reason", ""),
+            "command_reason": "" if isinstance(command, Act) else command.reason,
             "ask": decision.ask,
             "mode": asdict(decision.mode),
             "next_mode": asdict(decision.next_mode),

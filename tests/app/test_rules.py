@@ -1,4 +1,4 @@
-"""Rules: the risk above which a gate hands over, read off its settings."""
+"""Rules: what a gate says of itself, as figures draw it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.app.study.rules import read_rule
+from aegis.app.study.rules import describe_gate
+from aegis.gates.conformal import ConformalGate
+from aegis.gates.gain import GainGate
+from aegis.gates.rescue import RescueGate
+from aegis.gates.schedule import ScheduleGate
 from aegis.report.tables import Rule
 
-GAIN = {
-    "_target_": "aegis.gates.gain.GainGate",
-    "ticks": [0, 50, 100],
-    "recovery": [1.0, 0.5, 0.0],
-    "disruption": 0.1,
-    "score": "foresight",
-    "guard_fraction": 0.0,
-}
+
+def gain(
+    price: float, recovery: tuple[float, ...] = (1.0, 0.5, 0.0), ruin: float = 0.1
+) -> GainGate:
+    return GainGate(price, (0, 50, 100), recovery, ruin, score="foresight")
 
 
-def test_a_gate_without_a_threshold_has_no_rule() -> None:
-    assert read_rule({"_target_": "x", "rate": 0.1}, 100, "probe") is None
+def test_a_gate_without_a_bar_has_no_rule() -> None:
+    assert describe_gate(ScheduleGate(0, (3,)), 100, "probe") is None
 
 
 def test_the_published_gate() -> None:
-    gate = {"threshold": 0.6, "guard_fraction": 0.2}
-    assert read_rule(gate, 220, "probe") == Rule("probe", 0.6, 44)
-    assert read_rule({**gate, "score": "advantage"}, 220, "probe") == Rule("advantage", 0.6, 44)
-    assert read_rule({**gate, "score": None}, 221, "probe") == Rule("probe", 0.6, 45)
+    assert describe_gate(ConformalGate(0.6), 220, "probe") == Rule("probe", 0.6, 44)
+    named = ConformalGate(0.6, score="advantage")
+    assert describe_gate(named, 220, "probe") == Rule("advantage", 0.6, 44)
+    assert describe_gate(ConformalGate(0.6), 221, "probe") == Rule("probe", 0.6, 45)
 
 
 @given(st.floats(0.0, 0.8), st.integers(0, 99))
 def test_the_gain_at_the_bar_is_the_price(price: float, k: int) -> None:
-    rule = read_rule({**GAIN, "threshold": price}, 100, "probe")
+    rule = describe_gate(gain(price), 100, "probe")
     assert rule is not None
     assert (rule.score, len(rule.bar)) == ("foresight", 100)
     recovery, risk = 1.0 - k / 100, rule.bar[k]
@@ -45,15 +46,14 @@ def test_the_gain_at_the_bar_is_the_price(price: float, k: int) -> None:
 
 
 def test_a_gate_of_two_scores_shows_the_risk_without_a_bar() -> None:
-    gate = {"threshold": 0.2, "risk": "foresight", "rescue": "rescue", "guard_fraction": 0.15}
-    rule = read_rule(gate, 220, "probe")
+    gate = RescueGate(0.2, "foresight", "rescue", guard_fraction=0.15)
+    rule = describe_gate(gate, 220, "probe")
     assert rule is not None
     assert (rule.score, rule.guard, rule.bar) == ("foresight", 33, ())
     assert list(rule.pieces(220)) == []
 
 
 def test_where_strong_neither_recovers_nor_ruins_nothing_pays() -> None:
-    gate = {**GAIN, "threshold": 0.0, "recovery": [0, 0, 0], "disruption": 0.0}
-    rule = read_rule(gate, 100, "probe")
+    rule = describe_gate(gain(0.0, (0, 0, 0), 0.0), 100, "probe")
     assert rule is not None
     assert list(rule.pieces(100)) == []

@@ -125,3 +125,11 @@ def test_a_broken_policy_is_caught(policy: Policy, says: str) -> None:
         queries = sample_queries(ToyWorld, [toy_key(1)], replace(good, privileged=False))
     with pytest.raises(PluginError, match=re.escape(says)):
         check_policy(policy, queries, width=3)
+
+
+def test_the_address_that_is_recommended_keeps_arms_paired() -> None:
+    """Two policies that follow the advice draw the same noise: no name is in the address."""
+    with pytest.raises(PluginError) as caught:
+        check_policy(SharedDraws("one", weak=True), toy_queries(ToyPolicy("one", weak=True)))
+    assert "'policy', 'noise', query.k, query.salt" in str(caught.value)
+    assert "one'" not in str(caught.value).partition("Draw with")[2]

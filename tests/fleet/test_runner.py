@@ -29,6 +29,7 @@ from tests.fleet.toyrun import (
     FullDiskWorld,
     Interrupter,
     NanPolicy,
+    OwnName,
     Recorder,
     SharedDraws,
     column,
@@ -203,3 +204,12 @@ def test_unknown_policies_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="Unknown policy 'strong' in arm 'weak'"):
         toy_run(tmp_path, policies=policies)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_policy_may_have_a_name_of_its_own(golden: dict[str, bytes], tmp_path: Path) -> None:
+    cameras = {"agentview": (8, 8)}
+    policies = {
+        part: OwnName(part, weak=part == "weak", cameras=cameras) for part in ("weak", "strong")
+    }
+    toy_run(tmp_path / "run", policies=policies)
+    assert tables(tmp_path / "run") == golden

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def toy_arms() -> tuple[Arm, ...]:
         Arm("strong", controller(NeverGate(), first="strong")),
         Arm("blind", controller(ScheduleGate(start_tick=16, holds=(2, 3)))),
         Arm("random", controller(RandomGate(rate=0.2, holds=(2, 3)))),
-        Arm("aegis", controller(ConformalGate(threshold=1.0)), threshold=1.0),
+        Arm("aegis", controller(ConformalGate(threshold=1.0))),
     )
 
 
@@ -199,6 +199,13 @@ class FullDiskWorld(ToyWorld):
         self._after -= 1
         if self._after < 0:
             os.fsync = FullDisk()
+
+
+class OwnName(ToyPolicy):
+    """Stamps a name of its own on its proposals, as a VLA from elsewhere would."""
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
+        return [replace(chunk, policy="smolvla") for chunk in super().propose(queries)]
 
 
 class SharedDraws(ToyPolicy):

@@ -1,4 +1,4 @@
-"""A run that never happened, told to a sink event by event; deterministic."""
+"""A run that never happened, reported to a sink event by event; deterministic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aegis.core.seeds import root_stream
 from aegis.core.types import EpisodeKey
-from aegis.fleet.progress import EpisodeProgress, ProgressSink
+from aegis.fleet.progress import EpisodeProgress, Judgement, ProgressSink
 from aegis.records.rows import EpisodeRow
 
 ARMS = ("weak", "strong", "blind", "random", "aegis")
@@ -50,15 +50,33 @@ def row(
 
 
 def progress(
-    key: EpisodeKey, arm: str, k: int, risk: float, strong_steps: int = 0
+    key: EpisodeKey,
+    arm: str,
+    k: int,
+    value: float,
+    strong_steps: int = 0,
+    quantity: str = "probe",
+    bar: float = THRESHOLD,
 ) -> EpisodeProgress:
+    """Progress after a boundary ten ticks ago; arm ``aegis`` has a rule with a bar."""
     watched = arm == "aegis"
     active = "strong" if strong_steps or arm == "strong" else "weak"
+    seen = (value, bar) if watched else (math.nan, math.nan)
+    judged = Judgement(max(0, k - 10), *seen, active == "strong")
     return EpisodeProgress(
-        key, arm, k, HORIZON, active, risk if watched else math.nan,
-        THRESHOLD if watched else math.nan, int(strong_steps > 0), strong_steps,
-        instruction(key.task),
-    )  # fmt: skip
+        key=key,
+        arm=arm,
+        k=k,
+        horizon=HORIZON,
+        active=active,
+        helper="strong",
+        risk=value if quantity == "probe" else 0.9,
+        quantity=quantity if watched else "",
+        track=(judged,),
+        fires=int(strong_steps > 0),
+        strong_steps=strong_steps,
+        instruction=instruction(key.task),
+    )
 
 
 def tell(

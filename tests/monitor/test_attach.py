@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from aegis.core.errors import TraceError, UnknownNameError
-from aegis.fleet.progress import EpisodeProgress, StatusFile
+from aegis.fleet.progress import EpisodeProgress, NullSink, StatusFile, Tee
 from aegis.monitor.attachment import Attachment, find_run
-from aegis.records.rows import EpisodeRow
-from tests.monitor.story import Clock, key, progress, row
+from aegis.monitor.sinks import PanelSink
+from aegis.records.rows import EpisodeRecord, EpisodeRow, StepRow
+from aegis.records.store import RunStore
+from tests.monitor.story import Clock, key, progress, row, tell
 
 
 class Ear:
@@ -32,6 +38,25 @@ class Ear:
 
     def on_run_closed(self) -> None:
         self.told.append("closed")
+
+
+class _Parts(NullSink):
+    """Leaves finished episodes on disk, as a worker does before it reports them."""
+
+    def __init__(self, root: Path) -> None:
+        self._store = RunStore(root)
+
+    def on_episode_finished(self, episode: EpisodeRow) -> None:
+        steps = tuple(step(k) for k in range(episode.steps))
+        self._store.write_episode(EpisodeRecord(episode, steps, ()))
+
+
+def step(k: int) -> StepRow:
+    none = np.zeros(1, np.float32)
+    return StepRow(
+        k, "weak", 0, "weak", False, 1, "act", none, "", None, (), "STAY", "", None, 0, (), none,
+        (), "d",
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -56,7 +81,59 @@ def test_what_is_in_flight_is_told_once(run: Path) -> None:
     second = progress(key(1), "aegis", 20, 0.5)
     status.on_progress(second)
     assert attachment.poll_run() == "running"
-    assert ear.told[-1] == second
+    told = ear.told[-1]
+    assert isinstance(told, EpisodeProgress)
+    assert told == replace(second, track=(*first.track, *second.track)), "the way there, too"
+
+
+@pytest.mark.parametrize("late", [0, 7, 25])
+def test_who_attaches_late_sees_the_same_panel(run: Path, late: int) -> None:
+    """Board, bars, tallies and pace are those of the panel beside the run, whenever one comes."""
+    clock = Clock()
+    here = PanelSink(Console(file=io.StringIO()), "study", clock)
+    there = PanelSink(Console(file=io.StringIO()), "study", Clock())
+    status = StatusFile(run / "status.json", clock, period=0.0)
+    sink, attachment = Tee(_Parts(run), here, status), Attachment(run, there)
+    seen = 0
+
+    def poll() -> None:
+        nonlocal seen
+        seen += 1
+        if seen > late:
+            attachment.poll_run()
+
+    tell(sink, 4, clock, close=False, pause=poll)
+    attachment.poll_run()
+    assert there.board.tallies == here.board.tallies
+    assert there.board.complete_units == here.board.complete_units == 3
+    for place, flight in here.board.flights.items():
+        assert there.board.flights[place].last.k == flight.last.k
+        assert there.board.flights[place].track.cells == flight.track.cells
+    assert there.board.resumed == 0, "what was over when one came was played by this run"
+    mine, theirs = here.build_panel()._pace, there.build_panel()._pace
+    assert theirs.elapsed == pytest.approx(mine.elapsed, abs=0.1)
+    assert theirs.rate == pytest.approx(mine.rate, rel=0.2)
+    assert theirs.left == pytest.approx(mine.left, rel=0.2)
+    here.on_run_closed()
+    there.on_run_closed()
+
+
+def test_readers_of_the_status_file_find_what_was_there(run: Path) -> None:
+    status = StatusFile(run / "status.json", Clock(), period=0.0)
+    status.on_run_opened(4, 0, ("weak", "aegis"))
+    status.on_progress(progress(key(1), "aegis", 10, 0.4))
+    status.on_progress(progress(key(2), "aegis", 10, 0.4, quantity="advantage"))
+    told = json.loads((run / "status.json").read_text())
+    assert set(told) >= {"state", "total", "resumed", "elapsed", "arms", "running"}
+    risky, other = told["running"]
+    old = {
+        "key", "arm", "k", "horizon", "active", "risk", "threshold", "fires", "strong_steps",
+        "instruction", "risks",
+    }  # fmt: skip
+    assert set(risky) >= old
+    assert (risky["risk"], risky["threshold"]) == (0.4, 0.61)
+    assert other["threshold"] is None, "the bar of an advantage is no threshold of the risk"
+    assert other["track"] == [[0, 0.4, 0.61, False]]
 
 
 def test_a_stopped_run_says_so(run: Path) -> None:

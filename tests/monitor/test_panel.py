@@ -12,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from aegis.fleet.progress import Judgement
+from aegis.monitor.board import Board
 from aegis.monitor.drawing import (
     GOOD,
-    choose_risk_style,
+    choose_value_style,
     draw_bar,
     format_duration,
     shorten_phrases,
 )
+from aegis.monitor.lengths import LengthEstimate
 from aegis.monitor.panel import MAX_WIDTH, MIN_WIDTH
 from aegis.monitor.sinks import LineSink, PanelSink, choose_sink, write_panel_svg
 from aegis.monitor.sparkline import BARS, Sparkline, choose_glyph
@@ -60,10 +63,91 @@ def test_panel_says_who_drives_and_what_it_was_worth() -> None:
     flights, arms = text.split(" arms ")
     assert "▲ strong" in flights
     assert "· weak" in flights
-    assert "0.61" in flights, "the threshold stands beside the risk"
+    watched = [line for line in flights.splitlines() if line.startswith("│ aegis")]
+    assert all(" probe " in line and " 0.61 " in line for line in watched), "value and bar"
+    others = [line for line in flights.splitlines() if line.startswith(("│ weak", "│ random"))]
+    assert others
+    assert not any("0.61" in line for line in others), "a rule without a bar is drawn without one"
     assert all(arm in arms for arm in ARMS)
-    assert "25/30 episodes" in arms
-    assert "left" in arms
+    assert "25/30 episodes, 5 in flight" in arms
+    assert "steps/s  left" in arms
+    assert "over the first 5 of 6 units" in arms
+
+
+def test_each_rule_is_drawn_against_its_own_bar() -> None:
+    sink = PanelSink(terminal(), "t", Clock())
+    sink.board.open_run(6, 0, ("aegis",))
+    event = progress(key(0), "aegis", 40, -0.12, quantity="advantage", bar=0.03)
+    sink.board.add_progress(event)
+    line = next(line for line in shown(sink, 120) if line.startswith("│ aegis"))
+    assert " advantage -0.12  0.03 " in line
+    assert "0.90" not in line, "the first detector's score is another quantity"
+    assert choose_value_style(-0.12, 0.03, (-1, 1)) != choose_value_style(0.9, 0.03, (-1, 1))
+
+
+def test_what_ends_first_is_not_all_that_is_played() -> None:
+    """Eight successes are over while twelve failures still run: no share is shown of that."""
+    sink = PanelSink(terminal(), "t", Clock())
+    sink.board.open_run(40, 0, ("weak", "aegis"))
+    for i in range(20):
+        for arm in ("weak", "aegis"):
+            sink.board.add_progress(progress(key(i), arm, 0, 0.1))
+    for i in range(12, 20):
+        sink.board.add_episode(row(key(i), "weak", True, 80))
+        sink.board.add_episode(row(key(i), "aegis", True, 80))
+    text = "\n".join(shown(sink))
+    assert "no unit is complete in every arm yet" in text
+    assert "100.0 %" not in text
+    for i in range(12):
+        sink.board.add_episode(row(key(i), "weak", False, 220))
+        sink.board.add_episode(row(key(i), "aegis", True, 120))
+    assert (sink.board.tallies["weak"].successes, sink.board.complete_units) == (8, 20)
+    assert "all 20 units" in "\n".join(shown(sink))
+
+
+@given(st.data(), st.integers(1, 12), st.integers(1, 4))
+def test_units_count_in_order_whatever_ends_first(
+    data: st.DataObject, units: int, arms: int
+) -> None:
+    names = [f"arm{i}" for i in range(arms)]
+    board = Board("arm0")
+    board.open_run(units * arms, 0, names)
+    pairs = [(i, name) for i in range(units) for name in names]
+    for i, name in pairs:
+        board.add_progress(progress(key(i), name, 0, 0.1))
+    over: set[tuple[int, str]] = set()
+    for i, name in data.draw(st.permutations(pairs)):
+        board.add_episode(row(key(i), name, i % 2 == 0, 100 + i))
+        over.add((i, name))
+        whole = [all((j, arm) in over for arm in names) for j in range(units)]
+        first = whole.index(False) if False in whole else units
+        assert board.complete_units == first
+        assert {tally.units for tally in board.tallies.values()} == {first}
+        assert board.tallies[names[0]].successes == sum(j % 2 == 0 for j in range(first))
+    assert board.estimate_steps_left() == 0.0
+
+
+@given(st.lists(st.integers(1, 220), max_size=30), st.lists(st.integers(0, 219), max_size=10))
+def test_what_is_left_lies_between_nothing_and_the_horizon(
+    lengths: list[int], flights: list[int]
+) -> None:
+    estimate = LengthEstimate(220)
+    for steps in lengths:
+        estimate.add_length(steps)
+    left = estimate.estimate_left(flights, 3)
+    assert -1e-6 <= left <= 3 * 220 + sum(220 - k for k in flights) + 1e-6
+    if lengths:
+        assert estimate.estimate_left((), 1) == pytest.approx(sum(lengths) / len(lengths))
+    else:
+        assert left == pytest.approx(3 * 220 + sum(220 - k for k in flights))
+
+
+def test_early_successes_do_not_make_episodes_look_short() -> None:
+    estimate = LengthEstimate(220)
+    for _ in range(8):
+        estimate.add_length(80)
+    assert estimate.estimate_left((), 1) == pytest.approx(80)
+    assert estimate.estimate_left([150] * 12, 0) == pytest.approx(12 * 70), "none ended after 150"
 
 
 def test_tallies_pair_units_in_any_order() -> None:
@@ -74,7 +158,7 @@ def test_tallies_pair_units_in_any_order() -> None:
         for one in pair if unit % 2 else reversed(pair):
             sink.board.add_episode(one)
     tally = sink.board.tallies["aegis"]
-    assert (tally.paired, tally.recovered, tally.disrupted) == (3, 1, 1)
+    assert (tally.units, tally.recovered, tally.disrupted) == (3, 1, 1)
     assert sink.board.tallies["weak"].recovered == 0
 
 
@@ -134,7 +218,8 @@ def test_episodes_from_before_do_not_count_for_the_rate() -> None:
         sink.on_episode_finished(row(key(i), "weak", True))
     text = "\n".join(shown(sink))
     sink.on_run_closed()
-    assert "0.50/s  left 1 min 32 s" in text
+    assert "(50 from before)" in text
+    assert "60 steps/s" in text, "four episodes of 120 steps in 8 s, not 54"
 
 
 def test_more_flights_than_lines() -> None:
@@ -154,7 +239,8 @@ def test_unknown_risk_is_marked_and_hot() -> None:
         sink.board.add_progress(progress(key(0), "aegis", k, math.nan))
     text = "\n".join(shown(sink))
     assert "??" in text
-    assert choose_risk_style(math.nan, 0.5) == choose_risk_style(0.9, 0.5)
+    unit = (0.0, 1.0)
+    assert choose_value_style(math.nan, 0.5, unit) == choose_value_style(0.9, 0.5, unit)
 
 
 def test_without_colour_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +285,7 @@ def test_picture_is_svg(tmp_path: Path) -> None:
 
 
 @given(st.floats(), st.floats(-10, 10), st.floats(0, 10))
-def test_a_glyph_never_fails_and_grows_with_risk(risk: float, low: float, span: float) -> None:
+def test_a_glyph_never_fails_and_grows_with_the_value(risk: float, low: float, span: float) -> None:
     one = choose_glyph(risk, low, low + span)
     assert len(one) == 1
     if not math.isnan(risk):
@@ -211,9 +297,12 @@ def test_a_track_holds_every_tick(horizon: int, width: int, data: st.DataObject)
     track = Sparkline(horizon, width)
     ticks = data.draw(st.lists(st.integers(0, horizon), min_size=1))
     for k in ticks:
-        track.add_risk(k, 0.5, strong=False)
+        track.add_judgement(Judgement(k, 0.5, math.nan, False))
     assert len(track.cells) == width
     assert sum(cell is not None for cell in track.cells) <= len(set(ticks))
+    for narrow in range(1, width + 2):
+        assert len(track.narrow_cells(narrow)) == min(narrow, width)
+        assert any(track.narrow_cells(narrow)), "nothing seen is lost"
 
 
 @given(st.floats(0, 1), st.integers(1, 50))

@@ -23,7 +23,7 @@ from aegis.runtime.lockstep import Rollout
 from aegis.runtime.snapshot import Snapshot
 from aegis.runtime.trace import describe_decision
 from tests.fakes import ToyWorld, toy_key
-from tests.fleet.toyrun import controller, toy_policies
+from tests.fleet.toyrun import OwnName, controller, toy_policies
 
 GATES = {
     "aegis": ConformalGate(threshold=1.0),
@@ -200,3 +200,13 @@ def test_a_file_brings_no_code(name: str) -> None:
         decode_value({"class": name, "with": {}}, {})
     with pytest.raises(SnapshotError, match="which is not here"):
         decode_value({"enum": name, "is": "x"}, {})
+
+
+def test_a_policy_may_have_a_name_of_its_own() -> None:
+    """A proposal counts under the name by which the policy was asked, as in a run."""
+    cameras = {"agentview": (8, 8)}
+    policies = {
+        part: OwnName(part, weak=part == "weak", cameras=cameras) for part in ("weak", "strong")
+    }
+    other = Rollout(ToyWorld(), controller(GATES["aegis"]), policies, toy_key(3))
+    assert course(other) == course(rollout("aegis", 3))

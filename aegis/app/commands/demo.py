@@ -16,6 +16,7 @@ from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink,
 from aegis.app.film import choose_episode, film_episode
 from aegis.app.paired_summary import format_study, summarise
 from aegis.app.screen import Json, Screen
+from aegis.fleet.arm import Arm
 from aegis.fleet.runner import play_plan
 from aegis.records.store import RunTables
 
@@ -48,15 +49,15 @@ def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
         study = summarise(tables.episodes, names, {}, REFERENCE, TREATED, (REFERENCE,))
         study.save(out / "study.json")
         screen.print_line(format_study(study))
-        threshold = next(arm.threshold for arm in arms if arm.name == TREATED)
-        film = _film_recovery(lab, settings, tables, threshold, screen)
+        treated = next(arm for arm in arms if arm.name == TREATED)
+        film = _film_recovery(lab, settings, tables, treated, screen)
     screen.print_line(f"\nresults in {out}; a real study: aegis study")
     saved = cast("dict[str, Json]", json.loads((out / "study.json").read_text()))
     return {"out": str(out), "film": None if film is None else str(film), **saved}
 
 
 def _film_recovery(
-    lab: Lab, settings: Settings, tables: RunTables, threshold: float, screen: Screen
+    lab: Lab, settings: Settings, tables: RunTables, arm: Arm, screen: Screen
 ) -> Path | None:
     """Films a recovered episode, if there is one."""
     row = choose_episode(tables.episodes, TREATED, REFERENCE)
@@ -71,11 +72,10 @@ def _film_recovery(
             path = film_episode(
                 tables.root,
                 row,
+                arm,
                 world,
                 cameras,
                 tables.root / "recovered.mp4",
-                lab.horizon,
-                threshold,
                 level.integer("size", 32),
                 level.integer("fps", 1),
                 tell,

@@ -16,6 +16,7 @@ from aegis.app.config.lab import build_policy
 from aegis.app.config.settings import Settings
 from aegis.app.diagnosis import Finding, FindingState
 from aegis.app.screen import Json, Screen
+from aegis.core.capabilities import Calibrated, SpecChecker
 from aegis.core.errors import AegisError
 from aegis.core.types import PolicyId
 
@@ -88,12 +89,11 @@ def _check_probe(folder: Path) -> Finding:
         settings = Settings(composed.tree)
         detector = build_target(composed, "detector", settings.node("detector"))
         policy = build_policy(composed, "weak", settings.node("weak"))
-        check = getattr(detector, "check", None)
-        if callable(check):
-            check(policy.spec)
+        if isinstance(detector, SpecChecker):
+            detector.check(policy.spec)
         policy.close()
-        probe = getattr(detector, "probe", None)
-        return f"on {probe.layer}, threshold {probe.threshold:.3f}" if probe else "built"
+        known = detector.calibration if isinstance(detector, Calibrated) else {}
+        return ", ".join(f"{name} {value:.3g}" for name, value in known.items()) or "built"
 
     return _run_check("probe", describe_probe, "git checkout the file, or make it with aegis fit")
 

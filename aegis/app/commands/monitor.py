@@ -73,9 +73,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 COMMAND = Command(
     name="monitor",
     details="""
-        Shows a run from another terminal: episodes in flight with task, step, who drives, risk
-        against threshold, hand-overs and duty; tallies per arm; rate and time left. Looking never
-        changes a run; Ctrl-C ends the looking only.
+        Shows a run from another terminal: episodes in flight with task, step, driver, what the
+        arm's rule judges beside the bar above which it hands over, stays and duty; tallies per arm
+        over the units that are complete in every arm; rate and time left. Looking never changes a
+        run; Ctrl-C ends the looking only.
     """,
     examples=(
         ("aegis monitor study", "attach to runs/study"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aegis.app.command import Command
 from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
@@ -13,6 +13,7 @@ from aegis.app.config.lab import choose_units, count_workers, read_suite_name
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show, read_versions
 from aegis.app.screen import Json, Screen
+from aegis.core.capabilities import AssetBacked
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, World
 from aegis.demos.collector import DemoRecipe, collect_demos
@@ -56,7 +57,7 @@ def _collect_missing_demos(
     count = demos.integer("units", 1)
     units = choose_units(settings, start, read_suite_name(composed), count, None, None)
     sample = world()
-    identity = {"assets": str(getattr(sample, "assets_digest", ""))}
+    identity = {"assets": sample.assets_digest if isinstance(sample, AssetBacked) else ""}
     sample.close()
     with screen.show_progress("demonstrations", len(units)) as tell:
         return collect_demos(
@@ -81,12 +82,25 @@ def _read_lead_policy(
     return {"lead": cast("Callable[[], Policy]", lead), "lead_ticks": (first, last)}
 
 
-def _make_reporter(tell: Callable[[int, str], None]) -> Callable[[object], None]:
-    """Turns what a trainer reports (step, loss) into a progress bar."""
+class TrainingProgress(Protocol):
+    """Report of a trainer."""
 
-    def report_progress(progress: object) -> None:
-        loss = getattr(progress, "loss", float("nan"))
-        tell(int(getattr(progress, "step", 0)), f"loss {loss:.4f}")
+    @property
+    def step(self) -> int:
+        """Optimiser steps so far."""
+        ...
+
+    @property
+    def loss(self) -> float:
+        """Loss of the latest step."""
+        ...
+
+
+def _make_reporter(tell: Callable[[int, str], None]) -> Callable[[TrainingProgress], None]:
+    """Returns what a trainer reports to: it moves a progress bar."""
+
+    def report_progress(progress: TrainingProgress) -> None:
+        tell(progress.step, f"loss {progress.loss:.4f}")
 
     return report_progress
 

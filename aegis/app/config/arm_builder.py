@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
@@ -12,6 +11,7 @@ from aegis.app.config.composition import build_target
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import CALIBRATED, ConfigNode
+from aegis.core.capabilities import Calibrated, Fingerprinted
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Gate, Switch
@@ -59,13 +59,11 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
         patience=lab.settings.integer("patience", 0),
         first=settings.text("first"),
     )
-    threshold = gate.get("threshold")
     return Arm(
         name=name,
         controller=controller,
         salt=_read_salt(settings.node("salt"), name),
         log_features=log_features,
-        threshold=float(threshold) if isinstance(threshold, int | float) else math.nan,
     )
 
 
@@ -91,17 +89,8 @@ def fill_calibrated(name: str, node: ConfigNode, detectors: Sequence[Detector[An
 
 
 def digest_detector(detector: Detector[Any]) -> str:
-    """Returns what scores depend on: a detector's digest, else its weights', else its text."""
-    digest = getattr(detector, "digest", None)
-    if isinstance(digest, str):
-        return digest
-    head = getattr(getattr(detector, "probe", None), "head", None)
-    if head is None:
-        return repr(detector)
-    sha = hashlib.blake2b(digest_size=8)
-    for array in (head.mean, head.scale, *head.weights, *head.biases):
-        sha.update(array.tobytes())
-    return sha.hexdigest()
+    """Returns what scores depend on: a detector's digest, else its text."""
+    return detector.digest if isinstance(detector, Fingerprinted) else repr(detector)
 
 
 def fingerprint_arms(arms: Sequence[Arm]) -> dict[str, str]:
@@ -165,11 +154,11 @@ def _find_detector(node: ConfigNode, detectors: Sequence[Detector[Any]]) -> Dete
 
 
 def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | None) -> float:
-    value = getattr(getattr(detector, "probe", detector), name, None)
-    if not isinstance(value, int | float):
+    value = detector.calibration.get(name) if isinstance(detector, Calibrated) else None
+    if value is None:
         raise ConfigError(
-            f"'{where}.{name}' is 'calibrated', but the detector has no {name}. Give a number, or "
-            "a detector that was calibrated (`aegis fit`)."
+            f"'{where}.{name}' is 'calibrated', but the detector has no {name} in its calibration. "
+            "Give a number, or a detector that was calibrated (`aegis fit`)."
         )
     return float(value)
 

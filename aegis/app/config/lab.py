@@ -11,6 +11,7 @@ from typing import Any, cast
 from aegis.app.config.composition import ComposedConfig, build_target, make_target_factory
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import ConfigNode
+from aegis.core.capabilities import AssetBacked, SpecChecker
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
@@ -143,8 +144,7 @@ def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[st
             "'env' is no world: it needs embodiment, horizon, begin, observe, apply, digest, close."
         )
     try:
-        assets = getattr(sample, "assets_digest", None)
-        facts = {} if assets is None else {"assets": str(assets)}
+        facts = {"assets": sample.assets_digest} if isinstance(sample, AssetBacked) else {}
         return sample.embodiment, sample.horizon, facts
     finally:
         sample.close()
@@ -179,10 +179,8 @@ def _build_detector(
     composed: ComposedConfig, where: str, node: ConfigNode, spec: PolicySpec
 ) -> Detector[Any]:
     detector = build_target(composed, where, node)
-    for name in ("start", "update"):
-        if not callable(getattr(detector, name, None)):
-            raise ConfigError(f"'{where}' is no detector: it has no {name}().")
-    check = getattr(detector, "check", None)
-    if callable(check):
-        check(spec)
-    return cast("Detector[Any]", detector)
+    if not isinstance(detector, Detector):
+        raise ConfigError(f"'{where}' is no detector: it needs name, start and update.")
+    if isinstance(detector, SpecChecker):
+        detector.check(spec)
+    return detector

@@ -7,7 +7,7 @@ from typing import cast
 
 from aegis.app.config.settings import Settings
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.study.plan.dials import ConfigNode, Dial
+from aegis.study.plan.dials import NO_DIAL, ConfigNode, PlannedDial
 from aegis.study.plan.study_plan import Budget, KillCriteria, PlannedContrast, StudyPlan
 from aegis.study.plan.uncalibrated_arms import BUDGET, RECOMMENDED, UncalibratedArms
 
@@ -66,7 +66,7 @@ def read_arms(settings: Settings, plan: StudyPlan) -> UncalibratedArms:
     """
     level = settings.level("arms")
     nodes: dict[str, ConfigNode] = {}
-    dials: dict[str, Dial] = {}
+    dials: dict[str, PlannedDial] = {}
     likes: dict[str, str] = {}
     for name in level.names():
         node = dict(level.node(name))
@@ -74,7 +74,7 @@ def read_arms(settings: Settings, plan: StudyPlan) -> UncalibratedArms:
             likes[name] = _resolve_arm_name(str(node.pop("like")), plan)
         if "dial" in node:
             dial = _read_dial(level.level(name), plan)
-            if dial.kind != "none":
+            if dial.kind != NO_DIAL:
                 dials[name] = dial
         nodes[name] = node
     return UncalibratedArms(nodes, dials, likes)
@@ -98,13 +98,13 @@ def _read_contrasts(level: Settings, family: str) -> tuple[PlannedContrast, ...]
     return tuple(found)
 
 
-def _read_dial(arm: Settings, plan: StudyPlan) -> Dial:
+def _read_dial(arm: Settings, plan: StudyPlan) -> PlannedDial:
     node, level = arm.node("dial"), arm.level("dial")
     for name in level.names():
         if name not in _DIAL_KEYS:
             raise UnknownNameError("key", name, _DIAL_KEYS, "a dial")
     ends = {name: level.number(name, -1e12, 1e12) for name in ("low", "high") if name in node}
-    return Dial(
+    return PlannedDial(
         kind=level.text("kind"),
         target=_resolve_arm_name(cast("str", node.get("target", BUDGET)), plan),
         holds=_resolve_arm_name(cast("str", node.get("holds", "")), plan),

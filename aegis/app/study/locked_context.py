@@ -36,7 +36,8 @@ def build_analysis_context(
     detectors = cast("Mapping[str, Numbers]", calibrated.node("detectors"))
     arms = settings.level("arms")
     read = read_rules(locked)
-    helped = [arm for arm in read if arms.level(arm).text("strong") == HELPING_POLICY]
+    helpers = {arm: arms.level(arm).text("strong") for arm in arms.names()}
+    helped = [arm for arm in read if helpers[arm] == HELPING_POLICY]
     first = next(iter(detectors), "probe")
     alarm = read[plan.published].score if plan.published in read else first
     gate = arms.level(plan.published).node("gate")
@@ -51,6 +52,7 @@ def build_analysis_context(
         guard=_number_or_default(gate.get("guard_fraction"), known.get("guard", 0.0)),
         false_alarms=known.get("alpha", math.nan),
         scored=tuple(sorted(helped, key=lambda arm: arm not in (plan.published, plan.recommended))),
+        helpers=helpers,
         duty_target={arm: float(dial["target"]) for arm, dial in dials.items()},
         duty_calibration={arm: float(dial["duty"]) for arm, dial in dials.items()},
         settings={arm: f"{dial['key']} {dial['setting']}" for arm, dial in dials.items()},

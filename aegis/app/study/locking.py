@@ -19,6 +19,7 @@ from aegis.app.study.prepared_study import (
     collect_outer_digests,
     open_study,
 )
+from aegis.core.capabilities import Calibrated
 from aegis.core.errors import LockError
 from aegis.core.protocols import Detector
 from aegis.core.types import EpisodeKey
@@ -119,9 +120,8 @@ def _build_calibrator(
 
 def _read_calibration(detector: Detector[Any]) -> dict[str, float]:
     """Returns the numbers that a detector was calibrated to, as far as it has any."""
-    probe = getattr(detector, "probe", detector)
-    found = {name: getattr(probe, name, None) for name in ("threshold", "alpha", "guard")}
-    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+    known = detector.calibration if isinstance(detector, Calibrated) else {}
+    return {name: known[name] for name in ("threshold", "alpha", "guard") if name in known}
 
 
 def _require_same_request(composed: ComposedConfig, locked: LockedPlan) -> LockedPlan:

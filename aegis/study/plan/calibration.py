@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from aegis.core.controller import Controller
+from aegis.core.dials import DialRange, DialValue
 from aegis.core.errors import CalibrationError
+from aegis.core.types import Score
 from aegis.records.store import RunTables
 from aegis.study.plan.context import PlayedSetting
-from aegis.study.plan.dials import ConfigNode, Dial, has_two_scores, replace_at_path
+from aegis.study.plan.dials import (
+    ArmDial,
+    ConfigNode,
+    PlannedDial,
+    find_dial,
+    replace_at_path,
+)
 from aegis.study.plan.forecast import ScoredEpisode, forecast_duty, read_scored_episodes
 from aegis.study.plan.search import (
-    DialValue,
     SearchGoal,
     SearchTrial,
     Spending,
@@ -30,6 +37,9 @@ from aegis.study.plan.uncalibrated_arms import BUDGET, UncalibratedArms
 
 PlayArm = Callable[[str, ConfigNode, str], RunTables]
 """Plays an arm (name, configuration) on the calibration units; the last text is a folder."""
+
+BuildController = Callable[[str, ConfigNode], Controller]
+"""Builds the controller of an arm (name, configuration)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +92,8 @@ class Calibrator:
         horizon: Longest episode [control steps].
         tries: Settings of a dial that may be played.
         tell: Is told what was tried.
-        build: Builds the controller of an arm (name, configuration), to guess what a setting would
-            spend before it is played; without it, searches begin at a fixed place.
+        build: Builds controllers. An arm's gate and switch say which dials they have, and asked
+            again on the reference's scores they forecast what a setting would spend.
     """
 
     def __init__(
@@ -95,14 +105,14 @@ class Calibrator:
         horizon: int,
         tries: int,
         tell: Callable[[str], None],
-        build: Callable[[str, ConfigNode], Controller] | None = None,
+        build: BuildController,
     ) -> None:
         self._plan, self._arms, self._play = plan, arms, play
         self._chunk, self._horizon, self._tries, self._tell = chunk, horizon, tries, tell
         self._build = build
         self._nodes: dict[str, ConfigNode] = {}
         self._spent: dict[str, Spending] = {}
-        self._scores: list[tuple[str, float]] | None = None
+        self._range: DialRange | None = None
         self._courses: tuple[ScoredEpisode, ...] | None = None
         self.reached: dict[str, CalibratedDial] = {}
         self.played: list[PlayedSetting] = []
@@ -116,22 +126,27 @@ class Calibrator:
         Raises:
             CalibrationError: If a budget cannot be met.
             ConfigError: If dials wait for each other, or do not fit their arms.
+            UnknownNameError: If an arm's gate and switch have no such dial.
         """
+        for name, dial in self._arms.dials.items():
+            if name not in self._arms.likes:  # Before hours are spent on other arms.
+                find_dial(name, dial, self._build(name, self._arms.nodes[name]))
         for name in self._arms.resolve_order():
             node = self._arms.nodes[name]
             if name in self._arms.likes:
                 other = dict(self._nodes[self._arms.likes[name]])
                 other.pop("dial", None)  # the arm has no dial of its own
                 node = {**other, **node}
-            dial = self._arms.dials.get(name)
-            self._nodes[name] = node if dial is None else self._set_dial(name, node, dial)
+            planned = self._arms.dials.get(name)
+            self._nodes[name] = node if planned is None else self._set_dial(name, node, planned)
         return {name: self._nodes[name] for name in self._arms.nodes}
 
-    def _set_dial(self, name: str, node: ConfigNode, dial: Dial) -> ConfigNode:
-        if dial.holds:
-            node = replace_at_path(node, "gate.holds", list(self._require_stays(dial.holds)))
-        aim = self._resolve_goal(dial)
-        if dial.kind == "stint":
+    def _set_dial(self, name: str, node: ConfigNode, planned: PlannedDial) -> ConfigNode:
+        if planned.holds:
+            node = replace_at_path(node, "gate.holds", list(self._require_stays(planned.holds)))
+        dial = find_dial(name, planned, self._build(name, node))
+        aim = self._resolve_goal(planned)
+        if planned.starts:
             return self._set_stint_dial(name, node, dial, aim)
         tries = self._search_dial(name, node, dial, aim)
         best = select_nearest(aim, tries, name)
@@ -139,30 +154,28 @@ class Calibrator:
         return dial.apply_setting(node, best.setting)
 
     def _set_stint_dial(
-        self, name: str, node: ConfigNode, dial: Dial, aim: SearchGoal
+        self, name: str, node: ConfigNode, dial: ArmDial, aim: SearchGoal
     ) -> ConfigNode:
         """Sets the length of a stay at every tick to choose from; keeps the best of them."""
         found: list[tuple[int, SearchTrial]] = []
         tried: list[CalibrationTrial] = []
-        for start in dial.starts:
-            tries = self._search_dial(
-                name, replace_at_path(node, "gate.start_tick", start), dial, aim, start
-            )
+        for start in dial.planned.starts:
+            tries = self._search_dial(name, dial.apply_tick(node, start), dial, aim, start)
             tried += [CalibrationTrial(**asdict(one), start=start) for one in tries]
             within = [one for one in tries if abs(one.duty - aim.duty) <= 3 * aim.tolerance]
             if any(one.duty <= aim.at_most for one in within):
                 found.append((start, select_nearest(aim, within, name)))
         if not found:
             raise CalibrationError(
-                f"Arm '{name}': at none of the ticks {dial.starts} does a single stay spend a duty "
-                f"of {aim.duty:.3f}. Let it start earlier (dial.starts)."
+                f"Arm '{name}': at none of the ticks {dial.planned.starts} does a single stay "
+                f"spend a duty of {aim.duty:.3f}. Let it start earlier (dial.starts)."
             )
         start, best = max(found, key=lambda pair: (pair[1].success, -abs(pair[1].duty - aim.duty)))
         self._record_dial(name, dial, aim, best, tried)
-        return dial.apply_setting(replace_at_path(node, "gate.start_tick", start), best.setting)
+        return dial.apply_setting(dial.apply_tick(node, start), best.setting)
 
     def _search_dial(
-        self, name: str, node: ConfigNode, dial: Dial, aim: SearchGoal, start: int | None = None
+        self, name: str, node: ConfigNode, dial: ArmDial, aim: SearchGoal, start: int | None = None
     ) -> tuple[SearchTrial, ...]:
         where = f" from {start}" if start is not None else ""
 
@@ -175,32 +188,28 @@ class Calibrator:
             )
             return spent
 
-        scores = self._read_reference_scores(node) if dial.kind == "threshold" else []
-        grid = dial.list_settings(self._chunk, self._horizon, scores)
+        grid = dial.list_settings(self._read_range())
         return search_setting(
-            aim, grid, dial.is_rising, play_setting, self._make_forecast(name, node, dial)
+            aim, grid, dial.dial.rises, play_setting, self._make_forecast(name, node, dial)
         )
 
     def _make_forecast(
-        self, name: str, node: ConfigNode, dial: Dial
+        self, name: str, node: ConfigNode, dial: ArmDial
     ) -> Callable[[DialValue], float] | None:
-        """Returns who guesses what a setting would spend, from the reference's episodes."""
-        build = self._build
-        if build is None:
-            return None
+        """Returns a forecast of what a setting would spend, from the reference's episodes."""
         if self._courses is None:
             self._courses = read_scored_episodes(self._play_reference(), self._plan.reference)
         courses = self._courses
         if not courses:
             return None
         return lambda setting: forecast_duty(
-            build(name, dial.apply_setting(node, setting)), courses
+            self._build(name, dial.apply_setting(node, setting)), courses
         )
 
     def _record_dial(
         self,
         name: str,
-        dial: Dial,
+        dial: ArmDial,
         aim: SearchGoal,
         best: SearchTrial,
         tried: Sequence[CalibrationTrial],
@@ -209,7 +218,7 @@ class Calibrator:
             dial.key, best.setting, aim.duty, best.duty, best.success, tuple(tried)
         )
 
-    def _resolve_goal(self, dial: Dial) -> SearchGoal:
+    def _resolve_goal(self, dial: PlannedDial) -> SearchGoal:
         budget = self._plan.budget
         aim = SearchGoal(budget.duty, budget.at_most, budget.tolerance, self._tries)
         if dial.target == BUDGET:
@@ -249,17 +258,12 @@ class Calibrator:
         name = self._plan.reference
         return self._play_tables(name, self._arms.nodes[name], "as configured")
 
-    def _read_reference_scores(self, node: ConfigNode) -> list[float] | None:
-        """Returns what the reference arm was scored: by the score that the gate names, if any.
-
-        None for a gate that weighs two scores: its threshold is neither of them.
-        """
-        gate = node.get("gate")
-        known = gate if isinstance(gate, Mapping) else {}
-        if has_two_scores(known):
-            return None
-        wanted = known.get("score")
-        if self._scores is None:
+    def _read_range(self) -> DialRange:
+        """Returns what grids are made from: chunk, horizon, and the scores of the reference arm."""
+        if self._range is None:
             steps = self._play_reference().read_steps().select(["boundary", "scores"]).to_pylist()
-            self._scores = [pair for step in steps if step["boundary"] for pair in step["scores"]]
-        return [value for name, value in self._scores if wanted in (None, name)]
+            scores = [
+                Score(*pair) for step in steps if step["boundary"] for pair in step["scores"] or ()
+            ]
+            self._range = DialRange(self._chunk, self._horizon, scores)
+        return self._range

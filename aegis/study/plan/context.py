@@ -39,6 +39,8 @@ class AnalysisContext:
         guard: Share of the horizon before which it does not fire.
         false_alarms: Share of successes that its threshold may flag; NaN if there is none.
         scored: Arms that hand over on a score, for timing.
+        helpers: Arm to its second driver, whose steps are its duty: the strong policy, but in a
+            placebo the weak one with fresh noise, which makes no strong call.
         duty_target: Arm to the duty that its dial was set for.
         duty_calibration: Arm to the duty that it then had on calibration units.
         settings: Arm to its setting in words, for the frontier.
@@ -62,6 +64,7 @@ class AnalysisContext:
     guard: float = 0.2
     false_alarms: float = float("nan")
     scored: tuple[str, ...] = ()
+    helpers: Mapping[str, str] = field(default_factory=dict)
     duty_target: Mapping[str, float] = field(default_factory=dict)
     duty_calibration: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)

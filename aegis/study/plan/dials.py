@@ -1,104 +1,70 @@
-"""Dials: numbers of an arm that are set so that it spends a budget, and their range."""
+"""Dials of arms: which dial of its gate or switch a plan turns, how far, and what for.
+
+What a dial sets and which settings it has is said by the rule itself (``dials()``); the plan names
+one by its kind.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aegis.core.capabilities import Tunable
+from aegis.core.controller import Controller
+from aegis.core.dials import Dial, DialRange, DialValue
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.study.plan.search import DialValue
 
 ConfigNode = Mapping[str, object]
 
-DIAL_KINDS: Mapping[str, tuple[str, bool]] = {
-    "none": ("", True),
-    "threshold": ("gate.threshold", False),
-    "start": ("gate.start_tick", False),
-    "hold": ("gate.holds", True),
-    "stint": ("gate.holds", True),
-    "lead": ("switch.holds", True),
-    "period": ("gate.period", False),
-    "every": ("gate.period", False),
-    "rate": ("gate.rate", True),
-}
-"""Kind to the key that is set, and whether duty rises with it."""
-
-_SETTING_DIGITS = 6
-_STAY_PARTS = 5
-"""A stay of 3.4 chunks is one of 3 in three and of 4 in two episodes of five."""
+NO_DIAL = "none"
+"""Kind of an arm that is played as configured."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dial:
-    """What about an arm is set.
+class PlannedDial:
+    """Dial of an arm, as a plan asks for it.
 
     Attributes:
-        kind: ``threshold`` of a gate; tick of the only hand-over (``start``); mean length of a
-            stay (``hold``), of the best one over several ticks (``stint``), of a strong start
-            (``lead``); ticks between stays (``period``), before the first one, too (``every``);
-            probability of one (``rate``); ``none``.
-        target: What should be spent: ``budget``, or what another arm spends.
+        kind: Name under which the arm's gate or switch lists the dial; ``none`` for no dial.
+        target: Duty to spend: ``budget``, or what another arm spends.
         holds: Arm whose lengths of stay are taken over; empty to keep the arm's own.
-        starts: Ticks to choose from (``stint``) [control steps].
+        starts: Ticks to choose from, for a dial with such a choice [control steps].
         low, high: Ends of the grid; None for the widest that makes sense.
     """
 
-    kind: str = "none"
+    kind: str = NO_DIAL
     target: str = "budget"
     holds: str = ""
     starts: tuple[int, ...] = ()
     low: float | None = None
     high: float | None = None
 
-    def __post_init__(self) -> None:
-        if self.kind not in DIAL_KINDS:
-            raise UnknownNameError("kind of dial", self.kind, DIAL_KINDS, "an arm")
-        if (self.kind == "stint") != bool(self.starts):
-            raise ConfigError(
-                f"A dial of kind stint, and no other, has ticks to choose from (starts). Got: "
-                f"kind {self.kind}, starts {self.starts}."
-            )
 
-    @property
-    def is_rising(self) -> bool:
-        """Whether duty rises with the setting."""
-        return DIAL_KINDS[self.kind][1]
+@dataclass(frozen=True, slots=True)
+class ArmDial:
+    """Dial of an arm, found in its gate or switch.
+
+    Attributes:
+        part: ``gate`` or ``switch``.
+        dial: The dial.
+        planned: What the plan asks for.
+    """
+
+    part: str
+    dial: Dial
+    planned: PlannedDial
 
     @property
     def key(self) -> str:
-        """Key path of the setting, within the arm."""
-        return DIAL_KINDS[self.kind][0]
+        """Key path of the setting, within the arm's configuration."""
+        return f"{self.part}.{self.dial.arguments[0]}"
 
-    def list_settings(
-        self, chunk: int, horizon: int, scores: Sequence[float] | None
-    ) -> tuple[DialValue, ...]:
-        """Returns all settings, ascending.
-
-        Args:
-            chunk: Rows of a proposal that are executed [control steps].
-            horizon: Longest episode [control steps].
-            scores: What the reference arm was scored on calibration units, in any order; a
-                threshold that lies between two neighbours acts like either. None where a threshold
-                is no score but a difference of chances, -1 to 1.
-        """
-        most = -(-horizon // chunk)
-        found: Sequence[DialValue]
-        if self.kind == "threshold":
-            hundredths = [i / 100 for i in range(-100, 101)]
-            known = hundredths if scores is None else scores
-            found = sorted(
-                {round(score, _SETTING_DIGITS) for score in known if math.isfinite(score)}
-            )
-        elif self.kind == "rate":
-            found = [round(10 ** (-2.7 + 0.02 * i), _SETTING_DIGITS) for i in range(136)]
-        elif self.kind in ("start", "period", "every"):
-            found = [chunk * i for i in range(most)]
-        else:
-            found = [round(1 + i / _STAY_PARTS, 1) for i in range((most - 1) * _STAY_PARTS + 1)]
-        low = -math.inf if self.low is None else self.low
-        high = math.inf if self.high is None else self.high
-        return tuple(setting for setting in found if low <= setting <= high)
+    def list_settings(self, known: DialRange) -> tuple[DialValue, ...]:
+        """Returns all settings between the plan's ends, ascending."""
+        low = -math.inf if self.planned.low is None else self.planned.low
+        high = math.inf if self.planned.high is None else self.planned.high
+        return tuple(one for one in self.dial.list_settings(known) if low <= one <= high)
 
     def apply_setting(self, node: ConfigNode, setting: DialValue) -> dict[str, object]:
         """Returns an arm's configuration with another setting.
@@ -106,22 +72,56 @@ class Dial:
         Raises:
             ConfigError: If the arm has no such key.
         """
-        if self.kind == "every":
-            node = replace_at_path(node, "gate.start_tick", setting)
-        stays = self.key.endswith("holds")
-        return replace_at_path(node, self.key, split_stay(setting) if stays else setting)
+        turned = dict(node)
+        for argument in self.dial.arguments:
+            turned = replace_at_path(turned, f"{self.part}.{argument}", self.dial.encode(setting))
+        return turned
+
+    def apply_tick(self, node: ConfigNode, tick: int) -> dict[str, object]:
+        """Returns an arm's configuration with another tick of those to choose from.
+
+        Args:
+            node: The configuration.
+            tick: One of ``planned.starts`` [control steps].
+
+        Raises:
+            ConfigError: If the arm has no such key.
+        """
+        return replace_at_path(node, f"{self.part}.{self.dial.tick_argument}", tick)
 
 
-def has_two_scores(gate: ConfigNode) -> bool:
-    """Says whether a gate weighs risk and rescue, so that its threshold is neither of them."""
-    return {"risk", "rescue"} <= set(gate)
+def find_dial(arm: str, planned: PlannedDial, controller: Controller) -> ArmDial:
+    """Returns the dial that a plan asks for, from the arm's gate or else its switch.
 
+    Args:
+        arm: Name of the arm, for messages.
+        planned: What the plan asks for.
+        controller: Of the arm.
 
-def split_stay(chunks: float) -> list[int]:
-    """Returns lengths of stay to draw from, whole chunks whose mean is the length asked for."""
-    whole = math.floor(chunks)
-    longer = round((chunks - whole) * _STAY_PARTS)
-    return [whole] * (_STAY_PARTS - longer) + [whole + 1] * longer if longer else [whole]
+    Raises:
+        UnknownNameError: If neither gate nor switch has such a dial.
+        ConfigError: If ticks are given to a dial without a choice of ticks, or not to one with it.
+    """
+    known: dict[str, tuple[str, Dial]] = {}
+    for part, rule in (("switch", controller.switch), ("gate", controller.gate)):
+        if isinstance(rule, Tunable):
+            known |= {kind: (part, dial) for kind, dial in rule.dials().items()}
+    if planned.kind not in known:
+        raise UnknownNameError(
+            "kind of dial", planned.kind, sorted({*known, NO_DIAL}), f"arm {arm}"
+        )
+    part, dial = known[planned.kind]
+    if bool(dial.tick_argument) != bool(planned.starts):
+        raise ConfigError(
+            f"Arm '{arm}': a dial of kind '{planned.kind}' "
+            + (
+                "needs ticks to choose from"
+                if dial.tick_argument
+                else "has no ticks to choose from"
+            )
+            + f" (dial.starts). Got: {list(planned.starts)}."
+        )
+    return ArmDial(part, dial, planned)
 
 
 def replace_at_path(node: ConfigNode, path: str, value: object) -> dict[str, object]:

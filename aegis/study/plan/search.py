@@ -1,6 +1,6 @@
 """Search: finds the setting of a dial at which an arm spends its target.
 
-What is matched is duty, the share of steps that the strong policy drives: it is what a strong
+What is matched is duty, the share of steps under the arm's second driver: it is what a strong
 policy costs, and more of it recovers more by itself. Settings are tried on calibration units, in
 closed loop, and frozen before test units are played.
 """
@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from aegis.core.dials import DialValue
 from aegis.core.errors import CalibrationError
 from aegis.records.rows import EpisodeRow
-
-DialValue = float | int
 
 _MAX_LEAP = 4.0
 """How many times as much as expected at the last place is looked for at most."""
@@ -26,7 +25,7 @@ class Spending:
     """What an arm did on calibration units.
 
     Attributes:
-        duty: Steps of the strong policy over all steps.
+        duty: Steps under the arm's second driver over all steps.
         success: Share of units solved.
         holds: Length of each stay with the strong policy [chunks].
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.study.plan.dials import ConfigNode, Dial
+from aegis.study.plan.dials import ConfigNode, PlannedDial
 
 BUDGET, RECOMMENDED = "budget", "recommended"
 """Targets of a dial besides arms: the plan's budget, and the duty of the recommended arm."""
@@ -23,7 +23,7 @@ class UncalibratedArms:
     """
 
     nodes: Mapping[str, ConfigNode]
-    dials: Mapping[str, Dial]
+    dials: Mapping[str, PlannedDial]
     likes: Mapping[str, str]
 
     def __post_init__(self) -> None:

@@ -243,7 +243,8 @@ def _fit_statistics(net: NanoNet, data: Dataset) -> None:
     train = ~data.held_out
     body = body_features(torch.from_numpy(data.proprio[train]))
     net.body_mean.copy_(body.mean(0))
-    # Floors: what hardly moves must not be blown up (rotation 0.02, fingers and position 2 mm).
+    # A dimension that hardly moves in the demonstrations must not be blown up to unit variance, so
+    # scales have floors: position 20 mm, the six numbers of the rotation 0.1, fingers 5 mm.
     floor = torch.tensor([0.02] * 3 + [0.1] * 6 + [0.005] * 2)
     net.body_scale.copy_(torch.maximum(body.std(0), floor))
     actions = torch.from_numpy(data.chunks[train]).flatten(0, 1)

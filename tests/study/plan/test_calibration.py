@@ -9,13 +9,21 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from aegis.core.controller import Controller
 from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
+from aegis.gates.bernoulli import RandomGate
+from aegis.gates.conformal import ConformalGate
+from aegis.gates.constant import NeverGate
+from aegis.gates.lead import LeadSwitch
+from aegis.gates.rescue import RescueGate
+from aegis.gates.schedule import ScheduleGate
 from aegis.records.rows import STEP_SCHEMA, EpisodeRow
 from aegis.records.store import RunTables
 from aegis.study.plan.calibration import Calibrator
-from aegis.study.plan.dials import ConfigNode, Dial
+from aegis.study.plan.dials import ConfigNode, PlannedDial, find_dial
 from aegis.study.plan.study_plan import Budget
 from aegis.study.plan.uncalibrated_arms import UncalibratedArms
+from tests.fakes import FakeDetector, toy_embodiment
 from tests.study.rows import plan, row
 
 NODES: Mapping[str, ConfigNode] = {
@@ -26,9 +34,16 @@ NODES: Mapping[str, ConfigNode] = {
     "reseed": {"strong": "reseed", "salt": {"reseed": 1}},
 }
 DIALS = {
-    "blind": Dial("start", "ours", "ours"),
-    "random": Dial("rate", "ours", "ours"),
-    "ours": Dial("threshold"),
+    "blind": PlannedDial("start", "ours", "ours"),
+    "random": PlannedDial("rate", "ours", "ours"),
+    "ours": PlannedDial("threshold"),
+}
+GATES = {
+    "weak": NeverGate,
+    "blind": ScheduleGate,
+    "random": RandomGate,
+    "ours": ConformalGate,
+    "reseed": ConformalGate,
 }
 PLAN = replace(plan(), budget=Budget(0.25, 0.3, 0.03))
 
@@ -43,6 +58,16 @@ class Tables(RunTables):
             for i in range(100)
         ]
         return pa.Table.from_pylist(steps, schema=STEP_SCHEMA)
+
+
+def build(name: str, node: ConfigNode) -> Controller:
+    """Builds the controller of an arm of ``NODES``."""
+    settings = dict(node["gate"])
+    make = RescueGate if "rescue" in settings else GATES[name]
+    return Controller(
+        toy_embodiment(), "weak", "strong", {"weak": 4, "strong": 4}, 40, (FakeDetector(),),
+        make(**settings), LeadSwitch((3,)), 2, "weak",
+    )  # fmt: skip
 
 
 class Game:
@@ -72,7 +97,8 @@ class Game:
 def calibrator(game: Game, arms: UncalibratedArms | None = None, **changes: object) -> Calibrator:
     fields = {
         "plan": PLAN, "arms": arms or UncalibratedArms(NODES, DIALS, {"reseed": "ours"}),
-        "play": game.play, "chunk": 5, "horizon": 40, "tries": 8, "tell": lambda _: None, **changes,
+        "play": game.play, "chunk": 5, "horizon": 40, "tries": 8, "tell": lambda _: None,
+        "build": build, **changes,
     }  # fmt: skip
     return Calibrator(**fields)
 
@@ -135,7 +161,7 @@ def test_the_best_of_several_ticks_is_kept() -> None:
             solved = gate["start_tick"] == 10
             return [replace(row(name, i, solved, strong=min(strong, 40))) for i in range(4)]
 
-    dials = {"blind": Dial("stint", starts=(0, 10, 20))}
+    dials = {"blind": PlannedDial("stint", starts=(0, 10, 20))}
     one = calibrator(Late(), UncalibratedArms(NODES, dials, {"reseed": "ours"}))
     nodes = one.set_dials()
     assert nodes["blind"]["gate"]["start_tick"] == 10
@@ -147,15 +173,36 @@ def test_an_arm_that_never_hands_over_leaves_nothing_to_match() -> None:
     nodes = {**NODES, "ours": {"gate": {"threshold": 1.0}}}
     with pytest.raises(CalibrationError, match="'ours' never handed over"):
         calibrator(
-            Game(), UncalibratedArms(nodes, {"random": Dial("rate", "ours")}, {})
+            Game(), UncalibratedArms(nodes, {"random": PlannedDial("rate", "ours")}, {})
         ).set_dials()
 
 
 def test_arms_that_wait_for_each_other_are_named() -> None:
     arms = UncalibratedArms(
-        NODES, {"blind": Dial("start", "random"), "random": Dial("rate", "blind")}, {}
+        NODES, {"blind": PlannedDial("start", "random"), "random": PlannedDial("rate", "blind")}, {}
     )
     with pytest.raises(ConfigError, match="wait for each other: blind, random"):
         calibrator(Game(), arms).set_dials()
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'our'.*Did you mean 'ours'"):
-        UncalibratedArms(NODES, {"blind": Dial("start", "our")}, {})
+        UncalibratedArms(NODES, {"blind": PlannedDial("start", "our")}, {})
+
+
+def test_a_dial_that_no_rule_has_is_named_before_anything_is_played() -> None:
+    game = Game()
+    for kind, starts, error in (
+        ("strat", (), "Unknown kind of dial 'strat' in arm blind. Did you mean 'start'"),
+        ("rate", (), "Unknown kind of dial 'rate' in arm blind"),
+        ("stint", (), "needs ticks to choose from"),
+        ("start", (5, 10), "has no ticks to choose from"),
+    ):
+        dials = {**DIALS, "blind": PlannedDial(kind, "ours", starts=starts)}
+        with pytest.raises((ConfigError, UnknownNameError), match=error):
+            calibrator(game, UncalibratedArms(NODES, dials, {"reseed": "ours"})).set_dials()
+    assert game.folders == []
+
+
+def test_the_dial_of_a_switch_is_found() -> None:
+    dial = find_dial("blind", PlannedDial("lead"), build("blind", NODES["blind"]))
+    assert (dial.key, dial.dial.rises) == ("switch.holds", True)
+    with pytest.raises(ConfigError, match="'switch' is a value"):
+        dial.apply_setting({"gate": {}, "switch": 3}, 1.4)

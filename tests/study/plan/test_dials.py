@@ -1,4 +1,4 @@
-"""Dials: how far they turn, and what they set."""
+"""Dials of arms: how far they turn, and what they set."""
 
 from __future__ import annotations
 
@@ -8,21 +8,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.study.plan.dials import DIAL_KINDS, Dial, split_stay
+from aegis.core.dials import DialRange
+from aegis.core.errors import ConfigError
+from aegis.core.types import Score
+from aegis.gates.bernoulli import RandomGate
+from aegis.gates.conformal import ConformalGate
+from aegis.gates.gain import GainGate
+from aegis.gates.grids import split_stay
+from aegis.gates.lead import LeadSwitch
+from aegis.gates.rescue import RescueGate
+from aegis.gates.schedule import ScheduleGate
+from aegis.study.plan.dials import ArmDial, PlannedDial
 
 GATE = {"gate": {"start_tick": 0, "holds": [3], "threshold": 0.5, "rate": 0.1, "period": 9}}
 NODE = {**GATE, "switch": {"holds": [3]}, "first": "weak"}
+RULES = {
+    "gate": (
+        ConformalGate(0.5), GainGate(0.0, (0,), (1.0,), 0.0), RescueGate(0.0, "a", "b"),
+        RandomGate(0.1, (3,)), ScheduleGate(0, (3,)),
+    ),
+    "switch": (LeadSwitch((3,)),),
+}  # fmt: skip
+DIALS = [
+    pytest.param(ArmDial(part, dial, PlannedDial(kind)), id=f"{type(rule).__name__} {kind}")
+    for part, rules in RULES.items()
+    for rule in rules
+    for kind, dial in rule.dials().items()
+]
+SCHEDULE, ONCE = ScheduleGate(0, (3,)).dials(), DialRange(5, 22, ())
 
 
-def dial(kind: str, **more: float) -> Dial:
-    return Dial(kind, starts=(5, 10) if kind == "stint" else (), **more)
+def known(*scores: float, name: str = "probe") -> DialRange:
+    return DialRange(5, 220, [Score(name, score) for score in scores])
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DIAL_KINDS if kind != "none"])
-def test_a_grid_ascends_and_each_setting_can_be_set(kind: str) -> None:
-    one = dial(kind)
-    grid = one.list_settings(5, 220, [0.3, nan, 0.1, inf, 0.3])
+@pytest.mark.parametrize("one", DIALS)
+def test_a_grid_ascends_and_each_setting_can_be_set(one: ArmDial) -> None:
+    grid = one.list_settings(known(0.3, nan, 0.1, inf, 0.3))
     assert list(grid) == sorted(set(grid))
     for setting in (grid[0], grid[-1]):
         turned = one.apply_setting(NODE, setting)
@@ -32,22 +54,43 @@ def test_a_grid_ascends_and_each_setting_can_be_set(kind: str) -> None:
     assert NODE["gate"]["start_tick"] == 0, "nor the original"
 
 
+def test_locked_plans_name_a_dial_by_the_key_that_it_sets() -> None:
+    keys = {kind: ArmDial("gate", dial, PlannedDial(kind)).key for kind, dial in SCHEDULE.items()}
+    assert keys == {
+        "start": "gate.start_tick", "hold": "gate.holds", "stint": "gate.holds",
+        "period": "gate.period", "every": "gate.period",
+    }  # fmt: skip
+
+
 def test_every_waits_as_long_before_the_first_stay_as_between_stays() -> None:
-    gate = dial("every").apply_setting(NODE, 40)["gate"]
-    assert gate == {**GATE["gate"], "start_tick": 40, "period": 40}
-    assert not dial("every").is_rising, "the longer the wait, the less is spent"
+    every = ArmDial("gate", SCHEDULE["every"], PlannedDial("every"))
+    assert every.apply_setting(NODE, 40)["gate"] == {**GATE["gate"], "start_tick": 40, "period": 40}
+    assert not every.dial.rises, "the longer the wait, the less is spent"
+
+
+def test_a_tick_is_chosen_beside_the_setting() -> None:
+    stint = ArmDial("gate", SCHEDULE["stint"], PlannedDial("stint", starts=(40, 50)))
+    gate = stint.apply_setting(stint.apply_tick(NODE, 50), 2.0)["gate"]
+    assert gate == {**GATE["gate"], "start_tick": 50, "holds": [2]}
 
 
 def test_grids_are_what_makes_sense() -> None:
-    assert dial("start").list_settings(5, 22, []) == (0, 5, 10, 15, 20)
-    assert dial("threshold").list_settings(5, 22, [0.3, nan, 0.1, inf]) == (0.1, 0.3)
-    chances = dial("threshold").list_settings(5, 22, None)
+    assert SCHEDULE["start"].list_settings(ONCE) == [0, 5, 10, 15, 20]
+    threshold = ConformalGate(0.5).dials()["threshold"]
+    assert threshold.list_settings(known(0.3, nan, 0.1, inf)) == [0.1, 0.3]
+    assert threshold.list_settings(ONCE) == []
+    named = ConformalGate(0.5, score="probe").dials()["threshold"]
+    assert named.list_settings(known(0.3, name="other")) == [], "another detector's scores"
+    chances = RescueGate(0.0, "a", "b").dials()["threshold"].list_settings(ONCE)
     assert (len(chances), chances[0], chances[100], chances[-1]) == (201, -1.0, 0.0, 1.0)
-    assert dial("threshold", low=0.0, high=0.02).list_settings(5, 22, None) == (0.0, 0.01, 0.02)
-    assert dial("threshold").list_settings(5, 22, []) == ()
-    assert dial("hold").list_settings(5, 15, []) == tuple(i / 5 for i in range(5, 16))
-    assert dial("rate").list_settings(5, 22, [])[-1] == 1.0
-    assert dial("hold", low=1.5, high=2.0).list_settings(5, 22, []) == (1.6, 1.8, 2.0)
+    stays = SCHEDULE["hold"].list_settings(DialRange(5, 15, ()))
+    assert stays == [i / 5 for i in range(5, 16)]
+    assert RandomGate(0.1, (3,)).dials()["rate"].list_settings(ONCE)[-1] == 1.0
+
+
+def test_a_plan_may_narrow_a_grid() -> None:
+    stay = ArmDial("gate", SCHEDULE["hold"], PlannedDial("hold", low=1.5, high=2.0))
+    assert stay.list_settings(ONCE) == (1.6, 1.8, 2.0)
 
 
 @given(st.integers(5, 300))
@@ -58,11 +101,8 @@ def test_parts_of_chunks_are_means_of_whole_ones(fifths: int) -> None:
 
 
 def test_a_dial_must_fit() -> None:
-    with pytest.raises(UnknownNameError, match="Did you mean 'start'"):
-        Dial("strat")
-    with pytest.raises(ConfigError, match="starts"):
-        Dial("stint")
+    threshold = ArmDial("gate", ConformalGate(0.5).dials()["threshold"], PlannedDial("threshold"))
     with pytest.raises(ConfigError, match=r"sets 'threshold', but the arm has only rate"):
-        Dial("threshold").apply_setting({"gate": {"rate": 0.1}}, 0.5)
+        threshold.apply_setting({"gate": {"rate": 0.1}}, 0.5)
     with pytest.raises(ConfigError, match="holds no keys"):
-        Dial("threshold").apply_setting({"gate": 3}, 0.5)
+        threshold.apply_setting({"gate": 3}, 0.5)

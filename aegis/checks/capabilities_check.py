@@ -1,0 +1,78 @@
+"""Capabilities check: optional members of detectors, gates and switches, where they are there."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+
+from aegis.checks.contract import NamedPlugin, is_number
+from aegis.core.capabilities import Calibrated, Fingerprinted, ScoreReader, Tunable
+from aegis.core.dials import Dial, DialRange
+from aegis.core.types import Score
+
+_CHUNK, _HORIZON = 5, 200
+"""Of a made-up experiment [control steps]."""
+
+
+def check_rule_capabilities(one: NamedPlugin, rule: object) -> None:
+    """Checks ``reads`` and ``dials()`` of a gate or switch.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    if isinstance(rule, ScoreReader):
+        reads = rule.reads
+        mend = "Return a tuple of names, or an empty one where it reads all scores"
+        promise = one.make_promise("reads", "it names different scores", mend)
+        good = isinstance(reads, tuple) and all(isinstance(name, str) and name for name in reads)
+        promise.require(good and len(set(reads)) == len(reads), repr(reads), "a tuple of texts")
+    if isinstance(rule, Tunable):
+        with one.guard_call("dials"):
+            dials = rule.dials()
+        promise = one.make_promise("dials", "it lists dials by kind", "Return a dict of Dial")
+        good = isinstance(dials, Mapping) and all(isinstance(d, Dial) for d in dials.values())
+        promise.require(good, repr(dials), "a mapping of texts to aegis.core.dials.Dial")
+        for kind, dial in dials.items():
+            _check_dial(one, rule, kind, dial)
+
+
+def check_detector_capabilities(one: NamedPlugin, detector: object) -> None:
+    """Checks ``digest`` and ``calibration`` of a detector.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    if isinstance(detector, Fingerprinted):
+        promise = one.make_promise("digest", "it is a hash that stays", "Hash weights and settings")
+        first, again = detector.digest, detector.digest
+        promise.require(isinstance(first, str) and first == again, repr(first), "one text")
+    if isinstance(detector, Calibrated):
+        known = detector.calibration
+        mend = "Leave out what was not calibrated"
+        promise = one.make_promise("calibration", "it maps names to finite numbers", mend)
+        good = isinstance(known, Mapping) and all(
+            isinstance(name, str) and is_number(value) and math.isfinite(value)
+            for name, value in known.items()
+        )
+        promise.require(good, repr(known), "a mapping of texts to numbers")
+
+
+def _check_dial(one: NamedPlugin, rule: object, kind: str, dial: Dial) -> None:
+    """A dial sets arguments that exist, and its settings ascend."""
+    known = set(inspect.signature(type(rule)).parameters)
+    named = [*dial.arguments, *([dial.tick_argument] if dial.tick_argument else [])]
+    mend = "Name arguments of its constructor"
+    promise = one.make_promise("dials", f"'{kind}' sets its own arguments", mend)
+    promise.require(dial.arguments and known >= set(named), named, ", ".join(sorted(known)))
+    scores = [Score("check", i / 10) for i in range(11)]
+    reads = rule.reads if isinstance(rule, ScoreReader) else ()
+    scores += [Score(name, score.value) for name in reads for score in scores[:11]]
+    with one.guard_call("dials"):
+        grid = list(dial.list_settings(DialRange(_CHUNK, _HORIZON, scores)))
+    mend = "Sort the settings and drop what comes twice"
+    promise = one.make_promise("dials", f"the settings of '{kind}' ascend", mend)
+    good = all(is_number(value) and math.isfinite(value) for value in grid)
+    good = good and all(low < high for low, high in pairwise(grid))
+    promise.require(grid and good, grid[:5], "at least one finite number, ascending")

@@ -1,0 +1,116 @@
+"""Capabilities: what a plug-in may offer beyond its protocol, as small protocols of their own.
+
+A plug-in has a capability by having its members; nothing is registered. Whoever needs one asks with
+``isinstance`` and does without where it is missing: a gate without ``bar`` is drawn without a line.
+`aegis check` holds the members that are there to their promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from aegis.core.dials import Dial
+from aegis.core.protocols import PolicySpec
+from aegis.core.types import Score
+
+
+@runtime_checkable
+class ScoreReader(Protocol):
+    """A gate or switch that reads scores by name. Each of them must be watched, or arms refuse."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the scores that it reads; empty where it reads whichever there are."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A gate or switch with arguments that calibration may turn."""
+
+    def dials(self) -> Mapping[str, Dial]:
+        """Returns its dials by kind; an arm's ``dial: {kind: ...}`` names one of them."""
+        ...
+
+
+@runtime_checkable
+class ThresholdGate(Protocol):
+    """A gate that compares one quantity with a bar and hands over above it.
+
+    A quantity is a score where one score decides, and else whatever the gate computes: an expected
+    advantage, a sum over time. Monitor and report draw it against ``bar``, never against anything
+    else.
+    """
+
+    @property
+    def quantity(self) -> str:
+        """Name of the quantity: that of the score, if it is one."""
+        ...
+
+    def measure(self, state: Any, scores: Sequence[Score], k: int) -> float:
+        """Returns the quantity at a chunk boundary; NaN where it is unknown.
+
+        Args:
+            state: State of the gate after it judged the boundary.
+            scores: What it judged.
+            k: Tick of the boundary [control steps].
+        """
+        ...
+
+    def bar(self, k: int, horizon: int) -> float:
+        """Returns the quantity above which the weak policy hands over at a tick.
+
+        NaN where no value leads to a hand-over, for example before a guard ends.
+
+        Args:
+            k: Tick [control steps].
+            horizon: Longest episode [control steps].
+        """
+        ...
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """A detector that knows the numbers it was calibrated to."""
+
+    @property
+    def calibration(self) -> Mapping[str, float]:
+        """Numbers by name: ``threshold``, ``release``, ``alpha``, ``guard``, as far as there are.
+
+        A gate or switch takes ``threshold: calibrated`` and the like from here.
+        """
+        ...
+
+
+@runtime_checkable
+class SpecChecker(Protocol):
+    """A detector that knows which policies it can watch."""
+
+    def check(self, spec: PolicySpec) -> None:
+        """Checks, before the first episode, that a policy gives what the detector reads.
+
+        Raises:
+            AegisError: If it does not.
+        """
+        ...
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A detector that can say, in one text, everything that its scores depend on."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of weights and settings: equal over processes, machines and Python versions."""
+        ...
+
+
+@runtime_checkable
+class AssetBacked(Protocol):
+    """A world that is built from files which results depend on."""
+
+    @property
+    def assets_digest(self) -> str:
+        """Hash of these files."""
+        ...
