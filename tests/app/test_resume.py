@@ -234,3 +234,14 @@ def test_a_study_of_files_in_one_piece_is_locked_played_and_verified(place: Path
     aegis(place, "study", "run", "study", seed="2")
     aegis(place, "study", "report", "study", seed="3")
     assert aegis(place, "study", "verify", "study", "sample=1", seed="4")["verified"]
+
+
+def test_two_ways_of_stepping_are_not_mixed_on_libero(tmp_path: Path) -> None:
+    pytest.importorskip("libero")
+    (tmp_path / "configs").symlink_to(REPOSITORY / "configs")
+    (tmp_path / "policies").symlink_to(REPOSITORY / "policies")
+    words = ("run", "name=mix", "tasks=[0]", "workers=1", "env.horizon=30")
+    assert aegis(tmp_path, *words, "units=1")["episodes"] == 1
+    said = refusal(tmp_path, *words, "units=2", "env.stepping=fast")
+    assert '  env.stepping: "exact" there, "fast" here' in said
+    assert "arm.aegis" not in said
