@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aegis.app.config.arm_builder import fingerprint_arms
 from aegis.app.config.composition import ComposedConfig, compose_config, find_config_dir
+from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import Lab
 from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
@@ -79,11 +79,12 @@ def build_run_plan(
         units=units,
         arms=tuple(arms),
         config=lab.composed.text,
-        identity={**lab.identity, **fingerprint_arms(arms)},
+        identity={**lab.identity, **collect_identity(lab.composed, [arm.name for arm in arms])},
         notes=read_versions(),
         sharing=sharing,
         audit=audit,
         batch_dependent=settings.flag("batch_dependent"),
+        origins=lab.origins,
     )
 
 

@@ -40,8 +40,7 @@ class PlanPlayer:
         workers: int,
         slots: int,
     ) -> None:
-        self._policies, self._world = policies, world
-        self._slots = slots
+        self._policies, self._slots = policies, slots
         self._pool = WorkerPool(world, workers)
         self._scratch = tempfile.TemporaryDirectory(prefix="aegis-bench-")
         self._runs = 0
@@ -49,8 +48,8 @@ class PlanPlayer:
     def play_fresh(self, plan: RunPlan) -> RunTables:
         """Plays a plan from nothing."""
         self._runs += 1
-        out, size = Path(self._scratch.name) / str(self._runs), self._pool
-        return play_plan(plan, self._policies, self._world, out, NullSink(), 1, self._slots, size)
+        out = Path(self._scratch.name) / str(self._runs)
+        return play_plan(plan, self._policies, self._pool, out, NullSink(), self._slots)
 
     def process_ids(self) -> tuple[int, ...]:
         """Returns the ids of the workers."""

@@ -99,6 +99,19 @@ class PairingError(AegisError):
     exit_code = 5
 
 
+class BusyFolderError(AegisError):
+    """Raised when another process writes into a folder.
+
+    Args:
+        folder: The folder.
+        holder: Who writes into it, and since when.
+        advice: What to do.
+    """
+
+    def __init__(self, folder: object, holder: str, advice: str) -> None:
+        super().__init__(f"{folder} is in use by {holder}. {advice}.")
+
+
 class TraceError(AegisError):
     """Raised when a recorded trace or run directory is damaged or of another version."""
 

@@ -21,9 +21,10 @@ from aegis.fleet.messages import JobFailed, rebuild_error
 from aegis.fleet.pool import ignore_sigint, set_environment
 from aegis.fleet.worker import build_thread_environment
 from aegis.records import manifest
-from aegis.records.files import write_atomic
+from aegis.records.files import remove_orphans, write_atomic
+from aegis.records.folder_lock import lock_folder
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def collect_demos(
         units: Episodes to try, of one suite and family of start states.
         out: Folder.
         workers: Processes.
-        identity: Digests of settings and assets; a folder with others is refused.
+        identity: Settings of world and expert, digests of code and assets, versions, by name; a
+            folder with others is refused.
         notes: Versions and such; written down only.
         progress: Told the episodes done, their total, and the successes.
 
@@ -81,19 +83,21 @@ def collect_demos(
 
     Raises:
         ConfigError: If the folder holds other demonstrations.
+        BusyFolderError: If another process writes into the folder.
         InterruptedRunError: After Ctrl-C; what is finished is on disk.
         MachineError: If a process dies or the disk is full.
     """
-    facts = {"format": FORMAT, **_build_identity(recipe, units), **identity}
-    manifest.open_folder(out, facts, notes or {})
-    for scratch in out.glob(".*.tmp"):
-        scratch.unlink(missing_ok=True)
-    left = [key for key in units if not _is_finished(out, key)]
-    tell = _ProgressCounter(len(units), out, units, left, progress)
-    if left:
-        _run_workers(recipe, left, out, workers, tell)
-    _write_inventory(out, units)
-    return tell.kept
+    facts = {manifest.FORMAT_KEY: FORMAT, **_build_identity(recipe, units), **identity}
+    with lock_folder(out):
+        empty = not any(path for kind in ("*.npz", "*.failed") for path in out.glob(kind))
+        manifest.open_folder(out, facts, notes or {}, is_empty=empty)
+        remove_orphans(out)
+        left = [key for key in units if not _is_finished(out, key)]
+        tell = _ProgressCounter(len(units), out, units, left, progress)
+        if left:
+            _run_workers(recipe, left, out, workers, tell)
+        _write_inventory(out, units)
+        return tell.kept
 
 
 def locate_demo(out: Path, key: EpisodeKey) -> Path:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from aegis.core.errors import ConfigError
 from aegis.core.protocols import World
 from aegis.fleet.messages import FromWorker, RunSetup, ToWorker
 from aegis.fleet.shared_images import SharedImages
@@ -29,13 +30,18 @@ class WorkerPool:
     """Workers that live from the first run that needs them until the context ends.
 
     Args:
-        world: Builds a world; must pickle.
-        size: Largest number of workers.
+        world: Builds a world; must pickle, as ``functools.partial`` of a class does.
+        limit: Largest number of workers.
+
+    Raises:
+        ConfigError: If the limit is below 1.
     """
 
-    def __init__(self, world: Callable[[], World], size: int) -> None:
+    def __init__(self, world: Callable[[], World], limit: int) -> None:
+        if limit < 1:
+            raise ConfigError(f"workers must be at least 1. Got: {limit}.")
         self._world = world
-        self._size = size
+        self._limit = limit
         self._setup: RunSetup | None = None
         # Spawned, not forked: a forked copy of threads, locks and GL contexts does not work.
         self._context = multiprocessing.get_context("spawn")
@@ -49,7 +55,7 @@ class WorkerPool:
 
     @property
     def size(self) -> int:
-        """Number of workers."""
+        """Number of workers that live now."""
         return len(self._members)
 
     @property
@@ -69,7 +75,7 @@ class WorkerPool:
         self._setup = setup
         for worker in range(self.size):
             self.send_message(worker, setup)
-        while self.size < min(self._size, jobs):
+        while self.size < min(self._limit, jobs):
             self._members.append(self._start_worker())
 
     def send_message(self, worker: int, message: ToWorker) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from aegis.core.errors import ConfigError, PairingError, UnknownNameError
-from aegis.core.protocols import Policy
+from aegis.core.identity import PartOrigins, describe_part, describe_value
+from aegis.core.protocols import Detector, Policy
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet.arm import Arm
@@ -20,8 +23,9 @@ class RunPlan:
         units: Start states; every arm plays all of them.
         arms: Ways of driving.
         config: Resolved configuration, for people; written to ``config.yaml``.
-        identity: What results depend on besides units, arms' names and policies: digests of
-            settings, probe and assets, by name. A run folder with another identity is refused.
+        identity: What results depend on besides units, arms and policies: settings of the world,
+            digests of code and assets, versions, by name. A run folder with another identity is
+            refused.
         notes: Versions and such; written down only.
         truth: Names of simulator truth to write down.
         retries: How often the work of a crashed worker is tried again.
@@ -30,6 +34,8 @@ class RunPlan:
             compared; the first unit always is, unless it is 0.
         batch_dependent: Whether policies are let in whose results depend on the batch. Arms are
             then not paired: their difference may be rounding.
+        origins: What detectors, gates and switches were built from, for those that cannot say what
+            they are.
     """
 
     units: tuple[EpisodeKey, ...]
@@ -42,6 +48,7 @@ class RunPlan:
     sharing: bool = True
     audit: float = 0.02
     batch_dependent: bool = False
+    origins: PartOrigins = field(default_factory=PartOrigins, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = [arm.name for arm in self.arms]
@@ -84,25 +91,75 @@ class RunPlan:
 
 
 def compute_identity(plan: RunPlan, policies: Mapping[PolicyId, Policy]) -> dict[str, str]:
-    """Returns what the results depend on, by name; written to the manifest."""
+    """Returns what the results depend on, by name; written to the manifest.
+
+    Raises:
+        PluginError: If a detector, a gate or a switch cannot say what it is.
+    """
     key, first = plan.units[0], plan.arms[0]
+    specs = {name: policy.spec for name, policy in sorted(policies.items())}
     return {
+        **plan.identity,
         "root": str(key.root),
         "suite": key.suite,
         "horizon": str(first.controller.horizon),
-        **{f"policy.{name}": policy.spec.digest for name, policy in sorted(policies.items())},
-        **{f"rounding.{name}": p.spec.rounding for name, p in sorted(policies.items())},
-        **{f"taps.{name}": ",".join(sorted(p.spec.taps)) for name, p in sorted(policies.items())},
-        **{f"arm.{arm.name}": _describe_arm(arm) for arm in plan.arms},
-        **plan.identity,
+        "embodiment": _hash_text(describe_value(first.controller.embodiment)),
+        "truth": ",".join(sorted(plan.truth)),
+        **{f"policy.{name}": spec.digest for name, spec in specs.items()},
+        **{f"rounding.{name}": spec.rounding for name, spec in specs.items()},
+        **{f"taps.{name}": ",".join(sorted(spec.taps)) for name, spec in specs.items()},
+        **{f"arm.{arm.name}": fingerprint_arm(arm, plan.origins) for arm in plan.arms},
+        **{f"pace.{arm.name}": _describe_pace(arm) for arm in plan.arms},
     }
 
 
-def _describe_arm(arm: Arm) -> str:
-    """Returns gate, switch, drivers and logging of an arm in words; detectors have digests."""
+def fingerprint_arm(arm: Arm, origins: PartOrigins | None = None) -> str:
+    """Returns a hash of everything that an arm's decisions depend on, except policies.
+
+    Args:
+        arm: The arm.
+        origins: What its detectors, gate and switch were built from.
+
+    Raises:
+        PluginError: If one of them cannot say what it is.
+    """
     control = arm.controller
-    parts: tuple[object, ...] = (control.gate, control.switch)
-    # Only a dataclass says what it is; another object's words hold its address in memory.
-    said = [repr(part) if is_dataclass(part) else type(part).__name__ for part in parts]
-    drivers = [arm.resolve_driver(policy) for policy in (control.weak, control.strong)]
-    return f"{', '.join(said)}, {drivers}, first {control.first}, features {arm.log_features}"
+    parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
+    said = [
+        describe_value(parts),
+        describe_part(control.gate, origins),
+        describe_part(control.switch, origins),
+        describe_value([digest_detector(one, origins) for one in control.detectors]),
+        describe_value(sorted(arm.salt.items())),
+        *(["'shadow'"] if control.shadow else []),
+    ]
+    return _hash_text(f"({', '.join(said)})")
+
+
+def digest_detector(detector: Detector[Any], origins: PartOrigins | None = None) -> str:
+    """Returns what scores depend on: a detector's digest, else its weights', else what it is.
+
+    Args:
+        detector: The detector.
+        origins: What it was built from.
+
+    Raises:
+        PluginError: If it cannot say what it is.
+    """
+    head = getattr(getattr(detector, "probe", None), "head", None)
+    if head is None or isinstance(getattr(detector, "digest", None), str):
+        return describe_part(detector, origins)
+    sha = hashlib.blake2b(digest_size=8)
+    for array in (head.mean, head.scale, *head.weights, *head.biases):
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def _describe_pace(arm: Arm) -> str:
+    """Returns how many rows of a chunk an arm executes, and whether it writes activations down."""
+    rows = ", ".join(f"{name} {count}" for name, count in sorted(arm.controller.execute.items()))
+    return f"{rows}; activations {'kept' if arm.log_features else 'not kept'}"
+
+
+def _hash_text(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -7,11 +7,11 @@ and arm alone, so neither order, batches, workers nor interruptions can be seen 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aegis.core.errors import ConfigError, InterruptedRunError, MachineError, PairingError
-from aegis.core.protocols import Policy, World
+from aegis.core.protocols import Policy
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet import pairing
 from aegis.fleet.arm import Source
@@ -35,6 +35,7 @@ from aegis.fleet.pool import WorkerPool
 from aegis.fleet.progress import EpisodeProgress, ProgressSink
 from aegis.fleet.run_plan import RunPlan, compute_identity
 from aegis.fleet.schedule import JobSchedule, UnitJob
+from aegis.records.folder_lock import lock_folder
 from aegis.records.rows import EpisodeRow
 from aegis.records.store import RunStore, RunTables
 
@@ -42,12 +43,10 @@ from aegis.records.store import RunStore, RunTables
 def play_plan(
     plan: RunPlan,
     policies: Mapping[PolicyId, Policy],
-    world: Callable[[], World],
+    pool: WorkerPool,
     out: Path,
     sink: ProgressSink,
-    workers: int,
     slots: int,
-    pool: WorkerPool | None = None,
 ) -> RunTables:
     """Runs a plan, or what is left of it.
 
@@ -55,31 +54,28 @@ def play_plan(
         plan: What to play.
         policies: The policies, by the names that the arms use. A proposal must depend on its
             query alone.
-        world: Builds a world; must pickle, as ``functools.partial`` of a class does.
+        pool: Simulator processes, with the world; several runs in a row may share them.
         out: Run folder; one that exists is resumed.
         sink: Who is told.
-        workers: Simulator processes.
-        slots: Branches (see ``aegis.fleet.branches``) that each of them keeps in flight.
-        pool: Workers to use instead of own ones; for several runs in a row in the same world.
+        slots: Branches (see ``aegis.fleet.branches``) that each process keeps in flight.
 
     Raises:
-        ConfigError: If the folder holds another experiment, or workers or slots are below 1.
+        ConfigError: If the folder holds another experiment, or slots are below 1.
+        BusyFolderError: If another process plays into the folder.
+        PluginError: If a detector, a gate or a switch cannot say what it is.
         InterruptedRunError: After Ctrl-C, with all finished episodes on disk.
         PairingError: If arms differ before their first hand-over, if an audited arm ends
             otherwise than in the shared simulation, or if a policy depends on its batch.
         MachineError: If workers die again and again, or the disk is full.
         EpisodeError: If a world raises; AEGIS's own errors come through as they are.
     """
-    if workers < 1 or slots < 1:
-        raise ConfigError(f"workers and slots must be at least 1. Got: {workers} and {slots}.")
+    if slots < 1:
+        raise ConfigError(f"slots must be at least 1. Got: {slots}.")
     plan.check_policies(policies)
-    store = RunStore(out)
-    store.open_run(compute_identity(plan, policies), plan.notes, plan.config)
-    play = _PlanRun(plan, policies, store, sink, slots)
-    if pool is not None:
-        return play.play_remaining(pool)
-    with WorkerPool(world, workers) as own:
-        return play.play_remaining(own)
+    identity, store = compute_identity(plan, policies), RunStore(out)
+    with lock_folder(out):
+        store.open_run(identity, plan.notes, plan.config)
+        return _PlanRun(plan, policies, store, sink, slots).play_remaining(pool)
 
 
 class _PlanRun:

@@ -8,6 +8,7 @@ from math import inf, isnan, nan
 
 from aegis.core.dials import Dial
 from aegis.core.errors import ConfigError
+from aegis.core.identity import ADDED_LATER
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Score, Verdict
 from aegis.gates.grids import list_chance_differences
@@ -62,9 +63,9 @@ class RescueGate:
     guard_fraction: float = 0.0
     fires_fraction: float = 1.0
     needs_scores: bool = True
-    disruption: float | None = field(default=None, repr=False)
-    keep: str | None = field(default=None, repr=False)
-    caution: float = field(default=1.0, repr=False)
+    disruption: float | None = field(default=None, metadata=ADDED_LATER)
+    keep: str | None = field(default=None, metadata=ADDED_LATER)
+    caution: float = field(default=1.0, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_finite("threshold", self.threshold)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import socket
 from pathlib import Path
 
 from aegis.core.errors import MachineError
+
+_SCRATCH = re.compile(r"\..*\.(?P<pid>\d+)@(?P<host>[^/]+)\.tmp")
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -15,7 +19,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         MachineError: If the disk is full or cannot be written.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    scratch = path.with_name(f".{path.name}.{os.getpid()}@{socket.gethostname()}.tmp")
     try:
         with scratch.open("wb") as file:
             file.write(data)
@@ -25,6 +29,25 @@ def write_atomic(path: Path, data: bytes) -> None:
     except OSError as error:
         scratch.unlink(missing_ok=True)
         raise disk_error(path, error) from error
+
+
+def remove_orphans(folder: Path) -> None:
+    """Removes what processes of this machine that are gone were writing when they were killed."""
+    for scratch in folder.glob(".*.tmp"):
+        owner = _SCRATCH.fullmatch(scratch.name)
+        if owner and owner["host"] == socket.gethostname() and not is_running(int(owner["pid"])):
+            scratch.unlink(missing_ok=True)
+
+
+def is_running(pid: int) -> bool:
+    """Says whether a process of this number runs on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It is somebody else's.
+    return True
 
 
 def disk_error(path: Path, error: OSError) -> MachineError:

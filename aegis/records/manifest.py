@@ -10,30 +10,43 @@ from aegis.core.errors import ConfigError, TraceError
 from aegis.records.files import disk_error, write_atomic
 
 FILE_NAME = "manifest.json"
+FORMAT_KEY = "format"
+SETTING_PREFIX, CODE_PREFIX, VERSION_PREFIX = "config.", "code.", "version."
+"""First words of the names of settings, sources and versions in an identity."""
+
+_CAUSES = (SETTING_PREFIX, CODE_PREFIX, VERSION_PREFIX)
+_ABSENT = "nothing"
+_LONGEST = 60
 
 
-def open_folder(root: Path, identity: Mapping[str, str], notes: Mapping[str, str]) -> None:
+def open_folder(
+    root: Path, identity: Mapping[str, str], notes: Mapping[str, str], is_empty: bool = False
+) -> bool:
     """Makes a folder with a manifest, or checks that it holds the same experiment.
 
     Args:
         root: The folder.
-        identity: What results depend on, by name.
+        identity: What results depend on, by name; its ``format`` is that of the folder.
         notes: Versions and such; the first run's are kept.
+        is_empty: Whether nothing was played into the folder yet, so that it is nobody's.
+
+    Returns:
+        Whether the manifest was written.
 
     Raises:
         ConfigError: If the folder holds another experiment.
         TraceError: If its manifest is damaged.
         MachineError: If it cannot be written.
     """
-    path = root / FILE_NAME
-    if path.exists():
+    if (root / FILE_NAME).exists() and not is_empty:
         _check_identity(root, read_manifest(root), identity)
-        return
+        return False
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(root, error) from error
     write_manifest(root, {"identity": dict(identity), "notes": dict(notes)})
+    return True
 
 
 def read_manifest(root: Path) -> dict[str, object]:
@@ -59,11 +72,60 @@ def write_manifest(root: Path, manifest: Mapping[str, object]) -> None:
 
 
 def _check_identity(root: Path, manifest: Mapping[str, object], mine: Mapping[str, str]) -> None:
-    theirs = manifest["identity"]
-    assert isinstance(theirs, dict)
+    stored = manifest["identity"]
+    assert isinstance(stored, dict)
+    theirs = {str(name): str(value) for name, value in stored.items()}
+    if theirs.get(FORMAT_KEY) != mine.get(FORMAT_KEY):
+        raise ConfigError(
+            f"{root} was made by another release: its manifest has format "
+            f"'{theirs.get(FORMAT_KEY, _ABSENT)}', this one writes '{mine.get(FORMAT_KEY)}'. The "
+            "formats say different things about settings, code and versions, so nobody can tell "
+            "whether new rows would be of the same experiment. Reading, reporting and verifying it "
+            "work as ever; to play more, give this run another name, or use the release that made "
+            "the folder."
+        )
     other = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
     if other:
-        raise ConfigError(
-            f"{root} holds another experiment: {', '.join(other)} differ. Give this one another "
-            "name, or remove the folder, or go back to the settings that made it."
-        )
+        raise ConfigError(_describe_refusal(root, other, theirs, mine))
+
+
+def _describe_refusal(
+    root: Path, other: list[str], theirs: Mapping[str, str], mine: Mapping[str, str]
+) -> str:
+    """Returns every cause with both values, and the fingerprints that follow from them."""
+    causes = [name for name in other if name.startswith(_CAUSES)] or other
+    follow = [name for name in other if name not in causes]
+    lines = [f"{root} holds another experiment; going on would mix two of them."]
+    lines += [
+        f"  {_spell_name(name)}: {_shorten(theirs.get(name))} there, "
+        f"{_shorten(mine.get(name))} here"
+        for name in causes
+    ]
+    if follow:
+        lines.append(f"  and with that {', '.join(follow)}")
+    lines.append(
+        "Give this run another name (name=ANOTHER), or go back to what made the folder"
+        f"{_advise(causes)}; or remove the folder, if its rows are not wanted any more"
+    )
+    return "\n".join(lines) + "."
+
+
+def _spell_name(name: str) -> str:
+    return name.removeprefix(SETTING_PREFIX)
+
+
+def _shorten(value: str | None) -> str:
+    if value is None:
+        return _ABSENT
+    return f"{value[:_LONGEST]}…" if len(value) > _LONGEST else f"{value}"
+
+
+def _advise(causes: list[str]) -> str:
+    """Returns how one goes back to what made a folder."""
+    ways = {
+        SETTING_PREFIX: "the settings named above",
+        CODE_PREFIX: "the code as it was (git checkout)",
+        VERSION_PREFIX: "the packages as they were (pip install)",
+    }
+    found = [way for prefix, way in ways.items() if any(one.startswith(prefix) for one in causes)]
+    return f": {', '.join(found)}" if found else ""

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from aegis.core.errors import TraceError
 from aegis.core.types import EpisodeKey
-from aegis.records.files import disk_error, write_atomic
-from aegis.records.manifest import open_folder
+from aegis.records.files import disk_error, remove_orphans, write_atomic
+from aegis.records.manifest import FORMAT_KEY, open_folder
 from aegis.records.rows import (
     EPISODE_SCHEMA,
     FEATURE_SCHEMA,
@@ -32,7 +32,9 @@ from aegis.records.rows import (
     parse_episode_rows,
 )
 
-FORMAT = "1"
+FORMAT = "2"
+"""Of a run folder; goes up when an identity says more or less than before."""
+
 _ROW_KEY = b"aegis.episode"
 
 
@@ -80,6 +82,8 @@ class RunStore:
     def open_run(self, identity: Mapping[str, str], notes: Mapping[str, str], config: str) -> None:
         """Makes the folder, or checks that it holds the same experiment.
 
+        A folder into which no episode was played is nobody's: it becomes this experiment's.
+
         Args:
             identity: What results depend on; must be equal on resume.
             notes: Versions and such; the first run's are kept.
@@ -89,15 +93,25 @@ class RunStore:
             ConfigError: If the folder holds another experiment.
             MachineError: If it cannot be written.
         """
-        open_folder(self.root, {"format": FORMAT, **identity}, notes)
+        known = {FORMAT_KEY: FORMAT, **identity}
+        fresh = open_folder(self.root, known, notes, is_empty=not self.has_episodes())
         try:
             self.parts.mkdir(exist_ok=True)
         except OSError as error:
             raise disk_error(self.parts, error) from error
-        for scratch in self.parts.glob(".*.tmp"):
-            scratch.unlink(missing_ok=True)
-        if not (self.root / "config.yaml").exists():
+        remove_orphans(self.parts)
+        if fresh or not (self.root / "config.yaml").exists():
             write_atomic(self.root / "config.yaml", config.encode())
+
+    def has_episodes(self) -> bool:
+        """Says whether an episode was played into the folder; one that is damaged counts, too."""
+        if any(self.parts.glob("*.parquet")):
+            return True
+        merged = self.root / "episodes.parquet"
+        try:
+            return merged.exists() and _read_parquet(merged).num_rows > 0
+        except (OSError, pa.ArrowException):
+            return True
 
     def locate_part(self, key: EpisodeKey, arm: str) -> Path:
         """Returns where an episode's part lies."""

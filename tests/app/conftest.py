@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.study import locking as lock
+from aegis.app.config import identity
 from aegis.app.study import prepared_study as stand
 from tests.app.studied import CODE, FEW
 from tests.app.toy import write_configs
@@ -19,8 +19,8 @@ from tests.app.typed import type_in
 
 def freeze(patch: pytest.MonkeyPatch) -> None:
     """Code does not change while tests look."""
-    for module in (lock, stand):
-        patch.setattr(module, "code_digests", lambda *_: CODE)
+    patch.setattr(stand, "code_digests", lambda *_: CODE)
+    patch.setattr(identity, "row_code_digests", lambda *_: CODE)
 
 
 def play(place: Path) -> None:

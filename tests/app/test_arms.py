@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from aegis.app.config.arm_builder import fingerprint_arms
+from aegis.core.identity import ADDED_LATER
 from aegis.fleet.arm import Arm
+from aegis.fleet.run_plan import fingerprint_arm
 from aegis.gates.rescue import RescueGate
 from tests.fleet.toyrun import toy_arms
 
@@ -15,7 +16,7 @@ GATE = RescueGate(0.1, risk="risk", rescue="rescue")
 def printed(gate: object) -> str:
     arm: Arm = toy_arms()[0]
     arm = replace(arm, controller=replace(arm.controller, gate=gate))  # type: ignore[arg-type]
-    return fingerprint_arms([arm])[f"arm.{arm.name}"]
+    return fingerprint_arm(arm)
 
 
 def test_a_fingerprint_tells_settings_apart() -> None:
@@ -35,7 +36,7 @@ def test_an_option_that_is_added_keeps_the_fingerprints_of_runs_before_it() -> N
     class After:
         price: float
         needs_scores: bool = False
-        later: int | None = field(default=None, repr=False)
+        later: int | None = field(default=None, metadata=ADDED_LATER)
 
     After.__qualname__ = Before.__qualname__
     assert printed(After(0.5)) == printed(Before(0.5))

@@ -22,9 +22,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CHILD = f"""
 import sys
 from aegis.app.main import main
-from aegis.app.study import locking as lock
+from aegis.app.config import identity
 from aegis.app.study import prepared_study as stand
-lock.code_digests = stand.code_digests = lambda *_: {CODE}
+identity.row_code_digests = stand.code_digests = lambda *_: {CODE}
 sys.exit(main(sys.argv[1:]))
 """
 

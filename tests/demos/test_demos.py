@@ -104,7 +104,7 @@ def test_errors_come_through(tmp_path: Path) -> None:
     with pytest.raises(EpisodeError, match="the wheel came off"):
         collect(tmp_path / "broken", made=recipe(world=BrokenWorld))
     collect(tmp_path / "other")
-    with pytest.raises(ConfigError, match="another experiment: config differ"):
+    with pytest.raises(ConfigError, match=r"another experiment.*\n  config: toy there, new here"):
         collect_demos(recipe(), UNITS, tmp_path / "other", 1, {"config": "new"})
     with pytest.raises(ConfigError, match="Noise for 3 action dimensions"):
         play_demonstration(

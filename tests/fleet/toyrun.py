@@ -17,6 +17,7 @@ from aegis.core.controller import Controller
 from aegis.core.protocols import Gate, Outcome, Policy, Query
 from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Score
 from aegis.fleet.arm import Arm
+from aegis.fleet.pool import WorkerPool
 from aegis.fleet.progress import NullSink, ProgressSink
 from aegis.fleet.run_plan import RunPlan
 from aegis.fleet.runner import play_plan
@@ -106,15 +107,10 @@ def toy_run(
     policies: dict[PolicyId, ToyPolicy] | None = None,
     sink: ProgressSink | None = None,
 ) -> RunTables:
-    return play_plan(
-        plan or toy_plan(),
-        policies or toy_policies(),
-        world or partial(ToyWorld, horizon=HORIZON),
-        out,
-        sink or NullSink(),
-        workers,
-        slots,
-    )
+    with WorkerPool(world or partial(ToyWorld, horizon=HORIZON), workers) as pool:
+        return play_plan(
+            plan or toy_plan(), policies or toy_policies(), pool, out, sink or NullSink(), slots
+        )
 
 
 def tables(out: Path) -> dict[str, bytes]:

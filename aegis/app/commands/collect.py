@@ -17,6 +17,7 @@ from aegis.app.config.lab import open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.screen import Json, Screen
+from aegis.fleet.pool import WorkerPool
 from aegis.fleet.runner import play_plan
 from aegis.records.rows import EpisodeRow
 from aegis.stats.intervals import wilson_interval
@@ -32,15 +33,11 @@ def _run_collect(options: argparse.Namespace, screen: Screen) -> Mapping[str, Js
         arms, units = build_collection_arms(lab), lab.list_units(settings.integer("units", 1))
         # Arms of one unit share what comes before they part; that is audited where arms compete.
         plan = build_run_plan(lab, units, arms, sharing=len(arms) > 1, audit=0.0)
-        tables = play_plan(
-            plan,
-            alias_policies(lab),
-            lab.world,
-            out,
-            make_run_sink(screen, f"collect · {settings.text('name')}", out),
-            lab.workers,
-            settings.integer("slots", 1),
-        )
+        sink = make_run_sink(screen, f"collect · {settings.text('name')}", out)
+        with WorkerPool(lab.world, lab.workers) as pool:
+            tables = play_plan(
+                plan, alias_policies(lab), pool, out, sink, settings.integer("slots", 1)
+            )
         taps = list(lab.policies["weak"].spec.taps)
     alone = [row for row in tables.episodes if row.arm == ALONE_ARM]
     won, n = sum(row.success for row in alone), len(alone)

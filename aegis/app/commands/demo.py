@@ -17,6 +17,7 @@ from aegis.app.film import choose_episode, film_episode
 from aegis.app.paired_summary import format_study, summarise
 from aegis.app.screen import Json, Screen
 from aegis.fleet.arm import Arm
+from aegis.fleet.pool import WorkerPool
 from aegis.fleet.runner import play_plan
 from aegis.records.store import RunTables
 
@@ -36,15 +37,10 @@ def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
     )
     with open_lab(composed, ("weak", "strong")) as lab:
         arms = build_arms(lab, settings.level("arms"))
-        tables = play_plan(
-            build_run_plan(lab, lab.list_units(count), arms),
-            lab.policies,
-            lab.world,
-            out,
-            make_run_sink(screen, "demo", out),
-            lab.workers,
-            settings.integer("slots", 1),
-        )
+        plan = build_run_plan(lab, lab.list_units(count), arms)
+        sink = make_run_sink(screen, "demo", out)
+        with WorkerPool(lab.world, lab.workers) as pool:
+            tables = play_plan(plan, lab.policies, pool, out, sink, settings.integer("slots", 1))
         names = [arm.name for arm in arms]
         study = summarise(tables.episodes, names, {}, REFERENCE, TREATED, (REFERENCE,))
         study.save(out / "study.json")

@@ -11,6 +11,7 @@ from aegis.app.config.lab import open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.screen import Json, Screen
+from aegis.fleet.pool import WorkerPool
 from aegis.fleet.runner import play_plan
 from aegis.stats.intervals import wilson_interval
 
@@ -26,15 +27,9 @@ def _run_episodes(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
         fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
         arm = build_arm(lab, "aegis", Settings({**parts, **fixed}))
         plan = build_run_plan(lab, lab.list_units(settings.integer("units", 1)), [arm])
-        tables = play_plan(
-            plan,
-            lab.policies,
-            lab.world,
-            out,
-            make_run_sink(screen, f"run · {settings.text('name')}", out),
-            lab.workers,
-            settings.integer("slots", 1),
-        )
+        sink = make_run_sink(screen, f"run · {settings.text('name')}", out)
+        with WorkerPool(lab.world, lab.workers) as pool:
+            tables = play_plan(plan, lab.policies, pool, out, sink, settings.integer("slots", 1))
     rows = tables.episodes
     won = sum(row.success for row in rows)
     interval = wilson_interval(won, len(rows))

@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from aegis.app.command import Command
 from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
+from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import choose_units, count_workers, read_suite_name
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show, read_versions
@@ -59,6 +60,8 @@ def _collect_missing_demos(
     sample = world()
     identity = {"assets": sample.assets_digest if isinstance(sample, AssetBacked) else ""}
     sample.close()
+    unused = () if recipe.lead is not None else ("lead",)
+    identity |= collect_identity(composed, (), unused)
     with screen.show_progress("demonstrations", len(units)) as tell:
         return collect_demos(
             recipe,

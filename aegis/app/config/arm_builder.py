@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 from aegis.app.config.composition import build_target
+from aegis.app.config.identity import describe_settings
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import CALIBRATED, ConfigNode
-from aegis.core.capabilities import Calibrated, Fingerprinted
+from aegis.core.capabilities import Calibrated
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Gate, Switch
@@ -44,6 +43,8 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
         part: build_target(lab.composed, f"arms.{name}.{part}", node)
         for part, node in (("gate", gate), ("switch", switch))
     }
+    for part, node in (("gate", gate), ("switch", switch)):
+        lab.origins.add_part(rules[part], describe_settings(node))
     for part, rule in rules.items():
         for score in scores_read_by(rule):
             _check_score(score, f"arms.{name}.{part}", detectors)
@@ -86,42 +87,6 @@ def fill_calibrated(name: str, node: ConfigNode, detectors: Sequence[Detector[An
         else value
         for part, value in node.items()
     }
-
-
-def digest_detector(detector: Detector[Any]) -> str:
-    """Returns what scores depend on: a detector's digest, else its text."""
-    return detector.digest if isinstance(detector, Fingerprinted) else repr(detector)
-
-
-def fingerprint_arms(arms: Sequence[Arm]) -> dict[str, str]:
-    """Returns a hash per arm of everything that its decisions depend on, except policies."""
-    return {
-        f"arm.{arm.name}": hashlib.blake2b(_describe_arm(arm).encode(), digest_size=8).hexdigest()
-        for arm in arms
-    }
-
-
-def _describe_arm(arm: Arm) -> str:
-    control = arm.controller
-    heads = [digest_detector(detector) for detector in control.detectors]
-    parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
-    shadow = ("shadow",) if control.shadow else ()
-    rules = (_add_later_options(control.gate), _add_later_options(control.switch))
-    return repr((parts, *rules, heads, sorted(arm.salt.items()), *shadow))
-
-
-def _add_later_options(rule: object) -> object:
-    """Returns a rule with those of its later options that are set.
-
-    An option that a release adds is hidden from ``repr``, so that runs of earlier ones keep their
-    fingerprints; from then on it counts where it differs from what it is without being set.
-    """
-    if not is_dataclass(rule):
-        return rule
-    later = [(one.name, getattr(rule, one.name)) for one in fields(rule) if not one.repr]
-    known = {one.name: one.default for one in fields(rule)}
-    changed = [(name, value) for name, value in later if value != known[name]]
-    return (rule, changed) if changed else rule
 
 
 def _fill_calibrated_part(

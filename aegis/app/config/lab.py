@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from aegis.app.config.composition import ComposedConfig, build_target, make_target_factory
+from aegis.app.config.identity import describe_settings
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import ConfigNode
 from aegis.core.capabilities import AssetBacked, SpecChecker
 from aegis.core.errors import ConfigError
+from aegis.core.identity import PartOrigins
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
@@ -32,7 +34,8 @@ class Lab:
         horizon: Longest episode [control steps].
         policies: Part (``weak``, ``strong``) to policy.
         detectors: They watch the weak policy; the one in ``detector`` first, then ``detectors``.
-        identity: What results depend on besides policies, arms and units.
+        identity: What the world says of itself: its horizon, and the digest of its assets.
+        origins: What detectors, gates and switches were built from.
     """
 
     composed: ComposedConfig
@@ -43,6 +46,7 @@ class Lab:
     policies: Mapping[PolicyId, Policy]
     detectors: tuple[Detector[Any], ...]
     identity: Mapping[str, str]
+    origins: PartOrigins
 
     def list_units(
         self, count: int, split: str | None = None, offset: int | None = None
@@ -80,9 +84,12 @@ def open_lab(composed: ComposedConfig, parts: Sequence[PolicyId]) -> Iterator[La
         embodiment, horizon, facts = _inspect_world(world)
         for part in parts:
             policies[part] = build_policy(composed, part, settings.node(part))
-        detectors = _build_detectors(composed, settings, policies)
+        origins = PartOrigins()
+        detectors = _build_detectors(composed, settings, policies, origins)
         identity = {"horizon": str(horizon), **facts}
-        yield Lab(composed, settings, world, embodiment, horizon, policies, detectors, identity)
+        yield Lab(
+            composed, settings, world, embodiment, horizon, policies, detectors, identity, origins
+        )
     finally:
         for policy in policies.values():
             policy.close()
@@ -151,13 +158,17 @@ def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[st
 
 
 def _build_detectors(
-    composed: ComposedConfig, settings: Settings, policies: Mapping[PolicyId, Policy]
+    composed: ComposedConfig,
+    settings: Settings,
+    policies: Mapping[PolicyId, Policy],
+    origins: PartOrigins,
 ) -> tuple[Detector[Any], ...]:
     """Builds the detector, then the further ones under the names that they have there."""
     found: list[Detector[Any]] = []
     if "detector" in composed.tree:
         node = settings.node("detector")
         found.append(_build_detector(composed, "detector", node, policies["weak"].spec))
+        origins.add_part(found[-1], describe_settings(node))
     if "detectors" in composed.tree:
         further = settings.level("detectors")
         for name in further.names():
@@ -172,6 +183,7 @@ def _build_detectors(
                     "'name', or call it what it is called."
                 )
             found.append(detector)
+            origins.add_part(detector, describe_settings(named))
     return tuple(found)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aegis.app.config.arm_builder import fill_calibrated
 from aegis.app.config.composition import ComposedConfig
+from aegis.app.config.identity import flatten_config
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import resolve_run_folder
 from aegis.app.screen import Screen
@@ -25,11 +25,11 @@ from aegis.core.protocols import Detector
 from aegis.core.types import EpisodeKey
 from aegis.fleet.pool import WorkerPool
 from aegis.fleet.units import Split, get_split_indices
-from aegis.records.store import RunTables
+from aegis.records.folder_lock import lock_folder
+from aegis.records.store import RunStore, RunTables
 from aegis.study.plan.calibration import Calibrator
 from aegis.study.plan.calibration_table import write_calibration_table
 from aegis.study.plan.dials import ConfigNode
-from aegis.study.plan.digests import PACKAGES, code_digests
 from aegis.study.plan.lockfile import PLAN_FILE, LockedPlan, read_lock, write_lock
 from aegis.study.plan.uncalibrated_arms import UncalibratedArms
 
@@ -42,43 +42,60 @@ def lock_study(composed: ComposedConfig, screen: Screen) -> LockedPlan:
 
     Raises:
         LockError: If the folder holds a plan from other settings, or test units were played.
+        BusyFolderError: If another process plays into the folder.
         AegisError: Whatever prevents calibration.
     """
     out = resolve_run_folder(Settings(composed.tree).text("name"))
     if (out / PLAN_FILE).exists():
         return _require_same_request(composed, read_lock(out))
-    if (out / "manifest.json").exists():
+    _refuse_played(out)
+    with open_study(composed) as stand:
+        test, _ = stand.list_test_units(), stand.list_kept_arms()
+        with lock_folder(out):
+            return _lock_opened(stand, out, test, screen)
+
+
+def _refuse_played(out: Path) -> None:
+    """Refuses a folder with episodes: a plan must be there before any test unit is played."""
+    if RunStore(out).has_episodes():
         raise LockError(
             f"{out} holds episodes that were played before any plan was locked. Choose another "
             "name, and start states that were not used (start.offset)."
         )
-    with open_study(composed) as stand:
-        test, _ = stand.list_test_units(), stand.list_kept_arms()
-        screen.print_note(
-            f"locking {out}: dials are set on {len(stand.list_calibration_units())} calibration "
-            "units; none "
-            f"of the {len(test)} test units is played"
-        )
-        with WorkerPool(stand.lab.world, stand.lab.workers) as pool:
-            calibrator = _build_calibrator(stand, out, screen, pool)
-            nodes = calibrator.set_dials()
-        write_calibration_table(out, calibrator.played)
-        tree = {
-            **{name: composed.tree[name] for name in ("name", "plan")},
-            **composed.tree,
-            "arms": {name: dict(node) for name, node in nodes.items()},
-            "calibrated": {
-                "dials": {name: one.as_dict() for name, one in calibrator.reached.items()},
-                "detectors": {one.name: _read_calibration(one) for one in stand.lab.detectors},
-                "horizon": stand.lab.horizon,
-            },
-            "seeds": _describe_seeds(stand, test),
-        }
-        digests = {
-            REQUEST_KEY: digest_request(composed),
-            **collect_outer_digests(out, composed.trusted),
-            **stand.collect_digests(),
-        }
+
+
+def _lock_opened(
+    stand: PreparedStudy, out: Path, test: tuple[EpisodeKey, ...], screen: Screen
+) -> LockedPlan:
+    """Sets the dials and writes the plan; nobody else writes into the folder meanwhile."""
+    composed = stand.lab.composed
+    if (out / PLAN_FILE).exists():  # Another process was faster.
+        return _require_same_request(composed, read_lock(out))
+    _refuse_played(out)
+    screen.print_note(
+        f"locking {out}: dials are set on {len(stand.list_calibration_units())} calibration units; "
+        f"none of the {len(test)} test units is played"
+    )
+    with WorkerPool(stand.lab.world, stand.lab.workers) as pool:
+        calibrator = _build_calibrator(stand, out, screen, pool)
+        nodes = calibrator.set_dials()
+    write_calibration_table(out, calibrator.played)
+    tree = {
+        **{name: composed.tree[name] for name in ("name", "plan")},
+        **composed.tree,
+        "arms": {name: dict(node) for name, node in nodes.items()},
+        "calibrated": {
+            "dials": {name: one.as_dict() for name, one in calibrator.reached.items()},
+            "detectors": {one.name: _read_calibration(one) for one in stand.lab.detectors},
+            "horizon": stand.lab.horizon,
+        },
+        "seeds": _describe_seeds(stand, test),
+    }
+    digests = {
+        REQUEST_KEY: digest_request(composed),
+        **collect_outer_digests(out, composed.trusted),
+        **stand.collect_digests(),
+    }
     return write_lock(out, tree, digests)
 
 
@@ -96,12 +113,10 @@ def _build_calibrator(
         name: fill_calibrated(name, node, stand.lab.detectors)
         for name, node in stand.arms.nodes.items()
     }
-    now = code_digests((*PACKAGES, *stand.lab.composed.trusted))
-    code = hashlib.sha256(repr(sorted(now.items())).encode()).hexdigest()
     units, weak = stand.list_calibration_units(), stand.lab.policies["weak"]
 
     def play_setting(name: str, node: ConfigNode, folder: str) -> RunTables:
-        plan = stand.plan_run(units, [stand.build_arm(name, node)], {"code": code})
+        plan = stand.plan_run(units, [stand.build_arm(name, node)], {})
         place = out / "calibration" / folder
         machine = stand.build_executor(screen, f"calibration · {name}", place)
         return machine.execute_plan(plan, place, pool)
@@ -135,28 +150,12 @@ def _require_same_request(composed: ComposedConfig, locked: LockedPlan) -> Locke
     skipped = (*LOCK_SECTIONS, "arms", *MACHINE_SETTINGS)
     mine, theirs = flatten_config(composed.tree, skipped), flatten_config(locked.tree, skipped)
     other = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
+    said = [f"{key} ({theirs.get(key)} there, {mine.get(key)} here)" for key in other]
     raise LockError(
-        f"{locked.path} was locked with other settings: {', '.join(other[:8]) or 'arms'} differ. A "
+        f"{locked.path} was locked with other settings: {', '.join(said) or 'arms'} differ. A "
         f"plan is locked once: run it as it is (aegis study run {locked.path.parent}), or lock "
         "another one (name=ANOTHER)."
     )
-
-
-def flatten_config(node: object, skipped: tuple[str, ...] = (), where: str = "") -> dict[str, str]:
-    """Returns key path to value of a configuration.
-
-    Args:
-        node: The configuration.
-        skipped: Keys of the root to leave out.
-        where: Key path of the node.
-    """
-    if not isinstance(node, Mapping):
-        return {where: repr(node)}
-    found: dict[str, str] = {}
-    for name, child in node.items():
-        if name not in skipped:
-            found |= flatten_config(child, (), f"{where}.{name}" if where else str(name))
-    return found
 
 
 def _describe_seeds(stand: PreparedStudy, test: tuple[EpisodeKey, ...]) -> dict[str, object]:

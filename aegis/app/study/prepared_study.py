@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aegis.app.config.arm_builder import build_arm, digest_detector
+from aegis.app.config.arm_builder import build_arm
 from aegis.app.config.composition import ComposedConfig, restore_config
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.plan_reader import read_arms, read_plan
@@ -18,7 +18,7 @@ from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
 from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
-from aegis.fleet.run_plan import RunPlan
+from aegis.fleet.run_plan import RunPlan, digest_detector
 from aegis.study.plan.calibration_table import CALIBRATION_FILE as TRIED
 from aegis.study.plan.dials import ConfigNode
 from aegis.study.plan.digests import PACKAGES, code_digests, file_digest
@@ -135,7 +135,7 @@ class PreparedStudy:
         lab = self.lab
         return {
             **{f"policy.{part}": lab.policies[part].spec.digest for part in POLICY_PARTS},
-            **{f"detector.{one.name}": digest_detector(one) for one in lab.detectors},
+            **{f"detector.{one.name}": digest_detector(one, lab.origins) for one in lab.detectors},
             **lab.identity,
         }
 

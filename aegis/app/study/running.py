@@ -15,6 +15,7 @@ from aegis.app.study.prepared_study import (
     open_study,
 )
 from aegis.fleet.arm import Arm
+from aegis.records.folder_lock import lock_folder
 from aegis.study.plan.lockfile import LockedPlan, compare_digests, read_lock, refuse_changes
 from aegis.study.play.execution import fork_arms, play_arms
 from aegis.study.play.seal import Seal, check_seal, read_seal, write_seal
@@ -35,6 +36,7 @@ def run_locked_study(root: Path, machine: Mapping[str, object], screen: Screen) 
 
     Raises:
         LockError: If anything that the plan was locked with has changed.
+        BusyFolderError: If another process plays into the folder.
         StudyKilledError: If the plan says that a criterion stops the study, and one struck.
         AegisError: Whatever ends a run.
     """
@@ -46,26 +48,27 @@ def run_locked_study(root: Path, machine: Mapping[str, object], screen: Screen) 
     if read_seal(root) is not None:
         screen.print_note(f"{root} is finished and sealed")
         return check_seal(root, locked.digest)
-    with open_study(composed) as stand:
+    with lock_folder(root), open_study(composed) as stand:
         refuse_changes(locked.path, compare_digests(locked.digests, stand.collect_digests()))
-        arms = stand.build_arms()
-        screen.print_note(
-            f"{len(stand.list_test_units())} test units with {len(arms)} arms each, as locked in "
-            f"{locked.path}"
-        )
-        plan = stand.plan_run(
-            stand.list_test_units(), arms, {LOCK_KEY: locked.digest}, stand.read_truth_names()
-        )
-        player = stand.build_executor(screen, f"study · {stand.settings.text('name')}", root)
-        if stand.plan.kill.stops:
-            play_reference(
-                plan, stand.plan, build_analysis_context(locked, stand.plan, root), player, root
-            )
-        play_arms(plan, stand.plan, player, root)
-        _play_forks(stand, locked, arms, screen)
-        write_small_tables(root, stand.list_kept_arms(), stand.plan.reference)
-        measure_latency(stand, root, screen)
-    return write_seal(root, locked.digest)
+        _play_study(stand, locked, screen)
+        return write_seal(root, locked.digest)
+
+
+def _play_study(stand: PreparedStudy, locked: LockedPlan, screen: Screen) -> None:
+    """Plays all that the plan asks for and distils the small tables."""
+    root, arms, units = locked.path.parent, stand.build_arms(), stand.list_test_units()
+    screen.print_note(
+        f"{len(units)} test units with {len(arms)} arms each, as locked in {locked.path}"
+    )
+    plan = stand.plan_run(units, arms, {LOCK_KEY: locked.digest}, stand.read_truth_names())
+    player = stand.build_executor(screen, f"study · {stand.settings.text('name')}", root)
+    if stand.plan.kill.stops:
+        context = build_analysis_context(locked, stand.plan, root)
+        play_reference(plan, stand.plan, context, player, root)
+    play_arms(plan, stand.plan, player, root)
+    _play_forks(stand, locked, arms, screen)
+    write_small_tables(root, stand.list_kept_arms(), stand.plan.reference)
+    measure_latency(stand, root, screen)
 
 
 def build_fork_arms(stand: PreparedStudy, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:

@@ -17,9 +17,9 @@ from aegis.core.errors import AegisError
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import NullSink
 from aegis.fleet.run_plan import RunPlan, compute_identity
-from aegis.records.manifest import read_manifest
+from aegis.records.manifest import CODE_PREFIX, FORMAT_KEY, VERSION_PREFIX, read_manifest
 from aegis.records.rows import EpisodeRow
-from aegis.records.store import RunTables
+from aegis.records.store import FORMAT, RunTables
 from aegis.study.plan.calibration_table import read_calibration_table
 from aegis.study.plan.lockfile import compare_digests
 from aegis.study.play.seal import check_seal
@@ -37,6 +37,8 @@ from aegis.study.verification import (
 
 _T = TypeVar("_T")
 _ROUNDING_PREFIX = "rounding."
+_LOCKED_PREFIXES = (CODE_PREFIX, VERSION_PREFIX)
+"""What a lock has digests of, too; a change there is said once, and what counts is the replay."""
 _REPLAYED_UNITS = 2
 """Units of the fork set, and of calibration, that are played again: they have many arms."""
 
@@ -110,10 +112,20 @@ def _check_manifest(
     Rounding is this machine's affair; where it is another one, the last bits may be, too.
     """
     plan = stand.plan_run(
-        stand.list_test_units(), stand.build_arms(), {LOCK_KEY: found.locked.digest}
+        stand.list_test_units(),
+        stand.build_arms(),
+        {LOCK_KEY: found.locked.digest},
+        stand.read_truth_names(),
     )
-    here = compute_identity(plan, stand.lab.policies)
     there = {str(name): str(value) for name, value in _read_identity(root).items()}
+    computed = compute_identity(plan, stand.lab.policies)
+    # Earlier releases wrote down less; what they did write must come out.
+    names = {**there, **(computed if there.get(FORMAT_KEY) == FORMAT else {})}
+    here = {
+        name: computed.get(name, "nothing")
+        for name in names
+        if name != FORMAT_KEY and not name.startswith(_LOCKED_PREFIXES)
+    }
     changes = compare_digests(there, here)
     for change in changes:
         if change.name.startswith(_ROUNDING_PREFIX):
@@ -191,7 +203,7 @@ def _replay_calibration(
     dials = stand.arms.dials
     stored: list[EpisodeRow] = []
     for one in read_calibration_table(root):
-        if one.gate in dials:
+        if one.arm in dials:
             stored += one.rows
     units = {row.key for row in stored}
     if not units:

@@ -10,15 +10,15 @@ from aegis.records.rows import EpisodeRow
 
 @dataclass(frozen=True, slots=True)
 class PlayedSetting:
-    """A setting of a gate that was played on calibration units, for the frontier.
+    """A setting of an arm that was played on calibration units, for the frontier.
 
     Attributes:
-        gate: Name of the family of settings, for example the arm.
+        arm: The arm that was played.
         words: The setting, for example ``threshold 0.42``.
         rows: Its episodes.
     """
 
-    gate: str
+    arm: str
     words: str
     rows: Sequence[EpisodeRow]
 

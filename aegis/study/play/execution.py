@@ -38,7 +38,7 @@ class StudyExecutor:
         policies: The policies, by the names that the arms use.
         world: Builds a world; must pickle.
         sink: Who is told.
-        workers: Simulator processes.
+        workers: Simulator processes, where there is no pool.
         slots: Branches that each of them keeps in flight.
     """
 
@@ -49,9 +49,11 @@ class StudyExecutor:
     slots: int
 
     def execute_plan(self, plan: RunPlan, out: Path, pool: WorkerPool | None = None) -> RunTables:
-        """Runs a plan; see ``aegis.fleet.runner.run``."""
-        args = (self.policies, self.world, out, self.sink, self.workers, self.slots)
-        return play_plan(plan, *args, pool)
+        """Runs a plan with own workers, or with those of a pool; see ``play_plan``."""
+        if pool is not None:
+            return play_plan(plan, self.policies, pool, out, self.sink, self.slots)
+        with WorkerPool(self.world, self.workers) as own:
+            return play_plan(plan, self.policies, own, out, self.sink, self.slots)
 
 
 def check_splits(calibration: Sequence[EpisodeKey], test: Sequence[EpisodeKey]) -> None:

@@ -1,0 +1,205 @@
+"""Identity of a configuration: every setting, file, source and version that rows depend on.
+
+Whatever is not named here as an exception counts. A setting that a release adds, or a plug-in
+brings along, is therefore part of the identity without anybody having thought of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+from aegis.app.config.composition import ComposedConfig
+from aegis.app.config.targets import walk_targets
+from aegis.core.identity import describe_value
+from aegis.records.manifest import SETTING_PREFIX, VERSION_PREFIX
+from aegis.study.plan.digests import (
+    PACKAGES,
+    file_digest,
+    find_sources,
+    row_code_digests,
+)
+from aegis.study.plan.imports import read_imported_versions
+
+EXEMPT_SETTINGS: Mapping[str, str] = {
+    "name": "names the folder",
+    "units": "how many rows there are; each has its start state as its key",
+    "tasks": "which rows there are",
+    "start.split": "which rows there are",
+    "start.offset": "which rows there are",
+    "workers": "who plays a row cannot be seen in it",
+    "slots": "when a row is played cannot be seen in it",
+    "trusted": "packages have digests of their own",
+    "audit": "how many rows are checked",
+    "plan": "how a study judges its rows; its lock has a digest of its own",
+    "calibration": "on which rows dials are set; an arm with its dial set has a fingerprint",
+    "forks": "each fork is an arm with a fingerprint",
+    "keep": "which scores are copied into the small tables",
+    "latency": "times are measured apart",
+    "pictures": "drawn afterwards",
+    "film": "drawn afterwards",
+    "demos.out": "names the folder",
+    "demos.units": "how many demonstrations there are",
+    "model": "trained afterwards",
+}
+"""Settings that no row depends on, with the reason; what lies below them is exempt, too."""
+
+EXEMPT_ARM_SETTINGS: Mapping[str, str] = {
+    "dial": "where a dial begins; an arm with its dial set has a fingerprint",
+    "like": "another way to write the settings of an arm",
+}
+"""The same in each arm of a study."""
+
+VERSIONED_PACKAGES: Mapping[str, str] = {
+    "numpy": "arithmetic, random streams",
+    "mujoco": "physics and pictures",
+    "torch": "policies",
+    "robosuite": "scenes and controllers",
+    "hf-libero": "scenes and goals",
+    "bddl": "goals",
+    "numba": "compiled arithmetic",
+    "llvmlite": "compiled arithmetic",
+    "scipy": "rotations",
+    "gymnasium": "environments of the user's own",
+    "PyOpenGL": "pictures",
+    "opencv-python-headless": "pictures",
+}
+"""Installed packages that rows of our own parts depend on; plug-ins add those that they import.
+
+Python is none of them: no row depends on it but through these.
+"""
+
+_LARGEST_FOLDER = 10_000
+"""A folder with more files is told by its path: it is no checkpoint, but perhaps a home."""
+
+
+def collect_identity(
+    composed: ComposedConfig, arms: Sequence[str], unused: Sequence[str] = ()
+) -> dict[str, str]:
+    """Returns what rows depend on besides units, policies and fingerprints of arms, by name.
+
+    Args:
+        composed: The configuration.
+        arms: The arms that are played; settings of others do not matter.
+        unused: Further settings that no row depends on as things stand.
+
+    Raises:
+        ConfigError: If the code of a trusted package cannot be found.
+    """
+    outer = _list_outer_packages(composed)
+    return {
+        **_list_settings(composed, arms, unused),
+        **row_code_digests(outer),
+        **_read_row_versions(find_sources(composed.trusted)),
+    }
+
+
+def describe_settings(value: object) -> str:
+    """Returns a part of a configuration in words; files and folders are told by what they hold."""
+    return json.dumps(
+        _replace_files(value), sort_keys=True, ensure_ascii=False, default=describe_value
+    )
+
+
+def flatten_config(node: object, skipped: Sequence[str] = (), where: str = "") -> dict[str, object]:
+    """Returns key path to value of a configuration.
+
+    Args:
+        node: The configuration.
+        skipped: Key paths to leave out, with all below them.
+        where: Key path of the node.
+    """
+    if where in skipped:
+        return {}
+    if not isinstance(node, Mapping) or (not node and where):
+        return {where: node}
+    found: dict[str, object] = {}
+    for name, child in node.items():
+        found |= flatten_config(child, skipped, f"{where}.{name}" if where else str(name))
+    return found
+
+
+def _list_settings(
+    composed: ComposedConfig, arms: Sequence[str], unused: Sequence[str]
+) -> dict[str, str]:
+    tree = dict(composed.tree)
+    if isinstance(given := tree.pop("arms", None), Mapping):
+        tree["arms"] = {name: node for name, node in given.items() if name in arms}
+    exempt = [*EXEMPT_SETTINGS, *unused]
+    exempt += [f"arms.{arm}.{name}" for arm in arms for name in EXEMPT_ARM_SETTINGS]
+    return {
+        f"{SETTING_PREFIX}{path}": describe_settings(value)
+        for path, value in flatten_config(tree, exempt).items()
+    }
+
+
+def _list_outer_packages(composed: ComposedConfig) -> tuple[str, ...]:
+    """Returns the packages that targets lie in or that are trusted, except ``aegis``."""
+    used = {str(node.get("_target_", "")).split(".")[0] for _, node in walk_targets(composed.tree)}
+    ours = [package for package in PACKAGES if package in used and package != "aegis"]
+    return (*ours, *composed.trusted)
+
+
+def _read_row_versions(sources: Sequence[Path]) -> dict[str, str]:
+    found = dict(read_imported_versions(sources))
+    for package in VERSIONED_PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "missing"
+    return {
+        f"{VERSION_PREFIX}{package}": version
+        for package, version in sorted(found.items())
+        if package != "aegis-escalation"  # Its code has digests.
+    }
+
+
+def _replace_files(value: object) -> object:
+    """Returns a value in which what a path names stands instead of the path."""
+    if isinstance(value, Mapping):
+        return {str(name): _replace_files(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_files(item) for item in value]
+    if not isinstance(value, str) or not _looks_like_path(value):
+        return value
+    path = Path(value).expanduser() if value.startswith("~") else Path(value)
+    try:
+        if path.is_file():
+            return _describe_file(path)
+        if path.is_dir():
+            return _describe_folder(path, value)
+    except (OSError, ValueError):
+        return value
+    return value
+
+
+def _looks_like_path(text: str) -> bool:
+    """Says whether a text names a file where there is one: a mere word is a name of something."""
+    return "/" in text or "\\" in text or bool(Path(text).suffix)
+
+
+def _describe_folder(path: Path, text: str) -> str:
+    files = sorted(islice((file for file in path.rglob("*") if file.is_file()), _LARGEST_FOLDER))
+    if len(files) == _LARGEST_FOLDER:
+        return text
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(f"{file.relative_to(path).as_posix()}\0{_describe_file(file)}\0".encode())
+    return f"folder {whole.hexdigest()[:16]}"
+
+
+def _describe_file(path: Path) -> str:
+    facts = path.stat()
+    digest = _digest_once(path.resolve(), facts.st_mtime_ns, facts.st_size, facts.st_ino)
+    return f"file {digest[:16]}"
+
+
+@cache
+def _digest_once(path: Path, *stamp: int) -> str:
+    del stamp  # Only tells one state of the file from the next.
+    return file_digest(path)
