@@ -1,8 +1,9 @@
-"""Worlds: simulators behind the protocol of `aegis.core.protocols.World`."""
+"""Worlds: simulators behind the protocol of `aegis.core.protocols.World`.
 
-import os
+A world knows `aegis.core` and `aegis.host`, never a policy; configurations name it.
+"""
+
+from aegis.host.rendering import apply_rendering, require_importable
 
 # MuJoCo chooses its OpenGL when it is imported; its own default needs a display.
-if "DISPLAY" not in os.environ:
-    os.environ.setdefault("MUJOCO_GL", "egl")
-    os.environ.setdefault("PYOPENGL_PLATFORM", os.environ["MUJOCO_GL"])
+require_importable(apply_rendering())

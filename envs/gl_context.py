@@ -1,0 +1,105 @@
+"""The OpenGL context of this process: made on first use, never taken over a fork."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import importlib
+import os
+import sys
+from typing import Any
+
+from aegis.core.errors import MachineError
+from aegis.host.forks import ProcessGuard
+from aegis.host.rendering import PYOPENGL_VARIABLE, choose_rendering, suggest_remedy
+
+_MODULES = {
+    "egl": "mujoco.egl",
+    "osmesa": "mujoco.osmesa",
+    "glfw": "mujoco.glfw",
+    "cgl": "mujoco.cgl",
+}
+_held: dict[str, Any] = {}
+"""The context, under ``"context"``, while there is one."""
+_guards: list[ProcessGuard] = []
+"""The process that first opened a context. It stays when that is freed: the driver's threads do."""
+
+
+def make_current() -> None:
+    """Makes our context the current one; others in this process may have their own.
+
+    Raises:
+        MachineError: If no off-screen OpenGL can be had, or this is a fork of a process that drew.
+    """
+    for guard in _guards:
+        guard.require_same_process()
+    choice = choose_rendering(os.environ)
+    if choice.problem:
+        raise MachineError(f"No pictures can be drawn: {choice.problem}. `aegis doctor` says more.")
+    try:
+        if "context" not in _held:
+            if not _guards:
+                _guards.append(ProcessGuard("OpenGL", "Or draw no picture before you fork."))
+            _held["context"] = _open_context(choice.backend)
+        _held["context"].make_current()
+    except Exception as error:  # the GL stacks raise everything from AttributeError to OSError
+        _held.clear()
+        raise describe_failure(error) from error
+
+
+def _open_context(backend: str) -> Any:
+    """Opens a context of a backend, whatever MuJoCo chose when it was imported.
+
+    ``mujoco.GLContext`` was fixed then, which may have been before our default was set.
+    """
+    loaded = sys.modules.get("OpenGL.platform")
+    platform = getattr(loaded, "PLATFORM", None)
+    if backend in ("egl", "osmesa") and platform is not None:
+        used = type(platform).__name__.removesuffix("Platform").lower()
+        if used != backend:
+            raise RuntimeError(
+                f"PyOpenGL was imported for {used} before {PYOPENGL_VARIABLE} was {backend}; "
+                "import envs first, or set the variable in the shell"
+            )
+    return importlib.import_module(_MODULES[backend]).GLContext(16, 16)
+
+
+def describe_failure(error: Exception) -> MachineError:
+    """Returns the error that says why OpenGL did not start and what to do about it."""
+    backend = choose_rendering(os.environ).backend
+    remedy = suggest_remedy(os.environ, backend)
+    return MachineError(
+        f"Off-screen OpenGL ({backend}) did not start: {error}. {remedy}. `aegis doctor` says more."
+    )
+
+
+def free_context() -> None:
+    """Frees the context; renderers must be freed before, or EGL complains at exit."""
+    if "context" in _held:
+        _held.pop("context").free()
+
+
+def is_open() -> bool:
+    """Returns whether this process has a context; a fork of one that had has none."""
+    return "context" in _held
+
+
+def abandon_handle(handle: object) -> None:
+    """Keeps an object from ever being destroyed.
+
+    What was made before a fork must not be freed in the child either: its driver would wait for
+    threads that only the parent has.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handle))
+
+
+def _abandon_context() -> None:
+    """Runs in a forked child: forgets the parent's context without freeing it."""
+    if "context" in _held:
+        abandon_handle(_held.pop("context"))  # the guard stays: it refuses
+    egl = sys.modules.get("mujoco.egl")
+    if egl is not None:  # MuJoCo would close the parent's display when the child exits
+        atexit.unregister(egl.EGL.eglTerminate)
+
+
+os.register_at_fork(after_in_child=_abandon_context)
