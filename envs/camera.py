@@ -132,7 +132,9 @@ class OffscreenRenderer:
         )
         mujoco.mjr_render(viewport, self._scene, self._context)
         mujoco.mjr_readPixels(pixels, None, viewport, self._context)
-        return np.ascontiguousarray(pixels[::-1])
+        picture = np.ascontiguousarray(pixels[::-1])
+        picture.setflags(write=False)  # our own: spares the observation a copy
+        return picture
 
     def _fit_framebuffer(self, height: int, width: int) -> None:
         frame = max(height, self._frame[0]), max(width, self._frame[1])

@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import os
 import sys
+from types import ModuleType
 from typing import Any
 
 from aegis.core.errors import MachineError
@@ -52,16 +53,28 @@ def _open_context(backend: str) -> Any:
 
     ``mujoco.GLContext`` was fixed then, which may have been before our default was set.
     """
-    loaded = sys.modules.get("OpenGL.platform")
-    platform = getattr(loaded, "PLATFORM", None)
-    if backend in ("egl", "osmesa") and platform is not None:
-        used = type(platform).__name__.removesuffix("Platform").lower()
+    return import_backend(backend).GLContext(16, 16)
+
+
+def import_backend(backend: str) -> ModuleType:
+    """Imports MuJoCo's module of a backend.
+
+    Args:
+        backend: See `aegis.host.rendering.RenderingChoice`.
+
+    Raises:
+        ImportError: If its libraries are missing or PyOpenGL draws with others. PyOpenGL raises
+            other errors, too.
+    """
+    loaded = getattr(sys.modules.get("OpenGL.platform"), "PLATFORM", None)
+    if backend in ("egl", "osmesa") and loaded is not None:
+        used = type(loaded).__name__.removesuffix("Platform").lower()
         if used != backend:
-            raise RuntimeError(
+            raise ImportError(
                 f"PyOpenGL was imported for {used} before {PYOPENGL_VARIABLE} was {backend}; "
                 "import envs first, or set the variable in the shell"
             )
-    return importlib.import_module(_MODULES[backend]).GLContext(16, 16)
+    return importlib.import_module(_MODULES[backend])
 
 
 def describe_failure(error: Exception) -> MachineError:

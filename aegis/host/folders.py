@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import tempfile
@@ -10,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from aegis.core.errors import MachineError
+from aegis.host.notes import write_note
 
 CACHE_VARIABLE = "AEGIS_CACHE"
 _FALLBACK_VARIABLE = "AEGIS_CACHE_FALLBACK"
 """Set by us for our own child processes: they share the folder and say nothing again."""
-_logger = logging.getLogger("aegis")
 
 
 def find_home() -> Path | None:
@@ -61,7 +60,7 @@ def list_cache_folders() -> tuple[Path, ...]:
         MachineError: If there is no folder at all that can be written to.
     """
     wanted = _name_cache_folder()
-    if wanted is not None and _make_writable(wanted):
+    if wanted is not None and make_writable(wanted):
         return (wanted,)
     fallback = _find_fallback(str(wanted))
     return (fallback,) if wanted is None else (fallback, wanted)
@@ -78,8 +77,8 @@ def _name_cache_folder() -> Path | None:
 
 
 @lru_cache(maxsize=32)
-def _make_writable(folder: Path) -> bool:
-    """Returns whether a file can be written in a folder, which is made if it is not there.
+def make_writable(folder: Path) -> bool:
+    """Makes a folder if it is not there, and returns whether a file can be written in it.
 
     By trying: permissions say nothing of read-only file systems, quotas and root.
     """
@@ -95,7 +94,7 @@ def _make_writable(folder: Path) -> bool:
 def _find_fallback(wanted: str) -> Path:
     """Returns this user's folder among the temporary files, and notes once what is amiss."""
     inherited = os.environ.get(_FALLBACK_VARIABLE, "")
-    if inherited and _is_private(Path(inherited)) and _make_writable(Path(inherited)):
+    if inherited and _is_private(Path(inherited)) and make_writable(Path(inherited)):
         return Path(inherited)
     cause = (
         "there is no home folder (HOME is not set)"
@@ -109,11 +108,9 @@ def _find_fallback(wanted: str) -> Path:
             f"No folder for caches: {cause}, and neither can the temporary folder be used "
             f"({error}). Name one that can: {CACHE_VARIABLE}=/some/folder (or set HOME or TMPDIR)."
         ) from error
-    _logger.warning(
-        "note: %s; caches go to %s. To keep them, set HOME or %s to a folder that can be written.",
-        cause,
-        folder,
-        CACHE_VARIABLE,
+    write_note(
+        f"{cause}; caches go to {folder}. To keep them, set HOME or {CACHE_VARIABLE} to a folder "
+        "that can be written to."
     )
     os.environ[_FALLBACK_VARIABLE] = str(folder)
     return folder
@@ -123,7 +120,7 @@ def _make_private_folder() -> Path:
     """Makes a folder that only this user can write to: what is cached is code that will run."""
     folder = Path(tempfile.gettempdir()) / f"aegis-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if _is_private(folder) and _make_writable(folder):
+    if _is_private(folder) and make_writable(folder):
         return folder
     return Path(tempfile.mkdtemp(prefix="aegis-"))  # somebody has taken the name
 

@@ -145,9 +145,7 @@ def _choose_on_linux(environ: Mapping[str, str], wanted: str) -> RenderingChoice
             f"{PYOPENGL_VARIABLE}, or set it to {wanted}",
         )
     changes = {
-        name: wanted
-        for name in (MUJOCO_VARIABLE, PYOPENGL_VARIABLE)
-        if environ.get(name) != wanted
+        name: wanted for name in (MUJOCO_VARIABLE, PYOPENGL_VARIABLE) if environ.get(name) != wanted
     }
     return RenderingChoice(wanted, MappingProxyType(changes))
 
