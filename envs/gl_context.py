@@ -12,7 +12,12 @@ from typing import Any
 
 from aegis.core.errors import MachineError
 from aegis.host.forks import ProcessGuard
-from aegis.host.rendering import PYOPENGL_VARIABLE, choose_rendering, suggest_remedy
+from aegis.host.rendering import (
+    MUJOCO_VARIABLE,
+    PYOPENGL_VARIABLE,
+    choose_rendering,
+    suggest_remedy,
+)
 
 _MODULES = {
     "egl": "mujoco.egl",
@@ -43,6 +48,8 @@ def make_current() -> None:
                 _guards.append(ProcessGuard("OpenGL", "Or draw no picture before you fork."))
             _held["context"] = _open_context(choice.backend)
         _held["context"].make_current()
+    except MachineError:
+        raise
     except Exception as error:  # the GL stacks raise everything from AttributeError to OSError
         _held.clear()
         raise describe_failure(error) from error
@@ -53,7 +60,11 @@ def _open_context(backend: str) -> Any:
 
     ``mujoco.GLContext`` was fixed then, which may have been before our default was set.
     """
-    return import_backend(backend).GLContext(16, 16)
+    kind = import_backend(backend).GLContext
+    context = kind.__new__(kind)
+    context._context = None  # or a context that fails to open prints a traceback when it is freed
+    context.__init__(16, 16)
+    return context
 
 
 def import_backend(backend: str) -> ModuleType:
@@ -63,16 +74,17 @@ def import_backend(backend: str) -> ModuleType:
         backend: See `aegis.host.rendering.RenderingChoice`.
 
     Raises:
-        ImportError: If its libraries are missing or PyOpenGL draws with others. PyOpenGL raises
-            other errors, too.
+        MachineError: If PyOpenGL was imported for another one before.
+        ImportError: If its libraries are missing; PyOpenGL raises other errors, too.
     """
     loaded = getattr(sys.modules.get("OpenGL.platform"), "PLATFORM", None)
     if backend in ("egl", "osmesa") and loaded is not None:
         used = type(loaded).__name__.removesuffix("Platform").lower()
         if used != backend:
-            raise ImportError(
-                f"PyOpenGL was imported for {used} before {PYOPENGL_VARIABLE} was {backend}; "
-                "import envs first, or set the variable in the shell"
+            raise MachineError(
+                f"No pictures can be drawn with {backend}: something has imported PyOpenGL for "
+                f"{used} before. Import envs first, or set {PYOPENGL_VARIABLE}={backend} and "
+                f"{MUJOCO_VARIABLE}={backend} in the shell."
             )
     return importlib.import_module(_MODULES[backend])
 
@@ -80,9 +92,10 @@ def import_backend(backend: str) -> ModuleType:
 def describe_failure(error: Exception) -> MachineError:
     """Returns the error that says why OpenGL did not start and what to do about it."""
     backend = choose_rendering(os.environ).backend
+    cause = str(error).rstrip(".")
     remedy = suggest_remedy(os.environ, backend)
     return MachineError(
-        f"Off-screen OpenGL ({backend}) did not start: {error}. {remedy}. `aegis doctor` says more."
+        f"Off-screen OpenGL ({backend}) did not start: {cause}. {remedy}. `aegis doctor` says more."
     )
 
 

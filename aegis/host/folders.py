@@ -59,14 +59,15 @@ def list_cache_folders() -> tuple[Path, ...]:
     Raises:
         MachineError: If there is no folder at all that can be written to.
     """
-    wanted = _name_cache_folder()
+    wanted = name_cache_folder()
     if wanted is not None and make_writable(wanted):
         return (wanted,)
     fallback = _find_fallback(str(wanted))
     return (fallback,) if wanted is None else (fallback, wanted)
 
 
-def _name_cache_folder() -> Path | None:
+def name_cache_folder() -> Path | None:
+    """Returns the cache folder that is meant, writable or not; None if there is no home folder."""
     if chosen := os.environ.get(CACHE_VARIABLE):
         return expand_home(chosen).absolute()
     base = os.environ.get("XDG_CACHE_HOME", "")

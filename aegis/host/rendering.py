@@ -98,23 +98,25 @@ def require_importable(choice: RenderingChoice) -> None:
         raise MachineError(f"{choice.problem}.")
 
 
-def suggest_remedy(environ: Mapping[str, str], backend: str) -> str:
+def suggest_remedy(
+    environ: Mapping[str, str], backend: str, install: str = "apt-get install"
+) -> str:
     """Returns what to do when a backend does not start, for this environment.
 
     Args:
         environ: The environment in which it did not start.
         backend: What was tried; see `RenderingChoice`.
+        install: Command that installs packages of Debian and Ubuntu.
     """
-    if choice_problem := choose_rendering(environ).problem:
-        return choice_problem
+    if problem := choose_rendering(environ).problem:
+        return problem
     if backend == "egl":
-        install = f"On Debian or Ubuntu: apt-get install {EGL_PACKAGES}"
         if environ.get(DEVICE_VARIABLE):
             return (
                 f"Unset {DEVICE_VARIABLE} (now {environ[DEVICE_VARIABLE]!r}) or name a device that "
                 "exists, counted from 0"
             )
-        return install
+        return f"On Debian or Ubuntu: {install} {EGL_PACKAGES}"
     if backend == "osmesa":
         return (
             f"Unset {MUJOCO_VARIABLE} and {PYOPENGL_VARIABLE} to draw with EGL, which needs no "
@@ -156,9 +158,9 @@ def _choose_window(environ: Mapping[str, str]) -> RenderingChoice:
         return RenderingChoice("glfw")
     return RenderingChoice(
         "glfw",
-        problem=f"{_quote(environ, MUJOCO_VARIABLE)} with {_quote(environ, PYOPENGL_VARIABLE)} "
-        "draws in a window (GLFW), and there is no display (DISPLAY). To draw without one, set "
-        f"{MUJOCO_VARIABLE}=egl and unset {PYOPENGL_VARIABLE}",
+        problem=f"{_quote(environ, MUJOCO_VARIABLE)}, {_quote(environ, PYOPENGL_VARIABLE)}: with "
+        "these MuJoCo draws in a window (GLFW), and there is no display (DISPLAY is not set). "
+        "Unset both to draw with EGL, which needs none",
     )
 
 
