@@ -1,8 +1,19 @@
-"""Worlds: simulators behind the protocol of `aegis.core.protocols.World`."""
+"""Worlds: simulators behind the protocol of `aegis.core.protocols.World`.
 
-import os
+A world knows `aegis.core` and `aegis.host`, never a policy; configurations name it.
+"""
+
+import importlib.util
+
+from aegis.host.rendering import MUJOCO_VARIABLE, apply_rendering, require_importable
+from envs.contained import replace_environment
 
 # MuJoCo chooses its OpenGL when it is imported; its own default needs a display.
-if "DISPLAY" not in os.environ:
-    os.environ.setdefault("MUJOCO_GL", "egl")
-    os.environ.setdefault("PYOPENGL_PLATFORM", os.environ["MUJOCO_GL"])
+require_importable(apply_rendering())
+if importlib.util.find_spec("mujoco"):
+    try:
+        import mujoco
+    except Exception:  # a GL library that is missing or broken: anything from AttributeError on
+        # Physics needs none. Who asks for a picture gets the cause, from envs.gl_context.
+        with replace_environment({MUJOCO_VARIABLE: "off"}):
+            import mujoco  # noqa: F401

@@ -1,6 +1,6 @@
 """Renders a simulation off-screen: as cheap as the scene allows, or as LIBERO does.
 
-Contexts are kept per process, by meshes, textures and look: uploading those costs far more than
+Renderers are kept per process, by meshes, textures and style: uploading those costs far more than
 drawing them. Pictures are upright RGB (LIBERO's own are upside down).
 """
 
@@ -12,14 +12,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aegis.core.errors import MachineError, UnknownNameError
+from aegis.core.errors import UnknownNameError
 from aegis.core.types import U8
+from envs import gl_context
 
 MODEL_CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 """Our camera names to those of LIBERO's and robosuite's models."""
@@ -53,7 +53,7 @@ class RenderStyle:
 
     @property
     def flags(self) -> dict[mujoco.mjtRndFlag, bool]:
-        """Rendering flags of MuJoCo that this look sets; the others stay at MuJoCo's defaults."""
+        """Rendering flags of MuJoCo that this style sets; the others stay at MuJoCo's defaults."""
         return {
             mujoco.mjtRndFlag.mjRND_SHADOW: self.shadows,
             mujoco.mjtRndFlag.mjRND_REFLECTION: self.reflections,
@@ -85,9 +85,8 @@ RENDER_STYLES = {
         cull=False,
     ),
 }
-"""The looks by name: what pictures cost is told in docs/environment.md."""
+"""The styles by name; docs/environment.md says what pictures cost in each."""
 
-_gl_context: dict[str, Any] = {}
 _renderers: dict[tuple[str, RenderStyle], OffscreenRenderer] = {}
 _upload_hashes: dict[str, str] = {}
 
@@ -96,13 +95,13 @@ class OffscreenRenderer:
     """An off-screen framebuffer with one set of meshes and textures; it grows with its pictures."""
 
     def __init__(self, model: mujoco.MjModel, pictures: RenderStyle) -> None:
-        _make_current()
+        gl_context.make_current()
         self._frame = pictures.framebuffer
         with _set_framebuffer(model, *self._frame, pictures.samples):
             try:
                 self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
             except mujoco.FatalError as error:  # a context without OpenGL functions, as GLFW gives
-                raise _opengl_error(error) from error
+                raise gl_context.describe_failure(error) from error
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         for flag, on in pictures.flags.items():
             self._scene.flags[flag] = on
@@ -118,7 +117,7 @@ class OffscreenRenderer:
         self, model: mujoco.MjModel, data: mujoco.MjData, camera: int, height: int, width: int
     ) -> U8:
         """Returns the picture of one camera. Shape (height, width, 3)."""
-        _make_current()
+        gl_context.make_current()
         self._fit_framebuffer(height, width)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._camera.fixedcamid = camera
@@ -133,7 +132,9 @@ class OffscreenRenderer:
         )
         mujoco.mjr_render(viewport, self._scene, self._context)
         mujoco.mjr_readPixels(pixels, None, viewport, self._context)
-        return np.ascontiguousarray(pixels[::-1])
+        picture = np.ascontiguousarray(pixels[::-1])
+        picture.setflags(write=False)  # our own: spares the observation a copy
+        return picture
 
     def _fit_framebuffer(self, height: int, width: int) -> None:
         frame = max(height, self._frame[0]), max(width, self._frame[1])
@@ -151,6 +152,10 @@ class OffscreenRenderer:
         """Frees the GPU side."""
         self._context.free()
 
+    def abandon_context(self) -> None:
+        """Leaves the GPU side to the process that made it."""
+        gl_context.abandon_handle(self._context)
+
 
 def render_pictures(
     model: mujoco.MjModel,
@@ -167,7 +172,7 @@ def render_pictures(
         data: The state.
         cameras: Camera name to (height, width) [px].
         digest: Name of the model, different for different meshes or textures.
-        pictures: The look.
+        pictures: The style.
 
     Raises:
         UnknownNameError: If a camera does not exist.
@@ -177,8 +182,8 @@ def render_pictures(
     for name, (height, width) in cameras.items():
         if name not in MODEL_CAMERAS:
             raise UnknownNameError("camera", name, MODEL_CAMERAS, "the scene")
-        canvas = _get_renderer(digest, model, pictures)
-        drawn[name] = canvas.draw_picture(
+        renderer = _get_renderer(digest, model, pictures)
+        drawn[name] = renderer.draw_picture(
             model, data, model.camera(MODEL_CAMERAS[name]).id, height, width
         )
     return drawn
@@ -190,6 +195,10 @@ def _get_renderer(digest: str, model: mujoco.MjModel, pictures: RenderStyle) -> 
     key = (_upload_hashes[digest], pictures)
     if key not in _renderers:
         _renderers[key] = OffscreenRenderer(model, pictures)
+        # Anew each time: handlers run last in, first out, and MuJoCo's, which closes the display,
+        # was registered when the context was opened.
+        atexit.unregister(close_renderers)
+        atexit.register(close_renderers)
     return _renderers[key]
 
 
@@ -241,32 +250,21 @@ def _find_unseen_geoms(
     return np.asarray(unseen & (radius > 0))  # planes have no radius
 
 
-def _make_current() -> None:
-    """Makes our context the current one; others in this process may have their own."""
-    try:
-        if "context" not in _gl_context:
-            _gl_context["context"] = mujoco.GLContext(16, 16)
-            atexit.register(close_renderers)
-        _gl_context["context"].make_current()
-    except Exception as error:  # the GL stacks raise everything from AttributeError to OSError
-        _gl_context.clear()
-        raise _opengl_error(error) from error
-
-
-def _opengl_error(error: Exception) -> MachineError:
-    return MachineError(
-        f"Off-screen OpenGL ({os.environ.get('MUJOCO_GL', 'default')}) did not start: {error}. On "
-        "Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri, then set MUJOCO_GL=egl. "
-        "`aegis doctor` tells more."
-    )
-
-
 def close_renderers() -> None:
     """Frees all framebuffers, then the OpenGL context; in this order, or EGL complains at exit."""
-    if _renderers:
-        _make_current()
-    for canvas in _renderers.values():
-        canvas.free_context()
+    if _renderers and gl_context.is_open():
+        gl_context.make_current()
+        for renderer in _renderers.values():
+            renderer.free_context()
     _renderers.clear()
-    if "context" in _gl_context:
-        _gl_context.pop("context").free()
+    gl_context.free_context()
+
+
+def _abandon_renderers() -> None:
+    """Runs in a forked child: forgets the parent's renderers without freeing them."""
+    for renderer in _renderers.values():
+        renderer.abandon_context()
+    _renderers.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_renderers)

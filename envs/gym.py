@@ -1,30 +1,56 @@
-"""Two adapters: a world as a Gymnasium environment, and a Gymnasium environment as a world."""
+"""Two adapters: a world behind Gymnasium's interface, here, and the other way round."""
 
 from __future__ import annotations
 
-import hashlib
+import operator
 import string
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from aegis.core.errors import ConfigError, NonFiniteError, ShapeError, StartStateError
-from aegis.core.protocols import Outcome, World
-from aegis.core.seeds import episode_stream
-from aegis.core.types import Act, Command, Embodiment, EpisodeKey, Observation, Stop
+from aegis.core.errors import (
+    ConfigError,
+    NonFiniteError,
+    ShapeError,
+    StartStateError,
+    UnknownNameError,
+)
+from aegis.core.protocols import World
+from aegis.core.seeds import root_stream
+from aegis.core.types import Act, EpisodeKey
+from envs.gym_world import GymWorld
+
+__all__ = ["GymEnv", "GymWorld"]
 
 INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " "
+OPTIONS = ("task", "start", "index")
+"""Options of `GymEnv.reset`."""
+_UNBOUNDED = 2**31
+"""Start states that are drawn from where a family has no end."""
+
+
+@runtime_checkable
+class CountsStarts(Protocol):
+    """A world with families of start states that end."""
+
+    def count_starts(self, start: str) -> int | None:
+        """Returns the number of start states of a family; None if there is no end."""
+        ...
 
 
 class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
     """A world behind Gymnasium's interface.
 
-    Observations: one uint8 picture per camera, ``proprio`` float32 and ``instruction`` text.
-    ``reset(seed=s)`` starts the episode with index ``s`` of the start family; ``options`` may name
-    ``task``, ``start`` and ``index``. Reward 1 on success, which terminates; the horizon truncates.
+    Observations: one uint8 picture per camera, shape (h, w, 3), ``proprio`` float32, shape (p,),
+    and ``instruction`` text. They are copies, which may be written to. Reward 1 on success, which
+    terminates; the horizon truncates.
+
+    ``reset`` draws a start state of the family: which one depends on the seed that was given last
+    and on the number of resets since then. ``options`` may name ``task``, ``start`` and ``index``,
+    the latter to choose the start state.
 
     Args:
         world: The world.
@@ -34,6 +60,9 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         cameras: Camera name to (height, width) [px].
         proprio: Entries of proprioception.
         root: Root seed of the episode addresses.
+
+    Raises:
+        ConfigError: If there is no camera.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - Gymnasium's field
@@ -52,11 +81,17 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
             raise ConfigError("GymEnv needs at least one camera: its render() shows the first.")
         self._world, self._suite, self._task, self._start = world, suite, task, start
         self._cameras, self._root = dict(cameras), root
-        self._observation: dict[str, Any] | None = None
+        self._picture: NDArray[np.uint8] | None = None
+        self._closed = False
+        self._seed: int | None = None
+        self._resets = 0
         self._k = 0
         self.render_mode = "rgb_array"
         body = world.embodiment
-        self.action_space = gymnasium.spaces.Box(body.low, body.high, dtype=np.float32)
+        # Copies: whoever narrows the space of an environment must not narrow the robot's limits.
+        self.action_space = gymnasium.spaces.Box(
+            body.low.copy(), body.high.copy(), dtype=np.float32
+        )
         pictures: dict[str, gymnasium.Space[Any]] = {
             name: gymnasium.spaces.Box(0, 255, (height, width, 3), np.uint8)
             for name, (height, width) in cameras.items()
@@ -72,19 +107,37 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Starts an episode; see the class."""
+        """Starts an episode; see the class.
+
+        Args:
+            seed: From 0 up, without end; None goes on with the draws of the last one.
+            options: ``task``, ``start`` and ``index`` of the episode.
+
+        Returns:
+            The observation, and the address of the episode under ``"key"``.
+
+        Raises:
+            UnknownNameError: If an option, a task or a start family does not exist.
+            ConfigError: If an option is of another type.
+            StartStateError: If the start family has no such index, or the environment is closed.
+        """
+        self._require_open()
+        seed = None if seed is None else operator.index(seed)
         super().reset(seed=seed)
+        if seed is not None:
+            self._seed, self._resets = seed, 0
         options = options or {}
-        index = options.get("index", seed)
-        if index is None:
-            index = int(self.np_random.integers(2**31))
-        key = EpisodeKey(
-            self._root,
-            self._suite,
-            int(options.get("task", self._task)),
-            str(options.get("start", self._start)),
-            int(index),
-        )
+        for name in options:
+            if name not in OPTIONS:
+                raise UnknownNameError("option", name, OPTIONS, "options of GymEnv.reset")
+        start = options.get("start", self._start)
+        if not isinstance(start, str):
+            raise ConfigError(f"options['start'] of GymEnv.reset must be a text. Got: {start!r}.")
+        task = _read_integer(options, "task", self._task)
+        drawn = self._draw_index(start)
+        index = _read_integer(options, "index", drawn)
+        key = EpisodeKey(self._root, self._suite, task, start, index)
+        self._picture = None  # should it fail, there is no episode
         self._world.begin(key)
         self._k = 0
         return self._observe_world(), {"key": str(key)}
@@ -94,12 +147,15 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
     ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Executes one action for one control period.
 
+        Args:
+            action: Shape (a,), in the units of the embodiment; clipped to its limits.
+
         Raises:
+            StartStateError: If no episode has begun, or the environment is closed.
             ShapeError: If the action has another shape than the action space.
             NonFiniteError: If the action holds NaN or infinity.
         """
-        if self._observation is None:
-            raise StartStateError("Call reset() before step().")
+        self._require_episode("step")
         action = np.asarray(action, dtype=np.float32)
         body = self._world.embodiment
         if action.shape != body.low.shape:
@@ -112,96 +168,59 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         info = {"success": outcome.success, "k": self._k}
         return self._observe_world(), float(outcome.success), outcome.success, truncated, info
 
-    def render(self) -> NDArray[np.uint8] | None:
-        """Returns the first camera's picture. Shape (h, w, 3)."""
-        if self._observation is None:
-            return None
-        return np.asarray(self._observation[next(iter(self._cameras))], dtype=np.uint8)
+    def render(self) -> NDArray[np.uint8]:
+        """Returns the first camera's picture. Shape (h, w, 3).
+
+        Raises:
+            StartStateError: If no episode has begun, or the environment is closed.
+        """
+        return np.array(self._require_episode("render"))
 
     def close(self) -> None:
-        """Closes the world."""
-        self._world.close()
+        """Closes the world; a second call does nothing."""
+        if not self._closed:
+            self._closed, self._picture = True, None
+            self._world.close()
+
+    def _draw_index(self, start: str) -> int:
+        """Draws the index of a start state from the family's own range.
+
+        Addressed by seed and number of the reset: options of earlier resets change nothing.
+        """
+        if self._seed is None:
+            self._seed = int(self.np_random.integers(2**63))
+        count = self._world.count_starts(start) if isinstance(self._world, CountsStarts) else None
+        stream = root_stream(self._root, "gymnasium", self._seed, self._resets)
+        self._resets += 1
+        return int(stream.integers(_UNBOUNDED if count is None else count))
 
     def _observe_world(self) -> dict[str, Any]:
         obs = self._world.observe(self._cameras)
-        self._observation = {
-            **obs.images,
+        self._picture = obs.images[next(iter(self._cameras))]
+        return {
+            **{name: np.array(picture) for name, picture in obs.images.items()},
             "proprio": np.array(obs.proprio),
             "instruction": obs.instruction,
         }
-        return self._observation
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StartStateError("The environment is closed. Build a new one.")
+
+    def _require_episode(self, member: str) -> NDArray[np.uint8]:
+        self._require_open()
+        if self._picture is None:
+            raise StartStateError(f"No episode has begun: call reset() before {member}().")
+        return self._picture
 
 
-class GymWorld:
-    """A Gymnasium environment of your own as a world.
-
-    The environment must be deterministic given ``reset(seed=...)``; the seed is drawn from the
-    episode's address. Its state cannot be read, so digests hash what it has shown so far.
-
-    Args:
-        make: Builds the environment; must be importable, so that worker processes can build it.
-        embodiment: The robot: limits, period, and how to do nothing.
-        horizon: Longest episode [control steps].
-        instruction: What the robot is told to do.
-        sense: Turns an observation of yours into proprioception (p,) and pictures by camera name.
-        success: Info key that says whether the task is done.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[], gymnasium.Env[Any, Any]],
-        embodiment: Embodiment,
-        horizon: int,
-        instruction: str,
-        sense: Callable[[Any], tuple[NDArray[np.float32], Mapping[str, NDArray[np.uint8]]]],
-        success: str = "success",
-    ) -> None:
-        self._env, self._embodiment, self._horizon = make(), embodiment, horizon
-        self._instruction, self._sense, self._success = instruction, sense, success
-        self._last: Any = None
-        self._k = 0
-        self._hash = hashlib.blake2b(digest_size=8)
-
-    @property
-    def embodiment(self) -> Embodiment:
-        """The robot."""
-        return self._embodiment
-
-    @property
-    def horizon(self) -> int:
-        """Longest episode [control steps]."""
-        return self._horizon
-
-    def begin(self, key: EpisodeKey) -> None:
-        """Resets the environment with a seed drawn from the address."""
-        seed = int(episode_stream(key, "start").integers(2**31))
-        self._last, _ = self._env.reset(seed=seed)
-        self._k = 0
-        self._hash = hashlib.blake2b(str(key).encode(), digest_size=8)
-
-    def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
-        """Returns the last observation; pictures only if a camera is asked for."""
-        proprio, images = self._sense(self._last)
-        return Observation(
-            stamp=round(self._k * self._embodiment.dt * 1e9),
-            proprio=np.array(proprio, dtype=np.float32),
-            images={name: np.array(images[name]) for name in cameras},
-            instruction=self._instruction,
-        )
-
-    def apply(self, command: Command) -> Outcome:
-        """Executes a command."""
-        self._last, _, terminated, truncated, info = self._env.step(np.array(command.action))
-        self._k += 1
-        self._hash.update(self._sense(self._last)[0].tobytes())
-        success = bool(info.get(self._success, False))
-        done = terminated or truncated or self._k >= self._horizon or isinstance(command, Stop)
-        return Outcome(success, bool(done or success))
-
-    def digest(self) -> str:
-        """Returns a hash of everything sensed in this episode."""
-        return self._hash.hexdigest()
-
-    def close(self) -> None:
-        """Closes the environment."""
-        self._env.close()
+def _read_integer(options: Mapping[str, Any], name: str, default: int) -> int:
+    value = options.get(name, default)
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        return operator.index(value)
+    except TypeError as error:
+        raise ConfigError(
+            f"options['{name}'] of GymEnv.reset must be an integer. Got: {value!r}."
+        ) from error

@@ -9,28 +9,21 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from aegis.core.errors import (
-    ConfigError,
-    MachineError,
-    SnapshotError,
-    StartStateError,
-    UnknownNameError,
-)
-from aegis.core.protocols import Outcome, WorldState
+from aegis.core.errors import StartStateError, UnknownNameError
 from aegis.core.seeds import episode_stream
-from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Observation, Stop
+from aegis.core.types import F64, EpisodeKey, Observation
 from envs.camera import render_pictures
 from envs.contained import contain_side_effects
 from envs.panda import (
     PERIOD_NS,
     STATE_SPEC,
     HandReader,
-    check_action,
-    panda_embodiment,
     read_integration_state,
     refresh_kinematics,
     split_snapshot,
 )
+from envs.panda_world import PandaWorld
+from envs.robosuite_import import import_quietly
 
 SUITE = "robosuite"
 TASKS = {"Lift": "lift the red cube"}
@@ -46,7 +39,7 @@ SETTLE_STEPS = 10
 """Control steps of doing nothing before tick 0."""
 
 
-class RobosuiteWorld:
+class RobosuiteWorld(PandaWorld["LiftSimulation"]):
     """A single-arm task of robosuite 1.4 with the Panda under OSC_POSE at 20 Hz.
 
     Args:
@@ -56,6 +49,7 @@ class RobosuiteWorld:
 
     Raises:
         UnknownNameError: If the suite or task is not supported.
+        ConfigError: If the horizon is less than one.
     """
 
     def __init__(self, suite: str, task: str, horizon: int) -> None:
@@ -63,23 +57,8 @@ class RobosuiteWorld:
             raise UnknownNameError("suite", suite, [SUITE], "env.suite")
         if task not in TASKS:
             raise UnknownNameError("task", task, TASKS, "env.task")
-        if horizon < 1:
-            raise ConfigError(f"env.horizon must be at least 1 control step. Got: {horizon}.")
-        self._task, self._horizon = task, horizon
-        self._embodiment = panda_embodiment()
-        self._sim: _LiftSimulation | None = None
-        self._key: EpisodeKey | None = None
-        self._k = 0
-
-    @property
-    def embodiment(self) -> Embodiment:
-        """The Panda."""
-        return self._embodiment
-
-    @property
-    def horizon(self) -> int:
-        """Longest episode [control steps]."""
-        return self._horizon
+        super().__init__(suite, horizon)
+        self._task = task
 
     def begin(self, key: EpisodeKey) -> None:
         """Puts arm and cube into the episode's start state and lets them settle.
@@ -89,19 +68,17 @@ class RobosuiteWorld:
             UnknownNameError: If the task or start family does not exist.
             StartStateError: If the index is negative.
         """
-        if key.suite != SUITE:
-            raise ConfigError(f"The episode is of suite '{key.suite}', the environment of {SUITE}.")
-        if key.task != 0:
-            raise UnknownNameError("task", key.task, [0], f"suite {SUITE}")
+        self._check_suite(key)
         if key.start not in JITTER:
             raise UnknownNameError("start family", key.start, JITTER, f"suite {SUITE}")
         if key.index < 0:
             raise StartStateError(f"Start states go from 0 up. Got: {key.index}.")
-        sim, self._key = self._get_simulation(), None
+        sim = self._get_simulation(key.task)
+        self._key = None  # should it fail, there is no episode
         rng = episode_stream(key, "start")
         offset = rng.uniform(-JITTER[key.start], JITTER[key.start], size=2)
         sim.begin(offset, rng.uniform(-np.pi, np.pi))
-        self._key, self._k = key, 0
+        self._sim, self._key, self._k = sim, key, 0
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         """Senses the current state; see `aegis.core.protocols.World`."""
@@ -115,70 +92,30 @@ class RobosuiteWorld:
             privileged=sim.read_truth(),
         )
 
-    def apply(self, command: Command) -> Outcome:
-        """Executes a command for 50 ms.
-
-        Raises:
-            ShapeError: If the action is not of shape (7,).
-            NonFiniteError: If the action holds NaN or infinity.
-        """
-        action = check_action(command)
-        success = self._require_simulation().step(action)
-        self._k += 1
-        stopped = isinstance(command, Stop)
-        return Outcome(success=success, done=success or stopped or self._k >= self._horizon)
-
-    def digest(self) -> str:
-        """Returns a hash of physics and controller state."""
-        state = self._require_simulation().read_state()
-        return hashlib.blake2b(state.tobytes(), digest_size=8).hexdigest()
-
-    def snapshot(self) -> WorldState:
-        """Returns all that `restore` needs to go on bit for bit, with the same observation.
-
-        Raises:
-            StartStateError: If no episode has begun.
-        """
-        sim = self._require_simulation()
-        assert self._key is not None
-        return WorldState(sim.name, self._key, self._k, sim.snapshot())
-
-    def restore(self, state: WorldState) -> None:
-        """Takes up an episode, in a fresh world or one that was elsewhere.
-
-        Raises:
-            SnapshotError: If the state belongs to another model or is damaged.
-        """
-        sim = self._get_simulation()
-        if state.model != sim.name or state.k < 0:
-            raise SnapshotError(
-                f"A snapshot of '{state.model}' at tick {state.k} was given to a world that takes "
-                f"those of '{sim.name}' (task, MuJoCo), ticks from 0. Use the task and the MuJoCo "
-                "version that it was taken with, or play the episode from its start."
-            )
-        self._key = None
-        sim.restore(state.values)
-        self._key, self._k = state.key, state.k
-
     def close(self) -> None:
         """Frees the simulation."""
         if self._sim is not None:
             self._sim.close()
-        self._sim, self._key = None, None
+        super().close()
 
-    def _get_simulation(self) -> _LiftSimulation:
-        if self._sim is None:
-            self._sim = _LiftSimulation(self._task)
-        return self._sim
-
-    def _require_simulation(self) -> _LiftSimulation:
-        if self._sim is None or self._key is None:
-            raise StartStateError("No episode has begun: call begin(key) first.")
-        return self._sim
+    def _get_simulation(self, task: int) -> LiftSimulation:
+        if task != 0:
+            raise UnknownNameError("task", task, [0], f"suite {SUITE}")
+        return LiftSimulation(self._task) if self._sim is None else self._sim
 
 
-class _LiftSimulation:
-    """robosuite's environment and the views into it."""
+class LiftSimulation:
+    """robosuite's environment and the views into it.
+
+    Args:
+        task: robosuite's name of the task.
+
+    Attributes:
+        model: The compiled model.
+        data: MuJoCo's state.
+        hand: Reads the arm.
+        name: What its snapshots belong to: task, physics, MuJoCo.
+    """
 
     def __init__(self, task: str) -> None:
         self._env = _make_env(task)
@@ -194,6 +131,12 @@ class _LiftSimulation:
         self.name = f"{SUITE}/{task} {digest} mujoco-{mujoco.__version__} v1"
 
     def begin(self, offset: F64, yaw: float) -> None:
+        """Puts the arm into its rest and the cube onto the table, and lets both settle.
+
+        Args:
+            offset: From the middle of the table along x and y [m]. Shape (2,).
+            yaw: Rotation of the cube about the vertical [rad].
+        """
         with contain_side_effects():
             self._env.reset()
         gripper = self._env.robots[0].gripper  # Its ramp survives robosuite's reset.
@@ -209,12 +152,18 @@ class _LiftSimulation:
         self._start = self.data.xpos[self._cube].copy()
 
     def step(self, action: F64) -> bool:
+        """Executes an action, shape (7,), for 50 ms; returns whether the cube is lifted."""
         self._lagging = {}
         self._env.step(action)
         refresh_kinematics(self.model, self.data)
         return bool(self._env._check_success())
 
     def read_truth(self) -> dict[str, F64]:
+        """Returns simulator truth by name.
+
+        ``object_pos`` [m] (3,), ``object_start``: where the cube lay at tick 0 [m] (3,),
+        ``object_mat`` (3, 3), and the hand's, see `envs.panda.HandReader.read_truth`.
+        """
         return {
             "object_pos": self.data.xpos[self._cube].copy(),
             "object_start": self._start,
@@ -224,9 +173,15 @@ class _LiftSimulation:
         }
 
     def snapshot(self) -> F64:
+        """Returns the state and what observations need besides. Shape (n,)."""
         return np.concatenate((self.read_state(), self._start, self.read_truth()["ee_vel"]))
 
     def restore(self, values: F64) -> None:
+        """Goes on from a snapshot, shape (n,).
+
+        Raises:
+            SnapshotError: If it is of another length or holds what is no number.
+        """
         sizes = (mujoco.mj_stateSize(self.model, STATE_SPEC), 3, 9, 7, 2, 3, 3)
         parts = split_snapshot(self.name, values, sizes)
         state, goal_pos, goal_mat, posture, fingers, self._start, velocity = parts
@@ -241,6 +196,7 @@ class _LiftSimulation:
         self._lagging = {"ee_vel": velocity}
 
     def read_state(self) -> F64:
+        """Returns the state of physics and controller. Shape (s,)."""
         robot = self._env.robots[0]
         controller = robot.controller
         return np.concatenate(
@@ -254,26 +210,23 @@ class _LiftSimulation:
         )
 
     def close(self) -> None:
+        """Frees robosuite's environment."""
         self._env.close()
 
 
 def _make_env(task: str) -> Any:
     """Builds robosuite's environment. Its cube has a size drawn at building: the same each time."""
-    try:
-        with contain_side_effects():
-            import robosuite
-
-            return robosuite.make(
-                task,
-                robots="Panda",
-                controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-                has_renderer=False,
-                has_offscreen_renderer=False,
-                use_camera_obs=False,
-                control_freq=20,
-                initialization_noise=None,
-                ignore_done=True,
-                hard_reset=False,
-            )
-    except ImportError as error:
-        raise MachineError(f"robosuite cannot be imported: {error}. Run `make setup`.") from error
+    robosuite = import_quietly("robosuite")
+    with contain_side_effects():
+        return robosuite.make(
+            task,
+            robots="Panda",
+            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
+            has_renderer=False,
+            has_offscreen_renderer=False,
+            use_camera_obs=False,
+            control_freq=20,
+            initialization_noise=None,
+            ignore_done=True,
+            hard_reset=False,
+        )

@@ -219,9 +219,10 @@ class BatchAdapter(ABC):
             Proposal(
                 policy=self._spec.name,
                 k0=query.k,
-                actions=done.actions[i].copy(),
-                features={name: values[i].copy() for name, values in done.features.items()},
-                samples=None if done.samples is None else done.samples[i].copy(),
+                # The proposal copies what infer may use again.
+                actions=done.actions[i],
+                features={name: values[i] for name, values in done.features.items()},
+                samples=None if done.samples is None else done.samples[i],
             )
             for i, query in enumerate(real)
         ]

@@ -1,6 +1,5 @@
 """Before anything imports MuJoCo: render off-screen, without a display."""
 
-import os
+from aegis.host.rendering import apply_rendering
 
-os.environ.setdefault("MUJOCO_GL", "egl")
-os.environ.setdefault("PYOPENGL_PLATFORM", os.environ["MUJOCO_GL"])
+apply_rendering()

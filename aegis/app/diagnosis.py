@@ -10,28 +10,41 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-EGL_PACKAGES = "libegl1 libopengl0 libgl1 libgl1-mesa-dri"
+from aegis.core.errors import MachineError
+from aegis.host.folders import CACHE_VARIABLE, find_cache_folder, make_writable, name_cache_folder
+from aegis.host.rendering import choose_rendering, suggest_remedy
+
 MIN_DISK_GB = 5  # [GB]
 MIN_MEMORY_GB = 4  # [GB]
 
-# Runs in a process of its own: a broken driver may crash it.
+# Runs in a process of its own: a broken driver may crash it. It imports the backend by name, for
+# MuJoCo itself swallows what goes wrong there.
 _RENDER_SCRIPT = """
-import json, mujoco
-model = mujoco.MjModel.from_xml_string(
-    '<mujoco><worldbody><light pos="0 0 3"/><geom size=".3" rgba="1 0 0 1"/></worldbody></mujoco>')
-data = mujoco.MjData(model)
-mujoco.mj_forward(model, data)
-with mujoco.Renderer(model, 16, 16) as renderer:
-    renderer.update_scene(data)
-    picture = renderer.render()
-    from OpenGL import GL
-    name = GL.glGetString(GL.GL_RENDERER).decode()
-print(json.dumps({"renderer": name, "bright": int(picture.max())}))
+import importlib, json, sys
+def draw():
+    import mujoco
+    importlib.import_module("mujoco." + sys.argv[1])
+    model = mujoco.MjModel.from_xml_string(
+        '<mujoco><worldbody><light pos="0 0 3"/><geom size=".3" rgba="1 0 0 1"/></worldbody>'
+        '</mujoco>')
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    with mujoco.Renderer(model, 16, 16) as renderer:
+        renderer.update_scene(data)
+        picture = renderer.render()
+        from OpenGL import GL
+        name = GL.glGetString(GL.GL_RENDERER).decode()
+    return {"renderer": name, "bright": int(picture.max())}
+try:
+    answer = draw()
+except Exception as error:
+    answer = {"error": f"{type(error).__name__}: {error}"}
+print(json.dumps(answer))
 """
 
 
@@ -51,7 +64,7 @@ class Finding:
         name: What was looked at.
         state: ``FAIL`` when AEGIS cannot work without it.
         found: What is there.
-        mend: What to do; empty if all is well.
+        mend: What to do about it; empty if all is well.
     """
 
     name: str
@@ -65,67 +78,61 @@ def examine_machine(extra: Sequence[Callable[[], Finding]] = ()) -> Iterator[Fin
     yield _check_python()
     yield _check_torch()
     yield _check_mujoco()
-    yield check_rendering(os.environ.get("MUJOCO_GL", "egl"))
+    yield check_rendering()
     yield _check_libero()
     yield _check_cores()
     yield _check_memory()
     yield _check_disk()
+    yield _check_cache()
     for look in extra:
         yield look()
 
 
-def check_rendering(backend: str, timeout: float = 120) -> Finding:
-    """Renders a picture in another process.
+def check_rendering(environ: Mapping[str, str] | None = None, timeout: float = 120) -> Finding:
+    """Renders a picture in another process, in the environment that runs get.
 
     Args:
-        backend: ``egl``, ``osmesa`` or ``glfw``.
-        timeout: After which the driver counts as hung [s].
+        environ: The environment; by default, that of this process.
+        timeout: Time after which the driver counts as hung [s].
     """
-    name = f"rendering ({backend})"
-    environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
+    environ = os.environ if environ is None else environ
+    choice = choose_rendering(environ)
+    name = f"rendering ({choice.backend})"
+    if choice.problem:
+        return Finding(name, FindingState.FAIL, "no pictures can be drawn", choice.problem)
     try:
         run = subprocess.run(
-            [sys.executable, "-c", _RENDER_SCRIPT],
-            env=environment,
+            [sys.executable, "-c", _RENDER_SCRIPT, choice.backend],
+            env={**environ, **choice.changes},
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
+        found, good = _read_answer(run)
     except subprocess.TimeoutExpired:
-        return Finding(
-            name, FindingState.FAIL, f"no picture after {timeout:.0f} s", _suggest_gl_fix(backend)
-        )
-    if run.returncode != 0:
-        return Finding(
-            name,
-            FindingState.FAIL,
-            _explain_exit(run.returncode, run.stderr),
-            _suggest_gl_fix(backend),
-        )
-    answer = json.loads(run.stdout.splitlines()[-1])
-    if not answer["bright"]:
-        return Finding(
-            name,
-            FindingState.FAIL,
-            f"{answer['renderer']}: black picture",
-            _suggest_gl_fix(backend),
-        )
-    return Finding(name, FindingState.OK, answer["renderer"])
-
-
-def _explain_exit(code: int, stderr: str) -> str:
-    if code < 0:
-        return f"crashed (signal {-code})"
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    return lines[-1].strip()[:160] if lines else f"exit code {code}"
-
-
-def _suggest_gl_fix(backend: str) -> str:
-    if backend != "egl":
-        return "unset MUJOCO_GL to use EGL, which needs no display"
+        found, good = f"no picture after {timeout:.0f} s", False
+    if good:
+        return Finding(name, FindingState.OK, found)
     root = "" if os.geteuid() == 0 else "sudo "
-    return f"{root}apt-get update && {root}apt-get install -y {EGL_PACKAGES}"
+    install = f"{root}apt-get update && {root}apt-get install -y"
+    remedy = suggest_remedy(environ, choice.backend, install)
+    return Finding(name, FindingState.FAIL, found, remedy)
+
+
+def _read_answer(run: subprocess.CompletedProcess[str]) -> tuple[str, bool]:
+    """Returns what the process found, in words, and whether it drew a picture."""
+    if run.returncode < 0:
+        return f"crashed (signal {-run.returncode})", False
+    if run.returncode:
+        lines = [line for line in run.stderr.splitlines() if line.strip()]
+        return lines[-1].strip()[:160] if lines else f"exit code {run.returncode}", False
+    answer = json.loads(run.stdout.splitlines()[-1])
+    if "error" in answer:
+        return " ".join(answer["error"].split())[:160], False
+    if not answer["bright"]:
+        return f"{answer['renderer']}: black picture", False
+    return answer["renderer"], True
 
 
 def _check_python() -> Finding:
@@ -189,8 +196,28 @@ def _check_memory() -> Finding:
 
 
 def _check_disk() -> Finding:
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    try:
+        here = Path.cwd()
+        free = shutil.disk_usage(here).free / 1e9
+    except OSError as error:
+        return Finding("disk", FindingState.WARN, str(error), "change to a folder that exists")
+    if not make_writable(here):
+        mend = "results go to runs/ in the working folder: change to one that you can write to"
+        return Finding("disk", FindingState.WARN, f"{here} cannot be written to", mend)
     mend = "" if free >= MIN_DISK_GB else f"free {MIN_DISK_GB} GB; runs/ may hold old runs"
     return Finding(
         "disk", FindingState.WARN if mend else FindingState.OK, f"{free:.0f} GB free here", mend
     )
+
+
+def _check_cache() -> Finding:
+    wanted = name_cache_folder()
+    try:
+        used = find_cache_folder()
+    except MachineError as error:
+        return Finding("cache", FindingState.FAIL, "no folder can be written to", str(error))
+    if used == wanted:
+        return Finding("cache", FindingState.OK, str(used))
+    found = f"{used}, for {wanted or 'the home folder (HOME is not set)'} cannot be written to"
+    mend = f"set HOME, or {CACHE_VARIABLE}=/some/folder, to keep scenes and compiled code"
+    return Finding("cache", FindingState.WARN, found, mend)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from aegis.app.command import COMMAND_SUMMARIES, Command, load_command, parse_arguments
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError, UnknownNameError
+from aegis.host.rendering import apply_rendering
 
 EXIT_FAULT = 5
 EXIT_INTERRUPTED = 130
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, see ``aegis.core.errors``.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    _enable_headless_rendering()
+    apply_rendering()
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_format_usage())
         return 0
@@ -65,12 +66,6 @@ def _parse_options(command: Command, arguments: Sequence[str]) -> argparse.Names
         return parse_arguments(command, arguments)
     except SystemExit:  # --help has been printed.
         return None
-
-
-def _enable_headless_rendering() -> None:
-    """Lets MuJoCo render without a display, unless the user has chosen otherwise."""
-    os.environ.setdefault("MUJOCO_GL", "egl")
-    os.environ.setdefault("PYOPENGL_PLATFORM", os.environ["MUJOCO_GL"])
 
 
 def _report_failure(screen: Screen, command: str, error: object, code: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aegis.core.types import F32, Embodiment, PolicyId, Proposal, freeze_array
+from aegis.core.types import F32, Embodiment, PolicyId, Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def select_usable_rows(
     if not np.isfinite(rows).all():
         return None, f"{due.policy}: non-finite action"
     rows = np.minimum(np.maximum(rows, embodiment.low), embodiment.high)
-    freeze_array(rows)
+    rows.setflags(write=False)  # our own: np.minimum made it
     return rows, ""
 
 

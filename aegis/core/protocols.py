@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
+from aegis.core.arrays import freeze_fields
 from aegis.core.types import (
     F64,
     Command,
@@ -21,7 +22,6 @@ from aegis.core.types import (
     Proposal,
     Score,
     Verdict,
-    freeze_array,
 )
 
 S = TypeVar("S")
@@ -261,7 +261,7 @@ class WorldState:
     values: F64
 
     def __post_init__(self) -> None:
-        freeze_array(self.values)
+        freeze_fields(self, "values")
 
 
 @runtime_checkable

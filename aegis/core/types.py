@@ -1,8 +1,9 @@
 """The values that flow through one control tick: what is sensed, proposed, scored and decided.
 
-Every value is immutable: dataclasses are frozen and arrays are made read-only, so the value that
-was logged is the value that was used. Time is integer nanoseconds; ticks are integers ``k``
-counted from the start of the episode, one per control step.
+Every value is immutable: dataclasses are frozen and hold read-only arrays that nobody else can
+write to, so the value that was logged is the value that was used. Arrays that a caller may still
+write to are copied; the caller's own stay as they are. Time is integer nanoseconds; ticks are
+integers ``k`` counted from the start of the episode, one per control step.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from aegis.core.arrays import freeze_fields
 from aegis.core.errors import EmbodimentError
 
 Nanos: TypeAlias = int
@@ -23,17 +25,6 @@ PolicyId: TypeAlias = str
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
 U8: TypeAlias = NDArray[np.uint8]
-
-
-def freeze_array(array: NDArray[np.generic]) -> None:
-    """Makes an array of any shape read-only in place; a frozen dataclass alone does not."""
-    array.setflags(write=False)
-
-
-def _freeze_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Makes arrays of any shape read-only in place."""
-    for array in arrays.values():
-        freeze_array(array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +68,7 @@ class Observation:
     privileged: Mapping[str, F64] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        freeze_array(self.proprio)
-        _freeze_arrays(self.images)
-        _freeze_arrays(self.privileged)
+        freeze_fields(self, "proprio", "images", "privileged")
 
 
 class ActionKind(Enum):
@@ -120,7 +109,7 @@ class Embodiment:
             array = getattr(self, name)
             if array.shape != (a,) or not np.isfinite(array).all():
                 raise EmbodimentError(f"{name} must be finite, of shape ({a},). Got: {array!r}.")
-            freeze_array(array)
+        freeze_fields(self, "low", "high", "hold")
         if len(self.sticky) != a:
             raise EmbodimentError(f"sticky must have {a} entries. Got: {len(self.sticky)}.")
         if (self.low > self.high).any() or ((self.hold < self.low) | (self.hold > self.high)).any():
@@ -152,15 +141,19 @@ class Proposal:
     latency: Nanos = 0
 
     def __post_init__(self) -> None:
-        freeze_array(self.actions)
-        _freeze_arrays(self.features)
-        if self.samples is not None:
-            freeze_array(self.samples)
+        freeze_fields(self, "actions", "features", "samples")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tick:
-    """The controller's only input: the time, the observation, and the proposals that arrived."""
+    """The controller's only input.
+
+    Attributes:
+        k: Tick [control steps].
+        now: Time of the tick [ns].
+        obs: The observation of this tick.
+        proposals: Proposals that have arrived, by policy.
+    """
 
     k: int
     now: Nanos
@@ -202,7 +195,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """Who drives, and since which tick."""
+    """Policy in charge.
+
+    Attributes:
+        active: The policy that drives.
+        since_k: Tick from which it has driven [control steps].
+    """
 
     active: PolicyId
     since_k: int
@@ -215,7 +213,7 @@ class Act:
     action: F32
 
     def __post_init__(self) -> None:
-        freeze_array(self.action)
+        freeze_fields(self, "action")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,7 +224,7 @@ class Hold:
     reason: str
 
     def __post_init__(self) -> None:
-        freeze_array(self.action)
+        freeze_fields(self, "action")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,7 +235,7 @@ class Stop:
     reason: str
 
     def __post_init__(self) -> None:
-        freeze_array(self.action)
+        freeze_fields(self, "action")
 
 
 Command: TypeAlias = Act | Hold | Stop

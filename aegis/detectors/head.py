@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from aegis.core.arrays import freeze_fields
 from aegis.core.errors import CheckpointError, ShapeError
-from aegis.core.types import F32, F64, freeze_array
+from aegis.core.types import F32, F64
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 """Weights; float32 or float64."""
@@ -40,7 +41,7 @@ class RiskHead:
         for array in (self.mean, self.scale, *self.weights, *self.biases):
             if not np.isfinite(array).all():
                 raise CheckpointError("A risk head holds NaN or infinity.")
-            freeze_array(array)
+        freeze_fields(self, "mean", "scale", "weights", "biases")
         shapes = [weight.shape for weight in self.weights]
         widths = [self.width, *(shape[-1] for shape in shapes)]
         fits = bool(shapes) and shapes == list(pairwise(widths)) and widths[-1] == 1

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aegis.core.arrays import freeze_fields
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
 from aegis.core.seeds import root_stream
-from aegis.core.types import F32, F64, freeze_array
+from aegis.core.types import F32, F64
 
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -54,7 +55,7 @@ class FittingTable:
             column = getattr(self, name)
             if column.ndim != (2 if name in ("features", "proprio") else 1) or len(column) != n:
                 raise ShapeError(f"Column '{name}' must have {n} rows. Got: {column.shape}.")
-            freeze_array(column)
+        freeze_fields(self, *_COLUMNS)
         first, inverse = self._index_episodes()
         for name in ("task", "start", "success"):
             column = getattr(self, name)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aegis.core.capabilities import Fingerprinted
 from aegis.core.errors import ConfigError, PairingError, UnknownNameError
 from aegis.core.identity import PartOrigins, describe_part, describe_value
 from aegis.core.protocols import Detector, Policy
@@ -137,7 +138,7 @@ def fingerprint_arm(arm: Arm, origins: PartOrigins | None = None) -> str:
 
 
 def digest_detector(detector: Detector[Any], origins: PartOrigins | None = None) -> str:
-    """Returns what scores depend on: a detector's digest, else its weights', else what it is.
+    """Returns what scores depend on: a detector's own digest, else a description of it.
 
     Args:
         detector: The detector.
@@ -146,13 +147,9 @@ def digest_detector(detector: Detector[Any], origins: PartOrigins | None = None)
     Raises:
         PluginError: If it cannot say what it is.
     """
-    head = getattr(getattr(detector, "probe", None), "head", None)
-    if head is None or isinstance(getattr(detector, "digest", None), str):
-        return describe_part(detector, origins)
-    sha = hashlib.blake2b(digest_size=8)
-    for array in (head.mean, head.scale, *head.weights, *head.biases):
-        sha.update(array.tobytes())
-    return sha.hexdigest()
+    if isinstance(detector, Fingerprinted):
+        return detector.digest
+    return describe_part(detector, origins)
 
 
 def _describe_pace(arm: Arm) -> str:

@@ -11,12 +11,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from aegis.core.errors import AssetError
+import yaml  # type: ignore[import-untyped]
+
+from aegis.core.errors import AssetError, MachineError
+from aegis.host.folders import expand_home, find_home
+from aegis.host.notes import write_note
 from envs.assets.robot_meshes import ROBOT
 
 PACK = Path(__file__).parent / "pack"
 ASSETS_VARIABLE = "AEGIS_LIBERO_ASSETS"
 HUB_REPOSITORY = "lerobot/libero-assets"
+HUB_FOLDER = Path(".cache", "libero", "assets")
+"""Where LIBERO keeps downloaded assets, below the home folder."""
 SCENE = "scenes/libero_tabletop_base_style.xml"
 # What the tasks of LIBERO-Spatial load; LIBERO swaps the scene's floor and wall for these two.
 MODEL_FILES = (
@@ -58,15 +64,16 @@ def resolve_assets(choice: str) -> Assets:
             (downloaded with huggingface_hub) or the path of a folder.
 
     Raises:
-        AssetError: The folder is missing or incomplete, or the hub cannot be used.
+        AssetError: If the folder is missing or incomplete, or the hub cannot be used.
+        MachineError: If the path begins with a home folder that cannot be found.
     """
     if choice == "builtin":
         return _check_assets("builtin", PACK)
     if choice == "auto":
         return _find_assets()
     if choice == "hub":
-        return _check_assets("official", _download_assets(_cache_folder()))
-    path = Path(choice).expanduser()
+        return _check_assets("official", _download_assets(_name_download_folder()))
+    path = expand_home(choice)
     if not path.is_dir():
         raise AssetError(
             f"No folder '{choice}' for the LIBERO assets. Allowed: builtin, auto, hub, or the path "
@@ -76,7 +83,7 @@ def resolve_assets(choice: str) -> Assets:
 
 
 def find_missing_files(path: Path) -> list[str]:
-    """The files that LIBERO-Spatial loads and that ``path`` does not hold, relative to it."""
+    """Returns the files that LIBERO-Spatial loads and that a folder lacks, relative to it."""
     return [name for name in _list_used_files(path) if not (path / name).is_file()]
 
 
@@ -100,9 +107,18 @@ def _find_assets() -> Assets:
             )
         return _check_assets("official", Path(named).resolve())
     for path in _list_usual_places():
-        if path.is_dir() and path.resolve() != PACK.resolve() and not find_missing_files(path):
+        if _holds_assets(path):
             return _check_assets("official", path.resolve())
     return _check_assets("builtin", PACK)
+
+
+def _holds_assets(path: Path) -> bool:
+    """Returns whether a folder is complete; one that cannot be read, or is damaged, is not."""
+    try:
+        return path.is_dir() and path.resolve() != PACK.resolve() and not find_missing_files(path)
+    except (OSError, AssetError) as error:
+        write_note(f"passed over the LIBERO assets in {path}: {error}")
+        return False
 
 
 def _list_usual_places() -> Iterator[Path]:
@@ -110,18 +126,36 @@ def _list_usual_places() -> Iterator[Path]:
     spec = find_spec("libero")
     for root in spec.submodule_search_locations or () if spec else ():
         yield Path(root) / "libero" / "assets"
-    folder = Path(os.environ.get("LIBERO_CONFIG_PATH", "~/.libero")).expanduser()
-    config = folder / "config.yaml"
-    if config.is_file():
-        for line in config.read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "assets":
-                yield Path(value.strip().strip("'\"")).expanduser()
-    yield _cache_folder()
+    home = find_home()
+    if folder := os.environ.get("LIBERO_CONFIG_PATH") or (home and str(home / ".libero")):
+        yield from _read_libero_config(folder)
+    if home is not None:
+        yield home / HUB_FOLDER
 
 
-def _cache_folder() -> Path:
-    return Path("~/.cache/libero/assets").expanduser()
+def _read_libero_config(folder: str) -> Iterator[Path]:
+    """Yields the assets folder that LIBERO's own configuration names, if it can be read."""
+    try:
+        text = (expand_home(folder) / "config.yaml").read_text(encoding="utf-8")
+        settings = yaml.safe_load(text)
+        if isinstance(settings, dict) and isinstance(settings.get("assets"), str):
+            yield expand_home(settings["assets"])
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError, yaml.YAMLError, MachineError) as error:
+        # ValueError: UnicodeDecodeError. It is another tool's file; ours go on without.
+        write_note(f"passed over LIBERO's configuration in {folder}: {error}")
+
+
+def _name_download_folder() -> Path:
+    """Returns where LIBERO, too, keeps the assets that it downloads."""
+    home = find_home()
+    if home is None:
+        raise AssetError(
+            "assets=hub keeps what it downloads in the home folder, and there is none: HOME is "
+            "not set. Set HOME, or use assets=builtin or a folder."
+        )
+    return home / HUB_FOLDER
 
 
 def _download_assets(path: Path) -> Path:

@@ -112,9 +112,11 @@ class Stepper:
         data: Its state, stepped in place.
 
     Attributes:
+        name: The name of this way of stepping in configurations.
         flags: MuJoCo's enable flags, which the model must have in all that is done with the state.
     """
 
+    name = "exact"
     flags = 0
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:

@@ -223,6 +223,7 @@ class FastStepper(Stepper):
         data: See `Stepper`.
     """
 
+    name = "fast"
     flags = _SLEEP_FLAG
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:

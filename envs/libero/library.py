@@ -1,18 +1,16 @@
-"""Imports LIBERO and robosuite safely: without prompts, downloads or noise on stderr."""
+"""Imports LIBERO safely: without prompts, downloads or noise, and leaves the environment alone."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import importlib.util
-import io
 import json
-import os
 from pathlib import Path
 from types import ModuleType
 
 from aegis.core.errors import MachineError, UnknownNameError
-from envs.libero.cache import cache_dir
+from aegis.host.folders import find_cache_folder
+from envs.libero.cache import write_atomically
+from envs.robosuite_import import import_quietly
 
 SUITES = ("libero_spatial",)
 """Suites whose goals and start states are supported."""
@@ -53,14 +51,17 @@ def import_libero_envs(assets: Path) -> ModuleType:
     """Imports ``libero.libero.envs`` with its assets at a given folder.
 
     LIBERO asks on standard input for its folders when no configuration file exists, so one is
-    written to our cache first. robosuite logs advice about private macros; it is swallowed.
+    written to our cache first. LIBERO notes its place when it is imported: the variable that names
+    it is the user's again afterwards.
 
     Args:
         assets: Folder in the layout of LIBERO's official assets.
+
+    Raises:
+        MachineError: If LIBERO cannot be imported.
     """
     root = find_package_root()
-    folder = cache_dir() / "libero"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = find_cache_folder() / "libero"
     config = {
         "assets": str(assets),
         "bddl_files": str(root / "bddl_files"),
@@ -69,9 +70,9 @@ def import_libero_envs(assets: Path) -> ModuleType:
         "init_states": str(root / "init_files"),
     }
     # JSON is YAML, and json is in the standard library.
-    (folder / "config.yaml").write_text(json.dumps(config))
-    os.environ["LIBERO_CONFIG_PATH"] = str(folder)
-    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-        library = importlib.import_module("libero.libero")
-        library._assets_path_cache = str(assets)  # type: ignore[attr-defined]
-        return importlib.import_module("libero.libero.envs")
+    write_atomically(folder / "config.yaml", json.dumps(config).encode())
+    environment = {"LIBERO_CONFIG_PATH": str(folder)}
+    library = import_quietly("libero.libero", environment)
+    library._assets_path_cache = str(assets)  # type: ignore[attr-defined]
+    import_quietly("libero.libero.envs.bddl_utils", environment)
+    return import_quietly("libero.libero.envs", environment)

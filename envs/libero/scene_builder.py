@@ -15,6 +15,7 @@ from envs.assets.robot_meshes import substitute_robot_meshes
 from envs.contained import contain_side_effects
 from envs.libero.library import find_package_root, import_libero_envs
 from envs.libero.scene import Fixture, Movable, SceneMeta
+from envs.robosuite_import import import_quietly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +59,9 @@ def build_scene(suite: str, name: str, assets: Path, robot: str) -> BuiltScene:
 def instantiate_problem(suite: str, name: str, assets: Path, *, pictures: bool = False) -> Any:
     """Instantiates LIBERO's problem class of a task, with or without rendering."""
     envs = import_libero_envs(assets)
-    import robosuite
-    from libero.libero.envs.bddl_utils import get_problem_info
-
+    robosuite = import_quietly("robosuite")
     bddl = str(find_package_root() / "bddl_files" / suite / f"{name}.bddl")
-    problem_class = envs.TASK_MAPPING[get_problem_info(bddl)["problem_name"]]
+    problem_class = envs.TASK_MAPPING[envs.bddl_utils.get_problem_info(bddl)["problem_name"]]
     with contain_side_effects():
         return problem_class(
             bddl,

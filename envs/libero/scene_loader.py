@@ -19,7 +19,8 @@ import numpy as np
 
 from aegis.core.errors import MachineError, UnknownNameError
 from aegis.core.types import F64
-from envs.libero.cache import cache_dir, write_atomically
+from aegis.host.folders import list_cache_folders
+from envs.libero.cache import write_atomically
 from envs.libero.library import find_package_root, list_task_names
 from envs.libero.scene import Fixture, Movable, Scene, SceneMeta
 
@@ -58,17 +59,17 @@ def load_scene(
         MachineError: If the cache cannot be written.
     """
     name = find_task_name(suite, task)
-    stem = _cache_stem(suite, name, assets_digest)
-    digest = stem.name
-    if robot != "light":
-        stem = stem.with_name(f"{digest}-{robot}")
-    if stem.with_suffix(".npz").exists():
+    digest = _name_cached_scene(suite, name, assets_digest)
+    file = digest if robot == "light" else f"{digest}-{robot}"
+    stems = [folder / "scenes" / file for folder in list_cache_folders()]
+    for stem in stems:
         # What another version or a full disk left behind is built again.
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            return _read_scene(stem, suite, task, digest)
+            if stem.with_suffix(".npz").exists():
+                return _read_scene(stem, suite, task, digest)
     from envs.libero.scene_builder import build_scene  # LIBERO is imported only on a cache miss
 
-    built = build_scene(suite, name, assets, robot)
+    built, stem = build_scene(suite, name, assets, robot), stems[0]
     try:
         _write_scene(stem, built.model, built.meta, built.official)
     except OSError as error:
@@ -79,11 +80,19 @@ def load_scene(
     return _read_scene(stem, suite, task, digest)
 
 
-def _cache_stem(suite: str, name: str, assets_digest: str) -> Path:
+def _name_cached_scene(suite: str, name: str, assets_digest: str) -> str:
+    """Returns the name of a scene's files: another for other assets, task files or MuJoCo."""
     bddl = find_package_root() / "bddl_files" / suite / f"{name}.bddl"
-    parts = [str(CACHE_FORMAT), mujoco.__version__, suite, name, assets_digest, bddl.read_text()]
+    parts = [
+        str(CACHE_FORMAT),
+        mujoco.__version__,
+        suite,
+        name,
+        assets_digest,
+        bddl.read_text("utf-8"),
+    ]
     digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:20]
-    return cache_dir() / "scenes" / f"{suite}-{digest}"
+    return f"{suite}-{digest}"
 
 
 def _write_scene(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) -> None:

@@ -30,6 +30,8 @@ from envs.panda import (
 
 SETTLE_STEPS = 10
 """Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
+SNAPSHOT_VERSION = 1
+"""Version of what a snapshot holds; raise it when that changes."""
 LAGGING_SIZES = {"ee_vel": 3, "touch": 2}
 """Truth that is read from the last substep, which MuJoCo's state does not hold, and its sizes."""
 
@@ -39,7 +41,16 @@ class Simulation:
 
     Args:
         scene: The task.
-        stepper: How it is stepped, from the start state on: `Stepper` or `QuickStepper`.
+        stepper: How it is stepped, from the start state on: `Stepper` or `FastStepper`.
+
+    Attributes:
+        scene: The task.
+        model: The compiled model, which the simulations of a task share.
+        data: MuJoCo's state.
+        stepper: Steps it and holds the controller's state.
+        goal: Judges it.
+        truth: Reads what scripted experts may know.
+        hand: Reads the arm.
     """
 
     def __init__(self, scene: Scene, stepper: type[Stepper]) -> None:
@@ -57,6 +68,12 @@ class Simulation:
         self._stale = False
         self._lagging: dict[str, F64] = {}
 
+    @property
+    def name(self) -> str:
+        """What its snapshots belong to: scene and assets, MuJoCo, way of stepping."""
+        engine = f"mujoco-{mujoco.__version__} {self.stepper.name} v{SNAPSHOT_VERSION}"
+        return f"{self.scene.suite}/{self.scene.task} {self.scene.digest} {engine}"
+
     def begin(self, key: EpisodeKey) -> None:
         """Puts the task into the episode's start state and lets it settle.
 
@@ -71,7 +88,11 @@ class Simulation:
         self._flags = self.stepper.flags
 
     def step(self, action: F64) -> bool:
-        """Executes an action for one control period; returns whether the goal is reached."""
+        """Executes an action for one control period; returns whether the goal is reached.
+
+        Args:
+            action: Six pose deltas and the gripper (+1 closes), each in [-1, 1]. Shape (7,).
+        """
         with self._fixtures_in_place():
             self.stepper.step(action)
             self._stale = True
@@ -79,14 +100,14 @@ class Simulation:
             return self.goal.is_reached(self.data)
 
     def refresh_kinematics(self) -> None:
-        """Brings the kinematics up to date with the state; see `envs.panda.refresh`."""
+        """Brings the kinematics up to date with the state; see `envs.panda.refresh_kinematics`."""
         if self._stale:
             with self._fixtures_in_place():
                 refresh_kinematics(self.model, self.data)
             self._stale = False
 
     def read_truth(self) -> dict[str, F64]:
-        """Returns simulator truth by name, from current kinematics."""
+        """Returns simulator truth by name; see `envs.libero.truth.TruthReader.read_truth`."""
         return {**self.truth.read_truth(self.data), **self._lagging}
 
     def read_state(self) -> F64:
@@ -103,6 +124,9 @@ class Simulation:
 
     def restore(self, values: F64) -> None:
         """Goes on from a snapshot of the same scene.
+
+        Args:
+            values: What `snapshot` returned. Shape (n,).
 
         Raises:
             SnapshotError: If it is of another length or holds what is no number.

@@ -20,6 +20,8 @@ from aegis.core.types import F64, EpisodeKey
 from envs.libero.scene import Fixture, Movable, Scene
 
 START_FAMILIES = ("official", "wide")
+OFFICIAL_STARTS = 50
+"""Start states that LIBERO gives with each task."""
 JITTER = 0.04
 """Largest offset of a group of movable objects on each axis [m]."""
 STACKED_JITTER = 0.01
@@ -32,7 +34,6 @@ TABLE_BOUNDS = (-0.40, 0.34, -0.42, 0.42)
 """Where objects may stand: x low, x high, y low, y high [m]."""
 MAX_ATTEMPTS = 200
 _MAX_PENETRATION = -0.002
-_CLEARANCE = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)

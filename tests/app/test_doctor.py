@@ -1,16 +1,20 @@
-"""The doctor finds what is there, survives what crashes, and says how to mend the rest."""
+"""The doctor finds what is there, survives what crashes, and says how to fix the rest."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from aegis.app import diagnosis
-from aegis.app.diagnosis import EGL_PACKAGES, Finding, FindingState, check_rendering
+from aegis.app.diagnosis import Finding, FindingState, check_rendering
 from aegis.app.main import main
+from aegis.host.rendering import EGL_PACKAGES
+
+EGL = {"MUJOCO_GL": "egl"}
 
 
 class Run:
@@ -25,6 +29,11 @@ class Run:
     [
         (Run(0, '{"renderer": "llvmpipe", "bright": 255}\n'), FindingState.OK, "llvmpipe"),
         (Run(0, 'noise\n{"renderer": "x", "bright": 0}\n'), FindingState.FAIL, "x: black picture"),
+        (
+            Run(0, '{"error": "ImportError: Unable to load\\n EGL library"}'),
+            FindingState.FAIL,
+            "ImportError: Unable to load EGL library",
+        ),
         (Run(-11), FindingState.FAIL, "crashed (signal 11)"),
         (
             Run(1, "", "Trace\nImportError: Cannot initialize EGL\n"),
@@ -38,7 +47,7 @@ def test_rendering_is_tried_in_another_process(
     run: Run, state: FindingState, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
-    finding = check_rendering("egl")
+    finding = check_rendering(EGL)
     assert (finding.state, finding.found) == (state, found)
     assert (EGL_PACKAGES in finding.mend) == (state is FindingState.FAIL)
 
@@ -48,12 +57,66 @@ def test_a_hung_driver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
         raise subprocess.TimeoutExpired("python", 1)
 
     monkeypatch.setattr(subprocess, "run", hang)
-    assert check_rendering("egl", timeout=1).found == "no picture after 1 s"
+    assert check_rendering(EGL, timeout=1).found == "no picture after 1 s"
 
 
-def test_another_backend_is_mended_by_going_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_remedy_fits_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: Run(1))
-    assert "unset MUJOCO_GL" in check_rendering("glfw").mend
+    osmesa = check_rendering({"MUJOCO_GL": "OSMesa"})
+    assert osmesa.name == "rendering (osmesa)"
+    assert "Unset MUJOCO_GL and PYOPENGL_PLATFORM" in osmesa.mend
+    device = check_rendering({"MUJOCO_EGL_DEVICE_ID": "3"})
+    assert "Unset MUJOCO_EGL_DEVICE_ID (now '3')" in device.mend
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"MUJOCO_GL": "egl", "PYOPENGL_PLATFORM": "osmesa"},
+        {"MUJOCO_GL": "vulkan"},
+        {"MUJOCO_GL": "off"},
+        {"PYOPENGL_PLATFORM": "glx"},
+    ],
+)
+def test_what_runs_refuse_is_not_even_tried(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("tried"))
+    finding = check_rendering(environ)
+    assert finding.state is FindingState.FAIL
+    assert "MUJOCO_GL" in finding.mend
+
+
+def test_it_tries_the_environment_that_runs_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {}
+
+    def run(*_: object, env: dict[str, str], **__: object) -> Run:
+        seen.update(env)
+        return Run(0, '{"renderer": "x", "bright": 9}')
+
+    monkeypatch.setattr(subprocess, "run", run)
+    check_rendering({"PYOPENGL_PLATFORM": "osmesa", "MUJOCO_EGL_DEVICE_ID": "0", "MINE": "1"})
+    assert seen == {
+        "MUJOCO_GL": "osmesa",
+        "PYOPENGL_PLATFORM": "osmesa",
+        "MUJOCO_EGL_DEVICE_ID": "0",
+        "MINE": "1",
+    }
+
+
+def test_folders_that_cannot_be_written_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert diagnosis._check_cache().state is FindingState.OK
+    monkeypatch.setenv("AEGIS_CACHE", "/proc/none")
+    monkeypatch.setenv("AEGIS_CACHE_FALLBACK", str(tmp_path))
+    tmp_path.chmod(0o700)
+    finding = diagnosis._check_cache()
+    assert finding.state is FindingState.WARN
+    assert "/proc/none cannot be written to" in finding.found
+    assert "AEGIS_CACHE" in finding.mend
+    monkeypatch.chdir("/proc/self")
+    assert "cannot be written to" in diagnosis._check_disk().found
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +148,7 @@ def test_json_and_exit_code(
     assert not answer["ok"]
     assert [finding["state"] for finding in answer["findings"]] == ["ok", "fail", "warn"]
     assert "-> get [some]" in text.err
-    assert "1 to mend: assets" in text.err
+    assert "1 to fix: assets" in text.err
 
 
 def test_this_machine_is_described() -> None:

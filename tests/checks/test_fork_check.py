@@ -49,7 +49,7 @@ class WrongTick(ToyWorld):
 
 
 class Shared(ToyWorld):
-    """Gives away an array that it goes on writing to."""
+    """Gives away a buffer that it goes on writing to; the snapshot has a copy."""
 
     def snapshot(self) -> WorldState:
         self.buffer = super().snapshot().values.copy()
@@ -58,6 +58,20 @@ class Shared(ToyWorld):
     def digest(self) -> str:
         if hasattr(self, "buffer"):
             self.buffer[:2] = self._at
+        return super().digest()
+
+
+class Rewrites(ToyWorld):
+    """Writes into the snapshot itself."""
+
+    def snapshot(self) -> WorldState:
+        self.given = super().snapshot()
+        return self.given
+
+    def digest(self) -> str:
+        if hasattr(self, "given"):
+            self.given.values.setflags(write=True)
+            self.given.values[:2] = self._at
         return super().digest()
 
 
@@ -82,7 +96,7 @@ class Raises(ToyWorld):
         (NeedsBegin, "goes on as if it had not stopped.*in a fresh world"),
         (Moves, "taking it changes nothing"),
         (WrongTick, "it is the episode at this tick"),
-        (Shared, "it stays as it is"),
+        (Rewrites, "it stays as it is"),
         (TakesAnything, "refuses what is not its own.*another model"),
         (Raises, "raises nothing in an ordinary call.*bowl"),
     ],
@@ -95,3 +109,7 @@ def test_a_broken_snapshot_is_found(world: type[ToyWorld], says: str) -> None:
 def test_a_whole_one_passes() -> None:
     check_world(ToyWorld, KEY)
     check_world(partial(ToyWorld, horizon=2), KEY, {"eye": (8, 8)})
+
+
+def test_a_buffer_of_the_world_is_copied() -> None:
+    check_world(Shared, KEY, {})

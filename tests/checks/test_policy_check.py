@@ -38,15 +38,28 @@ class Averages(ToyPolicy):
 
 
 class Reuses(ToyPolicy):
-    """Writes each chunk into the array of the one before."""
+    """Writes each chunk into one buffer of its own; the proposals have copies."""
 
     def propose(self, queries: Sequence[Query]) -> list[Proposal]:
         self.buffer = getattr(self, "buffer", np.zeros((8, 3), np.float32))
+        chunks = []
+        for chunk in super().propose(queries):
+            self.buffer[:] = chunk.actions
+            chunks.append(replace(chunk, actions=self.buffer))
+        return chunks
+
+
+class Rewrites(ToyPolicy):
+    """Writes into the proposals that it gave away."""
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
         chunks = super().propose(queries)
-        if len(chunks) > 1:
-            return chunks
-        self.buffer[:] = chunks[0].actions
-        return [replace(chunks[0], actions=self.buffer[:])]
+        for old in getattr(self, "given", ()):
+            old.actions.setflags(write=True)
+            old.actions[:] = 0.5
+            old.actions.setflags(write=False)
+        self.given = chunks
+        return chunks
 
 
 class Turned(ToyPolicy):
@@ -97,7 +110,10 @@ ZEROS = np.zeros((8, 3), np.float32)
         (SharedDraws("one", weak=True), "asked again, it answers the same. Got: another proposal"),
         (Averages("one", weak=True), "a row never depends on its companions. Got: other bits at p"),
         (Changed(by_place), "a row never depends on its companions. Got: other bits at place 1 of"),
-        (Reuses("one", weak=True), "a proposal is a value that stays as it is. Got: one that chan"),
+        (
+            Rewrites("one", weak=True),
+            "a proposal is a value that stays as it is. Got: one that ch",
+        ),
         (Turned("one", weak=True), "a row never depends on its companions. Got: other bits at pl"),
         (Short("one", weak=True), "Policy.propose of Short: one proposal per query. Got: 1 in a l"),
         (Peeks("one", weak=True), "raises nothing in an ordinary call. Got: KeyError: 'hard'."),
@@ -133,3 +149,9 @@ def test_the_address_that_is_recommended_keeps_arms_paired() -> None:
         check_policy(SharedDraws("one", weak=True), toy_queries(ToyPolicy("one", weak=True)))
     assert "'policy', 'noise', query.k, query.salt" in str(caught.value)
     assert "one'" not in str(caught.value).partition("Draw with")[2]
+
+
+def test_a_buffer_of_the_policy_is_copied() -> None:
+    policy = Reuses("one", weak=True)
+    check_policy(policy, toy_queries(ToyPolicy("one", weak=True)), width=3)
+    assert policy.buffer.flags.writeable

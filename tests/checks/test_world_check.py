@@ -65,22 +65,35 @@ class Leaks(ToyWorld):
 
 
 class Shares(ToyWorld):
-    """Gives away the array that it goes on writing to."""
+    """Gives away the array that it goes on writing to; the observation has a copy."""
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         self.seen = getattr(self, "seen", np.zeros(2, np.float32))
-        self.seen.setflags(write=True)
         self.seen[:] = self._at
-        return replace(super().observe(cameras), proprio=self.seen[:])
+        return replace(super().observe(cameras), proprio=self.seen)
 
 
-class SharesView(Shares):
-    """The same behind a view, which stays read-only."""
+class SharesView(ToyWorld):
+    """The same behind a view that is read-only, while what it views is not."""
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         self.buffer = getattr(self, "buffer", np.zeros(2, np.float32))
         self.buffer[:] = self._at
-        return replace(ToyWorld.observe(self, cameras), proprio=self.buffer[:])
+        view = self.buffer[:]
+        view.setflags(write=False)
+        return replace(super().observe(cameras), proprio=view)
+
+
+class Rewrites(ToyWorld):
+    """Writes into the observations that it gave away."""
+
+    def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
+        self.given = [*getattr(self, "given", ()), super().observe(cameras)]
+        for obs in self.given:
+            obs.proprio.setflags(write=True)
+            obs.proprio[:] = self._at
+            obs.proprio.setflags(write=False)
+        return self.given[-1]
 
 
 class Writeable(ToyWorld):
@@ -164,8 +177,7 @@ class NoDigest:
         (Drifts, "World.apply of Drifts: equal starts and commands go the same way. Got: a diff"),
         (Nudges, "World.observe of Nudges: it changes nothing. Got: another digest after looking"),
         (Leaks, "World.observe of Leaks: looking does not change what follows. Got: a difference"),
-        (Shares, "World.observe of Shares: an observation is a value that stays as it is. Got"),
-        (SharesView, "World.observe of SharesView: an observation is a value that stays as it is"),
+        (Rewrites, "World.observe of Rewrites: an observation is a value that stays as it is. G"),
         (Writeable, "World.observe of Writeable: arrays are read-only. Got: a writeable one."),
         (AllCameras, "it renders just the given cameras. Got: ['eye', 'other']. Allowed: ['eye']"),
         (Sideways, "a picture is as asked for. Got: 'eye' uint8 of shape (16, 12, 3). Allowed: ui"),
@@ -185,3 +197,8 @@ def test_a_broken_world_is_caught(world: type[ToyWorld], says: str) -> None:
     with pytest.raises(PluginError, match=re.escape(says)) as caught:
         check_world(world, toy_key(3), EYE)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("world", [Shares, SharesView])
+def test_a_buffer_of_the_world_is_copied(world: type[ToyWorld]) -> None:
+    check_world(world, toy_key(3), EYE)

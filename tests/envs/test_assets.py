@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import pwd
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aegis.core.errors import AssetError
+from aegis.core.errors import AssetError, MachineError
 from envs.assets import meshes, resolver, textures
 from envs.assets.author import author_pack
 from envs.assets.resolver import PACK, find_missing_files, resolve_assets
@@ -114,6 +115,50 @@ def test_auto_reads_libero_config_and_falls_back(
     assert resolve_assets("auto") == dataclasses.replace(
         resolve_assets("builtin"), name="official", path=tmp_path / "pack"
     )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "assets: /data/\u00fc\n".encode("latin-1"),
+        b"\xff\xfe\x00",
+        b"assets: [\n",
+        b"- assets\n",
+        b"assets: 3\n",
+        b"assets:\n  deep: x\n",
+        b"assets: /nowhere/at/all\n",
+        b"%!: odd\n\tassets : x",
+        b"",
+        b"!!python/object/apply:os.system ['touch /tmp/owned']\n",
+    ],
+)
+def test_a_damaged_configuration_of_libero_is_passed_over(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(resolver.ASSETS_VARIABLE, raising=False)
+    monkeypatch.delenv("LIBERO_CONFIG_PATH", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(resolver, "find_spec", lambda name: None)
+    (tmp_path / ".libero").mkdir()
+    (tmp_path / ".libero/config.yaml").write_bytes(content)
+    assert resolve_assets("auto").name == "builtin"
+    monkeypatch.setenv("LIBERO_CONFIG_PATH", str(tmp_path / ".libero/config.yaml"))  # no folder
+    assert resolve_assets("auto").name == "builtin"
+
+
+def test_without_a_home_the_builtin_assets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: object) -> None:
+        raise KeyError("uid not found")
+
+    for name in (resolver.ASSETS_VARIABLE, "LIBERO_CONFIG_PATH", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", missing)
+    monkeypatch.setattr(resolver, "find_spec", lambda name: None)
+    assert resolve_assets("auto").name == "builtin"
+    with pytest.raises(AssetError, match="HOME is not set"):
+        resolve_assets("hub")
+    with pytest.raises(MachineError, match="HOME is not set"):
+        resolve_assets("~/assets")
 
 
 def test_hub_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

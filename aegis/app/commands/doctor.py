@@ -1,4 +1,4 @@
-"""`aegis doctor`: what this machine has, what it lacks, and how to mend that."""
+"""`aegis doctor`: what this machine has, what it lacks, and how to fix that."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _run_doctor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
     failed = [finding for finding in findings if finding.state is FindingState.FAIL]
     screen.print_line()
     if failed:
-        screen.print_line(f"{len(failed)} to mend: {', '.join(finding.name for finding in failed)}")
+        screen.print_line(f"{len(failed)} to fix: {', '.join(finding.name for finding in failed)}")
     else:
         screen.print_line("all that AEGIS needs is here")
     return {
@@ -113,12 +113,15 @@ COMMAND = Command(
     name="doctor",
     details="""
         Looks at Python, torch, MuJoCo, rendering without a display (it really renders, in a process
-        of its own), LIBERO, assets, checkpoints, cores, memory and disk, and says how to mend what
+        of its own), LIBERO, assets, checkpoints, cores, memory and disk, and says how to fix what
         is missing.
     """,
     examples=(
         ("aegis doctor", "a report; exit code 3 if something needed is missing"),
-        ("MUJOCO_GL=osmesa aegis doctor", "the same with another way to render"),
+        (
+            "MUJOCO_GL=osmesa aegis doctor",
+            "the same, in the environment of `MUJOCO_GL=osmesa aegis run`",
+        ),
         ("aegis doctor --json", "the report for machines"),
     ),
     configured=False,
