@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
 from aegis.core.seeds import root_stream
-from aegis.core.types import F32, F64, freeze_array
-
-I64 = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from aegis.core.types import F32, F64, I64, Bools, freeze_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

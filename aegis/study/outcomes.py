@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aegis.core.errors import PairingError, UnknownNameError
-from aegis.core.types import F64, EpisodeKey
+from aegis.core.types import F64, I64, Bools, EpisodeKey
 from aegis.records.rows import EpisodeRow
 from aegis.stats.intervals import wilson_interval
 from aegis.study.estimates import Share
-
-Bools = NDArray[np.bool_]
-I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from aegis.core.seeds import root_stream
 from aegis.core.types import F64
 from aegis.records.fork_rows import STRONG_FORK, select_forks, unit_key_of
 from aegis.records.rows import EpisodeRow
-from aegis.stats.intervals import bootstrap_totals
+from aegis.stats.bootstrap import bootstrap_totals
 from aegis.stats.resampling import ClusteredSample
 from aegis.study.estimates import Estimate
 from aegis.study.outcomes import Outcomes
