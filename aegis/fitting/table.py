@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
 from aegis.core.seeds import root_stream
 from aegis.core.types import F32, F64, I64, Bools, freeze_array
+from aegis.fitting.boundary_scores import find_window_end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +81,8 @@ class FittingTable:
         return replace(self, **{name: getattr(self, name)[mask] for name in _COLUMNS})
 
     def select_early(self, fraction: float) -> FittingTable:
-        """Returns the rows with ``k < fraction * horizon``."""
-        return self.select_rows(self.k < fraction * self.horizon)
+        """Returns the rows with ``k < fraction * horizon``, but for rounding."""
+        return self.select_rows(self.k < find_window_end(fraction, self.horizon))
 
     def split_starts(self, shares: Sequence[float], root: int) -> tuple[FittingTable, ...]:
         """Deals the start states out to disjoint parts; no part shares a start with another.

@@ -52,6 +52,7 @@ def lock_study(composed: ComposedConfig, screen: Screen) -> LockedPlan:
             "name, and start states that were not used (start.offset)."
         )
     with open_study(composed) as stand:
+        stand.plan.check_draws()
         test, _ = stand.list_test_units(), stand.list_kept_arms()
         screen.print_note(
             f"locking {out}: dials are set on {len(stand.list_calibration_units())} calibration "

@@ -191,7 +191,7 @@ def _replay_calibration(
     dials = stand.arms.dials
     stored: list[EpisodeRow] = []
     for one in read_calibration_table(root):
-        if one.gate in dials:
+        if one.arm in dials:
             stored += one.rows
     units = {row.key for row in stored}
     if not units:

@@ -49,7 +49,7 @@ def compute_frontier(
         words = f"on the {len(oracle)} units that were forked"
         played.append(_measure_point(oracle[0].arm, words, oracle, facts.draws))
     tried = (
-        _measure_point(one.gate, f"{one.words}, on calibration units", one.rows, facts.draws)
+        _measure_point(one.arm, f"{one.words}, on calibration units", one.rows, facts.draws)
         for one in facts.tried
     )
     return (*played, *tried)

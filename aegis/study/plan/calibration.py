@@ -241,7 +241,7 @@ class Calibrator:
         text = json.dumps(node, sort_keys=True, default=str)
         tag = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         tables = self._play(name, node, f"{name}-{tag}")
-        if all((name, words) != (one.gate, one.words) for one in self.played):
+        if all((name, words) != (one.arm, one.words) for one in self.played):
             self.played.append(PlayedSetting(name, words, tables.episodes))
         return tables
 
