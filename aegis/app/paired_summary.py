@@ -16,14 +16,12 @@ from aegis.core.seeds import root_stream
 from aegis.core.types import EpisodeKey
 from aegis.records.files import write_atomic
 from aegis.records.rows import EpisodeRow
-from aegis.stats.intervals import (
-    Interval,
-    bootstrap_units,
-    paired_difference_interval,
-    wilson_interval,
-)
+from aegis.stats.bootstrap import paired_difference_interval
+from aegis.stats.differences import ratio_of_totals
+from aegis.stats.intervals import Interval, wilson_interval
 from aegis.stats.multiplicity import holm_adjusted
 from aegis.stats.paired_outcome import PairedOutcome
+from aegis.stats.resampling import ClusteredSample
 
 Bools = NDArray[np.bool_]
 
@@ -192,7 +190,9 @@ def _summary(rows: Sequence[EpisodeRow], success: Bools, reference: Bools) -> Ar
         recovered=Rate.over(success[~reference]),
         disrupted=Rate.over(~success[reference]),
         duty=float(strong.sum() / steps.sum()),
-        duty_interval=bootstrap_units(lambda i: float(strong[i].sum() / steps[i].sum()), n, rng),
+        duty_interval=ratio_of_totals(
+            ClusteredSample.from_units(np.stack([strong, steps], axis=1)), rng
+        ).interval,
         fires=float(np.mean([row.fires for row in rows])),
         steps=float(steps.mean()),
         asks=asks,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from rich.table import Table
 
 from aegis.fleet.progress import ProgressSink
 from aegis.monitor.sinks import LineSink, choose_sink
+from aegis.records.json_values import replace_non_finite
 
 Json: TypeAlias = (
     "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"  # recursive
@@ -98,17 +98,6 @@ class Screen:
         if self.machine:
             sys.stdout.write(json.dumps(replace_non_finite(value), indent=2) + "\n")
             sys.stdout.flush()
-
-
-def replace_non_finite(value: Json) -> Json:
-    """Replaces NaN and infinity, which JSON does not have, by null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: replace_non_finite(item) for name, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [replace_non_finite(item) for item in value]
-    return value
 
 
 def _build_progress_bar(console: Console) -> Progress:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from aegis.core.seeds import root_stream
-from aegis.core.types import F64
+from aegis.core.types import F64, I64, Bools
 from aegis.detectors.probe import Probe
-from aegis.fitting.probe_fit import JUDGED_WINDOW, check_sets, train_head_on_rows
-from aegis.fitting.table import I64, Bools, FittingTable
-from aegis.stats.auroc import compute_auroc, compute_auroc_within
-from aegis.stats.intervals import Interval, bootstrap_units, clopper_pearson_interval
+from aegis.fitting.baselines import TASK, TIME, estimate_task_risk, score_by_logistic
+from aegis.fitting.boundary_scores import BoundaryScores, find_window_end
+from aegis.fitting.probe_fit import JUDGED_WINDOW, check_sets
+from aegis.fitting.table import FittingTable
+from aegis.stats.auroc_intervals import EpisodeResamples
+from aegis.stats.exact_interval import clopper_pearson_interval
+from aegis.stats.intervals import Interval
 
 FAILURE, ADVANTAGE, RESCUE = "failure", "advantage", "rescue"
 LABELS = (FAILURE, ADVANTAGE, RESCUE)
@@ -38,8 +41,8 @@ class ScoreRanking:
     Attributes:
         name: The score.
         pooled: AUROC over all episodes.
-        pooled_ci: Its 95 % bootstrap interval, by episode; of forks and stays, by start state.
-        within: AUROC over pairs of episodes of the same task (see ``auroc_within``).
+        pooled_ci: Its 95 % bootstrap interval, BCa, by episode; of forks and stays, by start state.
+        within: AUROC over pairs of episodes of the same task (see ``compute_auroc_within``).
         within_ci: Its interval.
     """
 
@@ -75,7 +78,6 @@ class ProbeReport:
         lines: The probe first, then the baselines.
         alarms: Threshold at work; optimistic on the episodes that it was calibrated on.
         window: Share of the horizon that was looked at.
-        how: How an episode's score is made of its chunks' scores.
         episodes: Episodes judged.
         failures: Failed ones among them.
         ended: Episodes that ended, by success, inside the window: for these, time leaks.
@@ -86,7 +88,6 @@ class ProbeReport:
     lines: tuple[ScoreRanking, ...]
     alarms: AlarmRates
     window: float
-    how: str
     episodes: int
     failures: int
     ended: int
@@ -121,7 +122,7 @@ class ProbeReport:
         """Returns what was looked at."""
         if self.label == FAILURE:
             return (
-                f"{self.how} over the first {self.window:.0%} of the horizon; {self.episodes} "
+                f"mean over the first {self.window:.0%} of the horizon; {self.episodes} "
                 f"episodes, {self.failures} failed, {self.ended} ended inside the window"
             )
         noun = ROW_NOUNS[self.label][0]
@@ -138,14 +139,15 @@ def judge_probe(
     *,
     root: int,
     window: float = JUDGED_WINDOW,
-    how: str = "mean",
-    draws: int = 1000,
+    draws: int = 2000,
     label: str = FAILURE,
 ) -> ProbeReport:
     """Judges a probe and its baselines on the same episodes, in the same window.
 
-    Baselines: ``time`` (score = k), ``task`` (failure rate of the task in training), ``proprio``
-    (logistic regression on proprioception and time, trained like the probe).
+    An episode's score is the mean of its chunks' scores in the window. The baselines are those of
+    a study's report (``aegis.fitting.baselines``), learned from the training episodes: ``time``
+    (the last tick in the window), ``task`` (failure rate of the task in training) and
+    ``proprio + time`` (logistic regression on proprioception and tick, mean and last).
 
     Args:
         probe: The probe.
@@ -153,7 +155,6 @@ def judge_probe(
         test: Episodes from other start states.
         root: Root seed of the bootstrap.
         window: Share of the horizon that is looked at; fixed, never the realised length.
-        how: ``"mean"`` or ``"max"`` of the scores in the window.
         draws: Bootstrap resamples.
         label: What counts as failure; one of ``LABELS``.
 
@@ -161,20 +162,23 @@ def judge_probe(
         CalibrationError: If the sets share start states or differ in policy, layer or horizon.
     """
     check_sets(train, test)
-    early = test.select_early(window)
-    failed, task = ~early.episode_outcomes(), early.episode_tasks()
-    groups = _group_rows(early, label)
-    lines = []
-    for name, values in _score_rows(probe, train, early, window, root).items():
-        scores = early.reduce_by_episode(values, how)
-        lines.append(_rank_score(name, scores, failed, task, groups, root, draws))
+    early, known = test.select_early(window), train.select_early(window)
+    failed = ~early.episode_outcomes()
+    resamples = EpisodeResamples.draw(
+        failed,
+        early.episode_tasks(),
+        root_stream(root, "report"),
+        cluster=None if label == FAILURE else _number_starts(early),
+        draws=draws,
+    )
+    eligible = test if label == FAILURE else test.select_rows(_mask_eligible(probe, test))
     return ProbeReport(
-        lines=tuple(lines),
-        alarms=_measure_alarms(
-            probe, test if label == FAILURE else test.select_rows(_mask_eligible(probe, test))
+        lines=tuple(
+            _rank_score(name, scores, resamples)
+            for name, scores in _score_episodes(probe, known, early, window).items()
         ),
+        alarms=_measure_alarms(probe, eligible),
         window=window,
-        how=how,
         episodes=early.episodes,
         failures=int(failed.sum()),
         ended=_count_ended(test, window) if label == FAILURE else 0,
@@ -182,12 +186,9 @@ def judge_probe(
     )
 
 
-def _group_rows(rows: FittingTable, label: str) -> list[I64]:
-    """Returns what is resampled together: each episode, or all rows of each start state."""
-    if label == FAILURE:
-        return [np.array([i]) for i in range(rows.episodes)]
-    starts = rows.episode_starts()
-    return [np.flatnonzero(starts == start) for start in np.unique(starts)]
+def _number_starts(rows: FittingTable) -> I64:
+    """Returns the number of each episode's start state: rows of one are resampled together."""
+    return np.unique(rows.episode_starts(), return_inverse=True)[1]
 
 
 def _count_ended(test: FittingTable, window: float) -> int:
@@ -204,68 +205,43 @@ def _mask_eligible(probe: Probe, rows: FittingTable) -> Bools:
     return eligible
 
 
-def _score_rows(
-    probe: Probe, train: FittingTable, early: FittingTable, window: float, root: int
+def _score_episodes(
+    probe: Probe, train: FittingTable, early: FittingTable, window: float
 ) -> Mapping[str, F64]:
-    """Returns each score's value per row. Shape (n,)."""
+    """Returns the probe's and each baseline's score per episode. Shape (episodes,).
+
+    Args:
+        probe: The probe.
+        train: Rows of the window that baselines learn from.
+        early: Rows of the window to score.
+        window: Share of the horizon.
+    """
+    end = find_window_end(window, early.horizon)
+    name = f"probe ({probe.kind})"
+    scored = _tabulate_scores(early, {name: probe.compute_risk(early.features)})
+    failed = ~train.episode_outcomes()
     return {
-        f"probe ({probe.kind})": probe.compute_risk(early.features),
-        "time": early.k.astype(np.float64),
-        "task": _estimate_task_rate(train, early.task),
-        "proprio + time": train_head_on_rows(
-            train.select_early(window),
-            _stack_pose(train.select_early(window)),
-            "logistic",
-            1e-1,
-            root,
-        ).compute_logit(_stack_pose(early)),
+        name: scored.average_window(scored.values[name], end),
+        TIME: scored.find_last_ticks(end),
+        TASK: estimate_task_risk(failed, train.episode_tasks(), early.episode_tasks()),
+        "proprio + time": score_by_logistic(
+            _tabulate_scores(train, {}).build_pose_features(end),
+            failed,
+            scored.build_pose_features(end),
+        ),
     }
 
 
-def _stack_pose(rows: FittingTable) -> F64:
-    """Returns proprioception and time. Shape (n, p + 1)."""
-    return np.column_stack([rows.proprio, rows.k / rows.horizon]).astype(np.float64)
+def _tabulate_scores(rows: FittingTable, values: Mapping[str, F64]) -> BoundaryScores:
+    """Returns scores of a table's rows, with proprioception and time as the pose."""
+    numbers, episode = np.unique(rows.episode, return_inverse=True)
+    pose = np.column_stack([rows.proprio, rows.k / rows.horizon]).astype(np.float64)
+    return BoundaryScores(len(numbers), episode, rows.k, values, pose)
 
 
-def _estimate_task_rate(train: FittingTable, task: I64) -> F64:
-    """Returns the training failure rate of each row's task, drawn to 1/2 where data are few."""
-    failed, known = ~train.episode_outcomes(), train.episode_tasks()
-    rates = {t: (failed[known == t].sum() + 1) / ((known == t).sum() + 2) for t in np.unique(task)}
-    return np.array([rates[t] for t in task], np.float64)
-
-
-def _rank_score(
-    name: str,
-    scores: F64,
-    failed: Bools,
-    task: I64,
-    groups: Sequence[I64],
-    root: int,
-    draws: int,
-) -> ScoreRanking:
-    def pooled_auroc(i: I64) -> float:
-        return compute_auroc(scores[i], failed[i])
-
-    def within_auroc(i: I64) -> float:
-        return compute_auroc_within(scores[i], failed[i], task[i])
-
-    def bootstrap_auroc(of: Callable[[I64], float]) -> Interval:
-        # The same resamples for every line: their differences are paired.
-        return bootstrap_units(
-            lambda chosen: of(np.concatenate([groups[i] for i in chosen])),
-            len(groups),
-            root_stream(root, "report"),
-            draws=draws,
-        )
-
-    everyone = np.arange(len(scores))
-    return ScoreRanking(
-        name=name,
-        pooled=pooled_auroc(everyone),
-        pooled_ci=bootstrap_auroc(pooled_auroc),
-        within=within_auroc(everyone),
-        within_ci=bootstrap_auroc(within_auroc),
-    )
+def _rank_score(name: str, scores: F64, resamples: EpisodeResamples) -> ScoreRanking:
+    pooled, within = (resamples.estimate_auroc(scores, within=alone) for alone in (False, True))
+    return ScoreRanking(name, pooled.value, pooled.interval, within.value, within.interval)
 
 
 def _measure_alarms(probe: Probe, test: FittingTable) -> AlarmRates:

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from aegis.core.arrays import freeze_fields
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
 from aegis.core.seeds import root_stream
-from aegis.core.types import F32, F64
-
-I64 = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from aegis.core.types import F32, F64, I64, Bools
+from aegis.fitting.boundary_scores import find_window_end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,8 +82,8 @@ class FittingTable:
         return replace(self, **{name: getattr(self, name)[mask] for name in _COLUMNS})
 
     def select_early(self, fraction: float) -> FittingTable:
-        """Returns the rows with ``k < fraction * horizon``."""
-        return self.select_rows(self.k < fraction * self.horizon)
+        """Returns the rows with ``k < fraction * horizon``, but for rounding."""
+        return self.select_rows(self.k < find_window_end(fraction, self.horizon))
 
     def split_starts(self, shares: Sequence[float], root: int) -> tuple[FittingTable, ...]:
         """Deals the start states out to disjoint parts; no part shares a start with another.

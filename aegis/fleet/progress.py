@@ -11,6 +11,7 @@ from typing import Protocol
 
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.records.files import write_atomic
+from aegis.records.json_values import replace_non_finite
 from aegis.records.rows import EpisodeRow
 
 _KEPT_RISKS = 60
@@ -245,13 +246,4 @@ class StatusFile:
             "arms": self._tally,
             "running": [running.as_dict() for running in self._running.values()],
         }
-        write_atomic(self._path, json.dumps(_replace_nan(status)).encode())
-
-
-def _replace_nan(value: object) -> object:
-    """Replaces NaN, which JSON does not have, by null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _replace_nan(item) for name, item in value.items()}
-    return [_replace_nan(item) for item in value] if isinstance(value, list) else value
+        write_atomic(self._path, json.dumps(replace_non_finite(status)).encode())

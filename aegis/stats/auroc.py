@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from aegis.core.errors import ShapeError
-from aegis.core.types import F64
+from aegis.core.types import F64, I64, Bools
 
 
-def compute_auroc(scores: F64, positive: NDArray[np.bool_]) -> float:
+def compute_auroc(scores: F64, positive: Bools) -> float:
     """Returns P(score of a positive > score of a negative), ties counted half.
 
     This is the Mann-Whitney statistic over the number of pairs. NaN scores count as infinitely
@@ -30,13 +30,11 @@ def compute_auroc(scores: F64, positive: NDArray[np.bool_]) -> float:
     n0 = len(labels) - n1
     if n1 == 0 or n0 == 0:
         return float("nan")
-    ranks = _average_ranks(np.where(np.isnan(values), np.inf, values))
+    ranks = rankdata(np.where(np.isnan(values), np.inf, values))
     return float((ranks[labels].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
-def compute_auroc_within(
-    scores: F64, positive: NDArray[np.bool_], group: NDArray[np.int64]
-) -> float:
+def compute_auroc_within(scores: F64, positive: Bools, group: I64) -> float:
     """Returns AUROC over the pairs that share a group: differences between groups do not count.
 
     It is the average of the groups' AUROCs, weighted by their number of (positive, negative)
@@ -68,14 +66,7 @@ def compute_auroc_within(
     return total / weight if weight else float("nan")
 
 
-def _average_ranks(values: F64) -> F64:
-    """Returns ranks from 1; equal values share the mean of theirs. Shape (n,)."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    found: F64 = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return found
-
-
-def _validate_vectors(scores: F64, positive: NDArray[np.bool_]) -> tuple[F64, NDArray[np.bool_]]:
+def _validate_vectors(scores: F64, positive: Bools) -> tuple[F64, Bools]:
     values, labels = np.asarray(scores, np.float64), np.asarray(positive, bool)
     if values.ndim != 1 or values.shape != labels.shape:
         raise ShapeError(f"Need two vectors alike. Got: {values.shape}, {labels.shape}.")

@@ -15,7 +15,8 @@ import numpy as np
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.intervals import Interval, percentile_interval
+from aegis.stats.bootstrap import percentile_interval
+from aegis.stats.intervals import Interval
 from aegis.stats.paired_outcome import PairedOutcome
 
 PRIOR = 0.25

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aegis.core.errors import ShapeError
-from aegis.core.types import F64
-from aegis.stats.intervals import Interval, bootstrap_totals
+from aegis.core.types import F64, I64, Bools
+from aegis.stats.bootstrap import bootstrap_totals
+from aegis.stats.intervals import Interval
 from aegis.stats.resampling import ClusteredSample
-
-Bools = NDArray[np.bool_]
-I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln
 
 from aegis.core.errors import ShapeError
-from aegis.core.types import F64
-from aegis.stats.power import binomial_probabilities, bisect_counts, find_least_units, table_size
+from aegis.core.types import F64, I64, Bools
+from aegis.stats.power import bisect_counts, expect_over_counts, find_least_units, table_size
 
 _UNDERFLOW = 1e-280
 
@@ -62,7 +62,7 @@ def _log_e_by_series(b: F64, c: F64) -> F64:
     return found
 
 
-def log_e_path(arm: NDArray[np.bool_], against: NDArray[np.bool_]) -> F64:
+def log_e_path(arm: Bools, against: Bools) -> F64:
     """Returns log e after each unit, in their planned order.
 
     Args:
@@ -113,9 +113,8 @@ def sequential_power(recovered: float, disrupted: float, n: int, alpha: float = 
     rate = recovered + disrupted
     if rate == 0:
         return 0.0
-    return float(
-        binomial_probabilities(n, rate) @ _stopping_probabilities(recovered / rate, n, alpha)
-    )
+    theta = recovered / rate
+    return expect_over_counts(n, rate, _stopping_probabilities(theta, n, alpha))
 
 
 def sequential_units(
@@ -152,7 +151,7 @@ def sequential_units(
     )
 
 
-def stopping_counts(n: int, alpha: float) -> NDArray[np.int64]:
+def stopping_counts(n: int, alpha: float) -> I64:
     """Returns how many of d discordant units must be recovered to stop, for d = 0 to n.
 
     Args:
@@ -183,5 +182,7 @@ def _tabulate_stopping(theta: float, size: int, alpha: float) -> F64:
         going[0] *= 1 - theta
         out[d] = out[d - 1] + going[enough[d] : d + 1].sum()
         going[enough[d] : d + 1] = 0.0
+    # What has left is a sum of up to d rounded terms: certain, it may exceed 1 by as many eps.
+    np.minimum(out, 1.0, out=out)
     out.setflags(write=False)
     return out

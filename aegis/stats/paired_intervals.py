@@ -1,16 +1,14 @@
-"""What follows from the four paired cells alone: score intervals, non-inferiority, odds."""
+"""What follows from the four paired cells alone: Tango's interval and test of non-inferiority."""
 
 from __future__ import annotations
 
-from math import sqrt
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
+from scipy.stats import norm
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
-from aegis.stats.intervals import Interval, clopper_pearson_interval, wilson_interval
+from aegis.stats.intervals import Interval
 from aegis.stats.paired_outcome import PairedOutcome
 
 _HALVINGS = 60
@@ -52,7 +50,7 @@ def tango_interval(outcome: PairedOutcome, level: float = 0.95) -> Interval:
         ShapeError: If there is no unit.
     """
     n, b, c = _require_units(outcome), outcome.recovered, outcome.disrupted
-    z = float(ndtri(0.5 + level / 2))
+    z = float(norm.ppf(0.5 + level / 2))
 
     def bisect_limit(inside: float, outside: float, sign: float) -> float:
         for _ in range(_HALVINGS):
@@ -64,28 +62,6 @@ def tango_interval(outcome: PairedOutcome, level: float = 0.95) -> Interval:
     low = -1.0 if c == n else bisect_limit(outcome.difference, -1.0, 1.0)
     high = 1.0 if b == n else bisect_limit(outcome.difference, 1.0, -1.0)
     return Interval(low, high)
-
-
-def newcombe_interval(outcome: PairedOutcome, level: float = 0.95) -> Interval:
-    """Returns Newcombe's interval of the paired difference: Wilson intervals, squared and added.
-
-    It is method 10 of Newcombe (1998, Statistics in Medicine 17:2635), with its correction of the
-    correlation between the arms.
-
-    Raises:
-        ShapeError: If there is no unit.
-    """
-    n = _require_units(outcome)
-    ones, others = outcome.both + outcome.recovered, outcome.both + outcome.disrupted
-    first, second = wilson_interval(ones, n, level), wilson_interval(others, n, level)
-    below, above = ones / n - first.low, first.high - ones / n
-    under, over = others / n - second.low, second.high - others / n
-    phi = _corrected_phi(outcome)
-    left = below**2 - 2 * phi * below * over + over**2
-    right = above**2 - 2 * phi * above * under + under**2
-    return Interval(
-        outcome.difference - sqrt(max(left, 0.0)), outcome.difference + sqrt(max(right, 0.0))
-    )
 
 
 def noninferiority_p(outcome: PairedOutcome, margin: float) -> float:
@@ -103,43 +79,7 @@ def noninferiority_p(outcome: PairedOutcome, margin: float) -> float:
     if not 0 < margin < 1:
         raise ShapeError(f"margin must lie in (0, 1). Got: {margin}. State it beforehand.")
     z = tango_z(outcome.recovered, outcome.disrupted, _require_units(outcome), -margin)
-    return float(ndtr(-z))
-
-
-def tango_lower_limit(outcome: PairedOutcome, alpha: float = 0.05) -> float:
-    """Returns the one-sided lower limit of the paired difference by Tango's score.
-
-    The arm is non-inferior at alpha where it lies above minus the margin; this agrees with
-    ``noninferiority_p``.
-
-    Raises:
-        ShapeError: If there is no unit.
-    """
-    return tango_interval(outcome, 1 - 2 * alpha).low
-
-
-def odds_interval(outcome: PairedOutcome, level: float = 0.95) -> Interval:
-    """Returns the exact conditional interval of the odds recovered : disrupted.
-
-    It is the interval of Clopper and Pearson for the share of recovered among discordant units,
-    as odds. Infinite above where nothing was disrupted.
-    """
-    share = clopper_pearson_interval(
-        outcome.recovered, outcome.recovered + outcome.disrupted, level
-    )
-    high = share.high / (1 - share.high) if share.high < 1 else float("inf")
-    return Interval(share.low / (1 - share.low), high)
-
-
-def _corrected_phi(outcome: PairedOutcome) -> float:
-    a, b, c, d = outcome.both, outcome.recovered, outcome.disrupted, outcome.neither
-    scale = sqrt((a + b) * (c + d)) * sqrt((a + c) * (b + d))
-    if not scale:
-        return 0.0
-    product = float(a * d - b * c)
-    if product > 0:
-        product = max(product - outcome.units / 2, 0.0)
-    return product / scale
+    return float(norm.sf(z))
 
 
 def _require_units(outcome: PairedOutcome) -> int:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-# Not scipy.stats: every command and every worker would wait for it.
-from scipy.special import betainc, betaln
+from numpy.typing import ArrayLike
+from scipy.stats import binom
 
 from aegis.core.errors import ShapeError
-from aegis.core.types import F64
+from aegis.core.types import F64, I64, Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class PairedOutcome:
             raise ShapeError(f"Counts must not be negative. Got: {self}.")
 
     @classmethod
-    def from_success(cls, arm: NDArray[np.bool_], reference: NDArray[np.bool_]) -> PairedOutcome:
+    def from_success(cls, arm: Bools, reference: Bools) -> PairedOutcome:
         """Counts the cells from success per unit.
 
         Args:
@@ -67,18 +65,6 @@ class PairedOutcome:
         n = self.units
         return (self.recovered - self.disrupted) / n if n else float("nan")
 
-    @property
-    def recovered_rate(self) -> float:
-        """Share of the reference's failures that the arm solved; NaN if it had none."""
-        n = self.recovered + self.neither
-        return self.recovered / n if n else float("nan")
-
-    @property
-    def disrupted_rate(self) -> float:
-        """Share of the reference's successes that the arm lost; NaN if it had none."""
-        n = self.disrupted + self.both
-        return self.disrupted / n if n else float("nan")
-
     def mcnemar_p(self) -> float:
         """Returns the exact one-sided p-value of "the arm solves more" (McNemar 1947).
 
@@ -90,13 +76,10 @@ class PairedOutcome:
     def mid_p(self) -> float:
         """Returns the mid-p variant, which counts the observed table half: less conservative."""
         b, c = self.recovered, self.disrupted
-        here = np.exp(-np.log1p(b + c) - betaln(b + 1, c + 1) - (b + c) * np.log(2))
-        return self.mcnemar_p() - float(here) / 2
+        return self.mcnemar_p() - float(binom.pmf(b, b + c, 0.5)) / 2
 
 
-def count_by_task(
-    arm: NDArray[np.bool_], reference: NDArray[np.bool_], task: NDArray[np.int64]
-) -> dict[int, PairedOutcome]:
+def count_by_task(arm: Bools, reference: Bools, task: I64) -> dict[int, PairedOutcome]:
     """Counts the cells of each task, in the order of their numbers.
 
     Args:
@@ -117,15 +100,14 @@ def count_by_task(
 
 
 def binomial_tail(hits: ArrayLike, trials: ArrayLike, rate: float) -> F64:
-    """Returns P(Binomial(trials, rate) >= hits), for 0 < rate < 1.
+    """Returns P(Binomial(trials, rate) >= hits).
 
     Args:
         hits: From 0 to trials + 1; arrays are broadcast.
         trials: Number of discordant units.
-        rate: Probability of a hit; one half under the null of McNemar's test.
+        rate: Probability of a hit, in (0, 1); one half under the null of McNemar's test.
+
+    Returns:
+        Shape of the counts, broadcast.
     """
-    k, n = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(trials, np.float64))
-    inside = (k >= 1) & (k <= n)
-    tail = betainc(np.where(inside, k, 1), np.where(inside, n - k + 1, 1), rate)
-    found: F64 = np.where(k < 1, 1.0, np.where(inside, tail, 0.0))
-    return found
+    return np.asarray(binom.sf(np.asarray(hits) - 1, trials, rate), np.float64)

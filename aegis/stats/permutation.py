@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aegis.core.errors import ShapeError
+from aegis.core.types import I64, Bools
 
 
-def sign_flip_p(
-    arm: NDArray[np.bool_], against: NDArray[np.bool_], *by: NDArray[np.int64]
-) -> float:
+def sign_flip_p(arm: Bools, against: Bools, *by: I64) -> float:
     """Returns the exact one-sided p-value of "the arm solves more", with clusters as units.
 
     Under the null, a cluster's difference in solved units is as likely with either sign. All sign

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import gammaln, ndtri, xlogy
+from scipy.stats import binom, norm
 
 from aegis.core.errors import ShapeError
-from aegis.core.types import F64
+from aegis.core.types import F64, I64, Bools
 from aegis.stats.paired_intervals import tango_z
 from aegis.stats.paired_outcome import binomial_tail
 
@@ -37,9 +36,8 @@ def mcnemar_power(recovered: float, disrupted: float, n: int, alpha: float = 0.0
     rate = recovered + disrupted
     if rate == 0:
         return 0.0
-    return float(
-        binomial_probabilities(n, rate) @ _rejection_probabilities(recovered / rate, n, alpha)
-    )
+    theta = recovered / rate
+    return expect_over_counts(n, rate, _rejection_probabilities(theta, n, alpha))
 
 
 def noninferiority_power(
@@ -61,13 +59,12 @@ def noninferiority_power(
     if n == 0:
         return 0.0
     b, c = _likely_counts(n, recovered)[:, None], _likely_counts(n, disrupted)[None, :]
-    rest = n - b - c
-    possible = rest >= 0
-    neither = np.maximum(1 - recovered - disrupted, 0.0)
-    log_p = xlogy(b, recovered) + xlogy(c, disrupted) + xlogy(np.maximum(rest, 0), neither)
-    ways = gammaln(n + 1) - gammaln(b + 1) - gammaln(c + 1) - gammaln(np.maximum(rest, 0) + 1)
-    rejects = tango_z(b, c, n, -margin) >= ndtri(1 - alpha)
-    return float(np.exp(log_p + ways)[possible & rejects].sum())
+    possible = b + c <= n
+    rejects = possible & (tango_z(b, c, n, -margin) >= norm.isf(alpha))
+    # Given b, the c units are binomial among the others; of none of them no chance is left.
+    left = disrupted / (1 - recovered) if recovered < 1 else 0.0
+    chance = binom.pmf(b, n, recovered) * binom.pmf(c, np.maximum(n - b, 0), min(left, 1.0))
+    return min(1.0, float(chance[rejects].sum()))
 
 
 def units_for_power(
@@ -129,7 +126,7 @@ def find_least_units(
     return next((n for n in sizes if of_units(n) >= power), None)
 
 
-def critical_counts(n: int, alpha: float) -> NDArray[np.int64]:
+def critical_counts(n: int, alpha: float) -> I64:
     """Returns how many of d discordant units must be recovered to reject, for d = 0 to n.
 
     Args:
@@ -143,9 +140,7 @@ def critical_counts(n: int, alpha: float) -> NDArray[np.int64]:
     return bisect_counts(lambda k: binomial_tail(k, d, 0.5) <= alpha, d)
 
 
-def bisect_counts(
-    holds: Callable[[NDArray[np.int64]], NDArray[np.bool_]], d: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def bisect_counts(holds: Callable[[I64], Bools], d: I64) -> I64:
     """Returns the smallest count in 0..d for which a monotone condition holds, else d + 1.
 
     Args:
@@ -171,12 +166,23 @@ def table_size(n: int) -> int:
     return 1 << max(n, 64).bit_length()
 
 
-def binomial_probabilities(n: int, rate: float) -> F64:
-    """Returns the probabilities of 0 to n hits in n trials. Shape (n + 1,)."""
-    k = np.arange(n + 1)
-    log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    found: F64 = np.exp(log_p + xlogy(k, rate) + xlogy(n - k, 1 - rate))
-    return found
+def expect_over_counts(n: int, rate: float, given: F64) -> float:
+    """Returns the expectation of a conditional probability over a binomial number.
+
+    Every term is a product of probabilities, each with a relative error of some units in the last
+    place, and n + 1 of them are added, so a certain event may come out as 1 + O(n eps). It is
+    clipped, since the sum before rounding is at most 1.
+
+    Args:
+        n: Trials.
+        rate: Probability of a hit; above 1 by rounding alone it counts as 1.
+        given: The probability given 0 to n hits. Shape (n + 1,).
+
+    Returns:
+        A number in [0, 1].
+    """
+    chance = binom.pmf(np.arange(n + 1), n, min(rate, 1.0))
+    return min(1.0, float(chance @ given))
 
 
 @lru_cache(maxsize=64)
@@ -192,7 +198,7 @@ def _rejection_probabilities(theta: float, n: int, alpha: float) -> F64:
     return _tabulate_rejection(theta, table_size(n), alpha)[: n + 1]
 
 
-def _likely_counts(n: int, rate: float) -> NDArray[np.int64]:
+def _likely_counts(n: int, rate: float) -> I64:
     """Returns the counts that a binomial number does not practically exclude."""
     half = _MAX_DEVIATIONS * np.sqrt(n * rate * (1 - rate)) + _MAX_DEVIATIONS**2
     return np.arange(max(0, int(n * rate - half)), min(n, int(n * rate + half)) + 1)

@@ -1,4 +1,9 @@
-"""Whether a risk means what it says: reliability bins, expected calibration error, Brier score."""
+"""Whether a risk means what it says: reliability bins and expected calibration error.
+
+Not scikit-learn's ``calibration_curve``: it gives the means of bins alone, not their counts, on
+which every interval rests, and its quantiles fall inside runs of equal risks, whose episodes then
+all move to one side. Without ties both have the same bins; a test holds them together.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aegis.core.errors import CalibrationError, ShapeError
-from aegis.core.types import F64
+from aegis.core.types import F64, Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,7 @@ class ReliabilityBin:
         return self.failed / self.n - self.mean_risk
 
 
-def reliability_bins(
-    risk: F64, failed: NDArray[np.bool_], *, bins: int = 10
-) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(risk: F64, failed: Bools, *, bins: int = 10) -> tuple[ReliabilityBin, ...]:
     """Sorts episodes into bins of equal counts, by risk.
 
     Equal risks stay together, so bins differ in size where risks tie, and there may be fewer of
@@ -81,21 +83,6 @@ def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     return sum(b.n * abs(b.gap) for b in bins) / n if n else float("nan")
 
 
-def brier_score(risk: F64, failed: NDArray[np.bool_]) -> float:
-    """Returns the mean squared distance of risk and outcome (Brier 1950); lower is better.
-
-    Args:
-        risk: Predicted probability of failure, one per episode. Shape (n,).
-        failed: Whether the episode failed. Shape (n,).
-
-    Raises:
-        ShapeError: If the shapes differ.
-        CalibrationError: If a risk is no probability.
-    """
-    p, y = _validate_risks(risk, failed)
-    return float(np.mean((p - y) ** 2)) if len(p) else float("nan")
-
-
 def _find_bin_edges(p: F64, bins: int) -> list[int]:
     """Returns where bins begin and end in sorted risks: near equal counts, never inside a tie."""
     n = len(p)
@@ -104,7 +91,7 @@ def _find_bin_edges(p: F64, bins: int) -> list[int]:
     return sorted({min(allowed, key=lambda place: abs(place - want)) for want in wanted})
 
 
-def _validate_risks(risk: F64, failed: NDArray[np.bool_]) -> tuple[F64, NDArray[np.bool_]]:
+def _validate_risks(risk: F64, failed: Bools) -> tuple[F64, Bools]:
     p, y = np.asarray(risk, np.float64), np.asarray(failed, bool)
     if p.ndim != 1 or p.shape != y.shape:
         raise ShapeError(f"Need two vectors alike. Got: {p.shape}, {y.shape}.")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegis.core.errors import ShapeError
-from aegis.core.types import F64
+from aegis.core.types import F64, I64
 
 _MAX_MULTINOMIAL_KINDS = 32
 """Up to so many kinds of row, one multinomial number is cheaper than drawing row by row."""
@@ -29,14 +29,14 @@ class ClusteredSample:
     """
 
     rows: F64
-    stratum: NDArray[np.int64]
+    stratum: I64
 
     @classmethod
     def from_units(
         cls,
         columns: F64,
-        stratum: NDArray[np.int64] | None = None,
-        cluster: NDArray[np.int64] | None = None,
+        stratum: I64 | None = None,
+        cluster: I64 | None = None,
     ) -> ClusteredSample:
         """Sums units into clusters.
 
@@ -103,9 +103,7 @@ class ClusteredSample:
         return out
 
 
-def _draw_multiplicities(
-    counts: NDArray[np.int64], rng: np.random.Generator, draws: int
-) -> NDArray[np.int64]:
+def _draw_multiplicities(counts: I64, rng: np.random.Generator, draws: int) -> I64:
     """Returns how often each kind is in each resample of all. Shape (draws, kinds)."""
     n, kinds = int(counts.sum()), len(counts)
     if kinds <= _MAX_MULTINOMIAL_KINDS:
@@ -115,9 +113,7 @@ def _draw_multiplicities(
     return np.bincount(picks.ravel(), minlength=draws * kinds).reshape(draws, kinds)
 
 
-def resample_weights(
-    stratum: NDArray[np.int64], rng: np.random.Generator, draws: int
-) -> NDArray[np.int32]:
+def resample_weights(stratum: I64, rng: np.random.Generator, draws: int) -> NDArray[np.int32]:
     """Returns how often each unit is in each resample, units being drawn within their stratum.
 
     Args:

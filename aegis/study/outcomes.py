@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aegis.core.errors import PairingError, UnknownNameError
-from aegis.core.types import F64, EpisodeKey
+from aegis.core.types import F64, I64, Bools, EpisodeKey
 from aegis.records.rows import EpisodeRow
 from aegis.stats.intervals import wilson_interval
 from aegis.study.estimates import Share
-
-Bools = NDArray[np.bool_]
-I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +20,7 @@ class Outcomes:
 
     Attributes:
         keys: The units in the order in which they were planned: by number of start state, then
-            by task, so that any first part of them is balanced over tasks.
+            by task as the plan lists them, so that any first part of them is balanced over tasks.
         task: Task of each unit.
         start: Start state of each unit: units that differ in their noise alone share it.
         rows: Arm to its rows.
@@ -42,12 +38,16 @@ class Outcomes:
     steps: Mapping[str, F64]
 
     @classmethod
-    def from_rows(cls, episodes: Sequence[EpisodeRow], arms: Sequence[str]) -> Outcomes:
+    def from_rows(
+        cls, episodes: Sequence[EpisodeRow], arms: Sequence[str], tasks: Sequence[int] = ()
+    ) -> Outcomes:
         """Pairs the rows.
 
         Args:
             episodes: Rows in any order; those of other arms are left out.
             arms: Order of the arms.
+            tasks: Order of the tasks in the plan; those that it does not name come after, by
+                number.
 
         Raises:
             UnknownNameError: If an arm has no rows.
@@ -57,7 +57,12 @@ class Outcomes:
         for row in episodes:
             if row.arm in found:
                 found[row.arm].append(row)
-        rows = {arm: tuple(sorted(part, key=_planned_order)) for arm, part in found.items()}
+        place = {task: i for i, task in enumerate(dict.fromkeys(tasks))}
+
+        def planned_order(row: EpisodeRow) -> tuple[int, str, int, int, int]:
+            return row.index, row.start, place.get(row.task, len(place)), row.task, row.root
+
+        rows = {arm: tuple(sorted(part, key=planned_order)) for arm, part in found.items()}
         _check_pairing(rows, sorted({row.arm for row in episodes}))
         keys = tuple(row.key for row in rows[arms[0]])
         starts: dict[tuple[int, str, int], int] = {}
@@ -91,10 +96,6 @@ def wilson_share(hits: Bools) -> Share:
     """
     count, of = int(hits.sum()), len(hits)
     return Share(count, of, count / of if of else float("nan"), wilson_interval(count, of))
-
-
-def _planned_order(row: EpisodeRow) -> tuple[int, str, int, int]:
-    return row.index, row.start, row.task, row.root
 
 
 def _as_floats(values: Sequence[int]) -> F64:

@@ -47,7 +47,7 @@ def play_reference(
     alone = tuple(arm for arm in plan.arms if arm.name == study.reference)
     episodes = machine.execute_plan(replace(plan, arms=alone), place).episodes
     write_small_tables(place, [study.reference], study.reference)
-    outcomes = Outcomes.from_rows(episodes, [study.reference])
+    outcomes = Outcomes.from_rows(episodes, [study.reference], facts.tasks)
     (arm,) = describe_arms(outcomes, study.reference, {}, facts)
     detector = evaluate_detector(outcomes, StudyTables.read_folder(place).scores, study, facts)
     criteria = (evaluate_early_auroc(study, detector), *evaluate_reference_range(study, arm))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from aegis.study.plan.lockfile import DigestChange
 _MAX_SHOWN = 3
 UNCOMPARED_PARTS = ("notes", "lock")
 """Parts of a report that say how it was made, and need not be equal when it is made again."""
+NUMBER_TOLERANCE = 1e-9
+"""Relative; the last digits of sums differ from CPU to CPU, and from library to library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +99,34 @@ def check_rows(rows: Sequence[EpisodeRow], reference: str) -> CheckResult:
 
 
 def check_numbers(reported: object, found: object) -> CheckResult:
-    """Compares every value of a report with what the tables give."""
-    mine, theirs = _collect_values(found), _collect_values(reported)
-    wrong = [
+    """Compares every value of a report with what the tables give; see ``list_differences``."""
+    return CheckResult.from_faults(
+        "numbers",
+        len(dict(_walk_values(reported))),
+        list_differences(reported, found),
+        "every value of report.json: counts exactly, numbers to 1e-9",
+    )
+
+
+def list_differences(reported: object, found: object) -> list[str]:
+    """Lists the values in which a report differs from one that was made again.
+
+    Counts, texts and nulls must be equal, numbers to a relative ``NUMBER_TOLERANCE``, and nothing
+    may be missing; parts that say how the report was made are not compared.
+
+    Args:
+        reported: The report, as JSON gives it.
+        found: The one that was made again.
+
+    Returns:
+        A text for each difference, in the order of their keys.
+    """
+    theirs, mine = dict(_walk_values(reported)), dict(_walk_values(found))
+    return [
         f"{key}: reported {theirs.get(key, 'nothing')}, tables give {mine.get(key, 'nothing')}"
         for key in sorted({*mine, *theirs})
-        if mine.get(key) != theirs.get(key)
+        if key not in mine or key not in theirs or not _agree(theirs[key], mine[key])
     ]
-    return CheckResult.from_faults(
-        "numbers", len(theirs), wrong, "every value of report.json, exactly"
-    )
 
 
 def sample_units(units: Sequence[EpisodeKey], count: int, pick: int) -> tuple[EpisodeKey, ...]:
@@ -171,21 +192,23 @@ def _describe_difference(before: EpisodeRow | None, again: EpisodeRow) -> str:
     return f"{', '.join(names)} differ"
 
 
-def _collect_values(node: object, where: str = "") -> dict[str, object]:
-    if isinstance(node, Mapping):
-        pairs = [
-            (str(name), child)
-            for name, child in node.items()
-            if where or name not in UNCOMPARED_PARTS
-        ]
-    elif isinstance(node, Sequence) and not isinstance(node, str):
-        pairs = [(str(i), child) for i, child in enumerate(node)]
+def _agree(one: object, other: object) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=NUMBER_TOLERANCE, abs_tol=0.0)
+    return type(one) is type(other) and one == other
+
+
+def _walk_values(node: object, where: str = "") -> Iterator[tuple[str, object]]:
+    """Yields the path and value of every leaf; an empty list or mapping is a leaf, too."""
+    if isinstance(node, Mapping) and node:
+        for name, child in node.items():
+            if where or name not in UNCOMPARED_PARTS:
+                yield from _walk_values(child, f"{where}.{name}" if where else str(name))
+    elif isinstance(node, list) and node:
+        for i, child in enumerate(node):
+            yield from _walk_values(child, f"{where}[{i}]")
     else:
-        return {where: node}
-    found: dict[str, object] = {} if pairs else {where: "nothing"}
-    for name, child in pairs:
-        found |= _collect_values(child, f"{where}.{name}" if where else name)
-    return found
+        yield where, node
 
 
 def _match_units(table: pa.Table, keys: Sequence[EpisodeKey]) -> pa.ChunkedArray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
 from aegis.core.errors import ShapeError
@@ -21,9 +22,11 @@ def arrays(units: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray, 
 
 
 @given(UNITS)
-def test_it_is_sklearns_with_ties(units: list[tuple[int, bool, int]]) -> None:
+def test_it_is_sklearns_and_scipys_with_ties(units: list[tuple[int, bool, int]]) -> None:
     s, y, _ = arrays(units)
     assert compute_auroc(s, y) == pytest.approx(roc_auc_score(y, s))
+    pairs = int(y.sum()) * int((~y).sum())
+    assert compute_auroc(s, y) == pytest.approx(mannwhitneyu(s[y], s[~y]).statistic / pairs)
 
 
 @given(UNITS)

@@ -48,7 +48,9 @@ def test_swapping_the_arms_mirrors_it(tasks: list[PairedOutcome]) -> None:
     one = difference_posterior(tasks, root_stream(4, "p"), draws=4000)
     two = difference_posterior(swapped, root_stream(4, "q"), draws=4000)
     assert one.mean == pytest.approx(-two.mean)
-    assert one.p_positive == pytest.approx(1 - two.p_positive, abs=0.06)
+    # Hoeffding: shares of 4,000 draws each differ by more with probability 2 exp(-4000 * 0.08^2),
+    # below 1e-9 over all examples.
+    assert one.p_positive == pytest.approx(1 - two.p_positive, abs=0.08)
     assert one.p_above <= one.p_positive
     assert -1 <= one.interval.low <= one.interval.high <= 1
 

@@ -11,6 +11,11 @@ from scipy.stats import norm
 
 from aegis.core.errors import ShapeError
 from aegis.core.seeds import root_stream
+from aegis.stats.bootstrap import (
+    bca_interval,
+    paired_difference_interval,
+    percentile_interval,
+)
 from aegis.stats.differences import (
     clustered_difference,
     conditional_difference,
@@ -18,12 +23,7 @@ from aegis.stats.differences import (
     ratio_of_totals,
     task_clustered_difference,
 )
-from aegis.stats.intervals import (
-    Interval,
-    bca_interval,
-    paired_difference_interval,
-    percentile_interval,
-)
+from aegis.stats.intervals import Interval
 from aegis.stats.paired_outcome import PairedOutcome
 from aegis.stats.resampling import ClusteredSample, resample_weights
 

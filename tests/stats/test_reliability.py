@@ -1,4 +1,4 @@
-"""Reliability bins, calibration error and Brier score."""
+"""Reliability bins and calibration error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss
+from sklearn.calibration import calibration_curve
 
 from aegis.core.errors import CalibrationError, ShapeError
 from aegis.core.seeds import root_stream
-from aegis.stats.reliability import brier_score, expected_calibration_error, reliability_bins
+from aegis.stats.reliability import expected_calibration_error, reliability_bins
 
 EPISODES = st.lists(
     st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), st.booleans()), min_size=1
@@ -64,13 +64,18 @@ def test_a_worked_example() -> None:
         (2, 1, pytest.approx(-0.3)),
     ]
     assert expected_calibration_error(bins) == pytest.approx((4 * 0.15 + 2 * 0.3) / 6)
-    assert brier_score(risk, failed) == pytest.approx((0.81 + 3 * 0.01 + 0.04 + 0.64) / 6)
 
 
-@given(EPISODES)
-def test_the_brier_score_is_sklearns(episodes: list[tuple[float, bool]]) -> None:
-    risk, failed = arrays(episodes)
-    assert brier_score(risk, failed) == pytest.approx(brier_score_loss(failed, risk))
+@given(st.integers(2, 10), st.integers(1, 9), st.integers(0, 2**32))
+def test_without_ties_the_bins_are_sklearns(bins: int, each: int, seed: int) -> None:
+    rng = root_stream(3, "ties", seed)
+    risk = rng.permutation(np.linspace(0.01, 0.99, bins * each))
+    failed = rng.random(bins * each) < risk
+    theirs = calibration_curve(failed, risk, n_bins=bins, strategy="quantile", pos_label=True)
+    got = reliability_bins(risk, failed, bins=bins)
+    assert [b.n for b in got] == [each] * bins
+    np.testing.assert_allclose([b.failed / b.n for b in got], theirs[0])
+    np.testing.assert_allclose([b.mean_risk for b in got], theirs[1])
 
 
 def test_true_risks_are_calibrated_but_for_chance_and_bent_ones_are_not() -> None:
@@ -79,26 +84,22 @@ def test_true_risks_are_calibrated_but_for_chance_and_bent_ones_are_not() -> Non
     failed = rng.random(20_000) < risk
     assert expected_calibration_error(reliability_bins(risk, failed)) < 0.015
     assert expected_calibration_error(reliability_bins(risk**3, failed)) > 0.15
-    assert brier_score(risk, failed) < brier_score(risk**3, failed)
 
 
 def test_nothing_gives_no_number() -> None:
     none = np.zeros(0)
     assert reliability_bins(none, none.astype(bool)) == ()
     assert np.isnan(expected_calibration_error(()))
-    assert np.isnan(brier_score(none, none.astype(bool)))
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.5, np.nan, np.inf])
 def test_what_is_no_probability_is_refused(bad: float) -> None:
     with pytest.raises(CalibrationError, match="1 of 2 risks"):
-        brier_score(np.array([0.5, bad]), np.ones(2, bool))
-    with pytest.raises(CalibrationError):
         reliability_bins(np.array([0.5, bad]), np.ones(2, bool))
 
 
 def test_other_units_are_refused() -> None:
     with pytest.raises(ShapeError, match="alike"):
-        brier_score(np.zeros(2), np.ones(3, bool))
+        reliability_bins(np.zeros(2), np.ones(3, bool))
     with pytest.raises(ShapeError, match="bins"):
         reliability_bins(np.zeros(2), np.ones(2, bool), bins=0)

@@ -13,10 +13,11 @@ import pytest
 
 from aegis.core.seeds import root_stream
 from aegis.stats.bayes import difference_posterior
+from aegis.stats.bootstrap import paired_difference_interval
 from aegis.stats.differences import clustered_difference, conditional_difference
 from aegis.stats.e_process import log_e_path, stopping_time
-from aegis.stats.intervals import Interval, paired_difference_interval
-from aegis.stats.paired_intervals import newcombe_interval, noninferiority_p, tango_interval
+from aegis.stats.intervals import Interval
+from aegis.stats.paired_intervals import noninferiority_p, tango_interval
 from aegis.stats.paired_outcome import PairedOutcome, count_by_task
 from aegis.stats.permutation import sign_flip_p
 from aegis.stats.power import mcnemar_power
@@ -121,7 +122,6 @@ def test_intervals_cover_the_truth_as_often_as_they_say(shifts: tuple[float, ...
         found = conditional_difference(arm, against, ~weak, TASK, rng, draws=1000)
         count("conditional", found.interval, failures)
         count("tango", tango_interval(cells), everywhere)
-        count("newcombe", newcombe_interval(cells), everywhere)
         tasks = list(count_by_task(arm, against, TASK).values())
         count("bayes", difference_posterior(tasks, rng, draws=1000).interval, everywhere)
     shares = {name: n / STUDIES for name, n in hits.items()}

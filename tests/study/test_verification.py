@@ -79,10 +79,17 @@ def test_one_digit_of_a_report_is_found() -> None:
     reported = json.loads(result.to_json_text())
     assert check_numbers(reported, found).count > 500
     assert check_numbers({**reported, "notes": ["by newer code"]}, found).passed
-    reported["arms"]["ours"]["success"] += 1e-12
+    reported["arms"]["ours"]["success"] *= 1 + 1e-12
+    check = check_numbers(reported, found)
+    assert check.passed, "the last digits are the CPU's"
+    assert check.detail == "every value of report.json: counts exactly, numbers to 1e-9"
+    reported["arms"]["ours"]["success"] *= 1 + 1e-8
     check = check_numbers(reported, found)
     assert not check.passed
     assert check.detail.startswith("arms.ours.success: reported")
+    reported["arms"]["ours"]["success"] = found["arms"]["ours"]["success"]
+    reported["units"] = float(found["units"])
+    assert not check_numbers(reported, found).passed, "a count is no number of another kind"
     del reported["arms"]["ours"]["success"]
     assert "reported nothing" in check_numbers(reported, found).detail
     assert not check_numbers({**found, "more": 3}, found).passed

@@ -19,6 +19,7 @@ from aegis.bench.contest import BenchRow, measure_contest
 from aegis.bench.machine import describe_machine
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.records.files import write_atomic
+from aegis.records.json_values import replace_non_finite
 
 FIGURES = "figures"
 """Instead of a benchmark: draws the kept results."""
@@ -52,7 +53,9 @@ def _run_bench(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json
     out = Settings(composed.tree).value("out")
     if out is not None:
         Path(str(out)).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(str(out)), (json.dumps(result, indent=1) + "\n").encode())
+        write_atomic(
+            Path(str(out)), (json.dumps(replace_non_finite(result), indent=1) + "\n").encode()
+        )
         screen.print_line(f"written to {out}")
     return cast("Mapping[str, Json]", result)
 

@@ -29,6 +29,7 @@ from aegis.fitting.judgement import (
 from aegis.fitting.probe_fit import WEIGHTINGS, WINDOWS, fit_probe
 from aegis.fitting.table import FittingTable, join_tables
 from aegis.records.files import write_atomic
+from aegis.records.json_values import replace_non_finite
 from aegis.records.store import RunTables
 
 _SET_NAMES = ("train", "calibration", "test")
@@ -58,7 +59,9 @@ def _run_fit(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     out.parent.mkdir(parents=True, exist_ok=True)
     probe.write_file(out)
     facts = _describe_fit(probe, report, out)
-    write_atomic(out.with_suffix(".json"), (json.dumps(facts, indent=2) + "\n").encode())
+    write_atomic(
+        out.with_suffix(".json"), (json.dumps(replace_non_finite(facts), indent=2) + "\n").encode()
+    )
     screen.print_line(report.format_table())
     rows, good, _ = ROW_NOUNS[label]
     screen.print_line(

@@ -52,6 +52,7 @@ def read_plan(settings: Settings) -> StudyPlan:
         oracle=None if level.value("oracle") is None else level.text("oracle"),
         multiplicity=level.text("multiplicity"),
         looks=level.integers("looks") if level.value("looks") else (),
+        draws=level.integer("draws", 1) if "draws" in level.names() else None,
     )
     plan.check_arms(arms)
     return plan

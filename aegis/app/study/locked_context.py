@@ -12,7 +12,7 @@ from aegis.app.study.rules import read_rules
 from aegis.study.plan.calibration_table import read_calibration_table
 from aegis.study.plan.context import AnalysisContext
 from aegis.study.plan.lockfile import DigestChange, LockedPlan
-from aegis.study.plan.study_plan import StudyPlan
+from aegis.study.plan.study_plan import FIRST_DRAWS, StudyPlan
 
 HELPING_POLICY = "strong"
 """The policy that helps; a placebo arm hands over to another one."""
@@ -46,6 +46,7 @@ def build_analysis_context(
         name=settings.text("name"),
         arms=tuple(arms.names()),
         horizon=calibrated.integer("horizon", 1),
+        tasks=settings.integers("tasks"),
         detector=read[plan.recommended].score if plan.recommended in read else first,
         alarm=alarm,
         threshold=_number_or_default(gate.get("threshold"), known.get("threshold", math.nan)),
@@ -59,6 +60,7 @@ def build_analysis_context(
         tried=read_calibration_table(root),
         lock={"file": locked.digest, **locked.digests},
         notes=_describe_changes(changes),
+        draws=plan.draws or FIRST_DRAWS,
     )
 
 

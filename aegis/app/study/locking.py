@@ -50,6 +50,7 @@ def lock_study(composed: ComposedConfig, screen: Screen) -> LockedPlan:
         return _require_same_request(composed, read_lock(out))
     _refuse_played(out)
     with open_study(composed) as stand:
+        stand.plan.check_draws()
         test, _ = stand.list_test_units(), stand.list_kept_arms()
         with lock_folder(out):
             return _lock_opened(stand, out, test, screen)

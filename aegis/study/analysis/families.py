@@ -54,14 +54,20 @@ def compare_families(outcomes: Outcomes, plan: StudyPlan, draws: int) -> tuple[C
         )
         for name, c in zip(corrected, primary, strict=True)
     ]
-    for planned in _list_other_contrasts(plan, list(outcomes.rows)):
+    for planned in list_contrasts(plan, list(outcomes.rows))[len(plan.contrasts) :]:
         result = compare_arms(outcomes, planned, plan, draws)
         family = SECONDARY if planned in plan.secondary else EXPLORATORY
         found.append(replace(result, family=family, p_holm=float("nan"), passed=False))
     return tuple(found)
 
 
-def _list_other_contrasts(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedContrast]:
+def list_contrasts(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedContrast]:
+    """Lists the contrasts of a report: primary ones, secondary ones, then exploratory ones.
+
+    Args:
+        plan: The planned ones, and the arms that others are about.
+        arms: Arms that were played, in the order of the plan.
+    """
     pairs = [(one, other) for one in (plan.recommended, plan.published) for other in arms]
     pairs += [(arm, plan.reference) for arm in arms]
     known = {(one.arm, one.against) for one in (*plan.contrasts, *plan.secondary)}
@@ -71,7 +77,7 @@ def _list_other_contrasts(plan: StudyPlan, arms: Sequence[str]) -> list[PlannedC
         if one != other and (one, other) not in known and plan.oracle not in (one, other)
         if one != plan.reference
     )
-    return [*plan.secondary, *(PlannedContrast(one, other) for one, other in new)]
+    return [*plan.contrasts, *plan.secondary, *(PlannedContrast(one, other) for one, other in new)]
 
 
 def _valid_p(outcomes: Outcomes, result: ContrastResult, plan: StudyPlan) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+
+from aegis.records.json_values import replace_non_finite
 
 
 def flatten_intervals(value: object) -> object:
@@ -25,6 +26,4 @@ def flatten_intervals(value: object) -> object:
         return out
     if isinstance(value, list | tuple):
         return [flatten_intervals(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return replace_non_finite(value)

@@ -13,9 +13,9 @@ import numpy as np
 
 from aegis.core.seeds import root_stream
 from aegis.core.types import F64
-from aegis.records.fork_rows import STRONG_FORK, select_forks, unit_key_of
+from aegis.records.fork_rows import STRONG_FORK, UnitKey, select_forks, unit_key_of
 from aegis.records.rows import EpisodeRow
-from aegis.stats.intervals import bootstrap_totals
+from aegis.stats.bootstrap import bootstrap_totals
 from aegis.stats.resampling import ClusteredSample
 from aegis.study.estimates import Estimate
 from aegis.study.outcomes import Outcomes
@@ -54,14 +54,42 @@ def make_oracle_rows(
         duty: Share of all steps that may be the strong policy's.
         name: Name of the arm that is made.
     """
+    choices = _list_choices(forks, reference)
+    picked = _allocate_forks(choices, duty)
+    return tuple(replace(options[i], arm=name) for options, i in zip(choices, picked, strict=True))
+
+
+def bound_oracle(forks: Sequence[EpisodeRow], reference: str, duty: float) -> dict[UnitKey, float]:
+    """Returns what each unit adds to the most that hand-overs at a duty can solve.
+
+    Whole units leave some of the budget unused; here the last one may be shared, as by an oracle
+    that hands over with a probability, so the duty is met exactly, unless all are solved for less.
+    By the duality of linear programmes the maximum is the sum over units of the best
+    "success minus price times extra strong steps", at the lowest price that keeps the budget.
+
+    Args:
+        forks: The reference arm's rows and those of its forks.
+        reference: The arm that was forked.
+        duty: Share of all steps that may be the strong policy's.
+    """
+    choices = _list_choices(forks, reference)
+    gain, cost = _weigh_choices(choices, duty)
+    price = _find_price(gain, cost)[1]
+    return {
+        unit_key_of(options[0]): float(np.max(g - price * c))
+        for options, g, c in zip(choices, gain, cost, strict=True)
+    }
+
+
+def _list_choices(forks: Sequence[EpisodeRow], reference: str) -> list[list[EpisodeRow]]:
+    """Returns each unit's options: never, then later to earlier hand-overs."""
     choices = [[row] for row in sorted(forks, key=unit_key_of) if row.arm == reference]
     strong = select_forks(forks, STRONG_FORK)
     for options in choices:
         unit = unit_key_of(options[0])
         later = [strong[k][unit] for k in sorted(strong, reverse=True) if unit in strong[k]]
         options += [row for row in later if row.strong_steps]
-    picked = _allocate_forks(choices, duty)
-    return tuple(replace(options[i], arm=name) for options, i in zip(choices, picked, strict=True))
+    return choices
 
 
 def estimate_oracle_gap(
@@ -71,6 +99,18 @@ def estimate_oracle_gap(
     columns: F64 = np.column_stack(
         [outcomes.success[name].astype(np.float64) for name in (arm, random, oracle)]
     )
+    return OracleGap(arm, random, oracle, estimate_closed_share(outcomes, columns, arm, draws))
+
+
+def estimate_closed_share(outcomes: Outcomes, columns: F64, arm: str, draws: int) -> Estimate:
+    """Returns how much of the way from a lower to an upper end an arm goes.
+
+    Args:
+        outcomes: The units; start states are resampled within tasks.
+        columns: Success of the arm, of the lower and of the upper end. Shape (n, 3).
+        arm: The arm, which addresses the resampling.
+        draws: Resamples.
+    """
 
     def closed_share(total: F64) -> F64:
         found: F64 = (total[..., 0] - total[..., 1]) / (total[..., 2] - total[..., 1])
@@ -80,36 +120,48 @@ def estimate_oracle_gap(
     sample = ClusteredSample.from_units(columns, outcomes.task, outcomes.start)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(closed_share(columns.sum(axis=0)))
-    return OracleGap(
-        arm,
-        random,
-        oracle,
-        Estimate(value, bootstrap_totals(closed_share, sample, rng, draws=draws)),
-    )
+    return Estimate(value, bootstrap_totals(closed_share, sample, rng, draws=draws))
 
 
-def _allocate_forks(choices: Sequence[Sequence[EpisodeRow]], duty: float) -> list[int]:
-    """Returns which option each unit takes."""
+def _weigh_choices(
+    choices: Sequence[Sequence[EpisodeRow]], duty: float
+) -> tuple[list[F64], list[F64]]:
+    """Returns success, and strong steps beyond the budget, of each unit's options."""
     gain = [np.array([row.success for row in options], np.float64) for options in choices]
     cost = [
         np.array([row.strong_steps - duty * row.steps for row in options], np.float64)
         for options in choices
     ]
+    return gain, cost
 
-    def choose_at_price(price: float) -> list[int]:
-        # Of equals the cheapest: the least duty for the same success.
-        return [int(np.lexsort((c, -(g - price * c)))[0]) for g, c in zip(gain, cost, strict=True)]
 
-    def total_cost(picked: Sequence[int]) -> float:
-        return float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
+def _choose_at_price(gain: Sequence[F64], cost: Sequence[F64], price: float) -> list[int]:
+    # Of equals the cheapest: the least duty for the same success.
+    return [int(np.lexsort((c, -(g - price * c)))[0]) for g, c in zip(gain, cost, strict=True)]
 
+
+def _total_cost(cost: Sequence[F64], picked: Sequence[int]) -> float:
+    return float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
+
+
+def _find_price(gain: Sequence[F64], cost: Sequence[F64]) -> tuple[float, float]:
+    """Returns two prices, equal but for rounding, between which the budget begins to be kept."""
     low, high = 0.0, 1.0
-    if total_cost(choose_at_price(low)) <= 0:
-        return choose_at_price(low)
+    if _total_cost(cost, _choose_at_price(gain, cost, low)) <= 0:
+        return low, low
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if total_cost(choose_at_price(middle)) <= 0 else (middle, high)
-    return _spend_remainder(choose_at_price(high), gain, cost)
+        kept = _total_cost(cost, _choose_at_price(gain, cost, middle)) <= 0
+        low, high = (low, middle) if kept else (middle, high)
+    return low, high
+
+
+def _allocate_forks(choices: Sequence[Sequence[EpisodeRow]], duty: float) -> list[int]:
+    """Returns which option each unit takes."""
+    gain, cost = _weigh_choices(choices, duty)
+    price = _find_price(gain, cost)[1]
+    picked = _choose_at_price(gain, cost, price)
+    return _spend_remainder(picked, gain, cost) if price else picked
 
 
 def _spend_remainder(picked: list[int], gain: Sequence[F64], cost: Sequence[F64]) -> list[int]:

@@ -18,7 +18,8 @@ from aegis.study.analysis.fork_points import describe_forks
 from aegis.study.analysis.frontier_points import compute_frontier
 from aegis.study.analysis.kill_criteria import evaluate_kill_criteria
 from aegis.study.analysis.oracle import OracleGap, estimate_oracle_gap, make_oracle_rows
-from aegis.study.analysis.study_result import StudyResult
+from aegis.study.analysis.study_result import EXTENDED_FORMAT, FORMAT, StudyResult
+from aegis.study.analysis.supplement import compute_supplement
 from aegis.study.detection.detector_evaluation import evaluate_detector
 from aegis.study.detection.handover_timing import TimingResult, describe_timing
 from aegis.study.detection.latency import summarise_latency
@@ -46,10 +47,12 @@ def analyse_study(plan: StudyPlan, tables: StudyTables, facts: AnalysisContext) 
     episodes = [row for row in tables.episodes if str(row.key) not in left_out]
     forks = [row for row in tables.forks if str(row.key) not in left_out]
     oracle = _make_oracle(plan, forks)
-    played = Outcomes.from_rows(episodes, facts.arms)
+    played = Outcomes.from_rows(episodes, facts.arms, facts.tasks)
     outcomes = played
     if oracle and {row.key for row in oracle} == set(played.keys):
-        outcomes = Outcomes.from_rows([*episodes, *oracle], [*facts.arms, oracle[0].arm])
+        outcomes = Outcomes.from_rows(
+            [*episodes, *oracle], [*facts.arms, oracle[0].arm], facts.tasks
+        )
     arms = describe_arms(outcomes, plan.reference, _complete_roles(plan), facts)
     contrasts = compare_families(outcomes, plan, facts.draws)
     detector = evaluate_detector(played, tables.scores, plan, facts)
@@ -84,6 +87,9 @@ def analyse_study(plan: StudyPlan, tables: StudyTables, facts: AnalysisContext) 
             *_note_unequal_duty(primary, plan, facts),
         ),
         exploratory=facts.exploratory,
+        published=plan.published,
+        supplement=compute_supplement(plan, tables, facts),
+        format=FORMAT if plan.draws is None else EXTENDED_FORMAT,
     )
 
 
@@ -118,7 +124,7 @@ def _estimate_gaps(
     name, units = oracle[0].arm, {row.key for row in oracle}
     arms = dict.fromkeys([plan.recommended, plan.published])
     shared = [row for row in episodes if row.key in units]
-    forked = Outcomes.from_rows([*shared, *oracle], [plan.random, name, *arms])
+    forked = Outcomes.from_rows([*shared, *oracle], [plan.random, name, *arms], facts.tasks)
     return tuple(
         estimate_oracle_gap(forked, arm, plan.random, name, draws=facts.draws) for arm in arms
     )

@@ -13,11 +13,15 @@ from aegis.study.analysis.frontier_points import FrontierPoint
 from aegis.study.analysis.json_values import flatten_intervals
 from aegis.study.analysis.kill_criteria import KillResult
 from aegis.study.analysis.oracle import OracleGap
+from aegis.study.analysis.supplement import Supplement
 from aegis.study.detection.detector_result import DetectorResult
 from aegis.study.detection.handover_timing import TimingResult
 from aegis.study.detection.latency import LatencyResult
 
 FORMAT = "aegis-report-1"
+"""Of plans that were locked before ``plan.draws`` existed: their report never changes its keys."""
+EXTENDED_FORMAT = "aegis-report-2"
+"""Of plans locked since: the same keys, and besides ``published`` and ``supplement``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class StudyResult:
         latency: What calls and decisions took; None if it was not measured.
         notes: What a reader has to know, for example which analyses are exploratory.
         exploratory: Whether the plan was not locked before the test units were played.
+        published: Arm of the published rule.
+        supplement: Readings beside the planned ones.
+        format: ``FORMAT``, which leaves out the last two, or ``EXTENDED_FORMAT``.
     """
 
     name: str
@@ -69,10 +76,15 @@ class StudyResult:
     latency: LatencyResult | None = None
     notes: tuple[str, ...] = ()
     exploratory: bool = False
+    published: str = ""
+    supplement: Supplement | None = None
+    format: str = FORMAT
 
     def as_dict(self) -> dict[str, object]:
         """Returns plain values for JSON: see ``flatten`` for how intervals are written."""
-        found = {"format": FORMAT, **asdict(self)}
+        found: dict[str, object] = {"format": self.format, **asdict(self)}
+        if self.format == FORMAT:
+            del found["published"], found["supplement"]
         found["arms"] = {arm.name: _without_name(asdict(arm)) for arm in self.arms}
         found["contrasts"] = [contrast.as_dict() for contrast in self.contrasts]
         if self.detector is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,89 +9,67 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aegis.core.seeds import root_stream
-from aegis.core.types import F64
+from aegis.core.types import F64, Bools
+from aegis.fitting.baselines import (
+    BASELINES,
+    PROPRIO,
+    TASK,
+    TIME,
+    estimate_task_risk,
+    score_across_halves,
+    split_halves,
+)
+from aegis.fitting.boundary_scores import BoundaryScores, find_window_end
 from aegis.records.fork_rows import UnitKey, unit_key_of
-from aegis.stats.auroc import compute_auroc, compute_auroc_within
-from aegis.stats.auroc_intervals import auroc_gain, auroc_interval
-from aegis.stats.intervals import clopper_pearson_interval, wilson_interval
+from aegis.stats.auroc_intervals import EpisodeResamples
+from aegis.stats.exact_interval import clopper_pearson_interval
+from aegis.stats.intervals import wilson_interval
 from aegis.stats.reliability import expected_calibration_error, reliability_bins
-from aegis.study.detection.baselines import fitted_risk, split_halves, task_risk
 from aegis.study.detection.detector_result import DetectorResult, RiskBin, ScoreResult, WindowAuroc
 from aegis.study.estimates import Estimate, Share
-from aegis.study.outcomes import I64, Bools, Outcomes
+from aegis.study.outcomes import Outcomes
 from aegis.study.plan.context import AnalysisContext
 from aegis.study.plan.study_plan import StudyPlan
 
-TIME, TASK, PROPRIO = BASELINES = ("time", "task", "proprio")
-"""Scores that know nothing of the policy's activations; made here unless they were logged."""
 _BINS = 10
-_SLACK = 1e-9
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReferenceScores:
-    """Scores of the reference arm, one entry per chunk boundary. All vectors have shape (m,).
+def read_reference_scores(
+    scores: pa.Table, outcomes: Outcomes, reference: str
+) -> BoundaryScores | None:
+    """Reads the scores of the reference arm; None if it has none on these units.
 
-    Attributes:
-        episode: Number of the unit in the study's order.
-        k: Tick [control steps].
-        values: Score by name.
-        pose: Proprioception. Shape (m, p); None if it was not kept.
+    Args:
+        scores: The table of scores, one row per arm, unit and chunk boundary.
+        outcomes: The units; their order numbers the episodes.
+        reference: The reference arm.
     """
-
-    episode: I64
-    k: I64
-    values: Mapping[str, F64]
-    pose: F64 | None
-
-    @classmethod
-    def from_table(
-        cls, scores: pa.Table, outcomes: Outcomes, reference: str
-    ) -> ReferenceScores | None:
-        """Reads the table; None if it has no score of the reference on these units."""
-        mine = scores.filter(pc.equal(scores.column("arm"), reference))
-        number: dict[UnitKey, int] = {
-            unit_key_of(r): i for i, r in enumerate(outcomes.rows[reference])
-        }
-        records = [
-            (number[unit], row)
-            for row in mine.to_pylist()
-            if (unit := (row["task"], row["start"], row["index"])) in number and row["scores"]
-        ]
-        if not records:
-            return None
-        values = [dict(row["scores"]) for _, row in records]
-        names = sorted({name for one in values for name in one})
-        poses = [row["proprio"] for _, row in records]
-        return cls(
-            np.array([i for i, _ in records], np.int64),
-            np.array([row["k"] for _, row in records], np.int64),
-            {name: np.array([one.get(name, np.nan) for one in values], float) for name in names},
-            None if None in poses else np.array(poses, np.float64),
-        )
-
-    def episode_means(self, values: F64, before: float, n: int) -> F64:
-        """Returns each episode's mean of some values before a tick; NaN without one. Shape (n,)."""
-        here = self.k < before
-        with np.errstate(invalid="ignore"):
-            mean: F64 = np.bincount(self.episode[here], values[here], n) / np.bincount(
-                self.episode[here], minlength=n
-            )
-        return mean
-
-    def last_ticks(self, before: float, n: int) -> F64:
-        """Returns each episode's last tick before a tick: all that time alone tells. Shape (n,)."""
-        found = np.full(n, -1.0)
-        here = self.k < before
-        np.maximum.at(found, self.episode[here], self.k[here].astype(np.float64))
-        return found
+    mine = scores.filter(pc.equal(scores.column("arm"), reference))
+    number: dict[UnitKey, int] = {unit_key_of(r): i for i, r in enumerate(outcomes.rows[reference])}
+    records = [
+        (number[unit], row)
+        for row in mine.to_pylist()
+        if (unit := (row["task"], row["start"], row["index"])) in number and row["scores"]
+    ]
+    if not records:
+        return None
+    values = [dict(row["scores"]) for _, row in records]
+    names = sorted({name for one in values for name in one})
+    poses = [row["proprio"] for _, row in records]
+    return BoundaryScores(
+        episodes=outcomes.n,
+        episode=np.array([i for i, _ in records], np.int64),
+        k=np.array([row["k"] for _, row in records], np.int64),
+        values={name: np.array([one.get(name, np.nan) for one in values], float) for name in names},
+        pose=None if None in poses else np.array(poses, np.float64),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowScores:
     """All scores and baselines of a study, by episode and window."""
 
-    scored: ReferenceScores
+    scored: BoundaryScores
     outcomes: Outcomes
     plan: StudyPlan
     facts: AnalysisContext
@@ -104,32 +81,27 @@ class WindowScores:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Scores that were logged, then baselines made here."""
+        """Scores that were logged, then baselines made here unless they were logged."""
         made = [TIME, TASK, *([] if self.scored.pose is None else [PROPRIO])]
         return tuple(dict.fromkeys([*self.scored.values, *made]))
 
-    def scores_in_window(self, name: str, window: float) -> F64:
+    def score_window(self, name: str, window: float) -> F64:
         """Returns each episode's score in a window. Shape (n,)."""
-        n, before = self.outcomes.n, _window_end(window, self.facts)
+        end = find_window_end(window, self.facts.horizon)
         if name in self.scored.values:
-            return self.scored.episode_means(self.scored.values[name], before, n)
+            return self.scored.average_window(self.scored.values[name], end)
         if name == TIME:
-            return self.scored.last_ticks(before, n)
+            return self.scored.find_last_ticks(end)
+        task = self.outcomes.task
         if name == TASK:
-            return task_risk(self.failed, self.outcomes.task)
-        fold = split_halves(self.outcomes.task, self.outcomes.start)
-        return fitted_risk(self._pose_features(before), self.failed, fold)
+            return estimate_task_risk(self.failed, task, task)
+        fold = split_halves(task, self.outcomes.start)
+        return score_across_halves(self.scored.build_pose_features(end), self.failed, fold)
 
-    def _pose_features(self, before: float) -> F64:
-        """Returns where the arm was on average, and where last, before a tick. Shape (n, 2 p)."""
-        pose, k, n = self.scored.pose, self.scored.k, self.outcomes.n
-        assert pose is not None
-        mean = np.column_stack([self.scored.episode_means(column, before, n) for column in pose.T])
-        last = np.full(mean.shape, np.nan)
-        here = np.flatnonzero(k < before)
-        order = here[np.lexsort((k[here], self.scored.episode[here]))]
-        last[self.scored.episode[order]] = pose[order]  # of an episode's rows the last one stays
-        return np.column_stack([mean, last])
+    def resample(self, window: float) -> EpisodeResamples:
+        """Returns resamples for all scores of a window: their differences are paired."""
+        rng = root_stream(self.outcomes.root, "study", "auroc", repr(window))
+        return EpisodeResamples.draw(self.failed, self.outcomes.task, rng, draws=self.facts.draws)
 
 
 def evaluate_detector(
@@ -142,15 +114,15 @@ def evaluate_detector(
     An episode's score is the mean over a fixed first part of the horizon, never of the realised
     length, since in these tasks success ends an episode and its length tells the outcome.
     """
-    scored = ReferenceScores.from_table(scores, outcomes, plan.reference)
+    scored = read_reference_scores(scores, outcomes, plan.reference)
     if scored is None or facts.detector not in scored.values:
         return None
     alarm = facts.alarm or facts.detector
     field = WindowScores(scored, outcomes, plan, facts)
-    results = tuple(_evaluate_score(name, field) for name in field.names)
+    results = _evaluate_scores(field)
     named = {result.name: result for result in results}
     early = next(w for w in named[facts.detector].windows if w.window == plan.early)
-    bins, error = _bin_reliability(field.scores_in_window(facts.detector, plan.early), field.failed)
+    bins, error = _bin_reliability(field.score_window(facts.detector, plan.early), field.failed)
     false_alarms, alarms = _count_alarms(scored, alarm, field.failed, facts)
     return DetectorResult(
         name=facts.detector,
@@ -168,58 +140,42 @@ def evaluate_detector(
     )
 
 
-def _window_end(window: float, facts: AnalysisContext) -> float:
-    """Returns the first tick that is no longer in a window, but for rounding."""
-    return window * facts.horizon - _SLACK
-
-
-def _evaluate_score(name: str, field: WindowScores) -> ScoreResult:
-    windows = tuple(
-        _evaluate_window(field.scores_in_window(name, w), w, field) for w in field.plan.windows
+def _evaluate_scores(field: WindowScores) -> tuple[ScoreResult, ...]:
+    """Judges all scores window by window, so that each window is resampled once."""
+    windows: dict[str, list[WindowAuroc]] = {name: [] for name in field.names}
+    for window in field.plan.windows:
+        resamples = field.resample(window)
+        ended = _count_ended(window, field)
+        for name, found in windows.items():
+            values = field.score_window(name, window)
+            pooled, within = (
+                Estimate.from_bootstrap(resamples.estimate_auroc(values, within=alone))
+                for alone in (False, True)
+            )
+            found.append(WindowAuroc(window, pooled, within, ended))
+    return tuple(
+        ScoreResult(name, name in BASELINES, tuple(found)) for name, found in windows.items()
     )
-    return ScoreResult(name, name in BASELINES, windows)
 
 
-def _evaluate_window(values: F64, window: float, field: WindowScores) -> WindowAuroc:
-    outcomes, failed, task = field.outcomes, field.failed, field.outcomes.task
-    ended = outcomes.steps[field.plan.reference] < _window_end(window, field.facts)
-    pooled, within = (
-        auroc_interval(
-            values, failed, task, _make_rng(outcomes, window), within=alone, draws=field.facts.draws
-        )
-        for alone in (False, True)
-    )
-    return WindowAuroc(
-        window=window,
-        pooled=Estimate(compute_auroc(values, failed), pooled),
-        within_task=Estimate(compute_auroc_within(values, failed, task), within),
-        ended=int((ended & ~failed).sum()),
-    )
+def _count_ended(window: float, field: WindowScores) -> int:
+    """Returns how many episodes had succeeded before the end of a window."""
+    end = find_window_end(window, field.facts.horizon)
+    ended = field.outcomes.steps[field.plan.reference] < end
+    return int((ended & ~field.failed).sum())
 
 
 def _estimate_gains(field: WindowScores) -> dict[str, Estimate]:
     """Returns the early within-task AUROC minus that of each other score, on the same resamples."""
-    early, outcomes = field.plan.early, field.outcomes
-    mine = field.scores_in_window(field.facts.detector, early)
-    gains = {}
-    for name in field.names:
-        if name != field.facts.detector:
-            found = auroc_gain(
-                mine,
-                field.scores_in_window(name, early),
-                field.failed,
-                outcomes.task,
-                _make_rng(outcomes, early),
-                within=True,
-                draws=field.facts.draws,
-            )
-            gains[name] = Estimate.from_bootstrap(found)
-    return gains
-
-
-def _make_rng(outcomes: Outcomes, window: float) -> np.random.Generator:
-    """The same resamples for every score: their differences are paired."""
-    return root_stream(outcomes.root, "study", "auroc", repr(window))
+    early, judged = field.plan.early, field.facts.detector
+    resamples, mine = field.resample(early), field.score_window(judged, early)
+    return {
+        name: Estimate.from_bootstrap(
+            resamples.estimate_gain(mine, field.score_window(name, early), within=True)
+        )
+        for name in field.names
+        if name != judged
+    }
 
 
 def _bin_reliability(risk: F64, failed: Bools) -> tuple[tuple[RiskBin, ...], float]:
@@ -236,14 +192,14 @@ def _bin_reliability(risk: F64, failed: Bools) -> tuple[tuple[RiskBin, ...], flo
 
 
 def _count_alarms(
-    scored: ReferenceScores, name: str, failed: Bools, facts: AnalysisContext
+    scored: BoundaryScores, name: str, failed: Bools, facts: AnalysisContext
 ) -> tuple[Share, Share]:
     """Returns successes and failures with a score above the threshold after the guard."""
     if not np.isfinite(facts.threshold) or name not in scored.values:
         return _exact_share(failed[:0]), _exact_share(failed[:0])
     values = scored.values[name]
     # Not "value > threshold": an unknown score counts as risk.
-    high = ~(values <= facts.threshold) & (scored.k >= _window_end(facts.guard, facts))
+    high = ~(values <= facts.threshold) & (scored.k >= find_window_end(facts.guard, facts.horizon))
     alarm = np.zeros(len(failed), bool)
     alarm[scored.episode[high]] = True
     return _exact_share(alarm[~failed]), _exact_share(alarm[failed])

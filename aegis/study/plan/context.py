@@ -31,6 +31,7 @@ class AnalysisContext:
         name: Of the study.
         arms: All arms that were played, in the order of the plan.
         horizon: Longest episode [control steps].
+        tasks: Tasks in the order of the plan; by number if left out.
         suite: Task suite; the rows' own if left out.
         start: Family of start states; the rows' own if left out.
         detector: The score that is judged: the one that the recommended arm hands over on.
@@ -56,6 +57,7 @@ class AnalysisContext:
     name: str
     arms: tuple[str, ...]
     horizon: int
+    tasks: tuple[int, ...] = ()
     suite: str = ""
     start: str = ""
     detector: str = "probe"

@@ -9,6 +9,10 @@ from aegis.core.errors import ConfigError, UnknownNameError
 
 GREATER, NONINFERIOR = ALTERNATIVES = ("greater", "noninferior")
 FIXED, SEQUENTIAL = STOPPING = ("fixed", "sequential")
+FIRST_DRAWS = 2000
+"""Bootstrap resamples of plans that were locked before they said how many."""
+LEAST_DRAWS = 10_000
+"""Fewest that a plan can be locked with: limits then move by a tenth of their width at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,9 @@ class StudyPlan:
         roles: Arm to what it is there for, in words.
         random: Arm with random timing at the budget, the lower end of the oracle gap.
         oracle: Name of the arm with oracle timing, made from forks; None without.
+        draws: Bootstrap resamples of every interval. None in plans that were locked before there
+            was such a key: they draw ``FIRST_DRAWS``, and their report is written in its first
+            format, without the supplement.
     """
 
     question: str
@@ -131,6 +138,7 @@ class StudyPlan:
     multiplicity: str = "holm"
     looks: tuple[int, ...] = ()
     secondary: tuple[PlannedContrast, ...] = ()
+    draws: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1 or not 0 <= self.margin < 1:
@@ -150,6 +158,8 @@ class StudyPlan:
             )
         if not self.contrasts:
             raise ConfigError("A plan needs at least one contrast: what is the study about?")
+        if self.draws is not None and self.draws < 1:
+            raise ConfigError(f"draws is a number of resamples, at least 1. Got: {self.draws}.")
         pairs = [(one.arm, one.against) for one in (*self.contrasts, *self.secondary)]
         if len(set(pairs)) != len(pairs):
             raise ConfigError(f"A plan names a contrast twice: {pairs}.")
@@ -163,6 +173,18 @@ class StudyPlan:
             )
         if list(self.looks) != sorted(set(self.looks)) or min(self.looks, default=1) < 1:
             raise ConfigError(f"looks are numbers of units, ascending. Got: {self.looks}.")
+
+    def check_draws(self) -> None:
+        """Checks that the plan may be locked with its number of resamples.
+
+        Raises:
+            ConfigError: If it has none, or too few.
+        """
+        if self.draws is None or self.draws < LEAST_DRAWS:
+            raise ConfigError(
+                f"plan.draws must be at least {LEAST_DRAWS} to lock a plan: with fewer, limits of "
+                f"intervals are a matter of luck. Got: {self.draws}. Set plan.draws={LEAST_DRAWS}."
+            )
 
     def check_arms(self, arms: Sequence[str]) -> None:
         """Checks that all arms that the plan names are played.

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from aegis.core.errors import ShapeError
-from aegis.core.types import F64
-
-Bools = NDArray[np.bool_]
+from aegis.core.types import F64, Bools
 
 FAILURE_KINDS = ("missed", "dropped", "misplaced", "blocked", "unreached")
 """Names of the events; an episode without one, or a successful one, has the empty name."""

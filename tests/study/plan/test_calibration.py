@@ -146,7 +146,7 @@ def test_nothing_is_played_twice_and_all_that_was_is_kept() -> None:
     game = Game()
     one = calibrator(game)
     one.set_dials()
-    settings = [f"{played.gate} {played.words}" for played in one.played]
+    settings = [f"{played.arm} {played.words}" for played in one.played]
     assert len(settings) == len(set(settings))
     tried = sum(len(reached.tried) for reached in one.reached.values())
     assert len(settings) == tried + 2, "the reference, and ours once more as the target"
