@@ -22,7 +22,14 @@ class VectorPart(Protocol):
         ...
 
     def step(self, action: F64) -> tuple[Observation, bool]:
-        """Executes an action; returns the observation with pictures, and success."""
+        """Executes an action.
+
+        Args:
+            action: Normalised action, shape (a,), in [-1, 1].
+
+        Returns:
+            The observation with pictures, and success.
+        """
         ...
 
     def close(self) -> None:
@@ -115,7 +122,14 @@ def evaluate_lockstep(
     """Evaluates as LeRobot 0.4 does: all environments step until the last one is done.
 
     One queue of actions serves the whole vector, so that all replan at the same tick; those that
-    are done keep stepping.
+    are done keep stepping. This loop is not `aegis.runtime.lockstep` on purpose: it is the way of
+    working that ours is measured against.
+
+    Args:
+        envs: As many environments as keys.
+        policy: The policy that drives.
+        keys: Start states and noise.
+        horizon: Longest episode [control steps].
 
     Returns:
         Success of each, and the steps that were simulated.
@@ -132,6 +146,7 @@ def evaluate_lockstep(
             ]
             chunks = [proposal.actions for proposal in policy.propose(queries)]
         for i, env in enumerate(envs):
+            # The bounds of the gym interface that LeRobot's loop steps through, not the robot's.
             action = np.clip(chunks[i][row], -1.0, 1.0).astype(np.float64)
             seen[i], success = env.step(action)
             won[i] = won[i] or success
@@ -149,7 +164,12 @@ def _scale_pictures(obs: Observation, policy: Policy) -> Observation:
 
 
 def _shrink_picture(picture: U8, size: tuple[int, int]) -> U8:
-    """Averages blocks of pixels; sizes must divide."""
+    """Averages blocks of pixels; sizes must divide.
+
+    Args:
+        picture: RGB picture, shape (height, width, 3).
+        size: Wanted height and width [px].
+    """
     (height, width), (h, w) = picture.shape[:2], size
     if (height, width) == size:
         return picture

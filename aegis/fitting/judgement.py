@@ -10,7 +10,7 @@ import numpy as np
 
 from aegis.core.seeds import root_stream
 from aegis.core.types import F64
-from aegis.detectors.probe import Probe
+from aegis.detectors.probe import LOGISTIC, Probe
 from aegis.fitting.probe_fit import JUDGED_WINDOW, check_sets, train_head_on_rows
 from aegis.fitting.table import I64, Bools, FittingTable
 from aegis.stats.auroc import compute_auroc, compute_auroc_within
@@ -162,7 +162,7 @@ def judge_probe(
     """
     check_sets(train, test)
     early = test.select_early(window)
-    failed, task = ~early.episode_outcomes(), early.episode_tasks()
+    failed, task = early.episode_positives(), early.episode_tasks()
     groups = _group_rows(early, label)
     lines = []
     for name, values in _score_rows(probe, train, early, window, root).items():
@@ -194,7 +194,7 @@ def _count_ended(test: FittingTable, window: float) -> int:
     """Returns how many episodes ended, by success, inside the window."""
     last = test.reduce_by_episode(test.k.astype(np.float64), "max")
     return int(
-        (test.episode_outcomes() & (last + _measure_stride(test) < window * test.horizon)).sum()
+        (~test.episode_positives() & (last + _measure_stride(test) < window * test.horizon)).sum()
     )
 
 
@@ -215,7 +215,7 @@ def _score_rows(
         "proprio + time": train_head_on_rows(
             train.select_early(window),
             _stack_pose(train.select_early(window)),
-            "logistic",
+            LOGISTIC,
             1e-1,
             root,
         ).compute_logit(_stack_pose(early)),
@@ -229,7 +229,7 @@ def _stack_pose(rows: FittingTable) -> F64:
 
 def _estimate_task_rate(train: FittingTable, task: I64) -> F64:
     """Returns the training failure rate of each row's task, drawn to 1/2 where data are few."""
-    failed, known = ~train.episode_outcomes(), train.episode_tasks()
+    failed, known = train.episode_positives(), train.episode_tasks()
     rates = {t: (failed[known == t].sum() + 1) / ((known == t).sum() + 2) for t in np.unique(task)}
     return np.array([rates[t] for t in task], np.float64)
 
@@ -272,7 +272,7 @@ def _measure_alarms(probe: Probe, test: FittingTable) -> AlarmRates:
     highest = test.reduce_by_episode(
         probe.compute_risk(test.features), "max", _mask_eligible(probe, test)
     )
-    alarm, good = ~(highest <= probe.threshold), test.episode_outcomes()
+    alarm, good = ~(highest <= probe.threshold), ~test.episode_positives()
     counts = [(int(alarm[kind].sum()), int(kind.sum())) for kind in (good, ~good)]
     (false, n_good), (found, n_bad) = counts
     return AlarmRates(

@@ -54,7 +54,7 @@ class Snapshot:
             raise SnapshotError(
                 f"The snapshot holds the state of {kept} detectors and is driven by "
                 f"'{self.mind.mode.active}'; the controller has {needed} and drives {drivers}. "
-                "Go on with a controller of the same parts, or begin a new one: Rollout.hand_over."
+                "Go on with a controller of the same parts, or begin a new one: Lockstep.hand_over."
             )
         return Session.from_state(controller, self.mind, self.ask)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from aegis.app.command import Command
@@ -32,7 +33,7 @@ def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
     out = resolve_run_folder(settings.text("name"))
     recommended = settings.choice("recommended", settings.level("arms").names())
     with open_lab(composed, ("weak", "strong")) as lab:
-        arms = build_arms(lab, settings.level("arms"))
+        arms = tuple(map(_drop_unread_detectors, build_arms(lab, settings.level("arms"))))
         tables = _play_arms(lab, arms, out, screen)
         result = summarise_demo(
             tables.episodes, [arm.name for arm in arms], REFERENCE_ARM, lab.horizon
@@ -46,6 +47,20 @@ def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
         f"results: {out}"
     )
     return {"out": str(out), "film": None if film is None else str(film), **saved}
+
+
+def _drop_unread_detectors(arm: Arm) -> Arm:
+    """Returns an arm without the detectors that neither its gate nor its switch reads.
+
+    A study logs all scores of all arms, to judge the detectors. A demo judges none, and networks
+    on seven layers cost as much as the weak policy that they watch.
+    """
+    control = arm.controller
+    gate, switch = scores_read_by(control.gate), scores_read_by(control.switch)
+    if not gate or not switch:  # a rule that names no score may read them all
+        return arm
+    kept = tuple(one for one in control.detectors if one.name in {*gate, *switch})
+    return replace(arm, controller=replace(control, detectors=kept))
 
 
 def _play_arms(lab: Lab, arms: tuple[Arm, ...], out: Path, screen: Screen) -> RunTables:

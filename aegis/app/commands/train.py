@@ -11,12 +11,13 @@ from aegis.app.command import Command
 from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
 from aegis.app.config.lab import choose_units, count_workers, read_suite_name
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import compose_or_show, read_versions
+from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, World
 from aegis.demos.collector import DemoRecipe, collect_demos
 from aegis.demos.demonstration import ActionNoise
+from aegis.records.provenance import read_versions
 
 
 def _run_train(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
