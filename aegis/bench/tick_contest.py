@@ -80,7 +80,7 @@ def record_ticks(
     keys: Sequence[EpisodeKey],
 ) -> list[RecordedTicks]:
     """Plays episodes and returns what their controller was fed."""
-    recorded = []
+    recorded: list[RecordedTicks] = []
     for key in keys:
         ticks: list[Tick] = []
         episode = Lockstep(world, controller, policies, key)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.app.demo_result import DemoResult, choose_episode, print_demo, summarise_demo
@@ -79,6 +79,7 @@ def test_arms_must_share_units() -> None:
         summarise_demo(episodes, ("rescue", "weak"), "weak", 40)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 40)), min_size=1, max_size=12)
 )

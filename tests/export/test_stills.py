@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -25,6 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunTables:
     return toy_run(tmp_path_factory.mktemp("run"))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32))
 def test_a_picture_survives(height: int, width: int, seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
@@ -33,6 +34,7 @@ def test_a_picture_survives(height: int, width: int, seed: int) -> None:
     assert encode_png(image.copy()) == data
 
 
+@settings(deadline=None)
 @given(st.integers(1, 220), st.integers(1, 9), st.integers(0, 219))
 def test_ticks_lie_in_the_episode_and_one_is_the_hand_over(steps: int, count: int, k: int) -> None:
     handover = min(k, steps - 1)

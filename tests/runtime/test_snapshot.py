@@ -21,9 +21,9 @@ from aegis.gates.schedule import ScheduleGate
 from aegis.runtime.codec import decode_value, encode_value
 from aegis.runtime.lockstep import Lockstep
 from aegis.runtime.snapshot import Snapshot
-from aegis.runtime.trace import describe_decision
 from tests.fakes import ToyWorld, toy_key
 from tests.fleet.toyrun import controller, toy_policies
+from tests.golden.trace import describe_decision
 
 GATES = {
     "aegis": ConformalGate(threshold=1.0),
