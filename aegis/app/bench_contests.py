@@ -46,8 +46,8 @@ def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedCont
         raise UnknownNameError("benchmark", name, BENCHES, "aegis bench")
     settings = Settings(composed.tree)
     if name in ("step", "render", "inference"):
-        found = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
-        for contest in found:
+        contests = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
+        for contest in contests:
             yield contest, settings.integer("repeats", 1)
         return
     makers: dict[str, Callable[[_BenchSetup], Iterator[RepeatedContest]]]

@@ -41,7 +41,7 @@ class ProfileContest:
         keys: Sequence[EpisodeKey],
     ) -> None:
         self._world, self._policies, self._arms, self._keys = world, policies, arms, keys
-        self._eyes = {
+        self._view_specs = {
             name: ViewSpec.from_policy_spec(policy.spec) for name, policy in policies.items()
         }
         self._queries: dict[PolicyId, list[Query]] = {name: [] for name in policies}
@@ -87,7 +87,7 @@ class ProfileContest:
     def _play_unit(self, key: EpisodeKey) -> None:
         pending = list(start_branches(self._arms, key, shared=True))
         while pending:
-            steps, event = play_branch(self._world, pending.pop(), self._eyes, ()), None
+            steps, event = play_branch(self._world, pending.pop(), self._view_specs, ()), None
             try:
                 event = next(steps)
                 while True:

@@ -45,7 +45,7 @@ class RolloutContest:
 
     Args:
         name: Name of the row.
-        track: Our workers.
+        player: Our workers.
         plan: One arm, in which the policy drives alone.
         policy: The policy.
         make: Builds an environment of the reference.
@@ -60,7 +60,7 @@ class RolloutContest:
     def __init__(
         self,
         name: str,
-        track: PlanPlayer,
+        player: PlanPlayer,
         plan: RunPlan,
         policy: Policy,
         make: Callable[[], VectorPart],
@@ -69,20 +69,20 @@ class RolloutContest:
         keys: Sequence[EpisodeKey],
         facts: dict[str, Any],
     ) -> None:
-        self.name, self._track, self._plan, self._policy = name, track, plan, policy
+        self.name, self._player, self._plan, self._policy = name, player, plan, policy
         self._keys, self._horizon, self._facts = keys, horizon, facts
         self._envs = [make() for _ in range(min(batch, len(keys)))]
         self._ours: list[bool] = []
         self._theirs: list[bool] = []
         self._steps = [0, 0]
-        self.processes = track.process_ids
-        track.play_fresh(plan)
+        self.processes = player.process_ids
+        player.play_fresh(plan)
         for i, key in enumerate(keys):  # built up front, as LeRobot does; not timed
             self._envs[i % len(self._envs)].reset(key)
 
     def run_ours(self) -> None:
         """Plays all units of the plan."""
-        rows = self._track.play_fresh(self._plan).episodes
+        rows = self._player.play_fresh(self._plan).episodes
         self._ours = [row.success for row in rows]
         self._steps[0] = sum(row.steps for row in rows)
 
@@ -111,7 +111,7 @@ class RolloutContest:
 
     def close(self) -> None:
         """Ends workers and environments."""
-        self._track.close()
+        self._player.close()
         for env in self._envs:
             env.close()
 

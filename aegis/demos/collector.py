@@ -28,7 +28,7 @@ FORMAT = "1"
 
 @dataclass(frozen=True, slots=True)
 class DemoRecipe:
-    """How demonstrations are made.
+    """Recipe of demonstrations.
 
     Attributes:
         world: Builds a world; must pickle.
@@ -49,7 +49,7 @@ class DemoRecipe:
     lead_ticks: tuple[int, int] = (0, 0)
 
     def build_lead(self) -> LeadPolicy | None:
-        """Builds who leads."""
+        """Builds the policy that drives first; None for nobody."""
         return LeadPolicy(self.lead(), *self.lead_ticks) if self.lead is not None else None
 
 
@@ -68,13 +68,13 @@ def collect_demos(
     and ``manifest.json``. The files depend on recipe and units alone.
 
     Args:
-        recipe: How.
+        recipe: Recipe of them.
         units: Episodes to try, of one suite and family of start states.
         out: Folder.
         workers: Processes.
         identity: Digests of settings and assets; a folder with others is refused.
         notes: Versions and such; written down only.
-        progress: Told the episodes done, their total, and the successes.
+        progress: Called with the episodes done, their total, and the successes.
 
     Returns:
         The number of successes.
@@ -89,11 +89,11 @@ def collect_demos(
     for scratch in out.glob(".*.tmp"):
         scratch.unlink(missing_ok=True)
     left = [key for key in units if not _is_finished(out, key)]
-    tell = _ProgressCounter(len(units), out, units, left, progress)
+    counter = _ProgressCounter(len(units), out, units, left, progress)
     if left:
-        _run_workers(recipe, left, out, workers, tell)
+        _run_workers(recipe, left, out, workers, counter)
     _write_inventory(out, units)
-    return tell.kept
+    return counter.kept
 
 
 def locate_demo(out: Path, key: EpisodeKey) -> Path:
@@ -102,7 +102,7 @@ def locate_demo(out: Path, key: EpisodeKey) -> Path:
 
 
 class _ProgressCounter:
-    """Counts, and tells who wants to know."""
+    """Counts demonstrations, and reports progress."""
 
     def __init__(
         self,
@@ -151,23 +151,27 @@ def _is_finished(out: Path, key: EpisodeKey) -> bool:
 
 
 def _run_workers(
-    recipe: DemoRecipe, left: Sequence[EpisodeKey], out: Path, workers: int, tell: _ProgressCounter
+    recipe: DemoRecipe,
+    left: Sequence[EpisodeKey],
+    out: Path,
+    workers: int,
+    counter: _ProgressCounter,
 ) -> None:
     with set_environment(build_thread_environment(1)), ignore_sigint():
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (recipe, out))
         futures = {pool.submit(_collect_demo, key): key for key in left}
     try:
         for future in as_completed(futures):
-            tell.count_demo(_unwrap_result(future, futures[future]))
+            counter.count_demo(_unwrap_result(future, futures[future]))
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"Stopped: {tell.done} of {tell.total} demonstrations are finished and stay in {out}. "
-            "Run the same command again to go on."
+            f"Stopped: {counter.done} of {counter.total} demonstrations are finished and stay in "
+            f"{out}. Run the same command again to go on."
         ) from error
     except BrokenProcessPool as error:
         raise MachineError(
-            f"A simulator process died; {tell.done} of {tell.total} demonstrations are safe in "
-            f"{out}. Is the memory full (try fewer workers)? Run the same command again to go on."
+            f"A simulator process died; {counter.done} of {counter.total} demonstrations are safe "
+            f"in {out}. Is the memory full (try fewer workers)? Run the same command again to go on."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
