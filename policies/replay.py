@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from aegis.core.errors import NonFiniteError, ShapeError, TraceError
 from aegis.core.protocols import PolicySpec, Query
-from aegis.core.types import F32, EpisodeKey, Proposal
+from aegis.core.types import F32, Proposal
 
 
 class ReplayPolicy:
@@ -21,7 +21,7 @@ class ReplayPolicy:
 
     Args:
         name: Stamped on the proposals.
-        trace: File written by :func:`save_trace`.
+        trace: ``.npz`` with an array of actions per episode, shape (t, a), named like its key.
         horizon: Rows of a proposal [control steps].
         execute: Rows that are executed before it is asked again [control steps].
 
@@ -66,15 +66,8 @@ class ReplayPolicy:
         return rows
 
 
-def save_trace(path: Path, episodes: Mapping[EpisodeKey, F32]) -> None:
-    """Writes the actions of episodes, shape (t, a) each, for :class:`ReplayPolicy`."""
-    # numpy would take a name such as "file" for one of its own arguments; keys hold a slash.
-    with path.open("wb") as file:
-        np.savez_compressed(file, **{str(key): actions for key, actions in episodes.items()})  # type: ignore[arg-type]
-
-
 def load_trace(path: Path) -> dict[str, F32]:
-    """Reads what :func:`save_trace` wrote: episode to actions, shape (t, a).
+    """Reads recorded actions: episode to actions, shape (t, a).
 
     Raises:
         TraceError: If the file is missing, damaged or empty.

@@ -46,8 +46,8 @@ def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedCont
         raise UnknownNameError("benchmark", name, BENCHES, "aegis bench")
     settings = Settings(composed.tree)
     if name in ("step", "render", "inference"):
-        found = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
-        for contest in found:
+        contests = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
+        for contest in contests:
             yield contest, settings.integer("repeats", 1)
         return
     makers: dict[str, Callable[[_BenchSetup], Iterator[RepeatedContest]]]
@@ -57,8 +57,8 @@ def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedCont
         "rollout": _build_rollout_contests,
     }
     with open_lab(composed, ("weak", "strong")) as lab:
-        stand = _BenchSetup(lab, settings, settings.level("bench"))
-        yield from makers[name](stand)
+        setup = _BenchSetup(lab, settings, settings.level("bench"))
+        yield from makers[name](setup)
 
 
 class _BenchSetup:
@@ -87,67 +87,65 @@ class _BenchSetup:
         return replace(plan, config="")
 
 
-def _build_gate_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
-    controller = stand.find_arm(stand.bench.text("arm")).controller
-    lab = stand.lab
+def _build_gate_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
+    controller = setup.find_arm(setup.bench.text("arm")).controller
+    lab = setup.lab
     world = lab.world()
-    if not isinstance(world, ForkableWorld):
-        raise ConfigError("`aegis bench gate` needs a world with snapshot and restore.")
     try:
-        keys = lab.list_units(stand.bench.integer("units", 1))
-        courses = record_ticks(world, controller, lab.policies, keys)
+        keys = lab.list_units(setup.bench.integer("units", 1))
+        episodes = record_ticks(world, controller, lab.policies, keys)
     finally:
         world.close()
-    yield FeedContest(controller, courses, lab.embodiment.dt), stand.repeats
+    yield FeedContest(controller, episodes, lab.embodiment.dt), setup.repeats
 
 
-def _build_study_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
-    bench, arms = stand.bench, tuple(stand.arms.values())
-    plan = stand.build_plan(bench.integer("sharing_units", 1), arms)
-    yield SharingContest(stand.create_workers(), plan), bench.integer("sharing_repeats", 1)
-    yield _build_profile_contest(stand), 1
+def _build_study_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
+    bench, arms = setup.bench, tuple(setup.arms.values())
+    plan = setup.build_plan(bench.integer("sharing_units", 1), arms)
+    yield SharingContest(setup.create_workers(), plan), bench.integer("sharing_repeats", 1)
+    yield _build_profile_contest(setup), 1
     for count in bench.integers("growth"):
-        plan = stand.build_plan(bench.integer("growth_units", 1), arms[:count])
-        yield PlayContest(f"arms_{count}", stand.create_workers(), plan, warm=True), 1
+        plan = setup.build_plan(bench.integer("growth_units", 1), arms[:count])
+        yield PlayContest(f"arms_{count}", setup.create_workers(), plan, warm=True), 1
     if units := bench.integer("units", 0):
         yield (
             PlayContest(
-                "paper_scale", stand.create_workers(), stand.build_plan(units, arms), warm=False
+                "paper_scale", setup.create_workers(), setup.build_plan(units, arms), warm=False
             ),
             1,
         )
 
 
-def _build_profile_contest(stand: _BenchSetup) -> Contest:
-    world = stand.lab.world()
+def _build_profile_contest(setup: _BenchSetup) -> Contest:
+    world = setup.lab.world()
     if not isinstance(world, ForkableWorld):
         raise ConfigError("`aegis bench study` needs a world with snapshot and restore.")
-    keys = stand.lab.list_units(stand.bench.integer("growth_units", 1))
-    return ProfileContest(world, stand.lab.policies, tuple(stand.arms.values()), keys)
+    keys = setup.lab.list_units(setup.bench.integer("growth_units", 1))
+    return ProfileContest(world, setup.lab.policies, tuple(setup.arms.values()), keys)
 
 
-def _build_rollout_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
-    yield from _build_reference_contests(stand)
-    bench, arm = stand.bench, stand.find_arm("weak")
-    plan = stand.build_plan(bench.integer("units", 1), [arm])
-    yield WarmStartContest(stand.lab.world, plan, stand.lab.policies), stand.repeats
+def _build_rollout_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
+    yield from _build_reference_contests(setup)
+    bench, arm = setup.bench, setup.find_arm("weak")
+    plan = setup.build_plan(bench.integer("units", 1), [arm])
+    yield WarmStartContest(setup.lab.world, plan, setup.lab.policies), setup.repeats
     growth = bench.level("growth")
     for workers in growth.integers("workers"):
-        yield PlayContest(f"workers_{workers}", stand.create_workers(workers), plan, warm=True), 1
+        yield PlayContest(f"workers_{workers}", setup.create_workers(workers), plan, warm=True), 1
     for slots in growth.integers("slots"):
-        yield PlayContest(f"slots_{slots}", stand.create_workers(slots=slots), plan, warm=True), 1
+        yield PlayContest(f"slots_{slots}", setup.create_workers(slots=slots), plan, warm=True), 1
     for horizon in growth.integers("horizon"):
         short = replace(arm, controller=replace(arm.controller, horizon=horizon))
         some = replace(plan, arms=(short,))
-        yield PlayContest(f"horizon_{horizon}", stand.create_workers(), some, warm=True), 1
+        yield PlayContest(f"horizon_{horizon}", setup.create_workers(), some, warm=True), 1
 
 
-def _build_reference_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
+def _build_reference_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
     """Yields our episodes against the reference's, at our picture size and at its own."""
-    lab, bench = stand.lab, stand.bench
+    lab, bench = setup.lab, setup.bench
     units = bench.integer("units", 1)
     played = min(bench.integer("reference_units", 1), units)
-    plan = stand.build_plan(units, [stand.find_arm("weak")])
+    plan = setup.build_plan(units, [setup.find_arm("weak")])
     node, repeats = bench.node("reference"), bench.integer("reference_repeats", 1)
     size, horizon = bench.integer("reference_size", 1), bench.integer("reference_horizon", 1)
     settings = {
@@ -163,7 +161,7 @@ def _build_reference_contests(stand: _BenchSetup) -> Iterator[RepeatedContest]:
         yield (
             RolloutContest(
                 name,
-                stand.create_workers(),
+                setup.create_workers(),
                 plan,
                 lab.policies["weak"],
                 cast("Callable[[], VectorPart]", make),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -18,7 +17,9 @@ from pathlib import Path
 from aegis.core.errors import MachineError
 from aegis.host.folders import CACHE_VARIABLE, find_cache_folder, make_writable, name_cache_folder
 from aegis.host.rendering import choose_rendering, suggest_remedy
+from aegis.records.provenance import MISSING, count_cores, read_memory, read_version
 
+EGL_PACKAGES = "libegl1 libopengl0 libgl1 libgl1-mesa-dri"
 MIN_DISK_GB = 5  # [GB]
 MIN_MEMORY_GB = 4  # [GB]
 
@@ -169,19 +170,16 @@ def _check_libero() -> Finding:
 
 
 def _check_packages(name: str, packages: Sequence[str]) -> Finding:
-    found, missing = [], []
-    for package in packages:
-        try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(package)
+    versions = {package: read_version(package) for package in packages}
+    missing = [package for package, version in versions.items() if version == MISSING]
     if missing:
         return Finding(name, FindingState.FAIL, f"missing: {', '.join(missing)}", "make setup")
-    return Finding(name, FindingState.OK, ", ".join(found))
+    found = ", ".join(f"{package} {version}" for package, version in versions.items())
+    return Finding(name, FindingState.OK, found)
 
 
 def _check_cores() -> Finding:
-    cores = len(os.sched_getaffinity(0))
+    cores = count_cores()
     if cores < 2:
         return Finding(
             "cores", FindingState.WARN, str(cores), "it works, slowly; 2 or more are better"
@@ -190,7 +188,7 @@ def _check_cores() -> Finding:
 
 
 def _check_memory() -> Finding:
-    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    size = read_memory() / 1e9
     mend = "" if size >= MIN_MEMORY_GB else "run with workers=1 slots=2"
     return Finding("memory", FindingState.WARN if mend else FindingState.OK, f"{size:.0f} GB", mend)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from aegis.app.config.composition import ComposedConfig, compose_config, find_config_dir
@@ -18,17 +16,9 @@ from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import StatusFile, Tee
 from aegis.fleet.run_plan import RunPlan
+from aegis.records.provenance import read_versions
 
 RUNS_FOLDER = Path("runs")
-_VERSIONED_PACKAGES = (
-    "numpy",
-    "mujoco",
-    "torch",
-    "robosuite",
-    "hf-libero",
-    "scikit-learn",
-    "pyarrow",
-)
 
 
 def compose_or_show(
@@ -91,14 +81,3 @@ def build_run_plan(
 def make_run_sink(screen: Screen, title: str, out: Path) -> Tee:
     """Returns who is told about a run: the screen, and ``status.json`` for `aegis monitor`."""
     return Tee(screen.make_sink(title), StatusFile(out / "status.json", time.monotonic))
-
-
-def read_versions() -> Mapping[str, str]:
-    """Returns the versions of what results may depend on."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for package in ("aegis-escalation", *_VERSIONED_PACKAGES):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "missing"
-    return found

@@ -65,22 +65,22 @@ def read_results(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     Raises:
         ConfigError: If there are none, or a file is none.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    results: dict[str, dict[str, dict[str, Any]]] = {}
     for path in sorted(folder.glob("*.json")):
         try:
             kept = json.loads(path.read_text())
-            found[str(kept["benchmark"])] = {str(row["name"]): row for row in kept["rows"]}
+            results[str(kept["benchmark"])] = {str(row["name"]): row for row in kept["rows"]}
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"{path} is no result of a benchmark ({error!r}). Measure it again: aegis bench "
                 f"{path.stem} out={path}."
             ) from error
-    if not found:
+    if not results:
         raise ConfigError(
             f"No results (*.json) in {folder}. Keep some first: aegis bench step "
             f"out={folder / 'step.json'}."
         )
-    return found
+    return results
 
 
 def find_measured(results: Results, floor: Floor) -> float | None:
@@ -97,9 +97,9 @@ def compare_floors(results: Results) -> list[tuple[str, str, str, str]]:
     for floor in FLOORS:
         bound = f"{'>=' if floor.least else '<='} {floor.bound:g} {floor.unit}"
         got = find_measured(results, floor)
-        said = "not measured" if got is None else f"{got:.3g} {floor.unit}"
+        measured = "not measured" if got is None else f"{got:.3g} {floor.unit}"
         holds = "" if got is None else "yes" if _compute_margin(floor, got) >= 1 else "no"
-        lines.append((f"{floor.bench}: {floor.row}", bound, said, holds))
+        lines.append((f"{floor.bench}: {floor.row}", bound, measured, holds))
     return lines
 
 

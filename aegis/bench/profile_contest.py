@@ -19,7 +19,9 @@ Spent = dict[str, float]
 class ProfileContest:
     """Plays units in this process, branch after branch, with a stopwatch at every seam.
 
-    Inference is timed on full batches afterwards: here a branch is alone, in a run it is not.
+    It drives the branches of `aegis.fleet.branches` itself, as a worker does, since the sharing of
+    prefixes is what it times. Inference is timed on full batches afterwards: here a branch is
+    alone, in a run it is not.
 
     Args:
         world: Where; it has been used before, so that nothing is built.
@@ -39,7 +41,7 @@ class ProfileContest:
         keys: Sequence[EpisodeKey],
     ) -> None:
         self._world, self._policies, self._arms, self._keys = world, policies, arms, keys
-        self._eyes = {
+        self._view_specs = {
             name: ViewSpec.from_policy_spec(policy.spec) for name, policy in policies.items()
         }
         self._queries: dict[PolicyId, list[Query]] = {name: [] for name in policies}
@@ -83,17 +85,17 @@ class ProfileContest:
         }
 
     def _play_unit(self, key: EpisodeKey) -> None:
-        waiting = list(start_branches(self._arms, key, shared=True))
-        while waiting:
-            course, event = play_branch(self._world, waiting.pop(), self._eyes, ()), None
+        pending = list(start_branches(self._arms, key, shared=True))
+        while pending:
+            steps, event = play_branch(self._world, pending.pop(), self._view_specs, ()), None
             try:
-                event = next(course)
+                event = next(steps)
                 while True:
                     if isinstance(event, Branch):
-                        waiting.append(event)
-                        event = next(course)
+                        pending.append(event)
+                        event = next(steps)
                     else:
-                        event = course.send(self._answer_pause(key, event))
+                        event = steps.send(self._answer_pause(key, event))
             except StopIteration as end:
                 self._ticks += end.value.ticks
 

@@ -22,7 +22,10 @@ class VectorPart(Protocol):
         ...
 
     def step(self, action: F64) -> tuple[Observation, bool]:
-        """Executes an action [embodiment's units], shape (a,).
+        """Executes an action.
+
+        Args:
+            action: Normalised action, shape (a,), in [-1, 1].
 
         Returns:
             The observation with pictures, and success.
@@ -42,7 +45,7 @@ class RolloutContest:
 
     Args:
         name: Name of the row.
-        track: Our workers.
+        player: Our workers.
         plan: One arm, in which the policy drives alone.
         policy: The policy.
         make: Builds an environment of the reference.
@@ -58,7 +61,7 @@ class RolloutContest:
     def __init__(
         self,
         name: str,
-        track: PlanPlayer,
+        player: PlanPlayer,
         plan: RunPlan,
         policy: Policy,
         make: Callable[[], VectorPart],
@@ -68,21 +71,21 @@ class RolloutContest:
         keys: Sequence[EpisodeKey],
         facts: dict[str, Any],
     ) -> None:
-        self.name, self._track, self._plan, self._policy = name, track, plan, policy
+        self.name, self._player, self._plan, self._policy = name, player, plan, policy
         self._keys, self._horizon, self._facts = keys, horizon, facts
         self._robot = robot
         self._envs = [make() for _ in range(min(batch, len(keys)))]
         self._ours: list[bool] = []
         self._theirs: list[bool] = []
         self._steps = [0, 0]
-        self.processes = track.process_ids
-        track.play_fresh(plan)
+        self.processes = player.process_ids
+        player.play_fresh(plan)
         for i, key in enumerate(keys):  # built up front, as LeRobot does; not timed
             self._envs[i % len(self._envs)].reset(key)
 
     def run_ours(self) -> None:
         """Plays all units of the plan."""
-        rows = self._track.play_fresh(self._plan).episodes
+        rows = self._player.play_fresh(self._plan).episodes
         self._ours = [row.success for row in rows]
         self._steps[0] = sum(row.steps for row in rows)
 
@@ -111,7 +114,7 @@ class RolloutContest:
 
     def close(self) -> None:
         """Ends workers and environments."""
-        self._track.close()
+        self._player.close()
         for env in self._envs:
             env.close()
 
@@ -126,7 +129,14 @@ def evaluate_lockstep(
     """Evaluates as LeRobot 0.4 does: all environments step until the last one is done.
 
     One queue of actions serves the whole vector, so that all replan at the same tick; those that
-    are done keep stepping.
+    are done keep stepping. This loop is not `aegis.runtime.lockstep` on purpose: it is the way of
+    working that ours is measured against.
+
+    Args:
+        envs: As many environments as keys.
+        policy: The policy that drives.
+        keys: Start states and noise.
+        horizon: Longest episode [control steps].
 
     Args:
         envs: Environments, one per key.
@@ -167,7 +177,12 @@ def _scale_pictures(obs: Observation, policy: Policy) -> Observation:
 
 
 def _shrink_picture(picture: U8, size: tuple[int, int]) -> U8:
-    """Averages blocks of pixels, shape (height, width, 3) to (h, w, 3); sizes must divide."""
+    """Averages blocks of pixels; sizes must divide.
+
+    Args:
+        picture: RGB picture, shape (height, width, 3).
+        size: Wanted height and width [px].
+    """
     (height, width), (h, w) = picture.shape[:2], size
     if (height, width) == size:
         return picture

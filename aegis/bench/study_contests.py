@@ -70,21 +70,23 @@ class SharingContest:
     name = "prefix_sharing"
     reference = "every arm alone"
 
-    def __init__(self, track: PlanPlayer, plan: RunPlan) -> None:
-        self._track = track
+    def __init__(self, player: PlanPlayer, plan: RunPlan) -> None:
+        self._player = player
         self._shared = replace(plan, sharing=True, audit=0.0)
         self._alone = replace(plan, sharing=False, audit=0.0)
         self._tables: dict[str, RunTables] = {}
-        self.processes, self.close = track.process_ids, track.close
-        track.play_fresh(replace(self._shared, units=plan.units[:20]))  # workers start, models load
+        self.processes, self.close = player.process_ids, player.close
+        player.play_fresh(
+            replace(self._shared, units=plan.units[:20])
+        )  # workers start, models load
 
     def run_ours(self) -> None:
         """Plays with shared prefixes."""
-        self._tables["ours"] = self._track.play_fresh(self._shared)
+        self._tables["ours"] = self._player.play_fresh(self._shared)
 
     def run_reference(self) -> None:
         """Plays every arm alone."""
-        self._tables["theirs"] = self._track.play_fresh(self._alone)
+        self._tables["theirs"] = self._player.play_fresh(self._alone)
 
     def collect_facts(self) -> dict[str, Any]:
         """Returns control steps of both, and whether all tables are equal byte for byte."""
@@ -110,20 +112,20 @@ class PlayContest:
 
     reference = ""
 
-    def __init__(self, name: str, track: PlanPlayer, plan: RunPlan, *, warm: bool) -> None:
-        self.name, self._track, self._plan = name, track, plan
+    def __init__(self, name: str, player: PlanPlayer, plan: RunPlan, *, warm: bool) -> None:
+        self.name, self._player, self._plan = name, player, plan
         self._tables: RunTables | None = None
         self._peaks: list[float] = []
-        self.processes, self.close = track.process_ids, track.close
+        self.processes, self.close = player.process_ids, player.close
         if warm:
-            track.play_fresh(plan)
+            player.play_fresh(plan)
 
     def run_ours(self) -> None:
         """Plays."""
         began = time.perf_counter()
-        self._tables = self._track.play_fresh(self._plan)
+        self._tables = self._player.play_fresh(self._plan)
         self._wall = time.perf_counter() - began
-        self._peaks = [read_process_peak(pid) for pid in self._track.process_ids()]
+        self._peaks = [read_process_peak(pid) for pid in self._player.process_ids()]
 
     def run_reference(self) -> None:
         """There is no reference."""
@@ -155,8 +157,10 @@ class WarmStartContest:
         self, world: Callable[[], World], plan: RunPlan, policies: Mapping[PolicyId, Policy]
     ) -> None:
         self._world, self._plan = world, plan
-        eyes = {name: ViewSpec.from_policy_spec(policy.spec) for name, policy in policies.items()}
-        self._setup = RunSetup(plan.arms[:1], eyes, (), Path(), slots=1, sharing=False)
+        view_specs = {
+            name: ViewSpec.from_policy_spec(policy.spec) for name, policy in policies.items()
+        }
+        self._setup = RunSetup(plan.arms[:1], view_specs, (), Path(), slots=1, sharing=False)
         self._seconds: list[float] = []
         self.run_ours()  # models and compiled code reach the disk cache
         self._seconds.clear()

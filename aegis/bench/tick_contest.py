@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from aegis.core.controller import Controller
-from aegis.core.protocols import ForkableWorld, Policy
+from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey, PolicyId, Tick
-from aegis.runtime.lockstep import Rollout
+from aegis.runtime.lockstep import Lockstep
 from aegis.runtime.session import Session
+
+RecordedTicks = tuple[EpisodeKey, Sequence[Tick]]
+"""An episode, and what its controller was fed."""
 
 
 class FeedContest:
@@ -22,7 +25,7 @@ class FeedContest:
 
     Args:
         controller: With its detectors, gate and switch.
-        courses: Episodes: key and ticks.
+        episodes: Recorded episodes.
         period: Control period [s].
     """
 
@@ -32,17 +35,17 @@ class FeedContest:
     def __init__(
         self,
         controller: Controller,
-        courses: Sequence[tuple[EpisodeKey, Sequence[Tick]]],
+        episodes: Sequence[RecordedTicks],
         period: float,
     ) -> None:
-        self._controller, self._courses, self._period = controller, courses, period
+        self._controller, self._episodes, self._period = controller, episodes, period
         self._took: list[int] = []
         self._boundary: list[int] = []
 
     def run_ours(self) -> None:
         """Feeds all ticks once."""
         clock = time.perf_counter_ns
-        for key, ticks in self._courses:
+        for key, ticks in self._episodes:
             session = Session(self._controller, key)
             for tick in ticks:
                 began = clock()
@@ -71,19 +74,17 @@ class FeedContest:
 
 
 def record_ticks(
-    world: ForkableWorld,
+    world: World,
     controller: Controller,
     policies: Mapping[PolicyId, Policy],
     keys: Sequence[EpisodeKey],
-) -> list[tuple[EpisodeKey, list[Tick]]]:
+) -> list[RecordedTicks]:
     """Plays episodes and returns what their controller was fed."""
-    courses = []
+    recorded: list[RecordedTicks] = []
     for key in keys:
         ticks: list[Tick] = []
-        rollout = Rollout(world, controller, policies, key)
-        while not rollout.done:
-            rollout.play_tick()
-            assert rollout.tick is not None
-            ticks.append(rollout.tick)
-        courses.append((key, ticks))
-    return courses
+        episode = Lockstep(world, controller, policies, key)
+        while not episode.done:
+            ticks.append(episode.play_tick().tick)
+        recorded.append((key, ticks))
+    return recorded

@@ -29,7 +29,7 @@ FORMAT = "2"
 
 @dataclass(frozen=True, slots=True)
 class DemoRecipe:
-    """How demonstrations are made.
+    """Recipe of demonstrations.
 
     Attributes:
         world: Builds a world; must pickle.
@@ -50,7 +50,7 @@ class DemoRecipe:
     lead_ticks: tuple[int, int] = (0, 0)
 
     def build_lead(self) -> LeadPolicy | None:
-        """Builds who leads."""
+        """Builds the policy that drives first; None for nobody."""
         return LeadPolicy(self.lead(), *self.lead_ticks) if self.lead is not None else None
 
 
@@ -69,14 +69,14 @@ def collect_demos(
     and ``manifest.json``. The files depend on recipe and units alone.
 
     Args:
-        recipe: How.
+        recipe: Recipe of them.
         units: Episodes to try, of one suite and family of start states.
         out: Folder.
         workers: Processes.
         identity: Settings of world and expert, digests of code and assets, versions, by name; a
             folder with others is refused.
         notes: Versions and such; written down only.
-        progress: Told the episodes done, their total, and the successes.
+        progress: Called with the episodes done, their total, and the successes.
 
     Returns:
         The number of successes.
@@ -106,7 +106,7 @@ def locate_demo(out: Path, key: EpisodeKey) -> Path:
 
 
 class _ProgressCounter:
-    """Counts, and tells who wants to know."""
+    """Counts demonstrations, and reports progress."""
 
     def __init__(
         self,
@@ -155,23 +155,28 @@ def _is_finished(out: Path, key: EpisodeKey) -> bool:
 
 
 def _run_workers(
-    recipe: DemoRecipe, left: Sequence[EpisodeKey], out: Path, workers: int, tell: _ProgressCounter
+    recipe: DemoRecipe,
+    left: Sequence[EpisodeKey],
+    out: Path,
+    workers: int,
+    counter: _ProgressCounter,
 ) -> None:
     with set_environment(build_thread_environment(1)), ignore_sigint():
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (recipe, out))
         futures = {pool.submit(_collect_demo, key): key for key in left}
     try:
         for future in as_completed(futures):
-            tell.count_demo(_unwrap_result(future, futures[future]))
+            counter.count_demo(_unwrap_result(future, futures[future]))
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"Stopped: {tell.done} of {tell.total} demonstrations are finished and stay in {out}. "
-            "Run the same command again to go on."
+            f"Stopped: {counter.done} of {counter.total} demonstrations are finished and stay in "
+            f"{out}. Run the same command again to go on."
         ) from error
     except BrokenProcessPool as error:
         raise MachineError(
-            f"A simulator process died; {tell.done} of {tell.total} demonstrations are safe in "
-            f"{out}. Is the memory full (try fewer workers)? Run the same command again to go on."
+            f"A simulator process died; {counter.done} of {counter.total} demonstrations are safe "
+            f"in {out}. Is the memory full (try fewer workers)? Run the same command again to go "
+            "on."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

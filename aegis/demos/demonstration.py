@@ -7,8 +7,8 @@ learns from them forgives its own errors (Laskey et al. 2017, "DART").
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from aegis.core.errors import ConfigError, NonFiniteError
 from aegis.core.protocols import Outcome, Policy, Query, World
 from aegis.core.seeds import episode_stream
-from aegis.core.types import F32, U8, Act, EpisodeKey, Observation
+from aegis.core.types import F32, U8, Act, Embodiment, EpisodeKey, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class LeadPolicy:
     Its own ticks are not kept: a chunk of labels along its path would be nobody's plan.
 
     Attributes:
-        policy: Who leads.
+        policy: Drives first.
         first: Earliest tick at which the expert takes over [control steps].
         last: Latest such tick; an episode's is drawn uniformly from its address.
     """
@@ -85,12 +85,12 @@ class Demonstration:
     Attributes:
         key: The episode.
         success: Whether the goal was reached.
-        instruction: What the robot was told.
+        instruction: Instruction of the task.
         tick: Ticks at which pictures were taken. Shape (n,).
         images: Camera to pictures. Shape (n, h, w, 3).
-        proprio: Proprioception at these ticks. Shape (n, p).
-        actions: What the expert wanted, at every control step. Shape (t, a).
-        executed: What was done. Shape (t, a).
+        proprio: Proprioception at these ticks [SI units]. Shape (n, p).
+        actions: Action that the expert intended at every control step. Shape (t, a).
+        executed: Action that was executed. Shape (t, a).
     """
 
     key: EpisodeKey
@@ -131,14 +131,17 @@ def play_demonstration(
 ) -> Demonstration | None:
     """Plays one demonstration.
 
+    It does not use `aegis.runtime.lockstep`: no controller decides here, and what is executed is
+    not what was proposed, but that with noise on top.
+
     Args:
-        world: Where.
-        expert: Who; asked on the observation at which its last chunk ran out.
+        world: World to play in.
+        expert: Demonstrates; asked on the observation at which its last chunk ran out.
         key: Start state and noise.
         noise: Shakes the expert's hand.
-        cameras: Pictures to keep, name to (height, width).
+        cameras: Pictures to keep, name to (height, width) [px].
         every: Keeps an observation every so many control steps.
-        lead: Who drives first; None for nobody.
+        lead: Drives first; None for nobody.
 
     Returns:
         The demonstration, or None if the episode ended before the expert had its turn.
@@ -147,39 +150,96 @@ def play_demonstration(
         ConfigError: If the noise has another number of dimensions than the robot.
         NonFiniteError: If a policy wants NaN or infinity.
     """
-    robot = world.embodiment
-    shake = _draw_noise(noise, world, key)
+    robot, shake = world.embodiment, _draw_noise(noise, world, key)
     world.begin(key)
-    if (led := _drive_lead(world, lead, key)) is None:
+    led = _drive_lead(world, lead, key)
+    if led is None:
         return None
-    done, wanted = list(led), list(led)  # whoever led got what it wanted
-    begun = k = len(led)
-    kept: list[Observation] = []
-    chunk, start = np.empty((0, len(robot.names)), np.float32), k
+    log = _DemoLog(first=len(led), actions=list(led), executed=list(led))
+    follower = _ChunkFollower(expert, robot, key)
     outcome = Outcome(success=False, done=False)
-    while k < world.horizon and not (outcome.success or outcome.done):
-        keep = (k - begun) % every == 0
+    for k in range(log.first, world.horizon):
+        keep = (k - log.first) % every == 0
         obs = world.observe({**(cameras if keep else {}), **expert.spec.cameras})
         if keep:
-            kept.append(obs)
-        if k - start >= len(chunk):
-            chunk, start = _ask_policy(expert, Query(key, k, obs)), k
-        clean = np.clip(chunk[k - start], robot.low, robot.high)
+            log.observations.append(obs)
+        clean = follower.next_action(k, obs)
         action = np.clip(clean + shake[k], robot.low, robot.high)
-        wanted.append(clean)
-        done.append(action)
+        log.actions.append(clean)
+        log.executed.append(action)
         outcome = world.apply(Act(action))
-        k += 1
-    return Demonstration(
-        key=key,
-        success=outcome.success,
-        instruction=kept[0].instruction,
-        tick=tuple(range(begun, k, every)),
-        images={name: np.stack([obs.images[name] for obs in kept]) for name in cameras},
-        proprio=np.stack([obs.proprio for obs in kept]).astype(np.float32),
-        actions=np.stack(wanted),
-        executed=np.stack(done),
-    )
+        if outcome.success or outcome.done:
+            break
+    return log.build_demonstration(key, outcome.success, cameras, every)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _DemoLog:
+    """What is written down while a demonstration is played.
+
+    Attributes:
+        first: Tick at which the expert took over [control steps].
+        actions: Clean action at every tick; each of shape (a,). A lead got what it wanted.
+        executed: Executed action at every tick; each of shape (a,).
+        observations: Those that are kept.
+    """
+
+    first: int
+    actions: list[F32]
+    executed: list[F32]
+    observations: list[Observation] = field(default_factory=list)
+
+    def build_demonstration(
+        self, key: EpisodeKey, success: bool, cameras: Iterable[str], every: int
+    ) -> Demonstration:
+        kept = self.observations
+        return Demonstration(
+            key=key,
+            success=success,
+            instruction=kept[0].instruction,
+            tick=tuple(range(self.first, len(self.actions), every)),
+            images={name: np.stack([obs.images[name] for obs in kept]) for name in cameras},
+            proprio=np.stack([obs.proprio for obs in kept]).astype(np.float32),
+            actions=np.stack(self.actions),
+            executed=np.stack(self.executed),
+        )
+
+
+class _ChunkFollower:
+    """Executes a policy's chunks row by row and asks again when one runs out."""
+
+    def __init__(self, policy: Policy, robot: Embodiment, key: EpisodeKey) -> None:
+        self._policy, self._robot, self._key = policy, robot, key
+        self._rows: list[F32] = []
+
+    @property
+    def needs_observation(self) -> bool:
+        """Whether the next action needs a new chunk, and so pictures."""
+        return not self._rows
+
+    def next_action(self, k: int, obs: Observation) -> F32:
+        """Returns the action of a tick, within the robot's bounds. Shape (a,).
+
+        Args:
+            k: Tick.
+            obs: Observation before it; read only where a new chunk is needed.
+
+        Raises:
+            NonFiniteError: If the policy wants NaN or infinity.
+        """
+        if self.needs_observation:
+            self._rows = list(self._ask_chunk(k, obs))
+        return np.clip(self._rows.pop(0), self._robot.low, self._robot.high)
+
+    def _ask_chunk(self, k: int, obs: Observation) -> F32:
+        """Returns the rows of a new chunk that are executed. Shape (execute, a)."""
+        spec = self._policy.spec
+        chunk = self._policy.propose([Query(self._key, k, obs)])[0].actions[: spec.execute]
+        if not np.isfinite(chunk).all():
+            raise NonFiniteError(
+                f"Policy '{spec.name}' wants NaN or infinity at tick {k} of {self._key}."
+            )
+        return chunk
 
 
 def _draw_noise(noise: ActionNoise, world: World, key: EpisodeKey) -> F32:
@@ -194,24 +254,18 @@ def _draw_noise(noise: ActionNoise, world: World, key: EpisodeKey) -> F32:
 
 
 def _drive_lead(world: World, lead: LeadPolicy | None, key: EpisodeKey) -> list[F32] | None:
-    """Lets the lead drive; returns its actions, or None if the episode ended under it."""
+    """Lets the lead drive; returns its actions, each of shape (a,).
+
+    None if the episode ended under it.
+    """
     actions: list[F32] = []
     if lead is None:
         return actions
-    robot, ticks = world.embodiment, min(lead.draw_ticks(key), world.horizon - 1)
-    while len(actions) < ticks:
-        obs = world.observe(lead.policy.spec.cameras)
-        for row in _ask_policy(lead.policy, Query(key, len(actions), obs))[: ticks - len(actions)]:
-            actions.append(np.clip(row, robot.low, robot.high))
-            if world.apply(Act(actions[-1].copy())).done:
-                return None
+    follower = _ChunkFollower(lead.policy, world.embodiment, key)
+    cameras = lead.policy.spec.cameras
+    for k in range(min(lead.draw_ticks(key), world.horizon - 1)):
+        obs = world.observe(cameras if follower.needs_observation else {})
+        actions.append(follower.next_action(k, obs))
+        if world.apply(Act(actions[-1].copy())).done:
+            return None
     return actions
-
-
-def _ask_policy(policy: Policy, query: Query) -> F32:
-    chunk = policy.propose([query])[0].actions[: policy.spec.execute]
-    if not np.isfinite(chunk).all():
-        raise NonFiniteError(
-            f"Policy '{policy.spec.name}' wants NaN or infinity at tick {query.k} of {query.key}."
-        )
-    return chunk

@@ -16,11 +16,26 @@ from aegis.detectors.head import Array, RiskHead
 from aegis.detectors.reading import Reading
 
 FORMAT = "aegis-probe-1"
-PROBE_KINDS = ("logistic", "mlp", "ensemble")
+LOGISTIC, MLP, ENSEMBLE = PROBE_KINDS = ("logistic", "mlp", "ensemble")
+"""Kinds of heads: without a hidden layer, with one, and several networks of several layers."""
 _HEADER_FIELDS = (
     "layer", "kind", "threshold", "release", "alpha", "window", "guard", "horizon",
     "policy_digest", "n_train", "n_calibration", "metrics",
 )  # fmt: skip
+
+
+def check_kind(kind: str, where: str) -> None:
+    """Refuses a kind of head that does not exist.
+
+    Args:
+        kind: Its name.
+        where: Named in the message.
+
+    Raises:
+        UnknownNameError: If it is not one of ``PROBE_KINDS``.
+    """
+    if kind not in PROBE_KINDS:
+        raise UnknownNameError("probe kind", kind, PROBE_KINDS, where)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +80,7 @@ class Probe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reading", Reading(self.layer))
-        if self.kind not in PROBE_KINDS:
-            raise UnknownNameError("probe kind", self.kind, PROBE_KINDS, "Probe")
+        check_kind(self.kind, "Probe")
         if not self.release <= self.threshold:
             raise CheckpointError(
                 f"release {self.release} must not exceed threshold {self.threshold}."

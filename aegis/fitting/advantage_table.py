@@ -20,10 +20,10 @@ from aegis.records.store import RunTables
 def read_advantage_table(root: Path, arm: str, policy: PolicyId, layer: str) -> FittingTable:
     """Reads the states from which a fork set went on, and whether the strong policy was needed.
 
-    A row is a chunk of the policy alone at whose tick everything was handed over. It counts as a
-    failure, in the sense of the table, where the strong policy succeeded from there and the weak
-    one, with fresh noise (else as it was), did not: what a detector of it scores high is worth a
-    hand-over, which failure that nobody could mend is not. Each row is an episode of its own.
+    A row is a chunk of the policy alone at whose tick everything was handed over. It is positive
+    where the strong policy succeeded from there and the weak one, with fresh noise (else as it
+    was), did not: such a state is worth a hand-over, while one that both policies lose is not. Each
+    row is an episode of its own.
 
     Args:
         root: Run folder of a fork set.
@@ -47,7 +47,7 @@ def read_advantage_table(root: Path, arm: str, policy: PolicyId, layer: str) -> 
         raise CalibrationError(
             f"{root} has no forks of arm '{arm}'. Play some: aegis collect forks=[0,25,50,75,100]."
         )
-    alone = dict(zip(rows.start.tolist(), rows.success.tolist(), strict=True))
+    alone = dict(zip(rows.start.tolist(), (~rows.positive).tolist(), strict=True))
     needed = [
         strong[place] and not reseed.get(place, alone[place[0]])
         for place, forked in zip(places, mask, strict=True)
@@ -56,7 +56,7 @@ def read_advantage_table(root: Path, arm: str, policy: PolicyId, layer: str) -> 
     found = rows.select_rows(mask)
     # Labels of one start state differ from tick to tick; splits still keep it together.
     number = np.arange(len(needed), dtype=np.int64)
-    return replace(found, episode=number, success=~np.array(needed, bool))
+    return replace(found, episode=number, positive=np.array(needed, bool))
 
 
 def _index_success(

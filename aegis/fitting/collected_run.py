@@ -69,7 +69,7 @@ class CollectedRun:
         Rows are those from which that policy alone drove to the end, since only they say how it
         ends when it is left alone: all rows of an episode without another driver; else those after
         the last chunk of another, and the shadow's row at the start of that chunk, at which control
-        was given back.
+        was given back. Those of failed episodes are positive.
 
         Args:
             arms: Arms that wrote their activations down. Each plays an episode of its own from a
@@ -100,11 +100,10 @@ class CollectedRun:
     ) -> FittingTable:
         """Returns the states in which another policy was called for one stay, and how that ended.
 
-        A row is the chunk of the policy at which the stay was decided. It counts as a failure, in
-        the sense of the table, where the episode *succeeded*: what a detector of it scores high is
-        rescued by a stay of such a length. Each row is an episode of its own. What counts is the
-        length that was ordered: a stay also ends with its episode, so the length that it had
-        depends on success.
+        A row is the chunk of the policy at which the stay was decided. It is positive where the
+        episode succeeded: a detector should score high what a stay of such a length rescues. Each
+        row is an episode of its own. What counts is the length that was ordered: a stay also ends
+        with its episode, so the length that it had depends on success.
 
         Args:
             arms: Arms with one stay per episode, which wrote activations down, for example of
@@ -131,7 +130,7 @@ class CollectedRun:
                 f"{holds[1]} chunks in {', '.join(arms)}. Play some: aegis collect stints=true."
             )
         number = np.arange(len(found.k), dtype=np.int64)
-        return replace(found, episode=number, success=~found.success)
+        return replace(found, episode=number, positive=~found.positive)
 
     def _list_starts(self, arm: str, solved: bool) -> list[str]:
         """Returns the start states of which an arm solved, or failed, the episode."""
@@ -165,7 +164,7 @@ class CollectedRun:
             k=k,
             features=features,
             proprio=_stack_vectors(steps.column("proprio"))[_compute_offsets(rows)[episode] + k],
-            success=np.array([rows[i].success for i in episode], bool),
+            positive=np.array([not rows[i].success for i in episode], bool),
             horizon=horizon,
             layer=self.reading.layer,
             policy_digest=str(self.facts[f"policy.{self.policy}"]),

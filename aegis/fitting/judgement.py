@@ -163,7 +163,7 @@ def judge_probe(
     """
     check_sets(train, test)
     early, known = test.select_early(window), train.select_early(window)
-    failed = ~early.episode_outcomes()
+    failed = early.episode_positives()
     resamples = EpisodeResamples.draw(
         failed,
         early.episode_tasks(),
@@ -195,7 +195,7 @@ def _count_ended(test: FittingTable, window: float) -> int:
     """Returns how many episodes ended, by success, inside the window."""
     last = test.reduce_by_episode(test.k.astype(np.float64), "max")
     return int(
-        (test.episode_outcomes() & (last + _measure_stride(test) < window * test.horizon)).sum()
+        (~test.episode_positives() & (last + _measure_stride(test) < window * test.horizon)).sum()
     )
 
 
@@ -219,7 +219,7 @@ def _score_episodes(
     end = find_window_end(window, early.horizon)
     name = f"probe ({probe.kind})"
     scored = _tabulate_scores(early, {name: probe.compute_risk(early.features)})
-    failed = ~train.episode_outcomes()
+    failed = train.episode_positives()
     return {
         name: scored.average_window(scored.values[name], end),
         TIME: scored.find_last_ticks(end),
@@ -248,7 +248,7 @@ def _measure_alarms(probe: Probe, test: FittingTable) -> AlarmRates:
     highest = test.reduce_by_episode(
         probe.compute_risk(test.features), "max", _mask_eligible(probe, test)
     )
-    alarm, good = ~(highest <= probe.threshold), test.episode_outcomes()
+    alarm, good = ~(highest <= probe.threshold), ~test.episode_positives()
     counts = [(int(alarm[kind].sum()), int(kind.sum())) for kind in (good, ~good)]
     (false, n_good), (found, n_bad) = counts
     return AlarmRates(

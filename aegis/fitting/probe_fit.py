@@ -1,4 +1,4 @@
-"""Fits a probe on episodes that the weak policy finished, and calibrates it on others."""
+"""Probe fit: fits a probe on episodes that the weak policy finished, calibrates it on others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aegis.core.errors import CalibrationError, UnknownNameError
 from aegis.core.seeds import root_stream
 from aegis.core.types import F32, F64
 from aegis.detectors.head import RiskHead
-from aegis.detectors.probe import Probe
+from aegis.detectors.probe import LOGISTIC, Probe, check_kind
 from aegis.fitting.head_training import STRENGTHS, train_head
 from aegis.fitting.table import FittingTable, check_same_source
 from aegis.stats.auroc import compute_auroc
@@ -65,16 +65,16 @@ def fit_probe(
 ) -> Probe:
     """Fits a risk head and calibrates it by split conformal prediction.
 
-    The label of a row is whether its episode failed. Regularisation and training window are
-    chosen by cross-validation grouped by start state. The threshold is the conformal quantile,
-    over successful calibration episodes, of the highest risk at ticks ``k >= guard * horizon``;
-    an episode over before that counts as never alarming. The release is a quantile of the risk
-    in those ticks.
+    The label of a row is whether it is positive; see ``FittingTable``. Regularisation and training
+    window are chosen by cross-validation grouped by start state. The threshold is the conformal
+    quantile, over negative calibration episodes, of the highest risk at ticks
+    ``k >= guard * horizon``; an episode over before that counts as never alarming. The release is a
+    quantile of the risk in those ticks.
 
     Args:
         train: Episodes to fit on.
         calibration: Weak-only episodes from other start states.
-        kind: ``"logistic"``, ``"mlp"`` or ``"ensemble"``.
+        kind: One of ``PROBE_KINDS``.
         alpha: Tolerated share of false alarms on successful episodes.
         guard: Share of the horizon before which the gate does not fire.
         root: Root seed.
@@ -133,14 +133,11 @@ def _calibrate_head(
     head: RiskHead, rows: FittingTable, alpha: float, guard: float, quantile: float
 ) -> _Calibration:
     """Calibrates a head; arguments as of ``fit_probe``."""
-    risk, eligible, good = (
-        head.compute_risk(rows.features),
-        rows.k >= guard * rows.horizon,
-        rows.episode_outcomes(),
-    )
+    risk, eligible = head.compute_risk(rows.features), rows.k >= guard * rows.horizon
+    good = ~rows.episode_positives()
     highest = rows.reduce_by_episode(risk, "max", eligible)
     threshold = conformal_threshold(highest[good], alpha)
-    release = float(np.quantile(risk[eligible & rows.success], quantile))
+    release = float(np.quantile(risk[eligible & ~rows.positive], quantile))
     detected = float((highest[~good] > threshold).mean()) if (~good).any() else 0.0
     return _Calibration(threshold, min(release, threshold), int(good.sum()), detected)
 
@@ -159,7 +156,7 @@ def check_sets(train: FittingTable, other: FittingTable) -> None:
             f"{len(shared)} start states are in both sets, for example {shared[0]}. "
             "Split by start state."
         )
-    failed = int((~train.episode_outcomes()).sum())
+    failed = int(train.episode_positives().sum())
     if failed in (0, train.episodes):
         kind = "successes" if failed else "failures"
         raise CalibrationError(
@@ -181,8 +178,7 @@ def choose_fit(
         CalibrationError: If a class has too few start states to be left out in turn.
         UnknownNameError: If the kind does not exist.
     """
-    if kind not in STRENGTHS:
-        raise UnknownNameError("probe kind", kind, STRENGTHS, "choose_fit")
+    check_kind(kind, "choose_fit")
     folds = _split_folds(train, root)
 
     def choose_best(kind: str, windows: Sequence[float]) -> FitChoice:
@@ -193,8 +189,8 @@ def choose_fit(
         ]
         return max(choices, key=lambda choice: round(choice.auroc, 3))
 
-    choice = choose_best("logistic", windows)
-    return choice if kind == "logistic" else choose_best(kind, (choice.window,))
+    choice = choose_best(LOGISTIC, windows)
+    return choice if kind == LOGISTIC else choose_best(kind, (choice.window,))
 
 
 def _score_out_of_fold(
@@ -214,12 +210,12 @@ def _score_out_of_fold(
         here = np.isin(early.start, left_out)
         head = train_head_on_rows(rest, rest.features, kind, strength, root, weight)
         logits[here] = head.compute_logit(early.features[here])
-    return compute_auroc(early.reduce_by_episode(logits, "mean"), ~early.episode_outcomes())
+    return compute_auroc(early.reduce_by_episode(logits, "mean"), early.episode_positives())
 
 
 def _split_folds(train: FittingTable, root: int) -> list[list[str]]:
     """Returns the start states that each of up to five folds leaves out."""
-    starts = [set(train.start[train.success == value]) for value in (False, True)]
+    starts = [set(train.start[train.positive == value]) for value in (True, False)]
     n = min(5, *(len(names) for names in starts))
     if n < 2:
         raise CalibrationError(
@@ -231,7 +227,8 @@ def _split_folds(train: FittingTable, root: int) -> list[list[str]]:
     starts_of = train.start[first]
     return [
         sorted(set(starts_of[left_out]))
-        for _, left_out in folds.split(first, train.success[first], starts_of)
+        # Negatives are class 1 here, as in the probes that are shipped: folds depend on the order.
+        for _, left_out in folds.split(first, ~train.positive[first], starts_of)
     ]
 
 
@@ -248,7 +245,7 @@ def train_head_on_rows(
     Args:
         rows: Give the labels and the episodes.
         features: What to read; the rows' activations or something else. Shape (n, f).
-        kind: ``"logistic"``, ``"mlp"`` or ``"ensemble"``.
+        kind: One of ``PROBE_KINDS``.
         strength: Regularisation.
         root: Root seed.
         weight: ``"episode"`` or ``"row"``: what has the same weight.
@@ -259,13 +256,12 @@ def train_head_on_rows(
     """
     if weight not in WEIGHTINGS:
         raise UnknownNameError("weight", weight, WEIGHTINGS, "train_head_on_rows")
-    failure = ~rows.success
-    if failure.all() or not failure.any():
+    if rows.positive.all() or not rows.positive.any():
         raise CalibrationError("The rows to fit on are of one class only. Collect more episodes.")
     _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
     weights = (1.0 / count)[inverse] if weight == "episode" else np.ones(len(inverse))
     weights *= len(weights) / weights.sum()
-    return train_head(kind, features, failure, weights, strength, _derive_seed(root, "head"))
+    return train_head(kind, features, rows.positive, weights, strength, _derive_seed(root, "head"))
 
 
 def _derive_seed(root: int, name: str) -> int:

@@ -1,4 +1,4 @@
-"""What episodes of the weak policy left behind: one row per chunk, to fit and judge detectors."""
+"""Fitting table: one row per chunk of the weak policy, to fit and judge detectors on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class FittingTable:
         k: Tick of the chunk [control steps]. Shape (n,).
         features: Activations of the tapped layer. Shape (n, f).
         proprio: Proprioception. Shape (n, p).
-        success: Whether the episode succeeded, repeated in each of its rows. Shape (n,).
+        positive: Whether a detector should score the episode high, repeated in each of its rows.
+            What that means is the label's: the policy left alone fails (``failure``), only the
+            strong policy succeeds from here (``advantage``), or a short stay makes the episode
+            succeed (``rescue``). Shape (n,).
         horizon: Longest episode [control steps]; declared, never the realised length.
         layer: The tapped layer, or several; see ``aegis.detectors.reading``.
         policy_digest: Digest of the policy that was watched.
@@ -42,7 +45,7 @@ class FittingTable:
     k: I64
     features: F32
     proprio: F32
-    success: Bools
+    positive: Bools
     horizon: int
     layer: str
     policy_digest: str
@@ -55,7 +58,7 @@ class FittingTable:
                 raise ShapeError(f"Column '{name}' must have {n} rows. Got: {column.shape}.")
         freeze_fields(self, *_COLUMNS)
         first, inverse = self._index_episodes()
-        for name in ("task", "start", "success"):
+        for name in ("task", "start", "positive"):
             column = getattr(self, name)
             if (column[first][inverse] != column).any():
                 raise ShapeError(f"'{name}' must be the same in all rows of an episode.")
@@ -66,16 +69,16 @@ class FittingTable:
         return len(self._index_episodes()[0])
 
     def episode_tasks(self) -> I64:
-        """Returns the task of each episode, in order of episode number."""
+        """Returns the task of each episode, in order of episode number. Shape (episodes,)."""
         return self.task[self._index_episodes()[0]]
 
     def episode_starts(self) -> NDArray[np.str_]:
-        """Returns the start state of each episode, in order of episode number."""
+        """Returns the start state of each episode, in that order too. Shape (episodes,)."""
         return self.start[self._index_episodes()[0]]
 
-    def episode_outcomes(self) -> Bools:
-        """Returns the success of each episode, in order of episode number."""
-        return self.success[self._index_episodes()[0]]
+    def episode_positives(self) -> Bools:
+        """Returns which episodes are positive, in order of episode number. Shape (episodes,)."""
+        return self.positive[self._index_episodes()[0]]
 
     def select_rows(self, mask: Bools) -> FittingTable:
         """Returns the rows for which the mask is true. Shape of mask (n,)."""

@@ -15,14 +15,14 @@ from aegis.fleet.shared_images import SharedImages
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """A question, and the room in which its pictures lie."""
+    """A question, and the buffer in which its pictures lie."""
 
     question: Question
-    room: SharedImages
+    images: SharedImages
 
     def build_query(self, source: Source) -> Query:
         """Returns the query for one of the sources that are asked."""
-        obs = unpack_observation(self.question.views[source], self.room)
+        obs = unpack_observation(self.question.views[source], self.images)
         return Query(self.question.key, self.question.standings[0].k, obs, source[1])
 
 

@@ -45,14 +45,14 @@ class Branch:
 
     Attributes:
         key: The unit.
-        riders: The arms.
+        arm_runs: The arms.
         k: Tick at which the branch goes on.
         state: The world there; None to begin the episode.
         commands: What each arm decided there and the world has not seen yet; empty to decide.
     """
 
     key: EpisodeKey
-    riders: tuple[ArmRun, ...]
+    arm_runs: tuple[ArmRun, ...]
     k: int = 0
     state: WorldState | None = None
     commands: tuple[Command, ...] = ()
@@ -79,21 +79,21 @@ BranchPlay = Generator[Pause | Branch, Mapping[Source, Proposal] | None, BranchR
 
 def start_branches(arms: Sequence[Arm], key: EpisodeKey, *, shared: bool) -> tuple[Branch, ...]:
     """Returns where a unit starts: one branch for all arms, or one for each."""
-    riders = [ArmRun.begin_unit(arm, key) for arm in arms]
-    groups = [riders] if shared else [[rider] for rider in riders]
+    arm_runs = [ArmRun.begin_unit(arm, key) for arm in arms]
+    groups = [arm_runs] if shared else [[arm_run] for arm_run in arm_runs]
     return tuple(Branch(key, tuple(group)) for group in groups)
 
 
 def play_branch(
-    world: World, branch: Branch, eyes: Mapping[PolicyId, ViewSpec], truth: Sequence[str]
+    world: World, branch: Branch, view_specs: Mapping[PolicyId, ViewSpec], truth: Sequence[str]
 ) -> BranchPlay:
     """Plays a branch to its end.
 
     Args:
-        world: Where; its cameras are used only at ticks at which somebody looks. With more than
-            one rider it must be a ``ForkableWorld``.
-        branch: Who, and from where on.
-        eyes: What each policy looks at.
+        world: World to step; cameras are rendered only at ticks at which a policy is asked. With
+            more than one arm it must be a ``ForkableWorld``.
+        branch: The arms, and where they go on.
+        view_specs: Policy to the pictures and the truth that it reads.
         truth: Names of simulator truth to write down.
 
     Yields:
@@ -103,83 +103,89 @@ def play_branch(
     Returns:
         One episode per arm that stayed to the end.
     """
-    group = _AlikeGroup(branch.riders, branch.commands)
+    group = _AlikeGroup(branch.arm_runs, branch.commands)
     if branch.state is None:
         world.begin(branch.key)
     else:
         _require_forkable(world).restore(branch.state)
-    horizon = min(branch.riders[0].arm.controller.horizon, world.horizon)
+    horizon = min(branch.arm_runs[0].arm.controller.horizon, world.horizon)
     for k in range(branch.k, horizon):
         if not group.commands:
-            sight = _TickViews(world, group.riders, eyes, truth)
-            pause = Pause(sight.views, tuple(r.journal.build_standing(k) for r in group.riders))
-            proposals = (yield pause) if sight.views else None
-            group, *parted = _group_by_command(group.riders, sight, k, proposals or {})
+            tick_views = _TickViews(world, group.arm_runs, view_specs, truth)
+            pause = Pause(
+                tick_views.views, tuple(r.journal.build_standing(k) for r in group.arm_runs)
+            )
+            proposals = (yield pause) if tick_views.views else None
+            group, *parted = _group_by_command(group.arm_runs, tick_views, k, proposals or {})
             if parted:
                 state = _require_forkable(world).snapshot()
                 for other in parted:
-                    yield Branch(branch.key, other.riders, k, state, other.commands)
+                    yield Branch(branch.key, other.arm_runs, k, state, other.commands)
         outcome = world.apply(group.commands[0])
         stops = [
             _find_stop_reason(command, outcome, last=k + 1 == horizon) for command in group.commands
         ]
-        group = _AlikeGroup(group.riders, ())
+        group = _AlikeGroup(group.arm_runs, ())
         if stops[0]:
             break
     final = world.digest()
     done = [
-        r.journal.finish_episode(stop, final) for r, stop in zip(group.riders, stops, strict=True)
+        r.journal.finish_episode(stop, final) for r, stop in zip(group.arm_runs, stops, strict=True)
     ]
     return BranchResult(tuple(done), k + 1 - branch.k)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _AlikeGroup:
-    """Riders that do the same."""
+    """Arms of a branch whose commands are equal."""
 
-    riders: tuple[ArmRun, ...]
+    arm_runs: tuple[ArmRun, ...]
     commands: tuple[Command, ...]
 
 
 class _TickViews:
-    """What all riders of a branch see at a tick."""
+    """What all arms of a branch see at a tick."""
 
     def __init__(
         self,
         world: World,
-        riders: Sequence[ArmRun],
-        eyes: Mapping[PolicyId, ViewSpec],
+        arm_runs: Sequence[ArmRun],
+        view_specs: Mapping[PolicyId, ViewSpec],
         truth: Sequence[str],
     ) -> None:
-        self._asked = [rider.asked_sources for rider in riders]
-        self._cameras = [merge_cameras(eyes[p].cameras for p in asked) for asked in self._asked]
-        sources = {source: eyes[p].cameras for asked in self._asked for p, source in asked.items()}
-        glance = Views(world, sources.values())
-        self.views = {source: glance.select_view(cameras) for source, cameras in sources.items()}
-        self._glance = glance
-        bare = glance.select_view({})
+        self._asked = [arm_run.asked_sources for arm_run in arm_runs]
+        self._cameras = [
+            merge_cameras(view_specs[p].cameras for p in asked) for asked in self._asked
+        ]
+        sources = {
+            source: view_specs[p].cameras for asked in self._asked for p, source in asked.items()
+        }
+        rendered = Views(world, sources.values())
+        self.views = {source: rendered.select_view(cameras) for source, cameras in sources.items()}
+        self._rendered = rendered
+        bare = rendered.select_view({})
         known = tuple((name, bare.privileged[name].ravel().tolist()) for name in truth)
         self.scene = WorldRecord(bare, known, world.digest())
 
-    def build_tick(self, rider: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
-        """Returns what one rider is fed: what it asked for and nothing else."""
-        obs = self._glance.select_view(self._cameras[rider])
-        mine = {policy: proposals[source] for policy, source in self._asked[rider].items()}
-        return Tick(k, obs.stamp, obs, mine)
+    def build_tick(self, arm_run: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
+        """Returns the tick that one arm is fed: what it asked for and nothing else."""
+        obs = self._rendered.select_view(self._cameras[arm_run])
+        answers = {policy: proposals[source] for policy, source in self._asked[arm_run].items()}
+        return Tick(k, obs.stamp, obs, answers)
 
 
 def _group_by_command(
-    riders: Sequence[ArmRun], sight: _TickViews, k: int, proposals: Mapping[Source, Proposal]
+    arm_runs: Sequence[ArmRun], tick_views: _TickViews, k: int, proposals: Mapping[Source, Proposal]
 ) -> list[_AlikeGroup]:
-    """Feeds all riders and groups them by what they do, the largest group first."""
+    """Feeds all arms and groups them by what they do, the largest group first."""
     groups: dict[tuple[type[Command], bytes], list[tuple[ArmRun, Command]]] = {}
-    for i, rider in enumerate(riders):
-        tick, asked = sight.build_tick(i, k, proposals), rider.session.ask
-        decision = rider.session.feed(tick)
-        gate = rider.session.state.gate
-        rider.journal.record_step(decision, sight.scene, asked, tick.proposals, gate)
+    for i, arm_run in enumerate(arm_runs):
+        tick, asked = tick_views.build_tick(i, k, proposals), arm_run.session.ask
+        decision = arm_run.session.feed(tick)
+        gate = arm_run.session.state.gate
+        arm_run.journal.record_step(decision, tick_views.scene, asked, tick.proposals, gate)
         command = decision.command
-        groups.setdefault((type(command), command.action.tobytes()), []).append((rider, command))
+        groups.setdefault((type(command), command.action.tobytes()), []).append((arm_run, command))
     ordered = sorted(groups.values(), key=len, reverse=True)
     return [
         _AlikeGroup(tuple(r for r, _ in pairs), tuple(c for _, c in pairs)) for pairs in ordered

@@ -36,7 +36,7 @@ class RunSetup:
 
     Attributes:
         arms: The arms, by number.
-        eyes: What each policy looks at.
+        view_specs: Policy to the pictures and the truth that it reads.
         truth: Names of simulator truth to write down.
         out: The run folder.
         slots: Branches that the worker keeps in flight.
@@ -44,7 +44,7 @@ class RunSetup:
     """
 
     arms: tuple[Arm, ...]
-    eyes: Mapping[PolicyId, ViewSpec]
+    view_specs: Mapping[PolicyId, ViewSpec]
     truth: tuple[str, ...]
     out: Path
     slots: int
@@ -53,7 +53,9 @@ class RunSetup:
     @property
     def image_bytes(self) -> int:
         """Bytes that the pictures of all slots may take."""
-        sizes = {(name, size) for eye in self.eyes.values() for name, size in eye.cameras.items()}
+        sizes = {
+            (name, size) for spec in self.view_specs.values() for name, size in spec.cameras.items()
+        }
         return self.slots * sum(3 * height * width for _, (height, width) in sizes)
 
 
@@ -103,7 +105,7 @@ class Question:
 class Questions:
     """From a worker that can do nothing more: the questions of all its branches.
 
-    Their pictures stay in the shared room until the answers have been sent.
+    Their pictures stay in the shared buffer until the answers have been sent.
     """
 
     questions: tuple[Question, ...]
@@ -155,7 +157,7 @@ FromWorker: TypeAlias = Questions | EpisodeDone | JobDone | JobFailed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedObservation:
-    """An observation in types that pickle; its pictures lie in the shared room."""
+    """An observation in types that pickle; its pictures lie in the shared buffer."""
 
     stamp: Nanos
     proprio: F32
@@ -175,16 +177,16 @@ class PackedProposal:
     latency: Nanos
 
 
-def pack_observation(obs: Observation, privileged: bool, room: SharedImages) -> PackedObservation:
+def pack_observation(obs: Observation, privileged: bool, buffer: SharedImages) -> PackedObservation:
     """Packs an observation; simulator truth travels to the policies that may see it only."""
     truth = dict(obs.privileged) if privileged else {}
-    images = {name: room.store_image(picture) for name, picture in obs.images.items()}
+    images = {name: buffer.store_image(picture) for name, picture in obs.images.items()}
     return PackedObservation(obs.stamp, obs.proprio, images, obs.instruction, truth)
 
 
-def unpack_observation(packed: PackedObservation, room: SharedImages) -> Observation:
+def unpack_observation(packed: PackedObservation, buffer: SharedImages) -> Observation:
     """Unpacks an observation; its pictures are valid until the answers have been sent."""
-    images = {name: room.read_image(spot) for name, spot in packed.images.items()}
+    images = {name: buffer.read_image(location) for name, location in packed.images.items()}
     return Observation(packed.stamp, packed.proprio, images, packed.instruction, packed.privileged)
 
 

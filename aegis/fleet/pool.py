@@ -23,7 +23,7 @@ from aegis.fleet.worker import build_thread_environment, main
 class _Member:
     process: BaseProcess
     connection: Connection[ToWorker, FromWorker]
-    room: SharedImages
+    images: SharedImages
 
 
 class WorkerPool:
@@ -70,7 +70,9 @@ class WorkerPool:
             setup: What it is about.
             jobs: Units to come; no more workers than that are started.
         """
-        if self._members and setup.image_bytes > min(member.room.size for member in self._members):
+        if self._members and setup.image_bytes > min(
+            member.images.size for member in self._members
+        ):
             self.close()
         self._setup = setup
         for worker in range(self.size):
@@ -84,8 +86,8 @@ class WorkerPool:
             self._members[worker].connection.send(message)
 
     def get_images(self, worker: int) -> SharedImages:
-        """Returns the room in which a worker's pictures lie."""
-        return self._members[worker].room
+        """Returns the buffer in which a worker's pictures lie."""
+        return self._members[worker].images
 
     def receive_messages(self, timeout: float) -> list[tuple[int, FromWorker | None]]:
         """Returns all that arrived; None stands for the death of a worker, which is replaced.
@@ -120,14 +122,16 @@ class WorkerPool:
     def _start_worker(self) -> _Member:
         ours, theirs = self._context.Pipe()
         # Anonymous shared memory: whatever kills the processes, nothing of it stays behind.
-        room = self._context.RawArray("B", max(1, self._setup.image_bytes if self._setup else 0))
-        process = self._context.Process(target=main, args=(theirs, self._world, room), daemon=True)
+        buffer = self._context.RawArray("B", max(1, self._setup.image_bytes if self._setup else 0))
+        process = self._context.Process(
+            target=main, args=(theirs, self._world, buffer), daemon=True
+        )
         with set_environment(build_thread_environment(1)), ignore_sigint():
             process.start()
         theirs.close()
         if self._setup is not None:
             ours.send(self._setup)
-        return _Member(process, ours, SharedImages(room))
+        return _Member(process, ours, SharedImages(buffer))
 
     def _end_worker(self, member: _Member) -> None:
         member.connection.close()

@@ -1,6 +1,6 @@
 """Shared images: pictures in memory that a worker and the main process share.
 
-The room is handed out from the front and taken back as a whole, when all questions of the worker
+The buffer is handed out from the front and taken back as a whole, when all questions of the worker
 have been answered.
 """
 
@@ -24,7 +24,7 @@ class ImageLocation:
 
 
 class SharedImages:
-    """A shared room for pictures.
+    """A shared buffer for pictures.
 
     Args:
         buffer: Shared bytes, as ``multiprocessing.RawArray`` gives them.
@@ -32,40 +32,40 @@ class SharedImages:
 
     def __init__(self, buffer: Any) -> None:
         self._bytes: U8 = np.frombuffer(buffer, np.uint8)
-        self._hung: dict[int, tuple[U8, ImageLocation]] = {}
+        self._stored: dict[int, tuple[U8, ImageLocation]] = {}
         self._used = 0
 
     @property
     def size(self) -> int:
-        """Room in all [bytes]."""
+        """Size of the buffer [bytes]."""
         return len(self._bytes)
 
     def store_image(self, picture: U8) -> ImageLocation:
-        """Copies a picture, shape (h, w, 3), into the room; the same array twice takes one place.
+        """Copies a picture, shape (h, w, 3), into the buffer; one array takes one place.
 
         Raises:
-            MachineError: If the room is full; that is a fault of ours.
+            MachineError: If the buffer is full; that is a fault of ours.
         """
-        if id(picture) in self._hung:
-            return self._hung[id(picture)][1]
+        if id(picture) in self._stored:
+            return self._stored[id(picture)][1]
         start, end = self._used, self._used + picture.size
         if end > self.size:
             raise MachineError(
-                f"The shared room for pictures holds {self.size} bytes; {end} are needed. A policy "
-                "changed the cameras in its spec after the run began."
+                f"The shared buffer for pictures holds {self.size} bytes; {end} are needed. A "
+                "policy changed the cameras in its spec after the run began."
             )
         self._bytes[start:end] = picture.ravel()
-        spot = ImageLocation(start, picture.shape)
+        location = ImageLocation(start, picture.shape)
         # The array is kept, so that its id is not given to another one before ``clear``.
-        self._hung[id(picture)], self._used = (picture, spot), end
-        return spot
+        self._stored[id(picture)], self._used = (picture, location), end
+        return location
 
-    def read_image(self, spot: ImageLocation) -> U8:
-        """Returns a picture, shape (h, w, 3); valid until the room is cleared."""
-        size = int(np.prod(spot.shape))
-        return self._bytes[spot.offset : spot.offset + size].reshape(spot.shape)
+    def read_image(self, location: ImageLocation) -> U8:
+        """Returns a picture, shape (h, w, 3); valid until the buffer is cleared."""
+        size = int(np.prod(location.shape))
+        return self._bytes[location.offset : location.offset + size].reshape(location.shape)
 
     def clear(self) -> None:
-        """Takes back all room."""
-        self._hung.clear()
+        """Takes back all space."""
+        self._stored.clear()
         self._used = 0

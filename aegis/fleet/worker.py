@@ -41,13 +41,13 @@ from aegis.records.store import RunStore
 
 
 def main(
-    connection: Connection[FromWorker, ToWorker], world: Callable[[], World], room: Any
+    connection: Connection[FromWorker, ToWorker], world: Callable[[], World], buffer: Any
 ) -> None:
     """Serves until the other end closes. Ctrl-C is the main process's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Rows are many small objects without cycles; looking for cycles among them is wasted time.
     gc.set_threshold(50_000, 50, 100)
-    worker = _Worker(connection, world, SharedImages(room))
+    worker = _Worker(connection, world, SharedImages(buffer))
     try:
         worker.serve_forever()
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -58,7 +58,7 @@ def main(
 class _ActiveJob:
     """A unit that is being played."""
 
-    play: PlayUnit
+    order: PlayUnit
     branches: int = 0
     ticks: int = 0
     busy: float = 0.0
@@ -70,14 +70,14 @@ class _BranchSlot:
 
     job: _ActiveJob
     world: World
-    play: episodes.BranchPlay
+    steps: episodes.BranchPlay
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
     connection: Connection[FromWorker, ToWorker]
     world: Callable[[], World]
-    room: SharedImages
+    images: SharedImages
     setup: RunSetup | None = None
     jobs: dict[int, _ActiveJob] = field(default_factory=dict)
     slots: dict[int, _BranchSlot] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class _Worker:
     def _must_listen(self) -> bool:
         """Says whether there is nothing to do but listen.
 
-        Only one set of questions is open at a time: answers free the room for pictures.
+        Only one set of questions is open at a time: answers free the buffer of pictures.
         """
         return not (
             (self.waiting and self._has_free_slot()) or self.ready or (self.asked and not self.open)
@@ -134,7 +134,7 @@ class _Worker:
 
     def _handle_message(self, message: ToWorker) -> None:
         if isinstance(message, Answers):
-            self.room.clear()
+            self.images.clear()
             self.open = False
             self.ready.extend((ticket, unpack_proposals(item)) for ticket, item in message.items)
         elif isinstance(message, RunSetup):
@@ -156,15 +156,15 @@ class _Worker:
             raise
         except Exception as error:
             trace = "".join(traceback.format_exception(error))
-            self.connection.send(JobFailed(job.play.job, type(error), str(error), trace))
+            self.connection.send(JobFailed(job.order.job, type(error), str(error), trace))
 
     def _open_job(self, job: _ActiveJob) -> None:
-        setup, play = self._require_setup(), job.play
+        setup, order = self._require_setup(), job.order
         if not self.spare:
             self.spare.append(self.world())
-        shared = setup.sharing and not play.audit and isinstance(self.spare[-1], ForkableWorld)
+        shared = setup.sharing and not order.audit and isinstance(self.spare[-1], ForkableWorld)
         branches = episodes.start_branches(
-            [setup.arms[i] for i in play.arms], play.key, shared=shared
+            [setup.arms[i] for i in order.arms], order.key, shared=shared
         )
         job.branches = len(branches)
         self.waiting.extend((job, branch) for branch in branches)
@@ -174,17 +174,17 @@ class _Worker:
         setup = self._require_setup()
         world = self.spare.pop() if self.spare else self.world()
         self.tickets += 1
-        play = episodes.play_branch(world, branch, setup.eyes, setup.truth)
-        self.slots[self.tickets] = _BranchSlot(job, world, play)
+        steps = episodes.play_branch(world, branch, setup.view_specs, setup.truth)
+        self.slots[self.tickets] = _BranchSlot(job, world, steps)
         self.ready.append((self.tickets, None))
 
     def _advance_branch(self, ticket: int, proposals: Mapping[Source, Proposal] | None) -> None:
         slot, began = self.slots[ticket], time.perf_counter()
         try:
-            event = slot.play.send(proposals)
+            event = slot.steps.send(proposals)
             while isinstance(event, Branch):
                 self._queue_fork(slot.job, event)
-                event = next(slot.play)
+                event = next(slot.steps)
             self.asked.append((ticket, event))
             slot.job.busy += time.perf_counter() - began
         except StopIteration as end:
@@ -204,19 +204,19 @@ class _Worker:
         self.connection.send(Questions(questions))
 
     def _build_question(self, ticket: int, pause: Pause) -> Question:
-        play, eyes = self.slots[ticket].job.play, self._require_setup().eyes
+        order, view_specs = self.slots[ticket].job.order, self._require_setup().view_specs
         views = {
-            source: pack_observation(obs, eyes[source[0]].privileged, self.room)
+            source: pack_observation(obs, view_specs[source[0]].privileged, self.images)
             for source, obs in pause.views.items()
         }
-        return Question(ticket, play.job, play.key, views, pause.standings)
+        return Question(ticket, order.job, order.key, views, pause.standings)
 
     def _finish_branch(self, ticket: int, slot: _BranchSlot, played: BranchResult) -> None:
-        store, play = RunStore(self._require_setup().out), slot.job.play
+        store, order = RunStore(self._require_setup().out), slot.job.order
         for episode in played.episodes:
-            if not play.audit:
+            if not order.audit:
                 store.write_episode(episode)
-            self.connection.send(EpisodeDone(play.job, episode.row))
+            self.connection.send(EpisodeDone(order.job, episode.row))
         del self.slots[ticket]
         self.spare.append(slot.world)
         slot.job.ticks += played.ticks
@@ -226,8 +226,8 @@ class _Worker:
         """Takes note that a branch is over, and with the last one the job."""
         job.branches -= 1
         if not job.branches:
-            del self.jobs[job.play.job]
-            self.connection.send(JobDone(job.play.job, job.ticks, job.busy))
+            del self.jobs[job.order.job]
+            self.connection.send(JobDone(job.order.job, job.ticks, job.busy))
 
     def _require_setup(self) -> RunSetup:
         assert self.setup is not None, "the main process sends the setup first"

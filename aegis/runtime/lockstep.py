@@ -1,22 +1,27 @@
-"""Lockstep rollout: one episode in this process, tick by tick; can be saved and forked.
+"""Lockstep driver: one episode in this process, tick by tick; can be saved, forked, handed over.
 
-rollout = Rollout(world, controller, policies, key)
-rollout.play_until(60)
-rollout.take_snapshot().write_npz(Path("at60.npz"))
-twin = rollout.fork_into(other_world)                 # goes the same way, bit for bit
-helped = rollout.hand_over(third_world, strong_only)  # another controller takes over here
+The world waits while policies think, so an episode depends on nothing but its key. Fleets drive
+episodes by a generator instead (`aegis.fleet.branches`), because there one world serves many arms
+and waits for batches of answers.
+
+episode = Lockstep(world, controller, policies, key)
+episode.play_until(60)
+episode.take_snapshot().write_npz(Path("at60.npz"))
+twin = episode.fork_into(other_world)                 # goes the same way, bit for bit
+helped = episode.hand_over(third_world, strong_only)  # another controller takes over here
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.protocols import ForkableWorld, Outcome, Policy, Query
-from aegis.core.types import Decision, EpisodeKey, Observation, PolicyId, Proposal, Stop, Tick
+from aegis.core.protocols import ForkableWorld, Outcome, Policy, Query, World
+from aegis.core.types import Decision, EpisodeKey, PolicyId, Proposal, Stop, Tick
 from aegis.runtime.session import Session
 from aegis.runtime.snapshot import Snapshot
 from aegis.runtime.views import Views, merge_cameras
@@ -24,27 +29,38 @@ from aegis.runtime.views import Views, merge_cameras
 _NO_SALT: Mapping[PolicyId, int] = MappingProxyType({})
 
 
-class Rollout:
+@dataclass(frozen=True, slots=True, eq=False)
+class PlayedTick:
+    """A tick that was played.
+
+    Attributes:
+        tick: What the controller was fed.
+        decision: What it decided.
+        call_ns: Policy to the wall time of its query [ns].
+        decide_ns: Wall time of the decision: detectors, gate and switch [ns].
+    """
+
+    tick: Tick
+    decision: Decision
+    call_ns: Mapping[PolicyId, int]
+    decide_ns: int
+
+
+class Lockstep:
     """An episode under way.
 
     Args:
-        world: Where. It belongs to the rollout until that is done with.
-        controller: Who decides.
+        world: World to step; owned by the episode until that ends. Snapshots and forks need a
+            ``ForkableWorld``, playing does not.
+        controller: Decides.
         policies: The policies, by the names that the controller uses.
         key: Start state and noise.
         salt: Policy to noise salt; missing ones use 0, the noise that all arms share.
-
-    Attributes:
-        tick: What the controller was fed last; None before the first step.
-        decision: What it decided.
     """
-
-    tick: Tick | None
-    decision: Decision | None
 
     def __init__(
         self,
-        world: ForkableWorld,
+        world: World,
         controller: Controller,
         policies: Mapping[PolicyId, Policy],
         key: EpisodeKey,
@@ -54,7 +70,6 @@ class Rollout:
         self._key, self._salt = key, salt
         self._session = Session(controller, key)
         self._k, self._outcome = 0, Outcome(success=False, done=False)
-        self.tick = self.decision = None
         world.begin(key)
 
     @classmethod
@@ -65,7 +80,7 @@ class Rollout:
         policies: Mapping[PolicyId, Policy],
         snapshot: Snapshot,
         salt: Mapping[PolicyId, int] = _NO_SALT,
-    ) -> Rollout:
+    ) -> Lockstep:
         """Goes on from a snapshot, bit for bit as if it had never been taken.
 
         Raises:
@@ -78,19 +93,19 @@ class Rollout:
     @classmethod
     def _from_parts(
         cls,
-        world: ForkableWorld,
+        world: World,
         controller: Controller,
         policies: Mapping[PolicyId, Policy],
         session: Session,
         snapshot: Snapshot,
         salt: Mapping[PolicyId, int],
-    ) -> Rollout:
-        rollout = cls.__new__(cls)
-        rollout._world, rollout._controller, rollout._policies = world, controller, policies
-        rollout._key, rollout._salt, rollout._session = snapshot.world.key, salt, session
-        rollout._k, rollout._outcome = snapshot.world.k, Outcome(success=False, done=False)
-        rollout.tick = rollout.decision = None
-        return rollout
+    ) -> Lockstep:
+        # Not by __init__, which would begin the episode again.
+        episode = cls.__new__(cls)
+        episode._world, episode._controller, episode._policies = world, controller, policies
+        episode._key, episode._salt, episode._session = snapshot.world.key, salt, session
+        episode._k, episode._outcome = snapshot.world.k, Outcome(success=False, done=False)
+        return episode
 
     @property
     def k(self) -> int:
@@ -108,7 +123,7 @@ class Rollout:
         """Whether the goal was reached."""
         return self._outcome.success
 
-    def play_tick(self) -> Decision:
+    def play_tick(self) -> PlayedTick:
         """Plays one tick.
 
         Raises:
@@ -116,26 +131,15 @@ class Rollout:
         """
         if self.done:
             raise ConfigError(f"Episode {self._key} ended at tick {self._k}; begin another one.")
-        asked = self._session.ask
-        eyes = {policy: self._policies[policy].spec.cameras for policy in asked}
-        glance = Views(self._world, eyes.values())
-        proposals = {
-            policy: self._ask_policy(policy, glance.select_view(seen))
-            for policy, seen in eyes.items()
-        }
-        obs = glance.select_view(merge_cameras(eyes.values()))
-        self.tick = Tick(self._k, obs.stamp, obs, proposals)
-        self.decision = self._session.feed(self.tick)
-        self._outcome = self._world.apply(self.decision.command)
-        if isinstance(self.decision.command, Stop):
+        tick, call_ns = self._query_policies()
+        began = time.perf_counter_ns()
+        decision = self._session.feed(tick)
+        decide_ns = time.perf_counter_ns() - began
+        self._outcome = self._world.apply(decision.command)
+        if isinstance(decision.command, Stop):
             self._outcome = Outcome(self._outcome.success, done=True)
         self._k += 1
-        return self.decision
-
-    def _ask_policy(self, policy: PolicyId, obs: Observation) -> Proposal:
-        """Returns a policy's proposal under the name by which the controller asked for it."""
-        query = Query(self._key, self._k, obs, self._salt.get(policy, 0))
-        return replace(self._policies[policy].propose([query])[0], policy=policy)
+        return PlayedTick(tick, decision, call_ns, decide_ns)
 
     def play_until(self, until: int) -> None:
         """Plays up to a tick, or to the end if that comes first."""
@@ -146,13 +150,18 @@ class Rollout:
         """Returns the episode before the next tick.
 
         Raises:
-            ConfigError: If the episode has ended.
+            ConfigError: If the episode has ended, or its world cannot be left and restored.
         """
         if self.done:
             raise ConfigError(f"Episode {self._key} ended at tick {self._k}; nothing goes on.")
+        if not isinstance(self._world, ForkableWorld):
+            raise ConfigError(
+                f"A {type(self._world).__name__} can be played, but not left and forked: it has no "
+                "snapshot() and restore(). See `aegis.core.protocols.ForkableWorld`."
+            )
         return Snapshot(self._world.snapshot(), self._session.state, self._session.ask)
 
-    def fork_into(self, world: ForkableWorld) -> Rollout:
+    def fork_into(self, world: ForkableWorld) -> Lockstep:
         """Returns a twin in another world; both go the same way from here, bit for bit."""
         return self.from_snapshot(
             world, self._controller, self._policies, self.take_snapshot(), self._salt
@@ -163,9 +172,25 @@ class Rollout:
         world: ForkableWorld,
         controller: Controller,
         salt: Mapping[PolicyId, int] = _NO_SALT,
-    ) -> Rollout:
+    ) -> Lockstep:
         """Returns a fork in which another controller begins at this tick, with a fresh chunk."""
         snapshot = self.take_snapshot()
         session = Session(controller, self._key)
         world.restore(snapshot.world)
         return self._from_parts(world, controller, self._policies, session, snapshot, salt)
+
+    def _query_policies(self) -> tuple[Tick, dict[PolicyId, int]]:
+        """Returns what the controller is fed at this tick, and what each query took [ns]."""
+        cameras = {name: self._policies[name].spec.cameras for name in self._session.ask}
+        views = Views(self._world, cameras.values())
+        proposals: dict[PolicyId, Proposal] = {}
+        call_ns: dict[PolicyId, int] = {}
+        for name, seen in cameras.items():
+            query = Query(self._key, self._k, views.select_view(seen), self._salt.get(name, 0))
+            began = time.perf_counter_ns()
+            proposal = self._policies[name].propose([query])[0]
+            call_ns[name] = time.perf_counter_ns() - began
+            # A controller asks for a policy by its part; the policy may call itself otherwise.
+            proposals[name] = replace(proposal, policy=name)
+        obs = views.select_view(merge_cameras(cameras.values()))
+        return Tick(self._k, obs.stamp, obs, proposals), call_ns

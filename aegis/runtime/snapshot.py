@@ -54,7 +54,7 @@ class Snapshot:
             raise SnapshotError(
                 f"The snapshot holds the state of {kept} detectors and is driven by "
                 f"'{self.mind.mode.active}'; the controller has {needed} and drives {drivers}. "
-                "Go on with a controller of the same parts, or begin a new one: Rollout.hand_over."
+                "Go on with a controller of the same parts, or begin a new one: Lockstep.hand_over."
             )
         return Session.from_state(controller, self.mind, self.ask)
 
@@ -85,7 +85,7 @@ class Snapshot:
                 header = json.loads(str(file["header"]))
                 if header["format"] != FORMAT:
                     raise SnapshotError(f"{path} has format {header['format']}, not {FORMAT}.")
-                found = decode_value(header["state"], file)
+                snapshot = decode_value(header["state"], file)
         except (
             OSError,
             ValueError,
@@ -96,6 +96,6 @@ class Snapshot:
             zipfile.BadZipFile,
         ) as error:
             raise SnapshotError(f"{path} is missing or damaged ({error!r}).") from error
-        if not isinstance(found, cls):
-            raise SnapshotError(f"{path} holds a {type(found).__name__}, not a snapshot.")
-        return found
+        if not isinstance(snapshot, cls):
+            raise SnapshotError(f"{path} holds a {type(snapshot).__name__}, not a snapshot.")
+        return snapshot

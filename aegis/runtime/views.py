@@ -16,8 +16,8 @@ class Views:
     """What the world looks like at one tick.
 
     Args:
-        world: Where.
-        wanted: Pictures that somebody will ask for.
+        world: World to look at.
+        wanted: Cameras of each policy that is asked.
     """
 
     def __init__(self, world: World, wanted: Iterable[Cameras]) -> None:
@@ -29,11 +29,11 @@ class Views:
 
     def select_view(self, cameras: Cameras) -> Observation:
         """Returns the observation with just these pictures, however many others looked."""
-        found = self._pictures
-        if not found:
+        rendered = self._pictures
+        if not rendered:
             return self._obs
         images = {
-            name: found[name, size] for name, size in cameras.items() if (name, size) in found
+            name: rendered[name, size] for name, size in cameras.items() if (name, size) in rendered
         }
         return replace(self._obs, images=images)
 

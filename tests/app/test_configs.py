@@ -48,6 +48,25 @@ def test_every_key_is_explained_where_it_stands(path: str) -> None:
     assert first.startswith("# "), "the first line says what the file is"
 
 
+def describe_arm(name: str) -> str:
+    """Returns the first sentence of an arm's file, as it stands in a list."""
+    first = (CONFIGS / "arm" / f"{name}.yaml").read_text().splitlines()[1]
+    sentence = first.removeprefix("# ").partition(". ")[0].removesuffix(".")
+    return sentence[0].lower() + sentence[1:]
+
+
+def test_an_arm_is_described_alike_wherever_it_is_described() -> None:
+    arms = sorted(path.stem for path in (CONFIGS / "arm").glob("*.yaml"))
+    readme = (CONFIGS / "arm" / "README.md").read_text()
+    study = Settings(compose_config("study", [], CONFIGS).tree)
+    roles = study.level("plan").level("roles")
+    assert set(roles.names()) == set(study.level("arms").names())
+    for arm in arms:
+        assert f"| `{arm}` | {describe_arm(arm)}" in readme
+        if arm in roles.names():
+            assert roles.text(arm) == describe_arm(arm)
+
+
 def test_every_configured_command_has_a_root() -> None:
     commands = [load_command(name) for name in COMMAND_SUMMARIES]
     configured = {command.root or command.name for command in commands if command.configured}

@@ -193,7 +193,11 @@ def test_a_policy_must_know_its_part(place: Path) -> None:
 
 def test_demo_films_a_recovered_episode(place: Path) -> None:
     answer = type_in(place, "demo")
-    assert {arm["name"] for arm in answer["arms"]} == {"weak", "aegis"}
+    assert list(answer["arms"]) == ["weak", "aegis"]
+    (contrast,) = answer["contrasts"]
+    assert (contrast["arm"], contrast["against"]) == ("aegis", "weak")
+    assert answer["arms"]["aegis"]["recovered_count"] == contrast["recovered"]
+    assert answer["arms"]["weak"]["strong_steps"] == 0 < answer["arms"]["aegis"]["strong_steps"]
     assert answer["film"] == "runs/demo/recovered.mp4"
     assert (place / answer["film"]).stat().st_size > 1000
     assert "film: runs/demo/recovered.mp4 (task" in answer["said"]

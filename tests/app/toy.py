@@ -193,7 +193,7 @@ def write_configs(folder: Path) -> Path:
     folder.mkdir()
     arms = "arms:" + "".join(_arm(name) for name in _GATES) + _RESEED
     film = "film: {size: 32, fps: 20}\n"
-    demo = "arms:" + _arm("weak") + _arm("aegis")
+    demo = "recommended: aegis\narms:" + _arm("weak") + _arm("aegis")
     texts = {
         "collect": _common("collect", "training", 120) + _COLLECT,
         "fit": _FIT,

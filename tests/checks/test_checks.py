@@ -19,6 +19,7 @@ from aegis.checks import (
 from aegis.core.protocols import Detector, Gate, Policy, Switch
 from aegis.core.types import EpisodeKey, Observation, Proposal
 from aegis.detectors.activation import ActivationProbe
+from aegis.export.actions import write_actions
 from aegis.fitting.probe_fit import fit_probe
 from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
@@ -32,7 +33,7 @@ from envs.libero.world import LiberoWorld
 from envs.robosuite import RobosuiteWorld
 from policies.expert import ScriptedExpert
 from policies.nano_vla.policy import NanoVLA
-from policies.replay import ReplayPolicy, save_trace
+from policies.replay import ReplayPolicy
 from tests.fakes import KEY, FakeDetector, ToyPolicy, ToyWorld, proposal, toy_observation
 from tests.fitting.data import rollouts
 from tests.fleet.toyrun import TrunkDetector, toy_queries
@@ -77,7 +78,7 @@ def test_nano_vla(samples: int, tmp_path: Path) -> None:
 
 def test_replay(tmp_path: Path) -> None:
     done = np.arange(84, dtype=np.float32).reshape(12, 7)
-    save_trace(tmp_path / "trace.npz", {query(1).key: done, query(2).key: -done})
+    write_actions(tmp_path / "trace.npz", {query(1).key: done, query(2).key: -done})
     policy = ReplayPolicy("replay", str(tmp_path / "trace.npz"), horizon=4, execute=2)
     check_policy(policy, [query(1, k=0), query(2, k=2), query(1, k=10)])
 

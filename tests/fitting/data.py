@@ -23,7 +23,7 @@ def rollouts(
     """Feature 0 leaks the outcome; successes end early, failures at the horizon."""
     rng = root_stream(5, "rollouts", name)
     columns: dict[str, list] = {
-        c: [] for c in ("episode", "task", "start", "k", "features", "proprio", "success")
+        c: [] for c in ("episode", "task", "start", "k", "features", "proprio", "positive")
     }
     for e in range(episodes):
         fails = rng.random() < p_fail
@@ -37,7 +37,7 @@ def rollouts(
             columns["k"].append(k)
             columns["features"].append(x)
             columns["proprio"].append(rng.standard_normal(2))
-            columns["success"].append(not fails)
+            columns["positive"].append(fails)
     return FittingTable(
         episode=np.array(columns["episode"], np.int64),
         task=np.array(columns["task"], np.int64),
@@ -45,7 +45,7 @@ def rollouts(
         k=np.array(columns["k"], np.int64),
         features=np.array(columns["features"], np.float32),
         proprio=np.array(columns["proprio"], np.float32),
-        success=np.array(columns["success"], bool),
+        positive=np.array(columns["positive"], bool),
         horizon=HORIZON,
         layer="trunk",
         policy_digest=digest,

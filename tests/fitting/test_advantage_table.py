@@ -46,7 +46,7 @@ def test_what_counts_is_that_only_the_strong_policy_succeeds(forked: Path) -> No
         if arm == "weak" and by[start, "weak"].steps > k
     }
     places = zip(rows.start.tolist(), rows.k.tolist(), strict=True)
-    got = dict(zip(places, ~rows.success, strict=True))
+    got = dict(zip(places, rows.positive, strict=True))
     assert got == want
     assert len(set(want.values())) == 2
     assert rows.episodes == len(want)
@@ -77,7 +77,7 @@ def test_a_probe_of_it_is_judged_by_forks(forked: Path) -> None:
     late = parts[2].select_rows(parts[2].k == 8)
     alarms = judge_probe(guarded, parts[0], parts[2], root=1, draws=20, label=ADVANTAGE).alarms
     assert alarms.false == np.mean(
-        probe.compute_risk(late.features)[late.success] > probe.threshold
+        probe.compute_risk(late.features)[~late.positive] > probe.threshold
     )
 
 

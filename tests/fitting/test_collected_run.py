@@ -136,7 +136,7 @@ def test_hand_back_itself_is_judged_and_labelled_with_what_came_of_it(run: Path)
     won = {
         (r.task, r.index): r.success for r in RunTables.read_folder(run).episodes if r.arm == "once"
     }
-    assert dict(zip(map(place_of, rows.start, rows.task), rows.success, strict=True)) == won
+    assert dict(zip(map(place_of, rows.start, rows.task), ~rows.positive, strict=True)) == won
 
 
 def place_of(start: str, task: int) -> tuple[int, int]:
@@ -179,7 +179,7 @@ def test_a_stay_is_a_row_at_its_decision_labelled_with_whether_it_rescued(
     }
     rows = stays(run, ["stint"], holds, "trunk+tick")
     units = map(place_of, rows.start, rows.task)
-    got = {(*unit, int(k)): not s for unit, k, s in zip(units, rows.k, rows.success, strict=True)}
+    got = {(*unit, int(k)): s for unit, k, s in zip(units, rows.k, rows.positive, strict=True)}
     assert got == want
     assert rows.episodes == len(want) > 0
     np.testing.assert_array_equal(rows.features[:, 4:], encode_ticks(rows.k, rows.horizon))

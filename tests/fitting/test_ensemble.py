@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from aegis.core.seeds import root_stream
 from aegis.detectors.ensemble import HIDDEN, NETWORKS, merge_heads
 from aegis.detectors.head import RiskHead
+from aegis.detectors.probe import PROBE_KINDS
+from aegis.fitting.head_training import STRENGTHS
 from aegis.fitting.probe_fit import choose_fit, fit_probe, train_head_on_rows
 from aegis.stats.auroc import compute_auroc
 from tests.fitting.data import rollouts
@@ -52,7 +54,7 @@ def test_an_ensemble_finds_what_there_is_to_find() -> None:
         (NETWORKS * HIDDEN, 1),
     ]
     assert {w.dtype for w in trained.weights} == {np.dtype(np.float32)}
-    assert compute_auroc(trained.compute_logit(test.features), ~test.success) > 0.85
+    assert compute_auroc(trained.compute_logit(test.features), test.positive) > 0.85
     inner = trained.weights[1].copy()
     for i in range(NETWORKS):
         block = slice(i * HIDDEN, (i + 1) * HIDDEN)
@@ -92,8 +94,12 @@ def test_its_strength_can_be_chosen() -> None:
 def test_rows_or_episodes_have_the_same_weight() -> None:
     rows = rollouts(signal=0.0)  # Nothing to see but how often rows, or episodes, fail.
     for weight, share in (
-        ("row", (~rows.success).mean()),
+        ("row", rows.positive.mean()),
         ("episode", (~rows.episode_outcomes()).mean()),
     ):
         fitted = train_head_on_rows(rows, rows.features * 0, "logistic", 1.0, 3, weight)
         assert fitted.compute_risk(np.zeros((1, 6)))[0] == pytest.approx(share, abs=1e-3)
+
+
+def test_every_kind_of_head_has_strengths_to_choose_from() -> None:
+    assert tuple(STRENGTHS) == PROBE_KINDS

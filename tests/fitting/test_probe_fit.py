@@ -59,7 +59,7 @@ def test_the_threshold_is_the_rank_of_the_highest_risk_after_the_guard() -> None
     cal = rollouts("calibration")
     probe = fit(calibration=cal)
     risk = probe.compute_risk(cal.features)
-    numbers = np.unique(cal.episode[cal.success])
+    numbers = np.unique(cal.episode[~cal.positive])
     highest = sorted(risk[(cal.episode == e) & (cal.k >= 0.2 * HORIZON)].max() for e in numbers)
     rank = int(np.ceil((len(numbers) + 1) * 0.9))
     assert probe.threshold == highest[rank - 1]

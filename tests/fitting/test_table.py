@@ -69,10 +69,10 @@ def test_contradictions_are_refused() -> None:
     rows = rollouts(episodes=4)
     with pytest.raises(ShapeError, match="'k' must have"):
         replace(rows, k=rows.k[1:])
-    wrong = rows.success.copy()
+    wrong = rows.positive.copy()
     wrong[0] = not wrong[0]
-    with pytest.raises(ShapeError, match="'success' must be the same"):
-        replace(rows, success=wrong)
+    with pytest.raises(ShapeError, match="'positive' must be the same"):
+        replace(rows, positive=wrong)
     with pytest.raises(CalibrationError, match="sum to 1"):
         rows.split_starts((0.5, 0.4), root=0)
     with pytest.raises(UnknownNameError, match="Allowed: max, mean"):

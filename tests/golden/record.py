@@ -23,9 +23,9 @@ from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
-from aegis.runtime.trace import Trace, TraceRecorder
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
 from tests.fleet.toyrun import controller
+from tests.golden.trace import Trace, TraceRecorder
 
 FOLDER = Path(__file__).parent
 TICKS = 44

@@ -11,8 +11,9 @@ import pytest
 from aegis.core.errors import NonFiniteError, ShapeError, TraceError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F32
+from aegis.export.actions import write_actions
 from policies.adapter import BatchAdapter, Inference
-from policies.replay import ReplayPolicy, load_trace, save_trace
+from policies.replay import ReplayPolicy, load_trace
 from tests.policies.nano_vla_fixtures import query
 
 
@@ -46,7 +47,7 @@ def test_what_a_policy_infers_is_checked() -> None:
 def test_replay_repeats_what_was_done(tmp_path: Path) -> None:
     path = tmp_path / "trace.npz"
     done = np.arange(84, dtype=np.float32).reshape(12, 7)
-    save_trace(path, {query(1).key: done})
+    write_actions(path, {query(1).key: done})
     policy = ReplayPolicy("replay", str(path), horizon=4, execute=4)
     assert isinstance(policy, Policy)
     first, last = policy.propose([query(1, k=4), query(1, k=10)])
@@ -64,12 +65,12 @@ def test_bad_traces_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04")
     with pytest.raises(TraceError, match="not a recorded trace"):
         load_trace(path)
-    save_trace(path, {})
+    write_actions(path, {})
     with pytest.raises(TraceError, match="no episodes"):
         load_trace(path)
-    save_trace(path, {query(1).key: np.zeros(3, np.float32)})
+    write_actions(path, {query(1).key: np.zeros(3, np.float32)})
     with pytest.raises(ShapeError, match=r"must be of shape \(t, a\)"):
         load_trace(path)
-    save_trace(path, {query(1).key: np.full((2, 7), np.inf, np.float32)})
+    write_actions(path, {query(1).key: np.full((2, 7), np.inf, np.float32)})
     with pytest.raises(NonFiniteError, match="NaN or infinity"):
         load_trace(path)

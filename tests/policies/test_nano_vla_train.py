@@ -13,7 +13,7 @@ from aegis.core.errors import CheckpointError, NonFiniteError, ShapeError, Trace
 from policies.nano_vla.checkpoint import load_checkpoint
 from policies.nano_vla.config import TrainConfig
 from policies.nano_vla.training.dataset import cut_chunks, load_dataset
-from policies.nano_vla.training.train import main, train_policy
+from policies.nano_vla.training.train import train_policy
 from policies.nano_vla.training.trainer import Trainer, TrainingProgress
 from tests.policies.nano_vla_fixtures import TINY, save_demos
 
@@ -63,13 +63,6 @@ def test_a_state_of_other_settings_is_refused(demos: Path, tmp_path: Path) -> No
     train_policy(str(demos), out, TINY, QUICK)
     with pytest.raises(CheckpointError, match="other settings"):
         train_policy(str(demos), out, TINY, dataclasses.replace(QUICK, seed=1))
-
-
-def test_the_command_line_trains(demos: Path, tmp_path: Path, capsys: object) -> None:
-    save_demos(tmp_path / "big", episodes=2, length=3, side=64)
-    out = tmp_path / "weak.safetensors"
-    assert main([str(tmp_path / "big"), str(out), "--steps", "1", "--batch", "2"]) == 0
-    assert load_checkpoint(out).net.config.image == 64
 
 
 def test_chunks_end_standing_still_with_the_gripper_as_it_was() -> None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import pytest
 
-from aegis.runtime.trace import Trace, replay_trace
 from tests.golden.record import FOLDER, SCENES, record, story
+from tests.golden.trace import Trace, replay_trace
 
 TALES = {
     "weak_alone": ["0 weak Act: never"],

@@ -80,7 +80,7 @@ def collect(first: int, n: int) -> FittingTable:
         ]
     e, task, start, k, tap, pose, success = (np.array(c) for c in zip(*columns, strict=True))
     digest = policies()["weak"].spec.digest
-    return FittingTable(e, task, start, k, tap, pose, success, 60, "trunk", digest)
+    return FittingTable(e, task, start, k, tap, pose, ~success, 60, "trunk", digest)
 
 
 @pytest.fixture(scope="module")

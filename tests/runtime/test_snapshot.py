@@ -19,11 +19,11 @@ from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.runtime.codec import decode_value, encode_value
-from aegis.runtime.lockstep import Rollout
+from aegis.runtime.lockstep import Lockstep
 from aegis.runtime.snapshot import Snapshot
-from aegis.runtime.trace import describe_decision
 from tests.fakes import ToyWorld, toy_key
 from tests.fleet.toyrun import OwnName, controller, toy_policies
+from tests.golden.trace import describe_decision
 
 GATES = {
     "aegis": ConformalGate(threshold=1.0),
@@ -33,19 +33,19 @@ GATES = {
 }
 
 
-def rollout(gate: str = "aegis", index: int = 3) -> Rollout:
-    return Rollout(ToyWorld(), controller(GATES[gate]), toy_policies(), toy_key(index))
+def rollout(gate: str = "aegis", index: int = 3) -> Lockstep:
+    return Lockstep(ToyWorld(), controller(GATES[gate]), toy_policies(), toy_key(index))
 
 
-def resumed(snapshot: Snapshot, gate: str) -> Rollout:
-    return Rollout.from_snapshot(ToyWorld(), controller(GATES[gate]), toy_policies(), snapshot)
+def resumed(snapshot: Snapshot, gate: str) -> Lockstep:
+    return Lockstep.from_snapshot(ToyWorld(), controller(GATES[gate]), toy_policies(), snapshot)
 
 
-def course(rollout: Rollout) -> list[str]:
+def course(rollout: Lockstep) -> list[str]:
     """Plays to the end and says what happened, every bit of it."""
     said = []
     while not rollout.done:
-        said.append(describe_decision(rollout.play_tick()) + rollout._world.digest())
+        said.append(describe_decision(rollout.play_tick().decision) + rollout._world.digest())
     return [*said, str(rollout.success)]
 
 
@@ -87,13 +87,13 @@ def test_handing_over_by_hand_is_what_a_schedule_does(at: int) -> None:
     alone = controller(NeverGate(), first="strong")
     helped = left.hand_over(ToyWorld(), alone)
     if at == 0:
-        planned = Rollout(ToyWorld(), alone, toy_policies(), toy_key(4))
+        planned = Lockstep(ToyWorld(), alone, toy_policies(), toy_key(4))
     else:  # a schedule decides at a boundary and hands over at the next one, 4 ticks on
         gate = ScheduleGate(start_tick=at - 4, holds=(99,))
-        planned = Rollout(ToyWorld(), controller(gate), toy_policies(), toy_key(4))
+        planned = Lockstep(ToyWorld(), controller(gate), toy_policies(), toy_key(4))
     planned.play_until(at)
     while not helped.done:
-        one, other = helped.play_tick().command, planned.play_tick().command
+        one, other = (each.play_tick().decision.command for each in (helped, planned))
         assert one.action.tobytes() == other.action.tobytes()
     assert planned.done
     assert helped.success == planned.success
@@ -112,9 +112,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     snapshot = left.take_snapshot()
     blind = replace(controller(GATES["never"]), detectors=())
     with pytest.raises(SnapshotError, match=r"state of 1 detectors.*the controller has 0"):
-        Rollout.from_snapshot(ToyWorld(), blind, toy_policies(), snapshot)
+        Lockstep.from_snapshot(ToyWorld(), blind, toy_policies(), snapshot)
     with pytest.raises(SnapshotError, match="Not a state of this world"):
-        Rollout.from_snapshot(
+        Lockstep.from_snapshot(
             ToyWorld(noise=0.1), controller(GATES["never"]), toy_policies(), snapshot
         )
 
@@ -208,5 +208,5 @@ def test_a_policy_may_have_a_name_of_its_own() -> None:
     policies = {
         part: OwnName(part, weak=part == "weak", cameras=cameras) for part in ("weak", "strong")
     }
-    other = Rollout(ToyWorld(), controller(GATES["aegis"]), policies, toy_key(3))
+    other = Lockstep(ToyWorld(), controller(GATES["aegis"]), policies, toy_key(3))
     assert course(other) == course(rollout("aegis", 3))

@@ -8,22 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aegis.core.errors import TraceError, UnknownNameError
+from aegis.core.errors import TraceError
 from aegis.core.protocols import Query
 from aegis.core.types import Proposal, Tick
 from aegis.gates.conformal import ConformalGate
-from aegis.runtime.trace import Trace, TraceRecorder, export_actions, replay_trace
 from tests.fakes import ToyWorld, toy_key
 from tests.fleet.toyrun import (
     HORIZON,
     NanPolicy,
-    column,
     controller,
-    toy_arms,
-    toy_plan,
     toy_policies,
-    toy_run,
 )
+from tests.golden.trace import Trace, TraceRecorder, replay_trace
 
 
 def record() -> Trace:
@@ -76,15 +72,3 @@ def test_damaged_traces_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(TraceError, match="missing or damaged"):
         Trace.read_npz(path)
-
-
-def test_actions_of_a_run_replay_in_the_world(tmp_path: Path) -> None:
-    tables = toy_run(tmp_path, toy_plan(2, toy_arms()[1:2]))
-    assert export_actions(tables, "strong", tmp_path / "actions.npz") == 2
-    with np.load(tmp_path / "actions.npz", allow_pickle=False) as file:
-        for row in tables.episodes:
-            assert file[str(row.key)].shape == (row.steps, 3)
-        flat = np.concatenate([file[str(row.key)] for row in tables.episodes])
-    assert np.array_equal(flat, np.array(column(tables.read_steps(), "action"), np.float32))
-    with pytest.raises(UnknownNameError, match="Unknown arm 'wek'"):
-        export_actions(tables, "wek", tmp_path / "no.npz")

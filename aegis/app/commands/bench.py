@@ -16,10 +16,10 @@ from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.bench import figures
 from aegis.bench.contest import BenchRow, measure_contest
-from aegis.bench.machine import describe_machine
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.records.files import write_atomic
 from aegis.records.json_values import replace_non_finite
+from aegis.records.provenance import describe_machine
 
 FIGURES = "figures"
 """Instead of a benchmark: draws the kept results."""

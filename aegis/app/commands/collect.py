@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 from aegis.app.collection import (
     ALONE_ARM,
@@ -13,7 +16,7 @@ from aegis.app.collection import (
     list_needed_policies,
 )
 from aegis.app.command import Command
-from aegis.app.config.lab import open_lab
+from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.screen import Json, Screen
@@ -30,55 +33,82 @@ def _run_collect(options: argparse.Namespace, screen: Screen) -> Mapping[str, Js
     settings = Settings(composed.tree)
     out = resolve_run_folder(settings.text("name"))
     with open_lab(composed, list_needed_policies(settings)) as lab:
-        arms, units = build_collection_arms(lab), lab.list_units(settings.integer("units", 1))
-        # Arms of one unit share what comes before they part; that is audited where arms compete.
-        plan = build_run_plan(lab, units, arms, sharing=len(arms) > 1, audit=0.0)
-        sink = make_run_sink(screen, f"collect · {settings.text('name')}", out)
-        with WorkerPool(lab.world, lab.workers) as pool:
-            tables = play_plan(
-                plan, alias_policies(lab), pool, out, sink, settings.integer("slots", 1)
-            )
+        episodes = _play_collection(lab, out, screen)
         taps = list(lab.policies["weak"].spec.taps)
-    alone = [row for row in tables.episodes if row.arm == ALONE_ARM]
-    won, n = sum(row.success for row in alone), len(alone)
-    interval = wilson_interval(won, n)
-    screen.print_line(
-        f"{won}/{n} successes, {n - won} failures (95 % interval of success {interval})"
-    )
-    per_task = _count_by_task([(row.task, row.success) for row in alone])
-    for task, (of_task, tried) in per_task.items():
-        screen.print_line(f"  task {task}: {of_task}/{tried} {wilson_interval(of_task, tried)}")
-    per_arm = _count_by_arm(tables.episodes)
-    for arm, (of_arm, tried) in per_arm.items():
-        if arm != ALONE_ARM:
-            screen.print_line(f"  arm {arm}: {of_arm}/{tried} {wilson_interval(of_arm, tried)}")
+    counts = _count_successes(episodes)
+    _print_counts(counts, screen)
     screen.print_line(f"activations of {', '.join(taps) or 'no layer'} in {out}; next: aegis fit")
-    return {
-        "out": str(out),
-        "episodes": n,
-        "successes": won,
-        "interval": [interval.low, interval.high],
-        "per_task": {str(task): list(counts) for task, counts in per_task.items()},
-        "per_arm": {arm: list(counts) for arm, counts in per_arm.items()},
-        "layers": taps,
-    }
+    return {"out": str(out), **counts.as_dict(), "layers": taps}
 
 
-def _count_by_task(outcomes: list[tuple[int, bool]]) -> dict[int, tuple[int, int]]:
-    """Returns successes and episodes of each task."""
-    return {
-        task: (
-            sum(won for other, won in outcomes if other == task),
-            sum(other == task for other, _ in outcomes),
-        )
-        for task in sorted({task for task, _ in outcomes})
-    }
+def _play_collection(lab: Lab, out: Path, screen: Screen) -> Sequence[EpisodeRow]:
+    settings, arms = lab.settings, build_collection_arms(lab)
+    # Arms of one unit share what comes before they part; that is audited where arms compete.
+    plan = build_run_plan(
+        lab,
+        lab.list_units(settings.integer("units", 1)),
+        arms,
+        sharing=len(arms) > 1,
+        audit=0.0,
+    )
+    sink = make_run_sink(screen, f"collect · {settings.text('name')}", out)
+    with WorkerPool(lab.world, lab.workers) as pool:
+        return play_plan(
+            plan, alias_policies(lab), pool, out, sink, settings.integer("slots", 1)
+        ).episodes
 
 
-def _count_by_arm(rows: Sequence[EpisodeRow]) -> dict[str, tuple[int, int]]:
-    """Returns successes and episodes of each arm."""
-    won, tried = Counter(row.arm for row in rows if row.success), Counter(row.arm for row in rows)
-    return {arm: (won[arm], tried[arm]) for arm in sorted(tried)}
+@dataclass(frozen=True, slots=True)
+class _SuccessCounts:
+    """Successes and episodes: of the policy alone, in all and by task; and of every arm."""
+
+    alone: tuple[int, int]
+    per_task: Mapping[int, tuple[int, int]]
+    per_arm: Mapping[str, tuple[int, int]]
+
+    def as_dict(self) -> dict[str, Json]:
+        """Returns plain values, for JSON."""
+        successes, episodes = self.alone
+        interval = wilson_interval(successes, episodes)
+        return {
+            "episodes": episodes,
+            "successes": successes,
+            "interval": [interval.low, interval.high],
+            "per_task": {str(task): list(counts) for task, counts in self.per_task.items()},
+            "per_arm": {arm: list(counts) for arm, counts in self.per_arm.items()},
+        }
+
+
+def _count_successes(episodes: Sequence[EpisodeRow]) -> _SuccessCounts:
+    alone = [row for row in episodes if row.arm == ALONE_ARM]
+    return _SuccessCounts(
+        alone=(sum(row.success for row in alone), len(alone)),
+        per_task=_count_by((row.task, row.success) for row in alone),
+        per_arm=_count_by((row.arm, row.success) for row in episodes),
+    )
+
+
+_Group = TypeVar("_Group", int, str)
+
+
+def _count_by(outcomes: Iterable[tuple[_Group, bool]]) -> dict[_Group, tuple[int, int]]:
+    """Returns successes and episodes of each group."""
+    pairs = list(outcomes)
+    episodes = Counter(group for group, _ in pairs)
+    successes = Counter(group for group, success in pairs if success)
+    return {group: (successes[group], episodes[group]) for group in sorted(episodes)}
+
+
+def _print_counts(counts: _SuccessCounts, screen: Screen) -> None:
+    successes, episodes = counts.alone
+    screen.print_line(
+        f"{successes}/{episodes} successes, {episodes - successes} failures (95 % interval of "
+        f"success {wilson_interval(successes, episodes)})"
+    )
+    lines = [(f"task {task}", pair) for task, pair in counts.per_task.items()]
+    lines += [(f"arm {arm}", pair) for arm, pair in counts.per_arm.items() if arm != ALONE_ARM]
+    for name, (won, played) in lines:
+        screen.print_line(f"  {name}: {won}/{played} {wilson_interval(won, played)}")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -12,13 +12,14 @@ from aegis.app.config.composition import ComposedConfig, call_target, make_targe
 from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import choose_units, count_workers, read_suite_name
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import compose_or_show, read_versions
+from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.core.capabilities import AssetBacked
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, World
 from aegis.demos.collector import DemoRecipe, collect_demos
 from aegis.demos.demonstration import ActionNoise
+from aegis.records.provenance import read_versions
 
 
 def _run_train(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:

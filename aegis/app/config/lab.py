@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from aegis.core.identity import PartOrigins
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
+from aegis.records.provenance import count_cores
 
 SPLITS = ("training", "calibration", "test")
 
@@ -139,7 +139,7 @@ def read_suite_name(composed: ComposedConfig) -> str:
 def count_workers(settings: Settings) -> int:
     """Returns the number of processes; ``auto`` is one per core."""
     if settings.value("workers") == "auto":
-        return max(1, len(os.sched_getaffinity(0)))
+        return max(1, count_cores())
     return settings.integer("workers", 1)
 
 

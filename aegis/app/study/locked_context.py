@@ -16,7 +16,6 @@ from aegis.study.plan.study_plan import FIRST_DRAWS, StudyPlan
 
 HELPING_POLICY = "strong"
 """The policy that helps; a placebo arm hands over to another one."""
-Numbers = Mapping[str, float]
 
 
 def build_analysis_context(
@@ -33,7 +32,7 @@ def build_analysis_context(
     settings = Settings(locked.tree)
     calibrated = settings.level("calibrated")
     dials = cast("Mapping[str, Mapping[str, float | str]]", calibrated.node("dials"))
-    detectors = cast("Mapping[str, Numbers]", calibrated.node("detectors"))
+    detectors = cast("Mapping[str, Mapping[str, float]]", calibrated.node("detectors"))
     arms = settings.level("arms")
     read = read_rules(locked)
     helpers = {arm: arms.level(arm).text("strong") for arm in arms.names()}

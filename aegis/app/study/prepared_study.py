@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,12 +12,13 @@ from aegis.app.config.composition import ComposedConfig, restore_config
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.plan_reader import read_arms, read_plan
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import build_run_plan, make_run_sink, read_versions
+from aegis.app.experiment import build_run_plan, make_run_sink
 from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
 from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
 from aegis.fleet.run_plan import RunPlan, digest_detector
+from aegis.records.provenance import STUDY_PACKAGES, read_versions
 from aegis.study.plan.calibration_table import CALIBRATION_FILE as TRIED
 from aegis.study.plan.dials import ConfigNode
 from aegis.study.plan.digests import PACKAGES, code_digests, file_digest
@@ -174,8 +174,8 @@ def collect_outer_digests(root: Path, trusted: Sequence[str]) -> dict[str, str]:
         trusted: Packages of the user's own.
     """
     found = code_digests((*PACKAGES, *trusted))
-    found |= {f"version.{name}": value for name, value in read_versions().items()}
-    found["version.scipy"] = importlib.metadata.version("scipy")
+    versions = read_versions(STUDY_PACKAGES)
+    found |= {f"version.{name}": value for name, value in versions.items()}
     if (root / TRIED).exists():
         found["calibration"] = file_digest(root / TRIED)
     return found

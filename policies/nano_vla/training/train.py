@@ -1,16 +1,16 @@
-"""Trains a Nano-VLA from demonstrations; the same inputs give the same weights on one machine."""
+"""Training of a Nano-VLA from demonstrations; the same inputs give the same weights on one machine.
+
+`aegis train` calls it with what `configs/model/` says.
+"""
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from policies.nano_vla.config import SIZES, NanoConfig, TrainConfig, select_config
+from policies.nano_vla.config import NanoConfig, TrainConfig
 from policies.nano_vla.training.dataset import load_dataset
 from policies.nano_vla.training.trainer import Trainer, TrainingProgress
 
@@ -51,39 +51,3 @@ def train_policy(
     trainer.resume_training()
     trainer.run_training(progress)
     return Path(out)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Trains from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("demonstrations", nargs="+", help="folders of .npz demonstrations")
-    parser.add_argument("out", help="checkpoint to write, for example weak.safetensors")
-    parser.add_argument("--size", choices=sorted(SIZES), default="weak", help="architecture")
-    parser.add_argument("--initial", help="checkpoint to start from; default: from scratch")
-    for field in dataclasses.fields(TrainConfig):
-        kind = {"int": int, "float": float, "int | None": int}[str(field.type)]
-        required = field.default is dataclasses.MISSING
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            type=kind,
-            required=required,
-            default=None if required else field.default,
-            help="required" if required else f"default {field.default}",
-        )
-    given = vars(parser.parse_args(argv))
-    where, out, initial = given.pop("demonstrations"), given.pop("out"), given.pop("initial")
-    model = select_config(given.pop("size"))
-    train_policy(where, out, model, TrainConfig(**given), _print_progress, initial)
-    return 0
-
-
-def _print_progress(report: TrainingProgress) -> None:
-    sys.stdout.write(
-        f"step {report.step}/{report.steps}  loss {report.loss:.4f}  "
-        f"held-out error {report.error:.4f}  {report.rate:.0f} samples/s\n"
-    )
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Trace: inputs and outputs of a controller, recorded for replay.
+"""Trace: inputs and outputs of a controller, recorded for replay; the format of golden traces.
 
 A trace holds what decisions are made from: time, proprioception, instruction and proposals.
 Pictures and simulator truth are left out; a detector that looks at them cannot be replayed.
@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegis.core.controller import Controller
-from aegis.core.errors import TraceError, UnknownNameError
+from aegis.core.errors import TraceError
 from aegis.core.types import Act, Decision, EpisodeKey, Observation, PolicyId, Proposal, Tick
 from aegis.records.files import write_atomic
-from aegis.records.store import RunTables
 from aegis.runtime.session import Session
 
 FORMAT = "aegis-trace-1"
@@ -33,8 +32,8 @@ class Trace:
 
     Attributes:
         key: The episode.
-        ticks: What it was given.
-        answers: What it decided, as words that are equal only if the decisions are bit-identical.
+        ticks: Ticks that the controller was fed.
+        answers: Its decisions, as texts that are equal only if the decisions are bit-identical.
     """
 
     key: EpisodeKey
@@ -147,33 +146,6 @@ def describe_decision(decision: Decision) -> str:
             "boundary": decision.boundary,
         }
     )
-
-
-def export_actions(tables: RunTables, arm: str, path: Path) -> int:
-    """Writes the executed actions of an arm, for a policy that replays them.
-
-    The ``.npz`` holds one array of shape (steps, a) per episode, named
-    ``<suite>/<task>/<start>/<index>@<root>`` like its key.
-
-    Returns:
-        The number of episodes.
-
-    Raises:
-        UnknownNameError: If the run has no such arm.
-    """
-    rows = [row for row in tables.episodes if row.arm == arm]
-    if not rows:
-        names = sorted({row.arm for row in tables.episodes})
-        raise UnknownNameError("arm", arm, names, str(tables.root))
-    steps = tables.read_steps().select(["arm", "action"])
-    mine = [step["action"] for step in steps.to_pylist() if step["arm"] == arm]
-    ends = np.cumsum([row.steps for row in rows])
-    arrays = {
-        str(row.key): np.array(mine[end - row.steps : end], np.float32)
-        for row, end in zip(rows, ends, strict=True)
-    }
-    write_atomic(path, _pack_npz(arrays))
-    return len(rows)
 
 
 def _describe_tick(tick: Tick) -> dict[str, object]:
