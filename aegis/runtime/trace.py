@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ from aegis.core.controller import Controller
 from aegis.core.errors import TraceError, UnknownNameError
 from aegis.core.types import Decision, EpisodeKey, Observation, PolicyId, Proposal, Tick
 from aegis.records.files import write_atomic
-from aegis.records.store import RunTables
 from aegis.runtime.session import Session
+
+if TYPE_CHECKING:  # Only tables need pyarrow; traces do without.
+    from aegis.records.store import RunTables
 
 FORMAT = "aegis-trace-1"
 

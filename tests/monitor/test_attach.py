@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from aegis.core.errors import TraceError, UnknownNameError
 from aegis.fleet.progress import EpisodeProgress, StatusFile
 from aegis.monitor.attachment import Attachment, find_run
-from aegis.records.rows import EpisodeRow
+from aegis.records.rows import EpisodeRecord, EpisodeRow
+from aegis.records.store import RunStore
 from tests.monitor.story import Clock, key, progress, row
 
 
@@ -57,6 +59,16 @@ def test_what_is_in_flight_is_told_once(run: Path) -> None:
     status.on_progress(second)
     assert attachment.poll_run() == "running"
     assert ear.told[-1] == second
+
+
+@pytest.mark.parametrize("arm", ["my-arm", "früh", "a.b_c", "x-1-2"])
+def test_episodes_of_every_arm_are_counted(run: Path, arm: str) -> None:
+    store, ear = RunStore(run), Ear()
+    done = replace(row(key(3), arm, True), steps=0)
+    store.write_episode(EpisodeRecord(done, (), ()))
+    StatusFile(run / "status.json", Clock(), period=0.0).on_run_opened(1, 1, (arm,))
+    Attachment(run, ear).poll_run()
+    assert ear.told == [("opened", 1, 1, (arm,)), done]
 
 
 def test_a_stopped_run_says_so(run: Path) -> None:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
-from aegis.records.rows import STEP_SCHEMA, EpisodeRow
+from aegis.records.rows import EpisodeRow
+from aegis.records.schemas import STEP_SCHEMA
 from aegis.records.store import RunTables
 from aegis.study.plan.calibration import Calibrator
 from aegis.study.plan.dials import ConfigNode, Dial
