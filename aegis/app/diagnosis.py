@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from aegis.app.extras import find_cure
+
 EGL_PACKAGES = "libegl1 libopengl0 libgl1 libgl1-mesa-dri"
 MIN_DISK_GB = 5  # [GB]
 MIN_MEMORY_GB = 4  # [GB]
@@ -136,7 +138,7 @@ def _check_python() -> Finding:
 
 def _check_torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch", FindingState.FAIL, "missing", "make setup")
+        return Finding("torch", FindingState.FAIL, "missing", _describe_cure("torch"))
     import torch
 
     device = "cpu"
@@ -146,22 +148,24 @@ def _check_torch() -> Finding:
 
 
 def _check_mujoco() -> Finding:
-    return _check_packages("MuJoCo", ("mujoco",))
+    return _check_packages("MuJoCo", ("mujoco",), "mujoco")
 
 
 def _check_libero() -> Finding:
-    finding = _check_packages("LIBERO", ("hf-libero", "robosuite", "bddl"))
+    finding = _check_packages("LIBERO", ("hf-libero", "robosuite", "bddl"), "libero")
     if finding.state is not FindingState.OK:
         return finding
     spec = importlib.util.find_spec("libero")  # Located only: importing it asks questions.
     folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
     tasks = [file for place in folders for file in place.glob("libero/bddl_files/*/*.bddl")]
     if not tasks:
-        return Finding("LIBERO", FindingState.FAIL, f"{finding.found}; no task files", "make setup")
+        return Finding(
+            "LIBERO", FindingState.FAIL, f"{finding.found}; no task files", _describe_cure("libero")
+        )
     return Finding("LIBERO", FindingState.OK, f"{finding.found}; {len(tasks)} tasks")
 
 
-def _check_packages(name: str, packages: Sequence[str]) -> Finding:
+def _check_packages(name: str, packages: Sequence[str], module: str) -> Finding:
     found, missing = [], []
     for package in packages:
         try:
@@ -169,8 +173,14 @@ def _check_packages(name: str, packages: Sequence[str]) -> Finding:
         except importlib.metadata.PackageNotFoundError:
             missing.append(package)
     if missing:
-        return Finding(name, FindingState.FAIL, f"missing: {', '.join(missing)}", "make setup")
+        return Finding(
+            name, FindingState.FAIL, f"missing: {', '.join(missing)}", _describe_cure(module)
+        )
     return Finding(name, FindingState.OK, ", ".join(found))
+
+
+def _describe_cure(module: str) -> str:
+    return f"make setup; without a clone: {find_cure(module)}"
 
 
 def _check_cores() -> Finding:

@@ -22,7 +22,6 @@ from rich.progress import (
 from rich.table import Table
 
 from aegis.fleet.progress import ProgressSink
-from aegis.monitor.sinks import LineSink, choose_sink
 
 Json: TypeAlias = (
     "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"  # recursive
@@ -65,6 +64,8 @@ class Screen:
 
     def make_sink(self, title: str) -> ProgressSink:
         """Returns who shows a run: a panel on a terminal, lines elsewhere."""
+        from aegis.monitor.sinks import LineSink, choose_sink  # Needs scipy, which --help does not.
+
         if self.machine:
             return LineSink(self.err, time.monotonic)
         return choose_sink(self.out, title, time.monotonic)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from aegis.app.command import Command
+from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arms
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
@@ -89,10 +89,6 @@ def _film_recovery(
     return path
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    del parser  # None of its own.
-
-
 COMMAND = Command(
     name="demo",
     details="""
@@ -106,6 +102,6 @@ COMMAND = Command(
         ("aegis demo units=4 tasks=[0,1] name=short", "shorter"),
     ),
     configured=True,
-    options=_add_options,
+    options=add_no_options,
     run=_run_demo,
 )
