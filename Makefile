@@ -1,8 +1,13 @@
 # Two commands matter: `make demo` and `make test`. Both build what they need.
+# `make test PYTHON=python3.12` does the same with another Python, in an environment of its own.
 SHELL := /bin/sh
-VENV ?= .venv
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(VERSION))
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.aegis-setup
+STAMP := $(VENV)/.aegis-setup-$(VERSION)
+DOCS := .venv-docs
+DOCS_STAMP := $(DOCS)/.aegis-docs-$(VERSION)
 JOBS ?= 2
 
 export MUJOCO_GL ?= egl
@@ -11,13 +16,17 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 BENCHES := step render gate inference rollout study
-.PHONY: help setup demo test test-slow bench lint format clean
+.PHONY: help setup demo test test-slow test-tiers docs bench lint format clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-$(STAMP): constraints.txt pyproject.toml scripts/setup.sh
-	@VENV=$(VENV) scripts/setup.sh
+$(STAMP): constraints.txt pyproject.toml scripts/setup.sh scripts/install_torch.sh
+	@PYTHON=$(PYTHON) VENV=$(VENV) scripts/setup.sh
+	@touch $@
+
+$(DOCS_STAMP): docs/requirements.txt scripts/docs.sh
+	@PYTHON=$(PYTHON) VENV=$(DOCS) scripts/docs.sh
 	@touch $@
 
 setup: $(STAMP) ## Creates .venv with pinned dependencies; a second call takes no time
@@ -28,8 +37,15 @@ demo: $(STAMP) ## Weak policy, probe, gate, strong policy: live in the terminal,
 test: lint ## Lint, types, import contracts, and every test that is not slow
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
-test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow
+test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets; laws tried with new examples
+	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow
+	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" tests/core tests/gates tests/stats tests/detectors
+
+test-tiers: $(STAMP) ## The wheel and each of its extras, in environments of their own, away from this folder
+	@PYTHON=$(BIN)/python scripts/test_tiers.sh $(TIERS)
+
+docs: $(DOCS_STAMP) ## The documentation site, into build/site; strict: a broken link is an error
+	@$(DOCS)/bin/mkdocs build --strict --quiet
 
 bench: $(STAMP) ## All benchmarks into benchmarks/, and their figures; keep the machine quiet
 	@set -e; for name in $(BENCHES); do $(BIN)/aegis bench $$name out=benchmarks/$$name.json; done
@@ -41,9 +57,9 @@ lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(STAMP) ## Formats the code and mends what ruff can mend
+format: $(STAMP) ## Formats the code and fixes what ruff can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-clean: ## Removes the environment and caches, never runs/
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Removes environments and caches, never runs/
+	rm -rf .venv .venv-* .venv*.lock $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,6 +6,8 @@
 #   TORCH_INDEX  where torch wheels come from     (https://download.pytorch.org/whl/cpu)
 #                For an NVIDIA GPU: TORCH_INDEX=https://download.pytorch.org/whl/cu130 make setup
 #                TORCH_INDEX= (empty) takes what pip's own index gives.
+#
+# Two of them at once do not disturb each other: the second waits, and finds the work done.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -23,8 +25,35 @@ check_python() {
         fail "Python 3.11 or newer is needed; '$PYTHON' is $("$PYTHON" -V 2>&1). Name another one: make setup PYTHON=python3.12"
 }
 
+# Holds descriptor 9 until this script ends; not before has another one its turn.
+take_turn() {
+    exec 9>"$VENV.lock"
+    "$PYTHON" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null && return
+    say "another make sets up $VENV; waiting for it"
+    "$PYTHON" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+}
+
+# What the environment is made from: equal keys, equal environments.
+key() {
+    "$PYTHON" - "$VENV" "$TORCH_INDEX" constraints.txt pyproject.toml scripts/setup.sh scripts/install_torch.sh <<'PY'
+import hashlib, pathlib, sys
+found = hashlib.sha256(f"{sys.version_info[:2]} {pathlib.Path(sys.argv[1]).resolve()} {sys.argv[2]}".encode())
+for path in sys.argv[3:]:
+    found.update(pathlib.Path(path).read_bytes())
+print(found.hexdigest())
+PY
+}
+
+version_of() { "$1" -c 'import sys; print(sys.version_info[:2], sys.version_info.releaselevel)' 2>/dev/null; }
+
 make_venv() {
-    [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -m pip --version >/dev/null 2>&1 && return
+    if [ -e "$VENV" ]; then
+        [ "$(version_of "$VENV/bin/python")" = "$(version_of "$PYTHON")" ] &&
+            "$VENV/bin/python" -m pip --version >/dev/null 2>&1 && return
+        [ -e "$VENV/pyvenv.cfg" ] || fail "$VENV is there and is no virtual environment. Move it away, or name another: make setup VENV=PATH"
+        say "$VENV is of another Python, or broken; making it anew"
+        rm -rf "$VENV"
+    fi
     if "$PYTHON" -c 'import ensurepip' 2>/dev/null; then
         "$PYTHON" -m venv "$VENV"
         return
@@ -55,41 +84,39 @@ install_egl() {
     say "Could not install it. Run: sudo apt-get install -y $packages"
 }
 
-reachable() {
-    "$VENV/bin/python" - "$1" 2>/dev/null <<'PY'
-import sys, urllib.request
-urllib.request.urlopen(urllib.request.Request(sys.argv[1], method="HEAD"), timeout=8)
+# The common index may serve the CUDA build, which does not import without CUDA's libraries. Only
+# these are fetched of all that it declares; its compiler (triton) is never used here.
+complete_torch() {
+    "$VENV/bin/python" -c 'import torch' >/dev/null 2>&1 && return
+    say "this torch build brings no libraries of its own; installing CUDA's (3 GB on disk, once)"
+    libraries=$("$VENV/bin/python" - <<'PY'
+import importlib.metadata as m
+for line in m.requires("torch") or ():
+    if line.startswith(("nvidia-", "cuda-toolkit")):
+        print(line.partition(";")[0].strip().replace(" ", ""))
 PY
-}
-
-install_torch() {
-    torch=$(grep '^torch==' constraints.txt)
-    if [ -z "$TORCH_INDEX" ]; then
-        $PIP install --no-compile --no-deps "$torch"
-    elif reachable "$TORCH_INDEX/torch/"; then
-        # An extra index, not the only one: a local mirror may hold the same build.
-        $PIP install --no-compile --no-deps --extra-index-url "$TORCH_INDEX" "$torch"
-    else
-        say "$TORCH_INDEX does not answer; taking torch from pip's own index"
-        $PIP install --no-compile --no-deps "$torch"
-    fi
-    # The common index may serve the CUDA build; without its libraries it does not import.
-    "$VENV/bin/python" -c 'import ctypes, importlib.util as u, pathlib as p
-ctypes.CDLL(str(p.Path(u.find_spec("torch").origin).parent / "lib" / "libtorch_cpu.so"))' 2>/dev/null && return
-    say "this torch build brings no libraries of its own; installing those it declares"
-    $PIP install --no-compile -c constraints.txt "$torch"
+    )
+    # shellcheck disable=SC2086  # a list of packages; pip's complaint about triton is kept back
+    said=$($PIP install --no-compile -c constraints.txt $libraries 2>&1) || fail "$said"
 }
 
 check_python
-say "1/4 virtual environment: $VENV"
+take_turn
+stamp="$VENV/.aegis-key"
+key=$(key)
+[ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && exit 0
+say "1/4 virtual environment: $VENV ($("$PYTHON" -V))"
 make_venv
+rm -f "$stamp"
 say "2/4 torch (about 200 MB)"
-install_torch
+VENV=$VENV TORCH_INDEX=$TORCH_INDEX scripts/install_torch.sh
 say "3/4 everything else, pinned in constraints.txt"
 grep -v '^torch==' constraints.txt | $PIP install --no-compile --no-deps -r /dev/stdin
+complete_torch
 say "4/4 AEGIS"
 $PIP install --no-compile --no-deps -e .
 install_egl
 "$VENV/bin/python" -c 'import aegis, envs, policies, torch, mujoco, libero, robosuite' >/dev/null 2>&1 ||
     { "$VENV/bin/python" -c 'import aegis, envs, policies, torch, mujoco, libero, robosuite' >&2; fail "the installation does not import; see above"; }
+printf '%s\n' "$key" >"$stamp"
 say "ready: $VENV/bin/aegis --help"

@@ -1,4 +1,4 @@
-"""Commands: the table of all commands, and their parsers."""
+"""Commands: the table of all commands, their verbs and their parsers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from aegis.app.screen import Json, Screen
@@ -28,6 +29,38 @@ COMMAND_SUMMARIES: Mapping[str, str] = {
 }
 
 
+Act = Callable[[argparse.Namespace, Screen], Mapping[str, Json]]
+"""Does what was typed; returns what machines read."""
+
+
+def add_no_options(parser: argparse.ArgumentParser) -> None:
+    """Adds no options: for commands and verbs that have none of their own."""
+    del parser
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """What one command can do, among other things: ``aegis study lock``.
+
+    Attributes:
+        name: As typed.
+        summary: What it does, in one line.
+        examples: Command lines and what they do.
+        run: Does it.
+        place: What may be named first, for example ``"STUDY"``; empty for nothing.
+        place_help: What that is.
+        settings: Which settings it takes, for ``--help``; empty for those of the configuration.
+    """
+
+    name: str
+    summary: str
+    examples: tuple[tuple[str, str], ...]
+    run: Act
+    place: str = ""
+    place_help: str = ""
+    settings: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command.
@@ -38,8 +71,9 @@ class Command:
         examples: Command lines and what they do.
         configured: Whether it composes a configuration and takes overrides.
         options: Adds options of its own to the parser.
-        run: Does it; returns what machines read.
+        run: Does it, where no verb is typed.
         root: Whose configuration it composes; empty for ``configs/<name>.yaml``.
+        verbs: What it can do, one at a time.
     """
 
     name: str
@@ -47,8 +81,9 @@ class Command:
     examples: tuple[tuple[str, str], ...]
     configured: bool
     options: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace, Screen], Mapping[str, Json]]
+    run: Act
     root: str = ""
+    verbs: tuple[Verb, ...] = ()
 
 
 def load_command(name: str) -> Command:
@@ -78,20 +113,86 @@ class CommandParser(argparse.ArgumentParser):
             yield from (option for option in action.option_strings if option.startswith("--"))
 
 
-def build_parser(command: Command) -> CommandParser:
-    """Returns the parser of a command."""
+def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Namespace:
+    """Reads the arguments of a command.
+
+    Returns:
+        The options; ``act`` does what was asked for.
+
+    Raises:
+        UnknownNameError: If there is no such option or verb.
+        ConfigError: If they cannot be read.
+    """
+    parser = _build_parser(command)
+    options = argparse.Namespace(act=command.run)
+    if command.verbs:
+        # Options may stand before the verb; what is left of them begins with it, if there is one.
+        options, rest = _build_shared_parser(command).parse_known_args(arguments, options)
+        word = rest[0] if rest else ""
+        verb = next((verb for verb in command.verbs if verb.name == word), None)
+        if verb is not None:
+            arguments, options.act = rest[1:], verb.run
+            parser = _add_verbs(parser, command)[verb.name]
+        elif word and "=" not in word and not word.startswith("-"):
+            names = [verb.name for verb in command.verbs]
+            raise UnknownNameError("verb", word, names, parser.prog)
+        elif {"-h", "--help"} & set(rest):
+            _add_verbs(parser, command)
+            parser.usage = f"{parser.prog} [VERB] [options] [KEY=VALUE ...]"
+            parser.print_help()
+            parser.exit()
+    options, rest = parser.parse_known_intermixed_args(arguments, options)
+    if rest:
+        given = rest[0].split("=")[0]
+        raise UnknownNameError("option", given, parser.list_option_names(), parser.prog)
+    place = getattr(options, "place", None)
+    if place is not None and "=" in place and not Path(place).exists():
+        options.place, options.overrides = None, [place, *options.overrides]
+    return options
+
+
+def _build_parser(command: Command) -> CommandParser:
+    """Returns the parser of a command, as it is where no verb is typed."""
     parser = CommandParser(
         prog=f"aegis {command.name}",
         description=textwrap.fill(textwrap.dedent(command.details).strip(), 88),
-        epilog=_format_epilog(command),
+        epilog=_format_epilog(command.examples, _describe_settings(command)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        parents=[_build_shared_parser(command)],
     )
     command.options(parser)
     if command.configured:
-        parser.add_argument(
-            "overrides", nargs="*", metavar="KEY=VALUE", help="settings to change; see below"
+        _add_overrides(parser)
+    return parser
+
+
+def _add_verbs(parser: CommandParser, command: Command) -> dict[str, CommandParser]:
+    """Adds the verbs of a command to its parser; returns theirs."""
+    adder = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=CommandParser)
+    found = {}
+    for verb in command.verbs:
+        one = adder.add_parser(
+            verb.name,
+            prog=f"aegis {command.name} {verb.name}",
+            help=verb.summary,
+            description=textwrap.fill(f"{verb.summary[0].upper()}{verb.summary[1:]}.", 88),
+            epilog=_format_epilog(verb.examples, verb.settings or _describe_settings(command)),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            parents=[_build_shared_parser(command)],
         )
+        if verb.place:
+            one.add_argument("place", nargs="?", metavar=verb.place, help=verb.place_help)
+        _add_overrides(one)
+        found[verb.name] = one
+    return found
+
+
+def _build_shared_parser(command: Command) -> CommandParser:
+    """Returns the options of all verbs of a command."""
+    parser = CommandParser(prog=f"aegis {command.name}", add_help=False, allow_abbrev=False)
+    if command.configured:
         parser.add_argument("--config-dir", metavar="PATH", help="folder of configurations")
         parser.add_argument(
             "--show", action="store_true", help="print the resolved configuration and stop"
@@ -104,33 +205,30 @@ def build_parser(command: Command) -> CommandParser:
     return parser
 
 
-def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Namespace:
-    """Reads the arguments of a command.
-
-    Raises:
-        UnknownNameError: If there is no such option.
-        ConfigError: If they cannot be read.
-    """
-    parser = build_parser(command)
-    options, rest = parser.parse_known_intermixed_args(arguments)
-    if rest:
-        given = rest[0].split("=")[0]
-        raise UnknownNameError("option", given, parser.list_option_names(), parser.prog)
-    return options
+def _add_overrides(parser: CommandParser) -> None:
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="settings to change; see below"
+    )
 
 
-def _format_epilog(command: Command) -> str:
+def _describe_settings(command: Command) -> str:
+    """Returns what can be set, for the help of a command that composes a configuration."""
+    if not command.configured:
+        return ""
+    return (
+        f"any key of configs/{command.root or command.name}.yaml, say seed=3; an option of a "
+        "group, for example env=libero_spatial; a key of a part, for example env.horizon=280. A "
+        "text with spaces, '=' or other than plain letters is quoted: \"name='läuft'\". "
+        f"configs/README.md explains them; 'aegis {command.name} --show' prints them."
+    )
+
+
+def _format_epilog(examples: Sequence[tuple[str, str]], settings: str) -> str:
     lines = ["examples:"]
-    for line, meaning in command.examples:
+    for line, meaning in examples:
         lines += [f"  {line}", f"      {meaning}"]
-    if command.configured:
-        lines += [
-            "",
-            f"settings: any key of configs/{command.root or command.name}.yaml, say seed=3;",
-            "an option of a group, for example env=libero_spatial; a key of a part, for example",
-            "env.horizon=280.",
-            f"configs/README.md explains them; 'aegis {command.name} --show' prints them.",
-        ]
+    if settings:
+        lines += ["", textwrap.fill(f"settings: {settings}", 88)]
     lines += [
         "",
         "exit codes: 0 done, 2 wrong input, 3 the machine lacks something, 4 the data cannot",

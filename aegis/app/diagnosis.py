@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from aegis.app.extras import find_cure
 from aegis.core.errors import MachineError
 from aegis.host.folders import CACHE_VARIABLE, find_cache_folder, make_writable, name_cache_folder
 from aegis.host.rendering import choose_rendering, suggest_remedy
@@ -144,7 +145,7 @@ def _check_python() -> Finding:
 
 def _check_torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch", FindingState.FAIL, "missing", "make setup")
+        return Finding("torch", FindingState.FAIL, "missing", _describe_cure("torch"))
     import torch
 
     device = "cpu"
@@ -154,28 +155,36 @@ def _check_torch() -> Finding:
 
 
 def _check_mujoco() -> Finding:
-    return _check_packages("MuJoCo", ("mujoco",))
+    return _check_packages("MuJoCo", ("mujoco",), "mujoco")
 
 
 def _check_libero() -> Finding:
-    finding = _check_packages("LIBERO", ("hf-libero", "robosuite", "bddl"))
+    finding = _check_packages("LIBERO", ("hf-libero", "robosuite", "bddl"), "libero")
     if finding.state is not FindingState.OK:
         return finding
     spec = importlib.util.find_spec("libero")  # Located only: importing it asks questions.
     folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
     tasks = [file for place in folders for file in place.glob("libero/bddl_files/*/*.bddl")]
     if not tasks:
-        return Finding("LIBERO", FindingState.FAIL, f"{finding.found}; no task files", "make setup")
+        return Finding(
+            "LIBERO", FindingState.FAIL, f"{finding.found}; no task files", _describe_cure("libero")
+        )
     return Finding("LIBERO", FindingState.OK, f"{finding.found}; {len(tasks)} tasks")
 
 
-def _check_packages(name: str, packages: Sequence[str]) -> Finding:
+def _check_packages(name: str, packages: Sequence[str], module: str) -> Finding:
     versions = {package: read_version(package) for package in packages}
     missing = [package for package, version in versions.items() if version == MISSING]
     if missing:
-        return Finding(name, FindingState.FAIL, f"missing: {', '.join(missing)}", "make setup")
+        return Finding(
+            name, FindingState.FAIL, f"missing: {', '.join(missing)}", _describe_cure(module)
+        )
     found = ", ".join(f"{package} {version}" for package, version in versions.items())
     return Finding(name, FindingState.OK, found)
+
+
+def _describe_cure(module: str) -> str:
+    return f"make setup; without a clone: {find_cure(module)}"
 
 
 def _check_cores() -> Finding:

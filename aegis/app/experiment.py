@@ -7,15 +7,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from aegis.app.config.composition import ComposedConfig, compose_config, find_config_dir
+from aegis.app.config.composition import ComposedConfig, compose_config
+from aegis.app.config.folders import find_config_folders
 from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import Lab
 from aegis.app.screen import Screen
-from aegis.core.errors import ConfigError
 from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import StatusFile, Tee
 from aegis.fleet.run_plan import RunPlan
+from aegis.records.names import check_name
 from aegis.records.provenance import read_versions
 
 RUNS_FOLDER = Path("runs")
@@ -25,7 +26,15 @@ def compose_or_show(
     name: str, options: argparse.Namespace, screen: Screen
 ) -> ComposedConfig | None:
     """Composes a command's configuration; with ``--show``, prints it and returns None."""
-    composed = compose_config(name, options.overrides, find_config_dir(options.config_dir))
+    folders = find_config_folders(name, options.config_dir)
+    if options.config_dir is None and len(folders) > 1:
+        screen.print_note(
+            f"configuration: {folders[0] / name}.yaml, for it lies in ./configs; AEGIS's own: "
+            f"--config-dir {folders[-1]}"
+        )
+    composed = compose_config(name, options.overrides, *folders)
+    if "name" in composed.tree:
+        check_name(composed.tree["name"], "'name'")
     if options.show:
         screen.print_line(composed.text.rstrip())
         return None
@@ -38,9 +47,7 @@ def resolve_run_folder(name: str) -> Path:
     Raises:
         ConfigError: If the name is not one.
     """
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ConfigError(f"'name' must be a name, without '..' or a leading '/'. Got: '{name}'.")
-    return RUNS_FOLDER / name
+    return RUNS_FOLDER / check_name(name, "'name'")
 
 
 def build_run_plan(

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 
 from aegis.app.command import COMMAND_SUMMARIES, Command, load_command, parse_arguments
+from aegis.app.extras import build_missing_error
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError, UnknownNameError
 from aegis.host.rendering import apply_rendering
@@ -42,10 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Who read our output has gone (`aegis ... | head`); say nothing more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ModuleNotFoundError as error:
+        missing = build_missing_error(error, f"'aegis {arguments[0]}'")
+        if missing is None:
+            return _report_fault(screen, arguments[0], error)
+        return _report_failure(screen, arguments[0], missing, missing.exit_code)
     except Exception as error:
-        traceback.print_exc()
-        text = f"{type(error).__name__}: {error}. This is a fault of ours; please report it."
-        return _report_failure(screen, arguments[0], text, EXIT_FAULT)
+        return _report_fault(screen, arguments[0], error)
 
 
 def _run_command(arguments: Sequence[str], screen: Screen) -> int:
@@ -55,7 +59,7 @@ def _run_command(arguments: Sequence[str], screen: Screen) -> int:
     options = _parse_options(command, arguments[1:])
     if options is None:
         return 0
-    result = command.run(options, screen)
+    result = options.act(options, screen)
     screen.print_result(result)
     code = result.get("exit_code", 0)
     return code if isinstance(code, int) else 0
@@ -66,6 +70,12 @@ def _parse_options(command: Command, arguments: Sequence[str]) -> argparse.Names
         return parse_arguments(command, arguments)
     except SystemExit:  # --help has been printed.
         return None
+
+
+def _report_fault(screen: Screen, command: str, error: Exception) -> int:
+    traceback.print_exception(error)
+    text = f"{type(error).__name__}: {error}. This is a fault of ours; please report it."
+    return _report_failure(screen, command, text, EXIT_FAULT)
 
 
 def _report_failure(screen: Screen, command: str, error: object, code: int) -> int:

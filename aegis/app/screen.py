@@ -21,7 +21,6 @@ from rich.progress import (
 from rich.table import Table
 
 from aegis.fleet.progress import ProgressSink
-from aegis.monitor.sinks import LineSink, choose_sink
 from aegis.records.json_values import replace_non_finite
 
 Json: TypeAlias = (
@@ -65,6 +64,8 @@ class Screen:
 
     def make_sink(self, title: str) -> ProgressSink:
         """Returns who shows a run: a panel on a terminal, lines elsewhere."""
+        from aegis.monitor.sinks import LineSink, choose_sink  # Needs scipy, which --help does not.
+
         if self.machine:
             return LineSink(self.err, time.monotonic)
         return choose_sink(self.out, title, time.monotonic)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
@@ -12,9 +11,8 @@ from typing import Protocol, cast, runtime_checkable
 from aegis.core.errors import TraceError, UnknownNameError
 from aegis.core.types import EpisodeKey
 from aegis.fleet.progress import EpisodeProgress, Judgement, ProgressSink
+from aegis.records.names import format_part_name, parse_part_name
 from aegis.records.store import RunStore, RunTables
-
-_EPISODE_FILE = re.compile(r"(\d+)-(.+)-(\d+)-([A-Za-z0-9_.]+)\.parquet")
 
 
 def find_run(name: str, folder: Path) -> Path:
@@ -103,14 +101,13 @@ class Attachment:
             raise TraceError(f"{path} is damaged ({error}). Remove it and run again.") from error
 
     def _report_episode(self, path: Path) -> None:
-        match = _EPISODE_FILE.fullmatch(path.name)
-        if match is None or path.name in self._seen:
+        part = parse_part_name(path.name)
+        if part is None or path.name in self._seen:
             return
+        task, start, index, arm = part
         identity = self._read_identity()
-        key = EpisodeKey(
-            int(identity["root"]), identity["suite"], int(match[1]), match[2], int(match[3])
-        )
-        row = self._store.read_episode_row(key, match[4])
+        key = EpisodeKey(int(identity["root"]), identity["suite"], task, start, index)
+        row = self._store.read_episode_row(key, arm)
         if row is not None:
             self._seen.add(path.name)
             self._sink.on_episode_finished(row)
@@ -125,7 +122,7 @@ class Attachment:
     def _report_progress(self, entry: Mapping[str, object]) -> None:
         key = EpisodeKey(**cast(dict[str, int], entry["key"]))  # type: ignore[arg-type]
         place = (key, str(entry["arm"]))
-        if f"{key.task}-{key.start}-{key.index}-{place[1]}.parquet" in self._seen:
+        if format_part_name(*place) in self._seen:
             return
         if self._ticks.get(place) == entry["k"]:
             return

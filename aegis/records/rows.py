@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
 
 from aegis.core.types import F32, EpisodeKey, PolicyId
 
@@ -140,110 +137,9 @@ class EpisodeRecord:
     features: tuple[FeatureRow, ...]
 
 
-_KEY_FIELDS = [
-    ("task", pa.int32()),
-    ("start", pa.string()),
-    ("index", pa.int64()),
-    ("arm", pa.string()),
-]
-EPISODE_SCHEMA = pa.schema(
-    [
-        ("root", pa.int64()),
-        ("suite", pa.string()),
-        *_KEY_FIELDS,
-        ("instruction", pa.string()),
-        ("success", pa.bool_()),
-        ("stop", pa.string()),
-        *((name, pa.int32()) for name in ("steps", "strong_steps", "weak_steps", "fires")),
-        ("first_fire_k", pa.int32()),
-        ("handover_k", pa.int32()),
-        ("holds", pa.list_(pa.int32())),
-        ("asks", pa.map_(pa.string(), pa.int32())),
-        ("digest", pa.string()),
-        ("final", pa.string()),
-    ]
-)
-STEP_SCHEMA = pa.schema(
-    [
-        *_KEY_FIELDS,
-        ("k", pa.int32()),
-        ("active", pa.string()),
-        ("since_k", pa.int32()),
-        ("next", pa.string()),
-        ("boundary", pa.bool_()),
-        ("dwell", pa.int32()),
-        ("command", pa.string()),
-        ("action", pa.list_(pa.float32())),
-        ("command_reason", pa.string()),
-        ("risk", pa.float64()),
-        ("scores", pa.map_(pa.string(), pa.float64())),
-        ("level", pa.string()),
-        ("reason", pa.string()),
-        ("hold", pa.int32()),
-        ("fires", pa.int32()),
-        ("asked", pa.list_(pa.string())),
-        ("proprio", pa.list_(pa.float32())),
-        ("truth", pa.map_(pa.string(), pa.list_(pa.float64()))),
-        ("digest", pa.string()),
-    ]
-)
-FEATURE_SCHEMA = pa.schema(
-    [
-        *_KEY_FIELDS,
-        ("k", pa.int32()),
-        ("policy", pa.string()),
-        ("layer", pa.string()),
-        ("vector", pa.list_(pa.float32())),
-    ]
-)
-
-
-def build_episode_table(rows: Sequence[EpisodeRow]) -> pa.Table:
-    """Returns the table of episodes; schema ``EPISODE_SCHEMA``."""
-    return _build_table(rows, EPISODE_SCHEMA, {})
-
-
-def build_step_table(episode: EpisodeRecord) -> pa.Table:
-    """Returns the table of an episode's steps; schema ``STEP_SCHEMA``."""
-    return _build_table(episode.steps, STEP_SCHEMA, _list_key_columns(episode))
-
-
-def build_feature_table(episode: EpisodeRecord) -> pa.Table:
-    """Returns the table of an episode's activations; schema ``FEATURE_SCHEMA``."""
-    return _build_table(episode.features, FEATURE_SCHEMA, _list_key_columns(episode))
-
-
-def parse_episode_rows(table: pa.Table) -> tuple[EpisodeRow, ...]:
-    """Returns the rows of a table of episodes."""
-    return tuple(parse_episode_row(row) for row in table.to_pylist())
-
-
 def parse_episode_row(record: Mapping[str, Any]) -> EpisodeRow:
     """Returns a row from its fields, as a table or JSON gives them."""
     values = {field.name: record[field.name] for field in fields(EpisodeRow)}
     values["holds"] = tuple(record["holds"])
     values["asks"] = tuple((name, count) for name, count in record["asks"])
     return EpisodeRow(**values)
-
-
-def _list_key_columns(episode: EpisodeRecord) -> dict[str, object]:
-    row = episode.row
-    return {"task": row.task, "start": row.start, "index": row.index, "arm": row.arm}
-
-
-def _build_table(
-    rows: Sequence[object], schema: pa.Schema, fixed: Mapping[str, object]
-) -> pa.Table:
-    columns = []
-    for column in schema:
-        if column.name in fixed:
-            values: list[object] = [fixed[column.name]] * len(rows)
-        else:
-            values = [_to_list(getattr(row, column.name)) for row in rows]
-        # from_pandas=False: NaN (unknown) must stay distinct from null (nothing arrived).
-        columns.append(pa.array(values, type=column.type, from_pandas=False))
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _to_list(value: object) -> object:
-    return value.tolist() if isinstance(value, np.ndarray) else value

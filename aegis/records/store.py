@@ -19,16 +19,15 @@ from aegis.core.errors import TraceError
 from aegis.core.types import EpisodeKey
 from aegis.records.files import disk_error, remove_orphans, write_atomic
 from aegis.records.manifest import FORMAT_KEY, open_folder
-from aegis.records.rows import (
+from aegis.records.names import format_part_name
+from aegis.records.rows import EpisodeRecord, EpisodeRow, parse_episode_row
+from aegis.records.schemas import (
     EPISODE_SCHEMA,
     FEATURE_SCHEMA,
     STEP_SCHEMA,
-    EpisodeRecord,
-    EpisodeRow,
     build_episode_table,
     build_feature_table,
     build_step_table,
-    parse_episode_row,
     parse_episode_rows,
 )
 
@@ -60,11 +59,11 @@ class RunTables:
         return cls(root, parse_episode_rows(read_table(root / "episodes.parquet")))
 
     def read_steps(self) -> pa.Table:
-        """Reads the table of steps; schema ``aegis.records.rows.STEPS``."""
+        """Reads the table of steps; schema ``aegis.records.schemas.STEPS``."""
         return read_table(self.root / "steps.parquet")
 
     def read_features(self) -> pa.Table:
-        """Reads the table of activations; schema ``aegis.records.rows.FEATURES``."""
+        """Reads the table of activations; schema ``aegis.records.schemas.FEATURES``."""
         return read_table(self.root / "features.parquet")
 
 
@@ -115,7 +114,7 @@ class RunStore:
 
     def locate_part(self, key: EpisodeKey, arm: str) -> Path:
         """Returns where an episode's part lies."""
-        return self.parts / f"{key.task}-{key.start}-{key.index}-{arm}.parquet"
+        return self.parts / format_part_name(key, arm)
 
     def write_episode(self, episode: EpisodeRecord) -> None:
         """Writes a finished episode.

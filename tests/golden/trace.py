@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from aegis.core.errors import TraceError
 from aegis.core.types import Act, Decision, EpisodeKey, Observation, PolicyId, Proposal, Tick
 from aegis.records.files import write_atomic
 from aegis.runtime.session import Session
+
+if TYPE_CHECKING:  # Only tables need pyarrow; traces do without.
+    pass
 
 FORMAT = "aegis-trace-1"
 

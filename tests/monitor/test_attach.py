@@ -136,6 +136,16 @@ def test_readers_of_the_status_file_find_what_was_there(run: Path) -> None:
     assert other["track"] == [[0, 0.4, 0.61, False]]
 
 
+@pytest.mark.parametrize("arm", ["my-arm", "früh", "a.b_c", "x-1-2"])
+def test_episodes_of_every_arm_are_counted(run: Path, arm: str) -> None:
+    store, ear = RunStore(run), Ear()
+    done = replace(row(key(3), arm, True), steps=0)
+    store.write_episode(EpisodeRecord(done, (), ()))
+    StatusFile(run / "status.json", Clock(), period=0.0).on_run_opened(1, 1, (arm,))
+    Attachment(run, ear).poll_run()
+    assert ear.told == [("opened", 1, 1, (arm,)), done]
+
+
 def test_a_stopped_run_says_so(run: Path) -> None:
     status = StatusFile(run / "status.json", Clock(), period=0.0)
     status.on_run_opened(4, 0, ("weak",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from aegis.app.command import Command
+from aegis.app.command import Command, add_no_options
 from aegis.app.config.composition import build_target
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show
@@ -21,10 +21,6 @@ def _run_assets(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
     return {name: str(getattr(assets, name, "")) for name in ("name", "path", "digest")}
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    del parser  # None of its own.
-
-
 COMMAND = Command(
     name="assets",
     details="""
@@ -38,6 +34,6 @@ COMMAND = Command(
         ("aegis run env.assets=/data/libero-assets", "uses them"),
     ),
     configured=True,
-    options=_add_options,
+    options=add_no_options,
     run=_run_assets,
 )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import cast
 
 from aegis.app.bench_contests import BENCHES, build_contests, closing_contests, format_value
-from aegis.app.command import Command
+from aegis.app.command import Command, Verb, add_no_options
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.bench import figures
 from aegis.bench.contest import BenchRow, measure_contest
-from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.core.errors import ConfigError
 from aegis.records.files import write_atomic
 from aegis.records.json_values import replace_non_finite
 from aegis.records.provenance import describe_machine
@@ -25,28 +26,28 @@ FIGURES = "figures"
 """Instead of a benchmark: draws the kept results."""
 
 
-def _run_bench(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    if options.benchmark is None:
-        screen.print_table(
-            "benchmarks", ("name", "what"), [[n, text] for n, text in BENCHES.items()]
-        )
-        return {"benchmarks": list(BENCHES)}
-    if options.benchmark == FIGURES:
-        return _draw_figures(options, screen)
-    if options.benchmark not in BENCHES:
-        raise UnknownNameError("benchmark", options.benchmark, (*BENCHES, FIGURES), "aegis bench")
-    options.overrides = [f"bench={options.benchmark}", *options.overrides]
+def _list_benchmarks(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    if options.overrides:
+        raise ConfigError(f"Name a benchmark first: aegis bench {next(iter(BENCHES))} KEY=VALUE.")
+    screen.print_table("benchmarks", ("name", "what"), [[n, text] for n, text in BENCHES.items()])
+    return {"benchmarks": list(BENCHES)}
+
+
+def _measure_benchmark(
+    name: str, options: argparse.Namespace, screen: Screen
+) -> Mapping[str, Json]:
+    options.overrides = [f"bench={name}", *options.overrides]
     composed = compose_or_show("bench", options, screen)
     if composed is None:
         return {}
     rows: list[BenchRow] = []
-    with closing_contests(build_contests(options.benchmark, composed)) as items:
+    with closing_contests(build_contests(name, composed)) as items:
         for contest, repeats in items:
             screen.print_note(f"{contest.name}, {repeats} repeats")
             rows.append(measure_contest(contest, repeats))
-    _print_rows(options.benchmark, rows, screen)
+    _print_rows(name, rows, screen)
     result = {
-        "benchmark": options.benchmark,
+        "benchmark": name,
         "machine": describe_machine(),
         "rows": [row.as_dict() for row in rows],
     }
@@ -62,10 +63,11 @@ def _run_bench(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json
 
 def _draw_figures(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     """Draws what is kept in ``benchmarks/``, or in the folder that is named."""
-    given = list(options.overrides)
-    if len(given) > 1 or any("=" in text for text in given):
-        raise ConfigError(f"aegis bench {FIGURES} takes one folder and no settings. Got: {given}.")
-    results = figures.read_results(Path(given[0] if given else "benchmarks"))
+    if options.overrides:
+        raise ConfigError(
+            f"aegis bench {FIGURES} takes one folder and no settings. Got: {options.overrides}."
+        )
+    results = figures.read_results(Path(options.place or "benchmarks"))
     lines = figures.compare_floors(results)
     screen.print_table("floors", ("row", "floor", "measured", "holds"), lines)
     drawn = [str(path) for path in figures.draw_figures(results, Path("docs/images"))]
@@ -98,10 +100,30 @@ def _is_scalar(value: object) -> bool:
     return isinstance(value, bool | int | float | str)
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "benchmark", nargs="?", metavar="NAME", help=f"one of {', '.join(BENCHES)}; none: a list"
+def _build_verb(name: str, summary: str) -> Verb:
+    return Verb(
+        name=name,
+        summary=summary,
+        examples=(
+            (f"aegis bench {name}", "measures it here"),
+            (f"aegis bench {name} out=benchmarks/{name}.json", "keeps the result"),
+        ),
+        run=partial(_measure_benchmark, name),
     )
+
+
+_DRAW = Verb(
+    name=FIGURES,
+    summary="draws kept results into docs/images and names the floors",
+    examples=(
+        ("aegis bench figures", "draws benchmarks/*.json"),
+        ("aegis bench figures /tmp/mine", "draws those of another folder"),
+    ),
+    run=_draw_figures,
+    place="FOLDER",
+    place_help="folder of kept results; 'benchmarks' if none is named",
+    settings="none.",
+)
 
 
 COMMAND = Command(
@@ -119,6 +141,7 @@ COMMAND = Command(
         ("aegis bench figures", "draws benchmarks/*.json into docs/images and names the floors"),
     ),
     configured=True,
-    options=_add_options,
-    run=_run_bench,
+    options=add_no_options,
+    run=_list_benchmarks,
+    verbs=(*(_build_verb(name, summary) for name, summary in BENCHES.items()), _DRAW),
 )

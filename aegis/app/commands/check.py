@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 
-from aegis.app.command import Command
+from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arm
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
@@ -74,10 +74,6 @@ def _class_name(part: object) -> str:
     return type(part).__name__
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    del parser  # None of its own.
-
-
 COMMAND = Command(
     name="check",
     details="""
@@ -93,7 +89,7 @@ COMMAND = Command(
         ("aegis check env=robosuite_lift tasks=[0] weak=expert", "another world and policy"),
     ),
     configured=True,
-    options=_add_options,
+    options=add_no_options,
     run=_run_check,
     root="run",
 )

@@ -15,7 +15,7 @@ from aegis.app.collection import (
     build_collection_arms,
     list_needed_policies,
 )
-from aegis.app.command import Command
+from aegis.app.command import Command, add_no_options
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
@@ -111,10 +111,6 @@ def _print_counts(counts: _SuccessCounts, screen: Screen) -> None:
         screen.print_line(f"  {name}: {won}/{played} {wilson_interval(won, played)}")
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    del parser  # None of its own.
-
-
 COMMAND = Command(
     name="collect",
     details="""
@@ -135,6 +131,6 @@ COMMAND = Command(
         ("aegis collect weak.paraphrase=held_out name=words", "with words it was never told"),
     ),
     configured=True,
-    options=_add_options,
+    options=add_no_options,
     run=_run_collect,
 )

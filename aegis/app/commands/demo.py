@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from aegis.app.command import Command
+from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arms
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
@@ -111,10 +111,6 @@ def _choose_film_style(lab: Lab, arm: Arm) -> FilmStyle:
     )
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    del parser  # None of its own.
-
-
 COMMAND = Command(
     name="demo",
     details="""
@@ -130,6 +126,6 @@ COMMAND = Command(
         ("aegis demo units=4 tasks=[0,1] name=short", "shorter"),
     ),
     configured=True,
-    options=_add_options,
+    options=add_no_options,
     run=_run_demo,
 )

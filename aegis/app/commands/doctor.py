@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 from rich.text import Text
 
 from aegis.app import diagnosis
 from aegis.app.command import Command
-from aegis.app.config.composition import build_target, compose_config, find_config_dir
+from aegis.app.config.composition import build_target, compose_config
+from aegis.app.config.folders import find_config_folders
 from aegis.app.config.lab import build_policy
 from aegis.app.config.settings import Settings
 from aegis.app.diagnosis import Finding, FindingState
 from aegis.app.screen import Json, Screen
 from aegis.core.capabilities import Calibrated, SpecChecker
-from aegis.core.errors import AegisError
+from aegis.core.errors import AegisError, MachineError
 from aegis.core.types import PolicyId
 
 _EXIT_MACHINE_LACKING = 3
@@ -29,14 +29,15 @@ _STATE_MARKS = {
 
 
 def _run_doctor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    folder = find_config_dir(options.config_dir)
+    given = options.config_dir
+    find_config_folders("run", given)  # A wrong folder is the user's mistake, not the machine's.
     findings = []
     extra = (
-        partial(_check_assets, folder),
-        *(partial(_check_policy, folder, p) for p in ("weak", "strong")),
+        partial(_check_assets, given),
+        *(partial(_check_policy, given, p) for p in ("weak", "strong")),
     )
     with screen.err.status("looking at this machine"):
-        for finding in diagnosis.examine_machine((*extra, partial(_check_probe, folder))):
+        for finding in diagnosis.examine_machine((*extra, partial(_check_probe, given))):
             findings.append(finding)
             _print_finding(finding, screen)
     failed = [finding for finding in findings if finding.state is FindingState.FAIL]
@@ -63,17 +64,17 @@ def _print_finding(finding: Finding, screen: Screen) -> None:
         screen.print_line(f"{'':>24}-> {finding.mend}")
 
 
-def _check_assets(folder: Path) -> Finding:
+def _check_assets(given: str | None) -> Finding:
     def describe_assets() -> str:
-        composed = compose_config("assets", [], folder)
+        composed = compose_config("assets", [], *find_config_folders("assets", given))
         return str(build_target(composed, "resolve", Settings(composed.tree).node("resolve")))
 
     return _run_check("assets", describe_assets, "run with assets=builtin, or name their folder")
 
 
-def _check_policy(folder: Path, part: PolicyId) -> Finding:
+def _check_policy(given: str | None, part: PolicyId) -> Finding:
     def describe_policy() -> str:
-        composed = compose_config("run", [], folder)
+        composed = compose_config("run", [], *find_config_folders("run", given))
         policy = build_policy(composed, part, Settings(composed.tree).node(part))
         policy.close()
         return f"{policy.spec.digest[:16]}, taps: {', '.join(policy.spec.taps) or 'none'}"
@@ -83,9 +84,9 @@ def _check_policy(folder: Path, part: PolicyId) -> Finding:
     )
 
 
-def _check_probe(folder: Path) -> Finding:
+def _check_probe(given: str | None) -> Finding:
     def describe_probe() -> str:
-        composed = compose_config("run", [], folder)
+        composed = compose_config("run", [], *find_config_folders("run", given))
         settings = Settings(composed.tree)
         detector = build_target(composed, "detector", settings.node("detector"))
         policy = build_policy(composed, "weak", settings.node("weak"))
@@ -101,6 +102,8 @@ def _check_probe(folder: Path) -> Finding:
 def _run_check(name: str, look: Callable[[], str], mend: str) -> Finding:
     try:
         return Finding(name, FindingState.OK, look())
+    except MachineError as error:  # It says what to install.
+        return Finding(name, FindingState.FAIL, str(error))
     except AegisError as error:
         return Finding(name, FindingState.FAIL, str(error), mend)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from aegis.app.command import Command
+from aegis.app.command import Command, add_no_options
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show, resolve_run_folder
 from aegis.app.fitting_sets import STAY_CONDITIONS, FittingSets, read_fitting_sets
@@ -121,10 +121,6 @@ def _describe_fit(probe: Probe, report: ProbeReport, out: Path) -> dict[str, Jso
     }
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    del parser  # None of its own.
-
-
 COMMAND = Command(
     name="fit",
     details="""
@@ -158,6 +154,6 @@ COMMAND = Command(
         ),
     ),
     configured=True,
-    options=_add_options,
+    options=add_no_options,
     run=_run_fit,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from aegis.app.command import Command
+from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arm
 from aegis.app.config.lab import open_lab
 from aegis.app.config.settings import Settings
@@ -50,10 +50,6 @@ def _run_episodes(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
     }
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    del parser  # None of its own.
-
-
 COMMAND = Command(
     name="run",
     details="""
@@ -68,6 +64,6 @@ COMMAND = Command(
         ("aegis run detector.path=runs/fit/probe.safetensors", "with a probe of your own"),
     ),
     configured=True,
-    options=_add_options,
+    options=add_no_options,
     run=_run_episodes,
 )

@@ -1,4 +1,4 @@
 """From YAML to built objects: the composition root and readers of settings.
 
-Only `build` knows hydra; only `targets` decides what a configuration may name.
+Only `build` and `overrides` know hydra; only `targets` decides what a configuration may name.
 """

@@ -16,6 +16,7 @@ from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Gate, Switch
 from aegis.fleet.arm import Arm
 from aegis.gates.limits import scores_read_by
+from aegis.records.names import check_name
 
 
 def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
@@ -33,9 +34,10 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
         log_features: Whether activations are written down.
 
     Raises:
-        ConfigError: If the parts cannot work together.
+        ConfigError: If its name is none, or the parts cannot work together.
         UnknownNameError: If gate or switch read a score that no detector of the arm gives.
     """
+    check_name(name, "an arm")
     detectors = lab.detectors if settings.flag("detect") else ()
     gate = _fill_calibrated_part(settings.node("gate"), f"arms.{name}.gate", lab.detectors)
     switch = _fill_calibrated_part(settings.node("switch"), f"arms.{name}.switch", lab.detectors)

@@ -1,4 +1,4 @@
-"""Composition root: YAML in, plain Python out. The only module that knows hydra."""
+"""The composition root: YAML in, plain Python out. Only this room knows hydra."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from aegis.app.config.overrides import (
+    check_override_key,
+    describe_places,
+    list_options,
+    parse_overrides,
+    split_overrides,
+)
+from aegis.app.config.paths import resolve_paths
 from aegis.app.config.targets import ConfigNode, check_tree, locate_target, make_plain_factory
 from aegis.core.errors import AegisError, ConfigError, UnknownNameError
 
@@ -43,68 +53,58 @@ class ComposedConfig:
     text: str
 
 
-def find_config_dir(given: str | None) -> Path:
-    """Returns the folder of configurations: the given one, ``./configs``, or the repository's.
-
-    Raises:
-        ConfigError: If there is none.
-    """
-    repository = Path(__file__).resolve().parents[3] / "configs"
-    places = [Path(given)] if given is not None else [Path("configs"), repository]
-    for place in places:
-        if place.is_dir() and any(place.glob("*.yaml")):
-            return place.resolve()
-    raise ConfigError(
-        f"No configurations (*.yaml) in {' or '.join(map(str, places))}. "
-        "Name their folder: --config-dir PATH."
-    )
-
-
-def compose_config(name: str, overrides: Sequence[str], directory: Path) -> ComposedConfig:
-    """Composes ``<directory>/<name>.yaml`` with overrides.
+def compose_config(name: str, overrides: Sequence[str], *folders: Path) -> ComposedConfig:
+    """Composes ``<name>.yaml`` with overrides.
 
     Args:
         name: The command.
         overrides: ``key=value``, ``group=option`` or ``part=option``, as typed.
-        directory: Folder of configurations.
+        folders: Folders of configurations; files and options are taken from the first that has
+            them.
 
     Raises:
         UnknownNameError: If a key, group or option does not exist.
         ConfigError: If an override cannot be read, or a target is not allowed.
     """
-    if not (directory / f"{name}.yaml").is_file():
-        known = [path.stem for path in sorted(directory.glob("*.yaml"))]
-        raise UnknownNameError("configuration", name, known, str(directory))
-    with _initialize_hydra(directory):
-        parsed = _parse_overrides(overrides)
-        parts = _read_parts(directory, name)
-        groups, values = _split_overrides(parsed, parts, directory)
-        base = _resolve_to_plain(_compose_with_hydra(name, groups, directory))
+    places = [folder / f"{name}.yaml" for folder in folders]
+    root = next((place for place in places if place.is_file()), None)
+    if root is None:
+        known = list_options(".", folders)
+        raise UnknownNameError("configuration", name, known, " and ".join(map(str, folders)))
+    with _initialize_hydra(folders):
+        parsed = parse_overrides(overrides)
+        parts = _read_parts(root)
+        groups, values = split_overrides(parsed, parts, folders)
+        base = _resolve_to_plain(_compose_with_hydra(root, groups, folders))
         for override in values:
-            _check_override_key(override, base, parts)
-        config = _compose_with_hydra(
-            name, [*groups, *(str(o.input_line) for o in values)], directory
-        )
+            check_override_key(override, base, parts)
+        config = _compose_with_hydra(root, groups, folders)
+        _apply_values(config, values, root)
         tree = _resolve_to_plain(config)
     trusted = _read_trusted(tree)
     check_tree(tree, trusted)
     return ComposedConfig(name, tree, trusted, OmegaConf.to_yaml(config, resolve=True))
 
 
-def restore_config(name: str, tree: Mapping[str, object], text: str) -> ComposedConfig:
+def restore_config(
+    name: str, tree: Mapping[str, object], text: str, *, check: bool = True
+) -> ComposedConfig:
     """Returns a configuration that was resolved before, checked as if it came anew.
 
     Args:
         name: The command.
         tree: Everything in it.
         text: The file that it was read from.
+        check: Whether its targets are checked now. Where it is only read, they need not be
+            installed; whatever is built of it is checked then.
 
     Raises:
         UnknownNameError: If a target does not exist.
         ConfigError: If one is not allowed.
     """
     trusted = _read_trusted(tree)
-    check_tree(tree, trusted)
+    if check:
+        check_tree(tree, trusted)
     return ComposedConfig(name, tree, trusted, text)
 
 
@@ -117,7 +117,8 @@ def build_target(composed: ComposedConfig, where: str, node: ConfigNode) -> obje
     """
     check_tree({where: node}, composed.trusted)
     try:
-        return hydra_instantiate(OmegaConf.create(dict(node)), _convert_="all")
+        plain = resolve_paths(dict(node), composed.trusted)
+        return hydra_instantiate(OmegaConf.create(plain), _convert_="all")
     except HydraException as error:
         cause = error.__cause__
         if isinstance(cause, AegisError):
@@ -136,6 +137,8 @@ def call_target(composed: ComposedConfig, where: str, node: ConfigNode, **more: 
     for name, value in arguments.items():
         if isinstance(value, Mapping) and "_target_" in value:
             arguments[name] = build_target(composed, f"{where}.{name}", value)
+        else:
+            arguments[name] = resolve_paths(value, composed.trusted)
     target = locate_target(str(node["_target_"]), where, composed.trusted)
     return target(**arguments, **more)
 
@@ -143,31 +146,59 @@ def call_target(composed: ComposedConfig, where: str, node: ConfigNode, **more: 
 def make_target_factory(composed: ComposedConfig, where: str, node: ConfigNode) -> object:
     """Returns a callable that builds the target of a node, here or in another process."""
     check_tree({where: node}, composed.trusted)
-    return make_plain_factory(where, node, composed.trusted)
+    return make_plain_factory(where, resolve_paths(node, composed.trusted), composed.trusted)
+
+
+class _FurtherFolders(SearchPathPlugin):
+    """Lets hydra look in all folders: it takes one when it starts, and asks plugins for more."""
+
+    folders: ClassVar[Sequence[Path]] = ()
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Appends the folders behind the first one."""
+        for folder in self.folders:
+            search_path.append("aegis", f"file://{folder.resolve()}")
 
 
 @contextmanager
-def _initialize_hydra(directory: Path) -> Iterator[None]:
+def _initialize_hydra(folders: Sequence[Path]) -> Iterator[None]:
+    Plugins.instance().register(_FurtherFolders)
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(directory), version_base="1.3"):
-        yield
-
-
-def _compose_with_hydra(name: str, overrides: Sequence[str], directory: Path) -> DictConfig:
+    _FurtherFolders.folders = folders[1:]
     try:
-        return hydra_compose(name, list(overrides))
+        with initialize_config_dir(str(folders[0].resolve()), version_base="1.3"):
+            yield
+    finally:
+        _FurtherFolders.folders = ()
+
+
+def _compose_with_hydra(
+    root: Path, overrides: Sequence[str], folders: Sequence[Path]
+) -> DictConfig:
+    try:
+        return hydra_compose(root.stem, list(overrides))
     except MissingConfigException as error:
-        raise _build_missing_error(error, directory) from error
+        raise _build_missing_error(error, folders) from error
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"{directory / name}.yaml: {_join_first_lines(error)}") from error
+        raise ConfigError(f"{root}: {_join_first_lines(error)}") from error
 
 
-def _build_missing_error(error: MissingConfigException, directory: Path) -> AegisError:
+def _apply_values(config: DictConfig, values: Sequence[Override], root: Path) -> None:
+    """Sets values; hydra would take the name of any group for a choice of an option."""
+    for override in values:
+        try:
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        except (OmegaConfBaseException, YAMLError) as error:
+            line = override.input_line
+            raise ConfigError(f"{root}, '{line}': {_join_first_lines(error)}") from error
+
+
+def _build_missing_error(error: MissingConfigException, folders: Sequence[Path]) -> AegisError:
     wanted = Path(error.missing_cfg_file or "?")
-    group = directory / wanted.parent
-    options = error.options or [path.stem for path in sorted(group.glob("*.yaml"))]
-    kind = str(wanted.parent) if str(wanted.parent) != "." else "configuration"
-    return UnknownNameError(kind, wanted.stem, options, str(group))
+    group = str(wanted.parent)
+    options = error.options or list_options(group, folders)
+    kind = group if group != "." else "configuration"
+    return UnknownNameError(kind, wanted.stem, options, describe_places(group, folders))
 
 
 def _resolve_to_plain(config: DictConfig) -> dict[str, object]:
@@ -199,31 +230,12 @@ def _join_first_lines(error: BaseException) -> str:
     return "; ".join(lines[:2])
 
 
-def _parse_overrides(overrides: Sequence[str]) -> list[Override]:
-    parser = OverridesParser.create()
-    parsed = []
-    for text in overrides:
-        try:
-            override = parser.parse_override(text)
-        except HydraException as error:
-            raise ConfigError(
-                f"Cannot read '{text}'. Write key=value, for example gate.guard_fraction=0.2."
-            ) from error
-        if override.is_delete() or override.is_add() or override.is_sweep_override():
-            raise ConfigError(
-                f"'{text}': only key=value is allowed; every key stands in the configuration "
-                "(no '+', no '~', no sweeps)."
-            )
-        parsed.append(override)
-    return parsed
-
-
-def _read_parts(directory: Path, name: str) -> dict[str, str]:
+def _read_parts(path: Path) -> dict[str, str]:
     """Returns which group fills which part of a configuration, from its defaults list."""
     try:
-        root = OmegaConf.load(directory / f"{name}.yaml")
+        root = OmegaConf.load(path)
     except YAMLError as error:
-        raise ConfigError(f"{directory / name}.yaml: {_join_first_lines(error)}") from error
+        raise ConfigError(f"{path}: {_join_first_lines(error)}") from error
     parts = {}
     for entry in cast(DictConfig, root).get("defaults", []):
         if isinstance(entry, DictConfig):
@@ -231,49 +243,6 @@ def _read_parts(directory: Path, name: str) -> dict[str, str]:
                 group, _, part = str(place).removeprefix("override ").lstrip("/").partition("@")
                 parts[part or group] = group
     return parts
-
-
-def _split_overrides(
-    overrides: Sequence[Override], parts: Mapping[str, str], directory: Path
-) -> tuple[list[str], list[Override]]:
-    """Splits overrides into those that choose an option and those that set a value."""
-    groups, values = [], []
-    for override in overrides:
-        part = override.package or override.key_or_group
-        if part not in parts:
-            if override.package is not None:
-                raise UnknownNameError("part", part, parts, f"'{override.input_line}'")
-            values.append(override)
-            continue
-        group = parts[part]
-        place = group if part == group else f"{group}@{part}"
-        _, _, option = (override.input_line or "").partition("=")
-        _check_group_options(group, option, directory)
-        groups.append(f"{place}={option}")
-    return groups, values
-
-
-def _check_group_options(group: str, text: str, directory: Path) -> None:
-    options = [path.stem for path in sorted((directory / group).glob("*.yaml"))]
-    for option in text.strip("[] ").split(","):
-        if option.strip() not in options:
-            raise UnknownNameError(group, option.strip(), options, str(directory / group))
-
-
-def _check_override_key(
-    override: Override, base: Mapping[str, object], parts: Mapping[str, str]
-) -> None:
-    """Checks that a key exists, level by level, so that the message names the wrong part."""
-    node: object = base
-    path = str(override.key_or_group).split(".")
-    for depth, name in enumerate(path):
-        where = ".".join(path[:depth]) or "the configuration"
-        if not isinstance(node, Mapping):
-            raise ConfigError(f"'{override.input_line}': '{where}' is a value and holds no keys.")
-        if name not in node:
-            allowed = [*node, *(parts if depth == 0 else ())]
-            raise UnknownNameError("key", name, dict.fromkeys(allowed), where)
-        node = node[name]
 
 
 def _read_trusted(tree: Mapping[str, object]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from aegis.core.identity import PartOrigins
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
+from aegis.records.names import check_family_name
 from aegis.records.provenance import count_cores
 
 SPLITS = ("training", "calibration", "test")
@@ -122,7 +123,7 @@ def choose_units(
 ) -> tuple[EpisodeKey, ...]:
     """Lists start states as a configuration says, or of another split."""
     tasks, seed = settings.integers("tasks"), settings.integer("seed", 0)
-    family = start.text("family")
+    family = check_family_name(start.text("family"))
     if split is None and family == "official" and start.value("split") == "all":
         return list_official_units(seed, suite, tasks, -(-count // len(tasks)))[:count]
     name = split if split is not None else start.choice("split", SPLITS)

@@ -7,6 +7,7 @@ from typing import cast
 
 from aegis.app.config.settings import Settings
 from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.records.names import check_name
 from aegis.study.plan.dials import NO_DIAL, ConfigNode, PlannedDial
 from aegis.study.plan.study_plan import Budget, KillCriteria, PlannedContrast, StudyPlan
 from aegis.study.plan.uncalibrated_arms import BUDGET, RECOMMENDED, UncalibratedArms
@@ -70,6 +71,7 @@ def read_arms(settings: Settings, plan: StudyPlan) -> UncalibratedArms:
     dials: dict[str, PlannedDial] = {}
     likes: dict[str, str] = {}
     for name in level.names():
+        check_name(name, "an arm")
         node = dict(level.node(name))
         if "like" in node:
             likes[name] = _resolve_arm_name(str(node.pop("like")), plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from aegis.app.config.quoting import describe_quoting
 from aegis.app.config.targets import ConfigNode
 from aegis.core.errors import ConfigError, UnknownNameError
 
@@ -62,7 +63,8 @@ class Settings:
         """Returns a text that is not empty."""
         value = self.value(name)
         if not isinstance(value, str) or not value:
-            raise self._build_error(name, value, "a text")
+            error = self._build_error(name, value, "a text")
+            raise ConfigError(f"{error}{describe_quoting(self._join_path(name), value)}")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:

@@ -7,21 +7,25 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Union, get_args, get_origin, get_type_hints
 
+from aegis.app.config.own_packages import OWN_PACKAGES, check_own_package
+from aegis.app.config.quoting import describe_quoting
+from aegis.app.extras import build_missing_error
 from aegis.core.errors import ConfigError, UnknownNameError
 
 CALIBRATED = "calibrated"
 """Stands for a number that the probe was calibrated to, see aegis/app/config/arm_builder.py."""
 
-OWN_PACKAGES = ("aegis", "envs", "policies")
 ConfigNode = Mapping[str, object]
 _TYPE_WORDS: dict[object, str] = {
     bool: "true or false",
     int: "an integer",
     float: "a number",
     str: "a text",
+    Path: "a path",
     NoneType: "null",
 }
 _HYDRA_KEYS = ("_partial_", "_args_", "_recursive_", "_convert_")
@@ -82,6 +86,7 @@ def locate_target(target: str, where: str, trusted: Sequence[str] = ()) -> Calla
         ConfigError: If it is defined outside the allowed packages (reached through an import of
             theirs), or cannot be called.
         UnknownNameError: If it does not exist.
+        MachineError: If it needs a package that an extra brings.
     """
     module, path = _import_longest_module(target, where)
     found: object = module
@@ -107,7 +112,8 @@ def _import_longest_module(target: str, where: str) -> tuple[ModuleType, str]:
             module = importlib.import_module(f"{path}.{name}")
         except ModuleNotFoundError as error:
             if error.name != f"{path}.{name}":
-                raise ConfigError(
+                missing = build_missing_error(error, f"'{where}'", path)
+                raise missing or ConfigError(
                     f"'{where}' needs the Python package '{error.name}', which is not installed."
                 ) from error
             if hasattr(module, name):
@@ -120,6 +126,8 @@ def _import_longest_module(target: str, where: str) -> tuple[ModuleType, str]:
 
 
 def _import_root(name: str, where: str) -> ModuleType:
+    if name in OWN_PACKAGES:
+        check_own_package(name)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -182,10 +190,12 @@ def check_types(where: str, node: ConfigNode, trusted: Sequence[str] = ()) -> No
             continue
         if value == CALIBRATED:
             continue
-        if type(value) is int and float in allowed:
+        if (type(value) is int and float in allowed) or (type(value) is str and Path in allowed):
             continue
         words = " or ".join(_TYPE_WORDS[kind] for kind in allowed)
-        raise ConfigError(f"'{where}.{name}' must be {words}. Got: {value!r}.")
+        key = f"{where}.{name}"
+        hint = describe_quoting(key, value) if {str, Path} & set(allowed) else ""
+        raise ConfigError(f"'{key}' must be {words}. Got: {value!r}.{hint}")
 
 
 def make_plain_factory(

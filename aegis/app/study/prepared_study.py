@@ -155,15 +155,18 @@ def open_study(composed: ComposedConfig) -> Iterator[PreparedStudy]:
         yield PreparedStudy(replace(lab, policies={**lab.policies, RESEED: again}), plan, arms)
 
 
-def compose_locked(locked: LockedPlan, machine: Mapping[str, object]) -> ComposedConfig:
+def compose_locked(
+    locked: LockedPlan, machine: Mapping[str, object], *, check: bool = True
+) -> ComposedConfig:
     """Returns the configuration of a locked plan, on a machine.
 
     Args:
         locked: The plan.
         machine: Settings that no result depends on.
+        check: Whether its targets are checked now; see ``composed_again``.
     """
     tree = {name: value for name, value in locked.tree.items() if name not in LOCK_SECTIONS}
-    return restore_config("study", {**tree, **machine}, locked.text)
+    return restore_config("study", {**tree, **machine}, locked.text, check=check)
 
 
 def collect_outer_digests(root: Path, trusted: Sequence[str]) -> dict[str, str]:

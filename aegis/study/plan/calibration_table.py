@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aegis.records.files import write_atomic
-from aegis.records.rows import EPISODE_SCHEMA, build_episode_table, parse_episode_rows
+from aegis.records.schemas import EPISODE_SCHEMA, build_episode_table, parse_episode_rows
 from aegis.records.store import read_table
 from aegis.study.plan.context import PlayedSetting
 

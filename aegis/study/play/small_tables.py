@@ -19,7 +19,8 @@ from aegis.core.errors import TraceError
 from aegis.core.types import F64
 from aegis.records.files import write_atomic
 from aegis.records.fork_rows import UnitKey, unit_key_of
-from aegis.records.rows import EpisodeRow, build_episode_table, parse_episode_rows
+from aegis.records.rows import EpisodeRow
+from aegis.records.schemas import build_episode_table, parse_episode_rows
 from aegis.records.store import RunTables, read_table
 from aegis.study.play.failures import FailureEvent, Motion, find_failure_event
 from aegis.study.play.latency_table import LATENCY

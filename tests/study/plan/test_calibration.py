@@ -17,7 +17,8 @@ from aegis.gates.constant import NeverGate
 from aegis.gates.lead import LeadSwitch
 from aegis.gates.rescue import RescueGate
 from aegis.gates.schedule import ScheduleGate
-from aegis.records.rows import STEP_SCHEMA, EpisodeRow
+from aegis.records.rows import EpisodeRow
+from aegis.records.schemas import STEP_SCHEMA
 from aegis.records.store import RunTables
 from aegis.study.plan.calibration import Calibrator
 from aegis.study.plan.dials import ConfigNode, PlannedDial, find_dial

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from aegis.core.errors import TraceError
-from aegis.records.rows import EPISODE_SCHEMA, STEP_SCHEMA, EpisodeRow, build_episode_table
+from aegis.records.rows import EpisodeRow
+from aegis.records.schemas import EPISODE_SCHEMA, STEP_SCHEMA, build_episode_table
 from aegis.study.play.small_tables import (
     EVENTS,
     SCORES,

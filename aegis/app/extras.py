@@ -1,0 +1,72 @@
+"""Extras: what to install where a room lacks a package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aegis.core.errors import MachineError
+
+DISTRIBUTION = "aegis-escalation"
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "sim": (
+        "gymnasium", "mujoco", "numba", "scipy", "easydict", "cloudpickle", "future", "matplotlib",
+        "cv2", "PIL", "termcolor", "OpenGL",
+    ),
+    "learn": ("torch", "safetensors", "sklearn"),
+    "report": (
+        "pyarrow", "scipy", "sklearn", "matplotlib", "jinja2", "PIL", "av", "threadpoolctl",
+    ),
+}  # fmt: skip
+"""Extra to the modules that it brings, by the names under which they are imported."""
+
+BARE = ("hf-libero==0.1.4", "robosuite==1.4.0", "bddl==1.0.1")
+"""Installed without what they declare (wandb, transformers, jupytext): none of that is used."""
+
+_BARE_MODULES = ("libero", "robosuite", "bddl")
+_ROOMS = {"envs": "sim", "policies": "learn", "aegis.fitting": "learn", "aegis.detectors": "learn"}
+
+
+def find_cure(module: str, room: str = "") -> str:
+    """Returns the command that installs a missing module; empty if it is none of ours.
+
+    Args:
+        module: Name of the module that could not be imported, for example ``"torch.nn"``.
+        room: Who asked for it, for example ``"policies.nano_vla.policy"``: where several extras
+            bring the module, the one that this room needs is named.
+    """
+    top = module.partition(".")[0]
+    if top in _BARE_MODULES:
+        return f'pip install "{DISTRIBUTION}[sim]" && pip install --no-deps {" ".join(BARE)}'
+    found = [extra for extra, modules in EXTRAS.items() if top in modules]
+    if not found:
+        return ""
+    wanted = _find_extra(room)
+    return f'pip install "{DISTRIBUTION}[{wanted if wanted in found else found[-1]}]"'
+
+
+def build_missing_error(
+    error: ModuleNotFoundError, where: str, room: str = ""
+) -> MachineError | None:
+    """Returns the error that names the extra; None if no extra brings the module.
+
+    Args:
+        error: What Python said.
+        where: What needs the module, for the message.
+        room: See ``find_cure``.
+    """
+    module = error.name or ""
+    cure = find_cure(module, room)
+    if not cure:
+        return None
+    package = module.partition(".")[0]
+    return MachineError(
+        f"{where} needs the Python package '{package}', which is missing. Install it: {cure}, "
+        f'or all rooms: pip install "{DISTRIBUTION}[all]"; or, in a clone: make setup.'
+    )
+
+
+def _find_extra(room: str) -> str:
+    for name, extra in _ROOMS.items():
+        if f"{room}.".startswith(f"{name}."):
+            return extra
+    return "report"
