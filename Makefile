@@ -10,8 +10,6 @@ DOCS := .venv-docs
 DOCS_STAMP := $(DOCS)/.aegis-docs-$(VERSION)
 JOBS ?= 2
 
-export MUJOCO_GL ?= egl
-export PYOPENGL_PLATFORM ?= egl
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help

@@ -85,7 +85,7 @@ RENDER_STYLES = {
         cull=False,
     ),
 }
-"""The styles by name; docs/environment.md says what pictures cost in each."""
+"""The styles by name; docs/reference/libero.md says what pictures cost in each."""
 
 _renderers: dict[tuple[str, RenderStyle], OffscreenRenderer] = {}
 _upload_hashes: dict[str, str] = {}

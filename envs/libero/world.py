@@ -26,7 +26,7 @@ class LiberoWorld(PandaWorld[Simulation]):
 
     Args:
         suite: Task suite; ``"libero_spatial"``.
-        assets: ``"builtin"``, ``"auto"``, ``"hub"`` or a folder; see docs/assets.md.
+        assets: ``"builtin"``, ``"auto"``, ``"hub"`` or a folder; see docs/how-to/choose-assets.md.
         horizon: Longest episode [control steps]. LIBERO-Spatial is run at 220 (OpenVLA) or 280
             (LeRobot).
         stepping: ``"exact"`` is robosuite's, bit for bit; in ``"fast"`` resting bodies sleep.
