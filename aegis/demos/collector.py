@@ -171,7 +171,8 @@ def _run_workers(
     except BrokenProcessPool as error:
         raise MachineError(
             f"A simulator process died; {counter.done} of {counter.total} demonstrations are safe "
-            f"in {out}. Is the memory full (try fewer workers)? Run the same command again to go on."
+            f"in {out}. Is the memory full (try fewer workers)? Run the same command again to go "
+            "on."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
