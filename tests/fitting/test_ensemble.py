@@ -95,7 +95,7 @@ def test_rows_or_episodes_have_the_same_weight() -> None:
     rows = rollouts(signal=0.0)  # Nothing to see but how often rows, or episodes, fail.
     for weight, share in (
         ("row", rows.positive.mean()),
-        ("episode", (~rows.episode_outcomes()).mean()),
+        ("episode", rows.episode_positives().mean()),
     ):
         fitted = train_head_on_rows(rows, rows.features * 0, "logistic", 1.0, 3, weight)
         assert fitted.compute_risk(np.zeros((1, 6)))[0] == pytest.approx(share, abs=1e-3)

@@ -55,7 +55,7 @@ def test_tables_put_together_keep_their_episodes_apart() -> None:
     both = join_tables([one, two])
     assert both.episodes == 11
     np.testing.assert_array_equal(
-        both.episode_outcomes(), [*one.episode_outcomes(), *two.episode_outcomes()]
+        both.episode_positives(), [*one.episode_positives(), *two.episode_positives()]
     )
     np.testing.assert_array_equal(both.features, np.concatenate([one.features, two.features]))
     assert join_tables([one]) is one
