@@ -17,6 +17,8 @@ from aegis.core.types import F64, I64
 
 _MAX_MULTINOMIAL_KINDS = 32
 """Up to so many kinds of row, one multinomial number is cheaper than drawing row by row."""
+_BLOCK = 500
+"""Resamples summed at once: what is drawn for so many stays in the cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +84,10 @@ class ClusteredSample:
         out = np.zeros((draws, self.rows.shape[1]))
         for part in self.split_strata():
             kinds, counts = np.unique(part, axis=0, return_counts=True)
-            out += _draw_multiplicities(counts, rng, draws) @ kinds
+            if len(counts) <= _MAX_MULTINOMIAL_KINDS:
+                out += rng.multinomial(len(part), counts / len(part), size=draws) @ kinds
+            else:
+                out += _sum_drawn_rows(np.repeat(kinds, counts, axis=0), rng, draws)
         return out
 
     def leave_one_out_totals(self) -> list[F64]:
@@ -103,14 +108,26 @@ class ClusteredSample:
         return out
 
 
-def _draw_multiplicities(counts: I64, rng: np.random.Generator, draws: int) -> I64:
-    """Returns how often each kind is in each resample of all. Shape (draws, kinds)."""
-    n, kinds = int(counts.sum()), len(counts)
-    if kinds <= _MAX_MULTINOMIAL_KINDS:
-        return rng.multinomial(n, counts / n, size=draws)
-    kind = np.repeat(np.arange(kinds), counts)
-    picks = kind[rng.integers(0, n, (draws, n))] + np.arange(draws)[:, None] * kinds
-    return np.bincount(picks.ravel(), minlength=draws * kinds).reshape(draws, kinds)
+def _sum_drawn_rows(rows: F64, rng: np.random.Generator, draws: int) -> F64:
+    """Returns column totals of as many rows as there are, drawn with replacement.
+
+    Args:
+        rows: Shape (n, m).
+        rng: Source of the resampling.
+        draws: Number of resamples.
+
+    Returns:
+        Shape (draws, m).
+    """
+    n, m = rows.shape
+    picks = rng.integers(0, n, (draws, n))
+    columns = np.ascontiguousarray(rows.T)
+    out = np.empty((draws, m))
+    for first in range(0, draws, _BLOCK):
+        block = picks[first : first + _BLOCK]
+        for j in range(m):
+            out[first : first + _BLOCK, j] = columns[j].take(block).sum(axis=1)
+    return out
 
 
 def resample_weights(stratum: I64, rng: np.random.Generator, draws: int) -> NDArray[np.int32]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from aegis.core.errors import ConfigError, ShapeError
-from aegis.stats.intervals import clopper_pearson_interval
+from aegis.stats.exact_interval import clopper_pearson_interval
 from aegis.stats.paired_intervals import noninferiority_p
 from aegis.stats.paired_outcome import PairedOutcome
 from aegis.study.analysis.contrast_result import ContrastResult

@@ -44,6 +44,7 @@ ARMS = ("weak", "aegis", "ours", "random", "strong")
         ({"stopping": "sequential"}, "needs looks"),
         ({"looks": (200, 100)}, "ascending"),
         ({"looks": (0, 100)}, "ascending"),
+        ({"draws": 0}, "at least 1"),
     ],
 )
 def test_what_cannot_be_meant(change: dict[str, object], says: str) -> None:
@@ -67,3 +68,10 @@ def test_every_arm_that_is_named_must_be_played(arm: str) -> None:
     PLAN.check_arms(ARMS)
     with pytest.raises(AegisError, match=rf"Unknown arm '{arm}' in plan\."):
         PLAN.check_arms([name for name in ARMS if name != arm])
+
+
+@pytest.mark.parametrize("draws", [None, 1, 2000, 9_999])
+def test_a_plan_is_not_locked_with_few_draws(draws: int | None) -> None:
+    with pytest.raises(AegisError, match=r"plan.draws must be at least 10000.*plan.draws=10000"):
+        replace(PLAN, draws=draws).check_draws()
+    replace(PLAN, draws=10_000).check_draws()
