@@ -51,6 +51,11 @@ class ComputeMode:
             raise ConfigError("graph=true needs device=cuda: there are no CUDA graphs on a CPU.")
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether it is computed on the CPU."""
+        return torch.device(self.device).type == "cpu"
+
+    @property
     def is_exact(self) -> bool:
         """Whether it is the mode that shipped results were computed in."""
         return self.device == "cpu" and self.precision == "float32"
