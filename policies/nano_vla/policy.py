@@ -138,7 +138,7 @@ class NanoVLA(BatchAdapter):
                 return
 
     def _encode_instruction(self, query: Query) -> F32:
-        """Returns the encoded instruction; each is read once."""
+        """Returns the encoded instruction, shape (text,); each is read once."""
         words = self.read_instruction(query)
         if words not in self._texts:
             tokens = self._tokenizer.encode_texts([words], self._length)[0]
