@@ -227,6 +227,7 @@ def _set_framebuffer(
 
 @contextmanager
 def _hide_geoms(model: mujoco.MjModel, geoms: NDArray[np.bool_]) -> Iterator[None]:
+    """Moves geoms, mask of shape (ngeom,), into the group that is not drawn, for the while."""
     groups = model.geom_group
     saved = groups.copy()
     groups[geoms] = _HIDDEN

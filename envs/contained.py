@@ -15,7 +15,7 @@ import numpy as np
 def contain_side_effects() -> Iterator[None]:
     """Seeds numpy's global generator with 0 and gives it back as it was; swallows what is printed.
 
-    What such a library draws, here, is the same every time and matters to nobody else.
+    What such a library draws, here, is the same every time and matters to no other code.
     """
     state = np.random.get_state()  # noqa: NPY002 - this is the global generator
     np.random.seed(0)  # noqa: NPY002

@@ -88,7 +88,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         self._k = 0
         self.render_mode = "rgb_array"
         body = world.embodiment
-        # Copies: whoever narrows the space of an environment must not narrow the robot's limits.
+        # Copies: narrowing the space of an environment must not narrow the limits of the robot.
         self.action_space = gymnasium.spaces.Box(
             body.low.copy(), body.high.copy(), dtype=np.float32
         )
@@ -208,6 +208,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
             raise StartStateError("The environment is closed. Build a new one.")
 
     def _require_episode(self, member: str) -> NDArray[np.uint8]:
+        """Returns the first camera's last picture. Shape (h, w, 3)."""
         self._require_open()
         if self._picture is None:
             raise StartStateError(f"No episode has begun: call reset() before {member}().")

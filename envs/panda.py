@@ -79,6 +79,7 @@ class HandReader:
         }
 
     def _read_velocity(self, data: mujoco.MjData) -> F64:
+        """Returns the grip site's velocity [m/s]. Shape (3,)."""
         velocity = np.zeros(6)  # rotation, then translation
         kind = mujoco.mjtObj.mjOBJ_SITE
         mujoco.mj_objectVelocity(self._model, data, kind, self._site, velocity, 0)
@@ -86,7 +87,14 @@ class HandReader:
 
 
 def quaternion_to_axis_angle(quat: F64) -> F64:
-    """Returns the axis-angle of a quaternion (wxyz) as robosuite does, angle in [0, 2 pi)."""
+    """Returns the axis-angle of a quaternion as robosuite does, angle in [0, 2 pi) [rad].
+
+    Args:
+        quat: w, x, y, z. Shape (4,).
+
+    Returns:
+        Shape (3,).
+    """
     w = min(max(float(quat[0]), -1.0), 1.0)
     den = np.sqrt(1.0 - w * w)
     if den < 1e-9:
@@ -95,7 +103,7 @@ def quaternion_to_axis_angle(quat: F64) -> F64:
 
 
 def read_integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
-    """Returns MuJoCo's state, from which stepping goes on bit for bit."""
+    """Returns MuJoCo's state, from which stepping goes on bit for bit. Shape (s,)."""
     state = np.empty(mujoco.mj_stateSize(model, STATE_SPEC))
     mujoco.mj_getState(model, data, state, STATE_SPEC)
     return state

@@ -95,7 +95,7 @@ class ScriptedExpert:
 
 
 def _plan_motion(truth: Mapping[str, F64]) -> tuple[F64, F64, float]:
-    """Returns where the grip site should go [m], the finger axis, and the gripper command."""
+    """Returns the grip site's goal [m], shape (3,), the finger axis, shape (2,), and the grip."""
     bowl, target, ee = truth["object_pos"], truth["target_pos"], truth["ee_pos"]
     side, rim = _grasp_side(truth)
     grasp = bowl + np.array([*(rim * side), GRASP_HEIGHT])
@@ -108,7 +108,7 @@ def _plan_motion(truth: Mapping[str, F64]) -> tuple[F64, F64, float]:
 
 
 def _grasp_side(truth: Mapping[str, F64]) -> tuple[F64, float]:
-    """Returns the direction from the bowl's axis to the grasp point, and its distance [m]."""
+    """Returns the direction from the bowl's axis to the grasp, shape (2,), and its distance [m]."""
     axis = truth["drawer_axis"]
     if not np.isfinite(axis).all():
         return np.array([0.0, 1.0]), RIM_RADIUS
@@ -116,7 +116,7 @@ def _grasp_side(truth: Mapping[str, F64]) -> tuple[F64, float]:
 
 
 def _held_offset(truth: Mapping[str, F64], rim: float) -> F64:
-    """Returns the horizontal offset of a rim grasp along the present finger axis [m]."""
+    """Returns the horizontal offset of a rim grasp along the finger axis [m]. Shape (2,)."""
     axis = truth["ee_mat"][:2, 0]
     axis = axis / max(float(np.hypot(axis[0], axis[1])), 1e-6)
     outward = (truth["ee_pos"] - truth["object_pos"])[:2] @ axis
@@ -124,9 +124,13 @@ def _held_offset(truth: Mapping[str, F64], rim: float) -> F64:
 
 
 def _is_holding(truth: Mapping[str, F64], grasp: F64) -> bool:
-    """The fingers rest on something as thick as a rim, where the rim should be.
+    """Returns whether the fingers rest on something as thick as a rim, where the rim should be.
 
     Contact flags would be the obvious test, but they flicker while the bowl slips or swings.
+
+    Args:
+        truth: Simulator truth by name.
+        grasp: Where the rim should be [m]. Shape (3,).
     """
     gap, closing = _read_fingers(truth)
     error = grasp - truth["ee_pos"]
@@ -135,13 +139,17 @@ def _is_holding(truth: Mapping[str, F64], grasp: F64) -> bool:
 
 
 def _read_fingers(truth: Mapping[str, F64]) -> tuple[float, float]:
-    """Returns the gap between the fingers [m] and how fast it closes [m/s]."""
+    """Returns the gap between the fingers [m] and how fast it closes [m/s].
+
+    Args:
+        truth: Its ``fingers``, shape (4,), are read.
+    """
     left, right, left_speed, right_speed = truth["fingers"]
     return float(left - right), float(right_speed - left_speed)
 
 
 def _plan_carry(truth: Mapping[str, F64], apart: float) -> F64:
-    """Returns the grip site's goal while the bowl is held: up, over, down."""
+    """Returns the grip site's goal [m], shape (3,), while the bowl is held: up, over, down."""
     bowl, target, ee = truth["object_pos"], truth["target_pos"], truth["ee_pos"]
     travel = max(MIN_CARRY_HEIGHT, truth["object_start"][2] - target[2] + LIFT_CLEARANCE)
     height = target[2] + 0.015 + np.clip(4.0 * (apart - 0.012), 0.0, travel)
@@ -153,7 +161,16 @@ def _plan_carry(truth: Mapping[str, F64], apart: float) -> F64:
 
 
 def _plan_approach(truth: Mapping[str, F64], side: F64, grasp: F64) -> tuple[F64, F64, float]:
-    """Returns goal, finger axis and gripper command while the bowl is not held."""
+    """Returns goal, finger axis and gripper command while the bowl is not held.
+
+    Args:
+        truth: Simulator truth by name.
+        side: Direction from the bowl's axis to the grasp. Shape (2,).
+        grasp: The grasp point [m]. Shape (3,).
+
+    Returns:
+        Shapes (3,) [m] and (2,), and -1 or 1.
+    """
     error = grasp - truth["ee_pos"]
     away = float(np.hypot(error[0], error[1]))
     gap, closing = _read_fingers(truth)
@@ -172,7 +189,7 @@ def _plan_approach(truth: Mapping[str, F64], side: F64, grasp: F64) -> tuple[F64
 
 
 def _compute_action(truth: Mapping[str, F64], goal: F64, axis: F64, gripper: float) -> F64:
-    """Turns a goal pose into one normalised delta action."""
+    """Turns a goal [m], shape (3,), and a finger axis, shape (2,), into one action, shape (7,)."""
     action = np.zeros(7)
     error = goal - truth["ee_pos"] - LOOKAHEAD * truth["ee_vel"]
     action[:3] = np.clip(POSITION_GAIN * error / 0.05, -1.0, 1.0)
@@ -186,7 +203,13 @@ def _compute_action(truth: Mapping[str, F64], goal: F64, axis: F64, gripper: flo
 
 
 def _rotation_to(current: F64, axis: F64, pitch: float) -> F64:
-    """Returns the rotation vector [rad] to a hand that points down and outwards by a pitch."""
+    """Returns the rotation vector [rad], shape (3,), to a hand that points down and leans.
+
+    Args:
+        current: Orientation of the hand. Shape (3, 3).
+        axis: Finger axis. Shape (2,).
+        pitch: Angle by which it leans outwards [rad].
+    """
     z = np.array([np.sin(pitch), 0.0, -np.cos(pitch)])
     x = np.array([axis[0], axis[1], 0.0])
     x -= (x @ z) * z
@@ -201,6 +224,10 @@ def _hand_pitch(goal: F64, axis: F64) -> float:
     """Returns how far the hand leans outwards [rad]: upright, the arm is too short far out.
 
     Only about the finger axis: leaning across it would put one finger below the other.
+
+    Args:
+        goal: The grip site's goal [m]. Shape (3,).
+        axis: Finger axis. Shape (2,).
     """
     if abs(axis[1]) < abs(axis[0]):
         return 0.0

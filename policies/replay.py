@@ -54,6 +54,7 @@ class ReplayPolicy:
         """Frees nothing."""
 
     def _read_rows(self, query: Query) -> F32:
+        """Returns the recorded actions from the query's tick on. Shape (h, a)."""
         actions = self._actions.get(str(query.key))
         if actions is None:
             known = ", ".join(list(self._actions)[:5])

@@ -16,7 +16,7 @@ _FALLBACK_VARIABLE = "AEGIS_CACHE_FALLBACK"
 """Set by us for our own child processes: they share the folder and say nothing again."""
 
 
-def find_home() -> Path | None:
+def find_user_home() -> Path | None:
     """Returns the home folder, or None: HOME is not set and the user has no passwd entry."""
     try:
         return Path.home()
@@ -73,7 +73,7 @@ def name_cache_folder() -> Path | None:
     base = os.environ.get("XDG_CACHE_HOME", "")
     if Path(base).is_absolute():  # the XDG specification: ignore what is relative
         return Path(base) / "aegis"
-    home = find_home()
+    home = find_user_home()
     return None if home is None else home / ".cache" / "aegis"
 
 

@@ -43,11 +43,16 @@ def find_source_meshes() -> dict[str, Path]:
 
 
 def read_mesh(path: Path) -> tuple[F64, I64]:
-    """Vertices and triangles of a Wavefront OBJ or binary STL file, welded."""
+    """Returns the welded vertices, shape (n, 3) [m], and triangles, shape (m, 3), of a file.
+
+    Args:
+        path: A Wavefront OBJ or a binary STL file.
+    """
     return weld_vertices(*(_read_obj(path) if path.suffix == ".obj" else _read_stl(path)))
 
 
 def _read_obj(path: Path) -> tuple[F64, I64]:
+    """Returns vertices, shape (n, 3) [m], and triangles, shape (m, 3), of a Wavefront OBJ file."""
     vertices, faces = [], []
     for line in path.read_text(encoding="utf-8").splitlines():
         word, *rest = line.split() or [""]
@@ -60,6 +65,7 @@ def _read_obj(path: Path) -> tuple[F64, I64]:
 
 
 def _read_stl(path: Path) -> tuple[F64, I64]:
+    """Returns vertices, shape (3 m, 3) [m], and triangles, shape (m, 3), of a binary STL file."""
     record = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
     data = np.frombuffer(path.read_bytes()[84:], dtype=record)
     vertices = data["corners"].reshape(-1, 3).astype(np.float64)

@@ -79,7 +79,7 @@ def revolve_curves(
     rects: Sequence[Rect] | None = None,
     radius: Callable[[F64, F64, F64], F64] | None = None,
 ) -> Mesh:
-    """A surface of revolution about z, smooth within a curve and sharp between curves.
+    """Returns a surface of revolution about z, smooth within a curve and sharp between curves.
 
     Args:
         curves: Polylines of (radius, height) [m]; the outside is to the right of the direction
@@ -103,6 +103,7 @@ def _revolve_curve(
     rect: Rect,
     radius: Callable[[F64, F64, F64], F64] | None,
 ) -> Mesh:
+    """Returns the surface of one curve, (radius, height) [m] from point to point."""
     points = np.array(curve, dtype=np.float64)
     angle = np.linspace(0.0, 2.0 * np.pi, segments + 1)[:, None]
     r = np.broadcast_to(points[:, 0], (segments + 1, len(points)))
@@ -138,6 +139,7 @@ def smooth_normals(vertices: F64, faces: I64) -> F64:
 
 
 def _face_normals(vertices: F64, faces: I64) -> F64:
+    """Returns the normals of triangles, as long as twice their area [m^2]. Shape (m, 3)."""
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     return np.cross(b - a, c - a)
 

@@ -27,7 +27,7 @@ def _author_object(
     mass: tuple[float, tuple[float, float, float], tuple[float, float, float]],
     collide: Callable[[ET.Element], None],
 ) -> Files:
-    """The XML, mesh and texture of one object, by path inside the pack.
+    """Returns the XML, mesh and texture of one object, by path inside the pack.
 
     Args:
         folder: The class folder, for example ``stable_scanned_objects``.
@@ -109,6 +109,7 @@ def author_ramekin() -> Files:
     under = [(0.0, 0.0008), (0.0345, 0.0008)]
 
     def add_ribs(r: np.ndarray, angle: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Returns the radius [m] with ribs on the outer wall. All of shape (segments, points)."""
         ribbed = (z > 0.002) & (z < 0.035) & (r > 0.0353)
         return np.where(ribbed, r + 0.0009 * np.cos(18.0 * angle), r)
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import yaml  # type: ignore[import-untyped]
 
 from aegis.core.errors import AssetError, MachineError
-from aegis.host.folders import expand_home, find_home
+from aegis.host.folders import expand_home, find_user_home
 from aegis.host.notes import write_note
 from envs.assets.robot_meshes import ROBOT
 
@@ -126,7 +126,7 @@ def _list_usual_places() -> Iterator[Path]:
     spec = find_spec("libero")
     for root in spec.submodule_search_locations or () if spec else ():
         yield Path(root) / "libero" / "assets"
-    home = find_home()
+    home = find_user_home()
     if folder := os.environ.get("LIBERO_CONFIG_PATH") or (home and str(home / ".libero")):
         yield from _read_libero_config(folder)
     if home is not None:
@@ -149,7 +149,7 @@ def _read_libero_config(folder: str) -> Iterator[Path]:
 
 def _name_download_folder() -> Path:
     """Returns where LIBERO, too, keeps the assets that it downloads."""
-    home = find_home()
+    home = find_user_home()
     if home is None:
         raise AssetError(
             "assets=hub keeps what it downloads in the home folder, and there is none: HOME is "

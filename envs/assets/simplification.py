@@ -31,7 +31,7 @@ def weld_vertices(vertices: F64, faces: I64, tolerance: float = 1e-5) -> tuple[F
 
 
 def _rotate_corners(faces: I64) -> I64:
-    """Each face with its smallest corner first, so that equal faces are equal rows."""
+    """Returns each face, shape (m, 3), with its smallest corner first: equal faces, equal rows."""
     start = np.argmin(faces, axis=1)[:, None]
     return np.take_along_axis(faces, (start + np.arange(3)) % 3, axis=1)
 
@@ -78,6 +78,7 @@ class _EdgeCollapse:
                 self._join_vertices(a, b, point)
 
     def build_mesh(self) -> tuple[F64, I64]:
+        """Returns the vertices, shape (n, 3) [m], and faces, shape (m, 3), that are left."""
         faces = np.array([face for face in self._faces if face is not None], dtype=np.int64)
         used, index = np.unique(faces, return_inverse=True)
         return np.array(self._points)[used], index.reshape(-1, 3)
@@ -135,7 +136,12 @@ class _EdgeCollapse:
 
 
 def _vertex_quadrics(vertices: F64, faces: I64) -> list[Quadric]:
-    """Per vertex: area-weighted planes of its faces, and upright planes along open edges."""
+    """Returns each vertex's planes of its faces, by area, and upright ones along open edges.
+
+    Args:
+        vertices: Shape (n, 3) [m].
+        faces: Shape (m, 3).
+    """
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     normals = np.cross(b - a, c - a)
     area = np.linalg.norm(normals, axis=1, keepdims=True)
@@ -162,6 +168,7 @@ def _vertex_quadrics(vertices: F64, faces: I64) -> list[Quadric]:
 
 
 def _outer_products(planes: F64) -> F64:
+    """Returns the upper triangles of the planes' outer products. Shape (m, 4) to (m, 10)."""
     rows, columns = np.triu_indices(4)
     return planes[:, rows] * planes[:, columns]
 

@@ -70,7 +70,16 @@ def value_noise(size: int, cells: tuple[int, int], seed: int) -> F64:
 
 
 def shade_levels(level: F64, dark: Rgb, light: Rgb) -> U8:
-    """Maps levels in [0, 1] to colours between two colours, in 24 steps so that PNGs stay small."""
+    """Returns the colours of levels in [0, 1], in 24 steps so that PNGs stay small.
+
+    Args:
+        level: Shape (h, w).
+        dark: Colour of 0.
+        light: Colour of 1.
+
+    Returns:
+        Shape (h, w, 3).
+    """
     step = np.round(np.clip(level, 0.0, 1.0) * 24.0)[..., None] / 24.0
     rgb = np.array(dark) * (1.0 - step) + np.array(light) * step
     return np.round(rgb * 255.0).astype(np.uint8)
@@ -142,6 +151,7 @@ def draw_cookie_lid(size: int = 96) -> U8:
 
 
 def _write_text(image: U8, text: str, at: tuple[int, int], scale: int) -> None:
+    """Writes letters into a picture, shape (h, w, 3), at (x, y) [px], from the upper left."""
     for index, letter in enumerate(text):
         bits = np.array([[row >> (4 - k) & 1 for k in range(5)] for row in GLYPHS[letter]], bool)
         mask = np.kron(bits, np.ones((scale, scale), bool))

@@ -55,16 +55,19 @@ def draw_action_sequences(
 
 
 def _draw_random(rng: np.random.Generator, steps: int) -> F64:
+    """Returns independent actions. Shape (steps, 7)."""
     return rng.uniform(-1.5, 1.5, (steps, 7))  # beyond the limits, where robosuite clips
 
 
 def _draw_pressing(rng: np.random.Generator, steps: int) -> F64:
+    """Returns actions that press a closed gripper down. Shape (steps, 7)."""
     actions = rng.uniform(-0.3, 0.3, (steps, 7))
     actions[:, 2], actions[:, 6] = -1.0, 1.0
     return actions
 
 
 def _draw_smooth(rng: np.random.Generator, steps: int) -> F64:
+    """Returns actions that wander. Shape (steps, 7)."""
     actions, action, target = np.zeros((steps, 7)), np.zeros(7), np.zeros(7)
     for k in range(steps):
         if k % 10 == 0:
@@ -77,6 +80,7 @@ def _draw_smooth(rng: np.random.Generator, steps: int) -> F64:
 
 
 def _play_expert(ours: Simulation, key: EpisodeKey, expert: Expert) -> F64:
+    """Returns the expert's actions up to its success. Shape (n, 7)."""
     ours.begin(key)
     actions = []
     for _ in range(MAX_EXPERT_STEPS):

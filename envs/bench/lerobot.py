@@ -61,7 +61,7 @@ class LeRobotWorld:
         return self._make_observation(raw)
 
     def step(self, action: F64) -> tuple[Observation, bool]:
-        """Executes an action and draws both pictures."""
+        """Executes an action, shape (7,), and draws both pictures; returns them and the success."""
         self._make_context_current()
         raw, _, success, _ = self._now.step(action)
         self._k += 1

@@ -38,7 +38,7 @@ class RenderBench:
         self._twin.load_state(self.ours["fast"])
 
     def draw_pictures(self, look: str, size: int) -> dict[str, U8]:
-        """Returns our pictures."""
+        """Returns our pictures by camera name. Shape (size, size, 3)."""
         sim = self.ours[look]
         cameras = dict.fromkeys(MODEL_CAMERAS, (size, size))
         looks = sim.scene.looks
@@ -47,7 +47,7 @@ class RenderBench:
         )
 
     def draw_reference(self, size: int) -> dict[str, U8]:
-        """Returns LIBERO's, upright."""
+        """Returns LIBERO's pictures by camera name, upright. Shape (size, size, 3)."""
         sim = self._twin.problem.sim
         sim._render_context_offscreen.gl_ctx.make_current()
         return {

@@ -67,7 +67,11 @@ class StepBench:
     def play_ours(
         self, sims: dict[int, Simulation], mark: StateMark
     ) -> tuple[list[F64], list[bool]]:
-        """Plays all courses in our simulations; returns what was marked after each step."""
+        """Plays all courses in our simulations.
+
+        Returns:
+            What ``mark`` read after each step, in the shape that it gives, and each success.
+        """
         marks, won = [], []
         for course in self.courses:
             sim = sims[course.task]
@@ -78,7 +82,7 @@ class StepBench:
         return marks, won
 
     def play_reference(self, mark: StateMark) -> tuple[list[F64], list[bool]]:
-        """Plays all courses in robosuite."""
+        """Plays all courses in robosuite; see `play_ours`, shapes included."""
         marks, won = [], []
         for course in self.courses:
             sim, twin = self.exact[course.task], self.twins[course.task]
@@ -90,7 +94,7 @@ class StepBench:
         return marks, won
 
     def step_bare_mujoco(self, states: Sequence[F64]) -> None:
-        """Steps MuJoCo alone, from each of these states, as long as a control step is."""
+        """Steps MuJoCo alone, from each state, shape (s,), for the length of a control step."""
         todo = iter(states)
         for course in self.courses:
             sim = self.exact[course.task]
@@ -115,6 +119,7 @@ class StepBench:
 
     @staticmethod
     def _snapshot_start(sims: dict[int, Simulation], course: ActionSequence) -> F64:
+        """Returns the snapshot of a course's start. Shape (n,)."""
         sims[course.task].begin(course.key)
         return sims[course.task].snapshot()
 
@@ -262,6 +267,6 @@ def build_contests(assets: str, tasks: list[int], steps: int, seed: int, expert:
 
 
 def _body_positions(model: mujoco.MjModel, data: mujoco.MjData) -> F64:
-    """Returns where all bodies are, fingers and objects included [m]."""
+    """Returns the positions of all bodies, fingers and objects included [m]. Shape (nbody, 3)."""
     del model
     return np.array(data.xpos)

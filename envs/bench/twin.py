@@ -51,7 +51,7 @@ class Twin:
         gripper.current_action = goal[19:21].copy()
 
     def step(self, action: F64) -> bool:
-        """Executes an action; returns LIBERO's success."""
+        """Executes an action, shape (7,); returns LIBERO's success."""
         return bool(self.problem.step(action)[2])
 
     def close(self) -> None:

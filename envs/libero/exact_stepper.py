@@ -28,7 +28,14 @@ _mj_jac_site = bind_c_function("mj_jacSite", "address", "address", "address", "a
 
 @njit
 def move_fingers(command: float, fingers: F64, ctrl: F64, limits: F64) -> None:
-    """Advances the finger filter by one substep and writes its command, as robosuite does."""
+    """Advances the finger filter by one substep and writes its command, as robosuite does.
+
+    Args:
+        command: -1 opens, 1 closes.
+        fingers: State of the filter in [-1, 1], moved in place. Shape (2,).
+        ctrl: MuJoCo's controls, of which the fingers' [m] are written. Shape (nu,).
+        limits: Lowest and highest control. Shape (nu, 2).
+    """
     for f in range(2):
         step = GRIPPER_SPEED * np.sign(command)
         moved = fingers[f] - step if f == 0 else fingers[f] + step
@@ -56,6 +63,26 @@ def _run_control_step(
     posture: F64,
     fingers: F64,
 ) -> None:
+    """Runs all substeps of a control step.
+
+    Args:
+        m: Address of MuJoCo's model.
+        d: Address of MuJoCo's data.
+        site: Id of the grip site.
+        action: Shape (7,).
+        qpos: Shape (nq,); like the next ones a view into MuJoCo's data.
+        qvel: Shape (nv,).
+        ctrl: Shape (nu,).
+        inertia: Joint-space inertia, packed by rows. Shape (nM,).
+        bias: Coriolis, centrifugal and gravity forces. Shape (nv,).
+        site_pos: Positions of sites [m]. Shape (nsite, 3).
+        site_mat: Orientations of sites. Shape (nsite, 9).
+        limits: Lowest and highest control. Shape (nu, 2).
+        goal_pos: The controller's goal [m], moved in place. Shape (3,).
+        goal_mat: The controller's goal, turned in place. Shape (3, 3).
+        posture: Joint angles that the null space pulls to [rad]. Shape (7,).
+        fingers: State of the finger filter, moved in place. Shape (2,).
+    """
     nv = qvel.shape[0]
     full_pos = np.zeros((3, nv))
     full_ori = np.zeros((3, nv))
@@ -153,7 +180,7 @@ class Stepper:
         self._fingers[:] = 0.0
 
     def settle_bodies(self, steps: int) -> None:
-        """Holds still, as robosuite would, for a number of control steps; nobody sleeps."""
+        """Holds still, as robosuite would, for a number of control steps; no body sleeps."""
         still = np.array([0, 0, 0, 0, 0, 0, -1.0])
         for _ in range(steps):
             Stepper.step(self, still)
@@ -181,11 +208,13 @@ class Stepper:
         self._set_controller_state(value)
 
     def _controller_state(self) -> F64:
+        """Returns goal position [m], orientation, posture [rad] and fingers. Shape (21,)."""
         return np.concatenate(
             (self._goal_pos, self._goal_mat.ravel(), self._posture, self._fingers)
         )
 
     def _set_controller_state(self, value: F64) -> None:
+        """Sets what `_controller_state` returns. Shape (21,)."""
         self._goal_pos[:] = value[:3]
         self._goal_mat[:] = value[3:12].reshape(3, 3)
         self._posture[:] = value[12:19]

@@ -32,7 +32,7 @@ _mj_update_sleep = bind_c_function("mj_updateSleep", "address", "address")
 
 @njit
 def _factor_cholesky(a: F64, n: int) -> None:
-    """Replaces the lower triangle of a symmetric matrix by its Cholesky factor."""
+    """Replaces the lower triangle of a symmetric matrix, shape (n, n), by its Cholesky factor."""
     for j in range(n):
         pivot = a[j, j]
         for k in range(j):
@@ -48,7 +48,7 @@ def _factor_cholesky(a: F64, n: int) -> None:
 
 @njit
 def _solve_lower(a: F64, b: F64, n: int) -> None:
-    """Solves L x = b in place, for the factor L in a's lower triangle."""
+    """Solves L x = b, shape (n,), in place, for L in the lower triangle of a, shape (n, n)."""
     for i in range(n):
         total = b[i]
         for k in range(i):
@@ -58,7 +58,7 @@ def _solve_lower(a: F64, b: F64, n: int) -> None:
 
 @njit
 def _solve_lower_transposed(a: F64, b: F64, n: int) -> None:
-    """Solves L' x = b in place."""
+    """Solves L' x = b in place; see `_solve_lower` for the shapes, (n, n) and (n,)."""
     for i in range(n - 1, -1, -1):
         total = b[i]
         for k in range(i + 1, n):
@@ -87,7 +87,14 @@ def _solve_block(a: F64, o: int, b: F64) -> None:
 
 @njit
 def _write_jacobian(jac: F64, cdof: F64, com: F64, ee_pos: F64) -> None:
-    """Writes the Jacobian of the grip site (6, 7): what ``mj_jacSite`` gives for the arm."""
+    """Writes the Jacobian of the grip site: what ``mj_jacSite`` gives for the arm.
+
+    Args:
+        jac: Overwritten. Shape (6, 7).
+        cdof: Motion axes of the joints about ``com``. Shape (nv, 6).
+        com: Centre of mass of the arm [m]. Shape (3,).
+        ee_pos: Grip site [m]. Shape (3,).
+    """
     x, y, z = ee_pos[0] - com[0], ee_pos[1] - com[1], ee_pos[2] - com[2]
     for j in range(ARM_JOINTS):
         a, b, c = cdof[j, 0], cdof[j, 1], cdof[j, 2]
@@ -251,13 +258,13 @@ class FastStepper(Stepper):
         )
 
     def reset(self) -> None:
-        """See `Stepper.reset`; nobody sleeps."""
+        """See `Stepper.reset`; no body sleeps."""
         super().reset()
         self._data.tree_asleep[:] = -(1 + mujoco.mjMINAWAKE)
         self._recompute_positions()
 
     def step(self, action: F64) -> None:
-        """See `Stepper.step`."""
+        """See `Stepper.step`: an action of shape (7,)."""
         model, data = self._model, self._data
         if _run_fast_control_step(model._address, data._address, action, *self._quick):
             self._recompute_positions()
@@ -274,7 +281,7 @@ class FastStepper(Stepper):
         mujoco.mj_crb(model, data)
         mujoco.mj_factorM(model, data)
         mujoco.mj_transmission(model, data)
-        # Where nobody may sleep, MuJoCo has woken them all.
+        # Where no body may sleep, MuJoCo has woken them all.
         model.opt.enableflags = self.flags
         data.tree_asleep[:] = asleep
         self._slept[:] = asleep

@@ -45,6 +45,7 @@ class GoalChecker:
     def _is_on(
         self, data: mujoco.MjData, body: int, target: int, mask: Mask, target_mask: Mask
     ) -> bool:
+        """Returns whether a body is on a target; masks of their collision geoms, shape (ngeom,)."""
         p, q = data.xpos[body], data.xpos[target]
         if p[2] < q[2] or np.hypot(p[0] - q[0], p[1] - q[1]) >= ON_RADIUS:
             return False
@@ -67,6 +68,7 @@ class GoalChecker:
 
 
 def _geoms_touch(data: mujoco.MjData, mask: Mask, target_mask: Mask) -> bool:
+    """Returns whether a geom of one mask touches one of the other. Shape (ngeom,) each."""
     geom = data.contact.geom
     one, two = geom[:, 0], geom[:, 1]
     return bool(((mask[one] & target_mask[two]) | (mask[two] & target_mask[one])).any())

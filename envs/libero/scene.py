@@ -59,7 +59,7 @@ class Scene:
         suite: Task suite.
         task: Task number in LIBERO's order.
         instruction: The task in words.
-        model: Compiled model. Shared in a process: whoever uses it puts fixture poses in first.
+        model: Compiled model. Shared in a process: a user puts fixture poses in first.
         movables: Objects with free joints.
         fixtures: Furniture.
         goals: Pairs (object, target) that must satisfy LIBERO's ``On``.

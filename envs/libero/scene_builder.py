@@ -142,7 +142,10 @@ def _read_goals(problem: Any, name: str) -> tuple[tuple[str, str], ...]:
 
 
 def _read_official_states(suite: str, name: str) -> F64:
-    """Reads LIBERO's initial states with torch's restricted unpickler, which runs no code."""
+    """Reads LIBERO's initial states: time, qpos, qvel. Shape (50, 1 + nq + nv).
+
+    torch's restricted unpickler runs no code of the file.
+    """
     import numpy._core.multiarray as multiarray
     import torch
 

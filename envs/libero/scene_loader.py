@@ -40,7 +40,7 @@ def find_task_name(suite: str, task: int) -> str:
     return names[task]
 
 
-@lru_cache(maxsize=4)  # official assets: 55 MB each; whoever plays a task keeps hold of its scene
+@lru_cache(maxsize=4)  # official assets: 55 MB each; a world keeps the scene of its task
 def load_scene(
     suite: str, task: int, assets: Path, assets_digest: str, robot: str = "light"
 ) -> Scene:
@@ -96,6 +96,7 @@ def _name_cached_scene(suite: str, name: str, assets_digest: str) -> str:
 
 
 def _write_scene(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) -> None:
+    """Writes a scene with its official start states, shape (50, 1 + nq + nv)."""
     buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, buffer)
     write_atomically(stem.with_suffix(".mjb"), buffer.tobytes())
@@ -106,7 +107,7 @@ def _write_scene(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F
 
 def _read_scene(stem: Path, suite: str, task: int, digest: str) -> Scene:
     model = mujoco.MjModel.from_binary_path(str(stem.with_suffix(".mjb")))
-    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR  # nobody reads the robot's sensors
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR  # the robot's sensors are not read
     with np.load(stem.with_suffix(".npz"), allow_pickle=False) as packed:
         official = np.array(packed["official"])
         meta = json.loads(str(packed["meta"]))

@@ -81,7 +81,7 @@ class Simulation:
             UnknownNameError: If the start family does not exist.
             StartStateError: If no draw is admissible, or the index is out of range.
         """
-        self._flags = 0  # all ways of stepping begin alike: nobody sleeps yet
+        self._flags = 0  # all ways of stepping begin alike: no body sleeps yet
         self._settle_into_start(key)
         self.refresh_kinematics()
         self.truth.remember_start(self.data)
@@ -107,7 +107,7 @@ class Simulation:
             self._stale = False
 
     def read_truth(self) -> dict[str, F64]:
-        """Returns simulator truth by name; see `envs.libero.truth.TruthReader.read_truth`."""
+        """Returns simulator truth by name; shapes: `envs.libero.truth.TruthReader.read_truth`."""
         return {**self.truth.read_truth(self.data), **self._lagging}
 
     def read_state(self) -> F64:

@@ -117,13 +117,18 @@ def _order_by_support(scene: Scene) -> list[Movable]:
 
 
 def _official_state(scene: Scene, index: int) -> tuple[F64, F64]:
+    """Returns qpos, shape (nq,), and qvel, shape (nv,), of one of LIBERO's initial states."""
     nq = scene.model.nq
     row = scene.official[index]
     return row[1 : 1 + nq].copy(), row[1 + nq :].copy()
 
 
 def _map_fixture_pose(fixture: Fixture, u: F64) -> tuple[F64, F64]:
-    """Maps three uniform numbers to a pose in LIBERO's region."""
+    """Maps three uniform numbers, shape (3,), to a pose in LIBERO's region.
+
+    Returns:
+        Position [m], shape (3,), and quaternion (wxyz), shape (4,).
+    """
     ranges = (fixture.x, fixture.y, fixture.yaw)
     x, y, yaw = (low + (high - low) * t for (low, high), t in zip(ranges, u, strict=True))
     quat = np.array([np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])

@@ -45,7 +45,7 @@ class TruthReader:
 
         ``object_pos``, ``object_mat``, ``target_pos``: what to pick and where to put it [m], (3,),
         (3, 3), (3,). ``object_start``: where the object stood at tick 0 [m], (3,). ``ee_pos``,
-        ``ee_mat``, ``ee_vel``, ``fingers``: the hand, see `envs.panda.Hand`. ``touch``: whether
+        ``ee_mat``, ``ee_vel``, ``fingers``: the hand, see `envs.panda.HandReader`. ``touch``: whether
         each finger pad touches the object, (2,). ``drawer_axis``: horizontal unit vector along
         the drawer's width, (2,), NaN unless the object lies in a drawer.
         """
@@ -60,6 +60,7 @@ class TruthReader:
         }
 
     def _read_touch(self, data: mujoco.MjData) -> F64:
+        """Returns 1 for each finger pad that touches the object, else 0. Shape (2,)."""
         touch = np.zeros(2)
         geom = data.contact.geom
         for i, pad in enumerate(self._pads):
@@ -68,6 +69,7 @@ class TruthReader:
         return touch
 
     def _read_drawer_axis(self, data: mujoco.MjData) -> F64:
+        """Returns the unit vector along the drawer's width, or NaN out of one. Shape (2,)."""
         if self._drawer is None:
             return np.full(2, np.nan)
         frame = data.site_xmat[self._drawer].reshape(3, 3)

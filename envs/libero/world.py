@@ -105,6 +105,7 @@ class LiberoWorld(PandaWorld[Simulation]):
     def _draw_pictures(
         self, sim: Simulation, cameras: Mapping[str, tuple[int, int]]
     ) -> dict[str, U8]:
+        """Returns pictures by camera name. Shape (height, width, 3)."""
         return render_pictures(
             sim.model, sim.data, cameras, digest=sim.scene.looks, pictures=self._pictures
         )

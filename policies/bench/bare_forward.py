@@ -64,6 +64,7 @@ class BareForward:
             torch.cuda.synchronize()
 
     def _run_forward(self) -> Tensor:
+        """Returns the chunks of a batch. Shape (b, h, a)."""
         condition = self._net.condition_on_text(self._images, self._proprio, self._text)
         return self._net.sample_actions(condition, self._noise)
 

@@ -74,7 +74,7 @@ class BatchBuffer:
         return {name: seen[i] for i, name in enumerate(CAMERAS)}
 
     def fetch_result(self, packed: Tensor) -> F32:
-        """Brings a result here and waits for it; the memory may then be filled again."""
+        """Brings a result, shape (b, n), here; its memory may then be filled again."""
         if not self._pinned:
             out: F32 = packed.numpy()
             return out
@@ -94,7 +94,7 @@ def _aligned_size(shape: tuple[int, ...], kind: torch.dtype) -> int:
 def _split_memory(
     whole: Tensor, parts: Sequence[tuple[tuple[int, ...], torch.dtype]]
 ) -> list[Tensor]:
-    """Cuts memory into parts, each at an aligned address."""
+    """Cuts memory, shape (bytes,), into parts of given shapes, each at an aligned address."""
     found, begin = [], 0
     for shape, kind in parts:
         end = begin + prod(shape) * kind.itemsize

@@ -47,7 +47,15 @@ def save_checkpoint(
     tensors: Mapping[str, Tensor],
     provenance: Mapping[str, Json],
 ) -> None:
-    """Writes a checkpoint; an interruption leaves the old file, never half a new one."""
+    """Writes a checkpoint; an interruption leaves the old file, never half a new one.
+
+    Args:
+        path: The file.
+        config: The architecture.
+        tokenizer: Its words go into the header.
+        tensors: Weights by name, in the shapes of `policies.nano_vla.model.NanoNet`.
+        provenance: What it was trained on and how.
+    """
     header: dict[str, Json] = {
         "format": FORMAT,
         "config": config.to_json(),  # type: ignore[dict-item]
@@ -85,7 +93,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Json]) -> None:
-    """Writes tensors and a JSON header atomically."""
+    """Writes tensors, of any shape, and a JSON header atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     solid = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -114,6 +122,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Json]]:
 
 
 def _check_tensors(path: Path, want: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> None:
+    """Compares names, types and shapes of weights with those of the architecture.
+
+    Raises:
+        CheckpointError: If they differ, or a weight holds NaN or infinity.
+    """
     missing, extra = sorted(set(want) - set(got)), sorted(set(got) - set(want))
     if missing or extra:
         raise CheckpointError(

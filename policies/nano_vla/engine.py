@@ -51,6 +51,11 @@ class ComputeMode:
             raise ConfigError("graph=true needs device=cuda: there are no CUDA graphs on a CPU.")
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether it is computed on the CPU."""
+        return torch.device(self.device).type == "cpu"
+
+    @property
     def is_exact(self) -> bool:
         """Whether it is the mode that shipped results were computed in."""
         return self.device == "cpu" and self.precision == "float32"
@@ -158,7 +163,7 @@ class Engine:
             return self._unpack_result(stage.fetch_result(packed))
 
     def _run_pass(self, stage: BatchBuffer) -> Tensor:
-        """One pass over what lies on the device; everything that comes out, in one matrix."""
+        """Runs one pass over what lies on the device; all that comes out, in shape (b, n)."""
         with self.mode.compute_context():
             with self._taps as taps:
                 condition = self._net.condition_on_text(
@@ -175,6 +180,7 @@ class Engine:
             return torch.cat(flat, dim=1)
 
     def _unpack_result(self, packed: F32) -> list[F32]:
+        """Splits a result, shape (b, n), into chunks, samples and tapped layers, b rows each."""
         size, begin, parts = len(packed), 0, []
         for shape in self._shapes:
             end = begin + prod(shape)
@@ -193,7 +199,11 @@ def _device_exists(device: str) -> bool:
 
 
 def limit_actions(actions: Tensor) -> Tensor:
-    """Limits deltas to [-1, 1] and makes the gripper open (-1) or close (1); NaN stays NaN."""
+    """Limits deltas to [-1, 1] and makes the gripper open (-1) or close (1); NaN stays NaN.
+
+    Args:
+        actions: Shape (..., a); the gripper comes last.
+    """
     deltas = actions[..., :-1].clamp(-1.0, 1.0)
     grip = actions[..., -1:]
     binary = torch.where(grip >= 0, 1.0, -1.0) + (grip - grip)

@@ -105,11 +105,13 @@ class FlowHead(nn.Module):
         return fn.mse_loss(guess, target)
 
     def _embed_time(self, time: Tensor) -> Tensor:
+        """Embeds times in [0, 1]. Shape (..., 1) to (..., hidden)."""
         angle = time * self.frequencies
         out: Tensor = self.time(torch.cat([angle.sin(), angle.cos()], -1))
         return out
 
     def _predict_clean(self, condition: Tensor, noisy: Tensor, moment: Tensor) -> Tensor:
+        """Predicts clean chunks, shape (..., h * a), from noisy ones at embedded moments."""
         x = condition + self.noisy(noisy) + moment
         for layer in self.layers:
             x = layer(x)

@@ -24,7 +24,7 @@ class GraphCache:
         """Replays the pass of a size, which is captured at its first call.
 
         Returns:
-            What the pass gave; overwritten by the next replay of any size.
+            What the pass gave, in its shape (b, n); overwritten by the next replay of any size.
         """
         if size not in self._captured:
             self._captured[size] = self._capture_pass(forward)
@@ -33,6 +33,7 @@ class GraphCache:
         return out
 
     def _capture_pass(self, forward: Callable[[], Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        """Returns the graph of a pass and the memory, shape (b, n), that its replays fill."""
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):

@@ -122,6 +122,7 @@ def initialise_weights(net: NanoNet, seed: int) -> None:
 
 
 def _weight_scale(name: str, tensor: Tensor) -> float:
+    """Returns the standard deviation with which a weight, of any shape, is initialised."""
     if name.endswith(("order", "readout", "place")):
         return 0.02 if name.endswith("place") else 0.2
     if name.endswith("embed.weight"):

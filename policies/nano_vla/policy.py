@@ -14,6 +14,7 @@ from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.seeds import episode_stream
 from aegis.core.types import F32, EpisodeKey
+from aegis.host.forks import ProcessGuard
 from policies.adapter import BatchAdapter, Inference
 from policies.nano_vla.checkpoint import load_checkpoint
 from policies.nano_vla.config import CAMERAS, PROPRIO_SIZE
@@ -73,6 +74,7 @@ class NanoVLA(BatchAdapter):
         if not 0 <= temperature <= 1:
             raise ConfigError(f"'{name}.temperature' must be in [0, 1]. Got: {temperature}.")
         torch.set_num_threads(threads)
+        self._guard = ProcessGuard("torch", f"Or set {name}.threads=1 and device=cpu.")
         loaded = load_checkpoint(Path(checkpoint), "cpu")
         config = loaded.net.config
         self._paraphrase, self._temperature = paraphrase, np.float32(temperature)
@@ -97,8 +99,11 @@ class NanoVLA(BatchAdapter):
         """Computes chunks; see :class:`BatchAdapter`.
 
         Raises:
-            MachineError: If the device has no memory left.
+            MachineError: If the device has no memory left, or the policy was built before a fork
+                and computes with more than this thread.
         """
+        if torch.get_num_threads() > 1 or not self._engine.mode.on_cpu:
+            self._guard.require_same_process()  # or torch waits for threads that are not there
         texts = [self._encode_instruction(row) for row in rows]
         noise = noise * self._temperature
         with _explain_out_of_memory(self.spec.name, len(rows), self._engine.mode):
@@ -133,7 +138,7 @@ class NanoVLA(BatchAdapter):
                 return
 
     def _encode_instruction(self, query: Query) -> F32:
-        """Returns the encoded instruction; each is read once."""
+        """Returns the encoded instruction, shape (text,); each is read once."""
         words = self.read_instruction(query)
         if words not in self._texts:
             tokens = self._tokenizer.encode_texts([words], self._length)[0]

@@ -33,7 +33,7 @@ class RowLinear(nn.Linear):
 
 
 def fill_rows(x: Tensor) -> Tensor:
-    """Fills few rows up with copies, to as many as a steady layer's kernel must see."""
+    """Fills few rows, shape (b, n), up with copies to as many as a steady kernel must see."""
     return x if len(x) >= _MIN_ROWS else torch.cat([x] * (_MIN_ROWS // len(x) + 1))[:_MIN_ROWS]
 
 

@@ -143,5 +143,6 @@ class _PoolingHook:
         self._seen, self._pool = seen, pool
 
     def __call__(self, module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        """Pools a layer's output, its first axis that of the rows, shape (b, ...), and keeps it."""
         del module, given  # Unused.
         self._seen.append(self._pool(out))

@@ -57,7 +57,10 @@ class CameraStem(nn.Module):
         return tokens, keypoints
 
     def _mean_positions(self, attention: Tensor) -> Tensor:
-        """Returns the mean place under each map, in full precision: cells are coarse."""
+        """Returns the mean place under each map, shape (b, k, cells) to (b, k, 2).
+
+        In full precision: cells are coarse.
+        """
         if attention.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
             return attention @ self.grid
         with torch.autocast(attention.device.type, enabled=False):

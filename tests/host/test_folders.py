@@ -13,7 +13,7 @@ import pytest
 
 from aegis.core.errors import MachineError
 from aegis.host import folders, notes
-from aegis.host.folders import expand_home, find_cache_folder, find_home, list_cache_folders
+from aegis.host.folders import expand_home, find_cache_folder, find_user_home, list_cache_folders
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_no_home_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     lose_home(monkeypatch)
-    assert find_home() is None
+    assert find_user_home() is None
     with caplog.at_level(logging.WARNING):
         found = [find_cache_folder() for _ in range(3)]
     assert set(found) == {tmp_path / f"temporary/aegis-{os.getuid()}"}

@@ -73,7 +73,7 @@ class BatchSampler:
         )
 
     def _draw_rows(self, step: int) -> NDArray[np.int64]:
-        """Walks through one permutation of the training rows after another."""
+        """Returns a step's rows, shape (b,), from one permutation after another."""
         n, batch = len(self._pool), self._train.batch
         places = np.arange(step * batch, (step + 1) * batch)
         rows = np.empty(batch, dtype=np.int64)
@@ -86,6 +86,15 @@ class BatchSampler:
     def _draw_tokens(
         self, sentence: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Draws wordings of the instructions of a batch.
+
+        Args:
+            sentence: Number of each row's instruction. Shape (b,).
+            rng: Draws wordings and dropped words.
+
+        Returns:
+            Tokens, shape (sentences, words), and each row's sentence, shape (b,).
+        """
         texts = [
             text
             if rng.random() < self._train.canonical
@@ -126,5 +135,12 @@ def augment_pictures(pictures: U8, train: TrainConfig, rng: np.random.Generator)
 
 
 def pictures_to_tensor(pictures: U8) -> Tensor:
-    """Turns pictures into what the network sees, without augmentation. Shapes as above."""
+    """Turns pictures into what the network sees, without augmentation.
+
+    Args:
+        pictures: Shape (b, s, s, 3).
+
+    Returns:
+        In [-1, 1]. Shape (b, 3, s, s).
+    """
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

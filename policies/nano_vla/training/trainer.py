@@ -166,6 +166,7 @@ class Trainer:
 
     @torch.no_grad()
     def _measure_rows(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+        """Returns the mean absolute error of sampled actions over rows, shape (n,)."""
         data, config = self._data, self._config
         tokens = self._tokenizer.encode_texts(data.instructions, config.words)
         condition = self._net.compute_condition(
@@ -181,10 +182,12 @@ class Trainer:
 
     @torch.no_grad()
     def _load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Overwrites the weights by name, each in its shape."""
         for name, weight in self._weights.items():
             weight.copy_(weights[name])
 
     def _averaged_weights(self) -> dict[str, Tensor]:
+        """Returns all weights by name, averaged ones where there are, in the shapes of the net."""
         return {**self._net.state_dict(), **self._mean}
 
     def _describe_provenance(self) -> dict[str, Json]:
@@ -230,6 +233,7 @@ def learning_rate(training: TrainConfig, step: int) -> float:
 
 
 def _make_optimizer(weights: Mapping[str, Tensor], training: TrainConfig) -> torch.optim.AdamW:
+    """Returns the optimiser; weights decay in matrices, not in vectors, of whatever shape."""
     matrices = [weight for weight in weights.values() if weight.ndim >= 2]
     vectors = [weight for weight in weights.values() if weight.ndim < 2]
     groups = [
@@ -269,4 +273,5 @@ def _inherit_weights(net: NanoNet, initial: Path) -> str:
 
 
 def _copy_like(weight: Tensor, values: Tensor) -> Tensor:
+    """Returns a copy of values in the shape, type and place of a weight."""
     return torch.empty_like(weight, requires_grad=False).copy_(values)
