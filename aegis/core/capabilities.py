@@ -14,6 +14,11 @@ from aegis.core.dials import Dial
 from aegis.core.protocols import PolicySpec
 from aegis.core.types import Score
 
+ADDED_LATER: Mapping[str, bool] = {"added_later": True}
+"""Field metadata of an option that a release adds to a part: ``field(default=1.0,
+metadata=ADDED_LATER)``. At its default it is left out of the identity, so that runs of earlier
+releases keep theirs; set to anything else it counts."""
+
 
 @runtime_checkable
 class ScoreReader(Protocol):

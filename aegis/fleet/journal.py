@@ -23,7 +23,7 @@ from aegis.core.types import (
 from aegis.core.types import Hold as HoldCommand
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import Judgement
-from aegis.records.rows import EpisodeRecord, EpisodeRow, FeatureRow, StepRow
+from aegis.records.rows import EpisodeRecord, EpisodeRow, FeatureRow, SampleRow, StepRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Journal:
     key: EpisodeKey
     _steps: list[StepRow] = field(default_factory=list)
     _features: list[FeatureRow] = field(default_factory=list)
+    _samples: list[SampleRow] = field(default_factory=list)
     _asks: Counter[PolicyId] = field(default_factory=Counter)
     _holds: list[int] = field(default_factory=list)
     _strong_steps: int = 0
@@ -128,6 +129,11 @@ class Journal:
                 for policy, proposal in sorted(proposals.items())
                 for layer, vector in sorted(proposal.features.items())
             ]
+            self._samples += [
+                SampleRow(row.k, policy, proposal.samples)
+                for policy, proposal in sorted(proposals.items())
+                if proposal.samples is not None
+            ]
 
     def finish_episode(self, stop: str, final: str) -> EpisodeRecord:
         """Closes the episode.
@@ -159,7 +165,7 @@ class Journal:
             digest=self._trace.hexdigest(),
             final=final,
         )
-        return EpisodeRecord(row, tuple(steps), tuple(self._features))
+        return EpisodeRecord(row, tuple(steps), tuple(self._features), tuple(self._samples))
 
     def _build_row(
         self, decision: Decision, scene: WorldRecord, asked: Sequence[PolicyId]

@@ -9,11 +9,11 @@ from typing import Any
 
 from aegis.core.capabilities import Fingerprinted
 from aegis.core.errors import ConfigError, PairingError, UnknownNameError
-from aegis.core.identity import PartOrigins, describe_part, describe_value
 from aegis.core.protocols import Detector, Policy
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet.arm import Arm
+from aegis.records.part_identity import PartOrigins, describe_part, describe_value
 
 
 @dataclass(frozen=True, slots=True)

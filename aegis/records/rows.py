@@ -129,12 +129,28 @@ class FeatureRow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SampleRow:
+    """Further draws of one chunk.
+
+    Attributes:
+        k: Tick of the observation [control steps].
+        policy: Who proposed it.
+        samples: Draws of the chunk in the embodiment's units, shape (n, h, a).
+    """
+
+    k: int
+    policy: PolicyId
+    samples: F32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EpisodeRecord:
     """All rows of one finished episode."""
 
     row: EpisodeRow
     steps: tuple[StepRow, ...]
     features: tuple[FeatureRow, ...]
+    samples: tuple[SampleRow, ...] = ()
 
 
 def parse_episode_row(record: Mapping[str, Any]) -> EpisodeRow:

@@ -65,6 +65,16 @@ FEATURE_SCHEMA = pa.schema(
         ("vector", pa.list_(pa.float32())),
     ]
 )
+SAMPLE_SCHEMA = pa.schema(
+    [
+        *_KEY_FIELDS,
+        ("k", pa.int32()),
+        ("policy", pa.string()),
+        ("shape", pa.list_(pa.int32(), 3)),
+        ("values", pa.list_(pa.float32())),
+    ]
+)
+"""One row per proposal with further draws; ``values`` holds shape (n, h, a), row by row."""
 
 
 def build_episode_table(rows: Sequence[EpisodeRow]) -> pa.Table:
@@ -80,6 +90,21 @@ def build_step_table(episode: EpisodeRecord) -> pa.Table:
 def build_feature_table(episode: EpisodeRecord) -> pa.Table:
     """Returns the table of an episode's activations; schema ``FEATURE_SCHEMA``."""
     return _build_table(episode.features, FEATURE_SCHEMA, _list_key_columns(episode))
+
+
+def build_sample_table(episode: EpisodeRecord) -> pa.Table:
+    """Returns the table of an episode's further draws; schema ``SAMPLE_SCHEMA``."""
+    rows = [
+        {
+            **_list_key_columns(episode),
+            "k": row.k,
+            "policy": row.policy,
+            "shape": list(row.samples.shape),
+            "values": row.samples.ravel(),
+        }
+        for row in episode.samples
+    ]
+    return pa.Table.from_pylist(rows, schema=SAMPLE_SCHEMA)
 
 
 def parse_episode_rows(table: pa.Table) -> tuple[EpisodeRow, ...]:

@@ -1,14 +1,15 @@
-"""Run store: one file per finished episode, and tables merged from them.
+"""Run store: files of each finished episode, and tables merged from them.
 
-A part is written under another name, flushed to the disk and renamed, so a part that exists is
-whole, whatever killed the run. The merged tables hold nothing that depends on time, order or
-number of workers: equal experiments give equal bytes.
+A file is written under another name, flushed to the disk and renamed, so a file that exists is
+whole, whatever killed the run. Activations and further draws, which may be large, have files of
+their own; they are written before the part, so a part that exists has them. The merged tables
+hold nothing that depends on time, order or number of workers: equal experiments give equal bytes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from aegis.records.rows import EpisodeRecord, EpisodeRow, parse_episode_row
 from aegis.records.schemas import (
     EPISODE_SCHEMA,
     FEATURE_SCHEMA,
+    SAMPLE_SCHEMA,
     STEP_SCHEMA,
     build_episode_table,
     build_feature_table,
+    build_sample_table,
     build_step_table,
     parse_episode_rows,
 )
@@ -35,6 +38,11 @@ FORMAT = "2"
 """Of a run folder; goes up when an identity says more or less than before."""
 
 _ROW_KEY = b"aegis.episode"
+_LARGE_TABLES: Mapping[str, Callable[[EpisodeRecord], pa.Table]] = {
+    "features": build_feature_table,
+    "samples": build_sample_table,
+}
+"""Fields of an episode that have files of their own, in folders of these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,14 @@ class RunTables:
         """Reads the table of activations; schema ``aegis.records.schemas.FEATURES``."""
         return read_table(self.root / "features.parquet")
 
+    def read_samples(self) -> pa.Table:
+        """Reads the table of further draws; schema ``aegis.records.schemas.SAMPLE_SCHEMA``.
+
+        Raises:
+            TraceError: If no policy of the run gave any.
+        """
+        return read_table(self.root / "samples.parquet")
+
 
 class RunStore:
     """A run folder.
@@ -94,11 +110,9 @@ class RunStore:
         """
         known = {FORMAT_KEY: FORMAT, **identity}
         fresh = open_folder(self.root, known, notes, is_empty=not self.has_episodes())
-        try:
-            self.parts.mkdir(exist_ok=True)
-        except OSError as error:
-            raise disk_error(self.parts, error) from error
-        remove_orphans(self.parts)
+        _make_folder(self.parts)
+        for folder in (self.parts, *(self.parts / kind for kind in _LARGE_TABLES)):
+            remove_orphans(folder)
         if fresh or not (self.root / "config.yaml").exists():
             write_atomic(self.root / "config.yaml", config.encode())
 
@@ -123,13 +137,22 @@ class RunStore:
             MachineError: If the disk is full or cannot be written.
         """
         row = episode.row
-        # The episode's row and activations ride in the same file, so a part is one atom.
-        metadata = {
-            _ROW_KEY: json.dumps(asdict(row), sort_keys=True).encode(),
-            b"aegis.features": _encode_parquet(build_feature_table(episode)).to_pybytes(),
-        }
+        for kind, build in _LARGE_TABLES.items():
+            if getattr(episode, kind):
+                path = self._locate_large(kind, row.key, row.arm)
+                _make_folder(path.parent)
+                write_atomic(path, _encode_parquet(build(episode)).to_pybytes())
+        metadata = {_ROW_KEY: json.dumps(asdict(row), sort_keys=True).encode()}
         table = build_step_table(episode).replace_schema_metadata(metadata)
         write_atomic(self.locate_part(row.key, row.arm), _encode_parquet(table).to_pybytes())
+
+    def _locate_large(self, kind: str, key: EpisodeKey, arm: str) -> Path:
+        return self.parts / kind / format_part_name(key, arm)
+
+    def _read_large(self, kind: str, key: EpisodeKey, arm: str) -> list[pa.Table]:
+        """Returns an episode's activations or draws; nothing if it has none."""
+        path = self._locate_large(kind, key, arm)
+        return [_read_parquet(path)] if path.exists() else []
 
     def read_episode_row(self, key: EpisodeKey, arm: str) -> EpisodeRow | None:
         """Returns a finished episode's row; None if it is missing or damaged."""
@@ -149,23 +172,24 @@ class RunStore:
         return _read_parquet(self.locate_part(key, arm), columns)
 
     def merge_parts(self, done: Iterable[tuple[EpisodeKey, str]]) -> RunTables:
-        """Merges parts into the three tables.
+        """Merges parts into the tables of the run.
 
         Args:
             done: The finished episodes, in any order.
         """
         order = sorted(done, key=lambda job: (job[0].task, job[0].start, job[0].index, job[1]))
-        steps, features, rows = [], [], []
+        steps, features, samples, rows = [], [], [], []
         for key, arm in order:
             table = _read_parquet(self.locate_part(key, arm))
             rows.append(parse_episode_row(json.loads(table.schema.metadata[_ROW_KEY])))
-            features.append(
-                pq.read_table(pa.BufferReader(table.schema.metadata[b"aegis.features"]))
-            )
+            features += self._read_large("features", key, arm)
+            samples += self._read_large("samples", key, arm)
             steps.append(table.replace_schema_metadata())
         self._write_table("episodes", [build_episode_table(rows)], EPISODE_SCHEMA)
         self._write_table("steps", steps, STEP_SCHEMA)
         self._write_table("features", features, FEATURE_SCHEMA)
+        if samples:
+            self._write_table("samples", samples, SAMPLE_SCHEMA)
         return RunTables(self.root, tuple(rows))
 
     def _write_table(self, name: str, tables: Sequence[pa.Table], schema: pa.Schema) -> None:
@@ -180,6 +204,13 @@ class RunStore:
                 file.write(json.dumps(facts) + "\n")
         except OSError as error:
             raise disk_error(path, error) from error
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def read_table(path: Path) -> pa.Table:

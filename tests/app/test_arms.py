@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from aegis.core.identity import ADDED_LATER
+from aegis.core.capabilities import ADDED_LATER
 from aegis.fleet.arm import Arm
 from aegis.fleet.run_plan import fingerprint_arm
 from aegis.gates.rescue import RescueGate

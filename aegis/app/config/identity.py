@@ -16,8 +16,8 @@ from pathlib import Path
 
 from aegis.app.config.composition import ComposedConfig
 from aegis.app.config.targets import walk_targets
-from aegis.core.identity import describe_value
 from aegis.records.manifest import SETTING_PREFIX, VERSION_PREFIX
+from aegis.records.part_identity import describe_value
 from aegis.study.plan.digests import (
     PACKAGES,
     file_digest,

@@ -13,11 +13,11 @@ from aegis.app.config.settings import Settings
 from aegis.app.config.targets import ConfigNode
 from aegis.core.capabilities import AssetBacked, SpecChecker
 from aegis.core.errors import ConfigError
-from aegis.core.identity import PartOrigins
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
 from aegis.records.names import check_family_name
+from aegis.records.part_identity import PartOrigins
 from aegis.records.provenance import count_cores
 
 SPLITS = ("training", "calibration", "test")

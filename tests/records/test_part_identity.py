@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aegis.core.capabilities import ADDED_LATER
 from aegis.core.errors import PluginError
-from aegis.core.identity import ADDED_LATER, PartOrigins, describe_part, describe_value
+from aegis.records.part_identity import PartOrigins, describe_part, describe_value
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

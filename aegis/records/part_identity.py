@@ -1,4 +1,4 @@
-"""Identity of parts: texts that say what a detector, a gate or a switch is, the same everywhere.
+"""Part identity: a text for a detector, a gate or a switch that is the same everywhere.
 
 A text holds no memory address and no order of a set or a mapping, so that it is equal in every
 process, on every machine and under every Python version, and differs where behaviour may differ.
@@ -16,11 +16,6 @@ from typing import Any
 import numpy as np
 
 from aegis.core.errors import PluginError
-
-ADDED_LATER: Mapping[str, bool] = {"added_later": True}
-"""Field metadata of an option that a release adds to a part: ``field(default=1.0,
-metadata=ADDED_LATER)``. At its default it is left out of the identity, so that runs of earlier
-releases keep theirs; set to anything else it counts."""
 
 _PLAIN = (bool, int, float, complex, str, bytes, range, type(None))
 
