@@ -87,13 +87,9 @@ def _solve_block(a: F64, o: int, b: F64) -> None:
 
 @njit
 def _write_jacobian(jac: F64, cdof: F64, com: F64, ee_pos: F64) -> None:
-    """Writes the Jacobian of the grip site: what ``mj_jacSite`` gives for the arm.
+    """Writes the Jacobian of the grip site, (6, 7): what ``mj_jacSite`` gives for the arm.
 
-    Args:
-        jac: Overwritten. Shape (6, 7).
-        cdof: Motion axes of the joints about ``com``. Shape (nv, 6).
-        com: Centre of mass of the arm [m]. Shape (3,).
-        ee_pos: Grip site [m]. Shape (3,).
+    It is moved to ``ee_pos`` (3,) [m] from ``com`` (3,) [m], about which ``cdof`` (nv, 6) is.
     """
     x, y, z = ee_pos[0] - com[0], ee_pos[1] - com[1], ee_pos[2] - com[2]
     for j in range(ARM_JOINTS):

@@ -45,9 +45,9 @@ class TruthReader:
 
         ``object_pos``, ``object_mat``, ``target_pos``: what to pick and where to put it [m], (3,),
         (3, 3), (3,). ``object_start``: where the object stood at tick 0 [m], (3,). ``ee_pos``,
-        ``ee_mat``, ``ee_vel``, ``fingers``: the hand, see ``envs.panda.HandReader``. ``touch``:
-        whether each finger pad touches the object, (2,). ``drawer_axis``: horizontal unit vector
-        along the drawer's width, (2,), NaN unless the object lies in a drawer.
+        ``ee_mat``, ``ee_vel``, ``fingers``: see `envs.panda.HandReader`. ``touch``: whether
+        each finger pad touches the object, (2,). ``drawer_axis``: horizontal unit vector along
+        the drawer's width, (2,), NaN unless the object lies in a drawer.
         """
         return {
             "object_pos": data.xpos[self._object.body].copy(),
