@@ -8,6 +8,7 @@ hold nothing that depends on time, order or number of workers: equal experiments
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,6 +39,7 @@ FORMAT = "2"
 """Of a run folder; goes up when an identity says more or less than before."""
 
 _ROW_KEY = b"aegis.episode"
+_LARGE_KEY = b"aegis.large"
 _LARGE_TABLES: Mapping[str, Callable[[EpisodeRecord], pa.Table]] = {
     "features": build_feature_table,
     "samples": build_sample_table,
@@ -137,22 +139,30 @@ class RunStore:
             MachineError: If the disk is full or cannot be written.
         """
         row = episode.row
+        large: dict[str, str] = {}
         for kind, build in _LARGE_TABLES.items():
             if getattr(episode, kind):
+                data = _encode_parquet(build(episode)).to_pybytes()
                 path = self._locate_large(kind, row.key, row.arm)
                 _make_folder(path.parent)
-                write_atomic(path, _encode_parquet(build(episode)).to_pybytes())
-        metadata = {_ROW_KEY: json.dumps(asdict(row), sort_keys=True).encode()}
+                write_atomic(path, data)
+                large[kind] = _hash_bytes(data)
+        metadata = {
+            _ROW_KEY: json.dumps(asdict(row), sort_keys=True).encode(),
+            _LARGE_KEY: json.dumps(large, sort_keys=True).encode(),
+        }
         table = build_step_table(episode).replace_schema_metadata(metadata)
         write_atomic(self.locate_part(row.key, row.arm), _encode_parquet(table).to_pybytes())
 
     def _locate_large(self, kind: str, key: EpisodeKey, arm: str) -> Path:
         return self.parts / kind / format_part_name(key, arm)
 
-    def _read_large(self, kind: str, key: EpisodeKey, arm: str) -> list[pa.Table]:
-        """Returns an episode's activations or draws; nothing if it has none."""
-        path = self._locate_large(kind, key, arm)
-        return [_read_parquet(path)] if path.exists() else []
+    def _has_large(self, digests: Mapping[str, str], key: EpisodeKey, arm: str) -> bool:
+        """Says whether the large files of a part are those that were written with it."""
+        return all(
+            _hash_bytes(self._locate_large(kind, key, arm).read_bytes()) == digest
+            for kind, digest in digests.items()
+        )
 
     def read_episode_row(self, key: EpisodeKey, arm: str) -> EpisodeRow | None:
         """Returns a finished episode's row; None if it is missing or damaged."""
@@ -162,10 +172,11 @@ class RunStore:
         try:
             table = _read_parquet(path)
             row = parse_episode_row(json.loads(table.schema.metadata[_ROW_KEY]))
+            has_large = self._has_large(json.loads(table.schema.metadata[_LARGE_KEY]), key, arm)
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
             return None
         whole = row.key == key and row.arm == arm and row.steps == table.num_rows
-        return row if whole else None
+        return row if whole and has_large else None
 
     def read_episode_steps(self, key: EpisodeKey, arm: str, columns: Sequence[str]) -> pa.Table:
         """Reads some columns of a finished episode's steps."""
@@ -178,12 +189,16 @@ class RunStore:
             done: The finished episodes, in any order.
         """
         order = sorted(done, key=lambda job: (job[0].task, job[0].start, job[0].index, job[1]))
-        steps, features, samples, rows = [], [], [], []
+        steps, rows = [], []
+        features: list[pa.Table] = []
+        samples: list[pa.Table] = []
         for key, arm in order:
             table = _read_parquet(self.locate_part(key, arm))
             rows.append(parse_episode_row(json.loads(table.schema.metadata[_ROW_KEY])))
-            features += self._read_large("features", key, arm)
-            samples += self._read_large("samples", key, arm)
+            large = json.loads(table.schema.metadata[_LARGE_KEY])
+            for kind, found in (("features", features), ("samples", samples)):
+                if kind in large:
+                    found.append(_read_parquet(self._locate_large(kind, key, arm)))
             steps.append(table.replace_schema_metadata())
         self._write_table("episodes", [build_episode_table(rows)], EPISODE_SCHEMA)
         self._write_table("steps", steps, STEP_SCHEMA)
@@ -230,6 +245,10 @@ def read_table(path: Path) -> pa.Table:
 def _read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     picked = None if columns is None else list(columns)
     return pq.ParquetFile(path, page_checksum_verification=True).read(picked, use_threads=False)
+
+
+def _hash_bytes(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _encode_parquet(table: pa.Table) -> pa.Buffer:

@@ -108,7 +108,7 @@ def test_a_later_option_counts_once_it_is_set() -> None:
 
 def test_words_are_equal_in_processes_with_other_hashes() -> None:
     code = (
-        "from tests.core.test_identity import *; "
+        "from tests.records.test_part_identity import *; "
         "print(describe_part(Plain(0.5, ('a', 'b', 'c', 'd'))))"
     )
     root = Path(__file__).resolve().parents[2]

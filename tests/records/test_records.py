@@ -11,12 +11,12 @@ import pytest
 from aegis.core.errors import CalibrationError, ConfigError, PairingError, UnknownNameError
 from aegis.fitting.collected_run import CollectedRun
 from aegis.fleet.pairing import Trail, check_pairing
-from aegis.fleet.progress import EpisodeProgress, NullSink, StatusFile, Tee
+from aegis.fleet.progress import EpisodeProgress, Judgement, NullSink, StatusFile, Tee
 from aegis.fleet.units import Split, find_split, list_official_units, list_units
 from aegis.records.store import RunTables
-from tests.app.test_paired_summary import row
 from tests.fakes import toy_key
 from tests.fleet.toyrun import Recorder, toy_arms, toy_plan, toy_run
+from tests.study.rows import HORIZON, row
 
 
 def test_splits_are_disjoint_and_known() -> None:
@@ -53,7 +53,10 @@ def test_prefix_law() -> None:
 
 
 def progress(k: int, risk: float) -> EpisodeProgress:
-    return EpisodeProgress(toy_key(0), "aegis", k, 60, "weak", risk, 0.5, 0, 0, "go")
+    track = (Judgement(k, risk, 0.5, False),)
+    return EpisodeProgress(
+        toy_key(0), "aegis", k, 60, "weak", "strong", risk, "risk", track, 0, 0, "go"
+    )
 
 
 def test_status_file_is_throttled_and_whole(tmp_path: Path) -> None:
@@ -68,13 +71,13 @@ def test_status_file_is_throttled_and_whole(tmp_path: Path) -> None:
     status = json.loads(path.read_text())
     assert status["running"][0]["risks"] == [None, 0.3]
     assert status["running"][0]["key"]["task"] == 0
-    sink.on_episode_finished(row("aegis", 0, True, 8, (2,)))
+    sink.on_episode_finished(row("aegis", 0, True, strong=8))
     sink.on_run_closed()
     status = json.loads(path.read_text())
     assert status["state"] == "stopped"
     assert status["running"] == []
     assert status["arms"]["aegis"] == {
-        "episodes": 1, "success": 1, "steps": 40, "strong_steps": 8, "fires": 1
+        "episodes": 1, "success": 1, "steps": HORIZON, "strong_steps": 8, "fires": 1
     }  # fmt: skip
 
 

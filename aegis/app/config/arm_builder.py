@@ -46,7 +46,7 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
         for part, node in (("gate", gate), ("switch", switch))
     }
     for part, node in (("gate", gate), ("switch", switch)):
-        lab.origins.add_part(rules[part], describe_settings(node))
+        lab.origins.add_part(rules[part], describe_settings(node, lab.composed.trusted))
     for part, rule in rules.items():
         for score in scores_read_by(rule):
             _check_score(score, f"arms.{name}.{part}", detectors)

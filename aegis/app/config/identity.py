@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from aegis.app.config.composition import ComposedConfig
+from aegis.app.config.paths import find_packaged_file
 from aegis.app.config.targets import walk_targets
 from aegis.records.manifest import SETTING_PREFIX, VERSION_PREFIX
 from aegis.records.part_identity import describe_value
@@ -99,10 +100,15 @@ def collect_identity(
     }
 
 
-def describe_settings(value: object) -> str:
-    """Returns a part of a configuration in words; files and folders are told by what they hold."""
+def describe_settings(value: object, packages: Sequence[str] = ()) -> str:
+    """Returns a part of a configuration in words; files and folders are told by what they hold.
+
+    Args:
+        value: The part.
+        packages: Packages of the user's own, whose files a path may name.
+    """
     return json.dumps(
-        _replace_files(value), sort_keys=True, ensure_ascii=False, default=describe_value
+        _replace_files(value, packages), sort_keys=True, ensure_ascii=False, default=describe_value
     )
 
 
@@ -133,7 +139,7 @@ def _list_settings(
     exempt = [*EXEMPT_SETTINGS, *unused]
     exempt += [f"arms.{arm}.{name}" for arm in arms for name in EXEMPT_ARM_SETTINGS]
     return {
-        f"{SETTING_PREFIX}{path}": describe_settings(value)
+        f"{SETTING_PREFIX}{path}": describe_settings(value, composed.trusted)
         for path, value in flatten_config(tree, exempt).items()
     }
 
@@ -159,15 +165,16 @@ def _read_row_versions(sources: Sequence[Path]) -> dict[str, str]:
     }
 
 
-def _replace_files(value: object) -> object:
+def _replace_files(value: object, packages: Sequence[str]) -> object:
     """Returns a value in which what a path names stands instead of the path."""
     if isinstance(value, Mapping):
-        return {str(name): _replace_files(item) for name, item in value.items()}
+        return {str(name): _replace_files(item, packages) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_replace_files(item) for item in value]
+        return [_replace_files(item, packages) for item in value]
     if not isinstance(value, str) or not _looks_like_path(value):
         return value
-    path = Path(value).expanduser() if value.startswith("~") else Path(value)
+    found = find_packaged_file(value, packages)
+    path = found if found is not None else Path(value).expanduser()
     try:
         if path.is_file():
             return _describe_file(path)

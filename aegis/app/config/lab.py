@@ -169,7 +169,7 @@ def _build_detectors(
     if "detector" in composed.tree:
         node = settings.node("detector")
         found.append(_build_detector(composed, "detector", node, policies["weak"].spec))
-        origins.add_part(found[-1], describe_settings(node))
+        origins.add_part(found[-1], describe_settings(node, composed.trusted))
     if "detectors" in composed.tree:
         further = settings.level("detectors")
         for name in further.names():
@@ -184,7 +184,7 @@ def _build_detectors(
                     "'name', or call it what it is called."
                 )
             found.append(detector)
-            origins.add_part(detector, describe_settings(named))
+            origins.add_part(detector, describe_settings(named, composed.trusted))
     return tuple(found)
 
 

@@ -138,7 +138,10 @@ def _import_root(name: str, where: str) -> ModuleType:
 
 
 def _list_modules(package: str) -> list[str]:
-    return [info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+    return [
+        info.name
+        for info in pkgutil.iter_modules(getattr(importlib.import_module(package), "__path__", ()))
+    ]
 
 
 def _list_public_names(names: Mapping[str, object]) -> list[str]:
