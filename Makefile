@@ -43,7 +43,7 @@ test-tiers: $(STAMP) ## The wheel and each of its extras, in environments of the
 	@PYTHON=$(BIN)/python scripts/test_tiers.sh $(TIERS)
 
 docs: $(DOCS_STAMP) ## The documentation site, into build/site; strict: a broken link is an error
-	@$(DOCS)/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 
 bench: $(STAMP) ## All benchmarks into benchmarks/, and their figures; keep the machine quiet
 	@set -e; for name in $(BENCHES); do $(BIN)/aegis bench $$name out=benchmarks/$$name.json; done

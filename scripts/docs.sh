@@ -11,7 +11,7 @@ exec 9>"$VENV.lock"
 "$PYTHON" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
 key=$(cksum docs/requirements.txt; "$PYTHON" -V)
 [ "$(cat "$VENV/.aegis-key" 2>/dev/null)" = "$key" ] && exit 0
-printf '\033[1m==>\033[0m documentation: %s (about 90 MB, once)\n' "$VENV" >&2
+printf '\033[1m==>\033[0m documentation: %s (about 180 MB, once)\n' "$VENV" >&2
 rm -rf "$VENV"
 "$PYTHON" -m venv "$VENV" || {
     echo "docs: Python has no venv. Run: make setup, or on Debian: apt-get install -y python3-venv" >&2

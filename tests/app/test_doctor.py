@@ -127,7 +127,9 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     finding = diagnosis._check_libero()
-    assert finding == Finding("LIBERO", FindingState.FAIL, "missing: bddl", "make setup")
+    assert (finding.state, finding.found) == (FindingState.FAIL, "missing: bddl")
+    assert finding.mend.startswith("make setup; without a clone: pip install")
+    assert "bddl==" in finding.mend
 
 
 def test_json_and_exit_code(
