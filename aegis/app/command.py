@@ -151,6 +151,14 @@ def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Name
     return options
 
 
+def build_parser(command: Command) -> CommandParser:
+    """Returns the whole parser of a command, its verbs included; for its documentation."""
+    parser = _build_parser(command)
+    if command.verbs:
+        _add_verbs(parser, command)
+    return parser
+
+
 def _build_parser(command: Command) -> CommandParser:
     """Returns the parser of a command, as it is where no verb is typed."""
     parser = CommandParser(

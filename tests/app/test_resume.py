@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from tests.app.test_readme import blocks
+from tests.app.outside import read_outsider
 from tests.app.toy import write_configs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -104,7 +104,7 @@ def identity(place: Path) -> dict[str, str]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    for path, text in blocks().items():
+    for path, text in read_outsider().items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     return tmp_path

@@ -79,6 +79,7 @@ plan:
   question: Does the gate help?
   reference: weak
   published: aegis
+  draws: 10000
   recommended: ours
   random: random
   oracle: oracle
