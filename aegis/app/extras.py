@@ -14,7 +14,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     ),
     "learn": ("torch", "safetensors", "sklearn"),
     "report": (
-        "pyarrow", "scipy", "sklearn", "matplotlib", "jinja2", "PIL", "av", "threadpoolctl",
+        "pyarrow", "scipy", "sklearn", "matplotlib", "jinja2", "markupsafe", "PIL", "av",
+        "threadpoolctl",
     ),
 }  # fmt: skip
 """Extra to the modules that it brings, by the names under which they are imported."""

@@ -35,7 +35,7 @@ def played(place: Path) -> RunTables:
 
 def test_arms_are_equal_until_the_first_hand_over(played: RunTables) -> None:
     rows = {(row.task, row.arm): row for row in played.episodes}
-    assert len(rows) == 4
+    assert len(rows) == 6
     for task in (3, 7):
         weak, aegis = rows[task, "weak"], rows[task, "aegis"]
         assert weak.strong_steps == 0

@@ -79,7 +79,7 @@ def test_other_code_is_refused_to_play_but_may_report_and_verify(
 
 
 def test_other_versions_are_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aegis.app.study.prepared_study.read_versions", lambda: {"numpy": "1.0"})
+    monkeypatch.setattr("aegis.app.study.prepared_study.read_versions", lambda *_: {"numpy": "1.0"})
     message = type_in(place, "study", "run", "study", code=2)["error"]["message"]
     assert "version.numpy" in message
 
