@@ -196,11 +196,7 @@ class Controller:
     ) -> tuple[ControllerState, tuple[Score, ...], Verdict]:
         """Runs detectors, gate and switch at a boundary, and starts the chunk if there is one.
 
-        Args:
-            state: What is remembered.
-            tick: What came.
-            context: What gate and switch may know.
-            rows: Actions of the new chunk, shape (n, a); None if none came.
+        ``rows`` are the actions of the new chunk, shape (n, a), or None if none came.
         """
         minds = state.detectors
         scores: tuple[Score, ...] = ()

@@ -154,6 +154,19 @@ class RunStore:
         table = build_step_table(episode).replace_schema_metadata(metadata)
         write_atomic(self.locate_part(row.key, row.arm), _encode_parquet(table).to_pybytes())
 
+    def copy_episode(self, source: RunStore, key: EpisodeKey, arm: str) -> None:
+        """Copies a finished episode of another folder, its large files first.
+
+        Raises:
+            MachineError: If the disk is full or cannot be written.
+        """
+        for kind in _LARGE_TABLES:
+            if (path := source._locate_large(kind, key, arm)).exists():
+                copy = self._locate_large(kind, key, arm)
+                _make_folder(copy.parent)
+                write_atomic(copy, path.read_bytes())
+        write_atomic(self.locate_part(key, arm), source.locate_part(key, arm).read_bytes())
+
     def _locate_large(self, kind: str, key: EpisodeKey, arm: str) -> Path:
         return self.parts / kind / format_part_name(key, arm)
 

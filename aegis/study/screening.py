@@ -7,7 +7,6 @@ from pathlib import Path
 
 from aegis.core.errors import StudyKilledError
 from aegis.fleet.run_plan import RunPlan, compute_identity
-from aegis.records.files import write_atomic
 from aegis.records.store import RunStore
 from aegis.study.analysis.arm_results import describe_arms
 from aegis.study.analysis.kill_criteria import (
@@ -71,6 +70,4 @@ def _copy_reference(
     target.open_run(compute_identity(plan, machine.policies), plan.notes, plan.config)
     for key in plan.units:
         if target.read_episode_row(key, reference) is None:
-            write_atomic(
-                target.locate_part(key, reference), source.locate_part(key, reference).read_bytes()
-            )
+            target.copy_episode(source, key, reference)

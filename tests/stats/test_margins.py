@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import ShapeError
 from aegis.stats.margins import mcnemar_range
-from aegis.stats.multiplicity import holm_adjusted
+from aegis.stats.p_values import holm_adjusted
 from aegis.stats.paired_intervals import tango_interval
 
 # AEGIS (arXiv 2606.06660): of 646 units that the weak policy failed, 65 were recovered (10.1 %),

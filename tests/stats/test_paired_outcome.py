@@ -12,7 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from aegis.core.errors import ShapeError
-from aegis.stats.multiplicity import holm_adjusted
+from aegis.stats.p_values import holm_adjusted
 from aegis.stats.paired_outcome import PairedOutcome, binomial_tail, count_by_task
 
 COUNTS = st.integers(0, 60)

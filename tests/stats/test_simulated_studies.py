@@ -17,9 +17,9 @@ from aegis.stats.bootstrap import paired_difference_interval
 from aegis.stats.differences import clustered_difference, conditional_difference
 from aegis.stats.e_process import log_e_path, stopping_time
 from aegis.stats.intervals import Interval
+from aegis.stats.p_values import sign_flip_p
 from aegis.stats.paired_intervals import noninferiority_p, tango_interval
 from aegis.stats.paired_outcome import PairedOutcome, count_by_task
-from aegis.stats.permutation import sign_flip_p
 from aegis.stats.power import mcnemar_power
 
 STUDIES = 2000

@@ -96,10 +96,12 @@ def tabulate_gaps(view: StudyView) -> Table | None:
     columns = (
         Column("arm", tuple(mark_code(gap.arm) for gap in gaps)),
         Column("gap closed", tuple(_write_gap(gap.closed) for gap in gaps)),
+        Column("at equal duty", tuple(_write_equal_gap(view, gap.arm) for gap in gaps),
+               optional=True),
         Column("of the arm", tuple(write(gap.arm) for gap in gaps), "duty"),
         Column("of random", tuple(write(gap.random) for gap in gaps), "duty"),
         Column("of the oracle", tuple(write(gap.oracle) for gap in gaps), "duty"),
-    )
+    )  # fmt: skip
     return make_table("table_gaps", columns, "gaps, arms.*.duty, frontier[].duty")
 
 
@@ -166,6 +168,13 @@ def _write_steps(view: StudyView, arm: ArmResult) -> str:
 
 def _percent_or_none(value: float | None) -> str:
     return NO_NUMBER if value is None else format_percent(value)
+
+
+def _write_equal_gap(view: StudyView, arm: str) -> str:
+    """Returns the gap closed against an oracle of the arm's own duty; empty if there is none."""
+    more = view.result.supplement
+    found = [gap.closed for gap in (more.gaps if more is not None else ()) if gap.arm == arm]
+    return _write_gap(found[0]) if found else ""
 
 
 def _write_gap(closed: Estimate) -> str:

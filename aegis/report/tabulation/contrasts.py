@@ -21,7 +21,7 @@ from aegis.study.analysis.formatting import (
 )
 from aegis.study.plan.study_plan import NONINFERIOR
 
-ALL, TASKS, COST = "all units (primary estimand)", "tasks as clusters", "duty"
+ALL, TASKS, COST = "all units (primary estimand)", "tasks as random", "duty"
 
 
 def tabulate_primary(view: StudyView) -> Table | None:
@@ -100,7 +100,7 @@ def _tabulate(
                tuple(format_p_value(c.p_holm if corrected else c.p) for c in found), ALL),
         Column("holds", tuple("yes" if c.passed else "no" for c in found), ALL)
         if corrected else None,
-        Column("interval [pp]", tuple(_write_interval(c.difference_tasks) for c in found), TASKS),
+        Column("interval [pp]", tuple(_write_tasks(view, c) for c in found), TASKS),
         Column(raw, tuple(_write_p(c, c.p_tasks) for c in found), TASKS),
         Column("difference", tuple(format_difference(c.recovered_difference) for c in found),
                failing),
@@ -111,6 +111,15 @@ def _tabulate(
     bad = [i for i, c in enumerate(found) if corrected and not c.passed]
     facts = {"tasks": max((len(c.per_task) for c in found), default=0)}
     return make_table(name, columns, "contrasts", bold=bold, bad=bad, facts=facts)
+
+
+def _write_tasks(view: StudyView, contrast: ContrastResult) -> str:
+    """Returns the interval with tasks as a random sample, else that of whole tasks resampled."""
+    more = view.result.supplement
+    for one in more.contrasts if more is not None else ():
+        if (one.arm, one.against) == (contrast.arm, contrast.against):
+            return _write_interval(one.difference_random_tasks.ci)
+    return _write_interval(contrast.difference_tasks)
 
 
 def _name_rows(found: Sequence[ContrastResult]) -> Column:

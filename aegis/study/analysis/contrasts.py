@@ -21,9 +21,9 @@ from aegis.stats.differences import (
 from aegis.stats.e_process import log_e_path, stopping_time
 from aegis.stats.exact_interval import clopper_pearson_interval
 from aegis.stats.intervals import UNKNOWN_INTERVAL, Interval
+from aegis.stats.p_values import sign_flip_p
 from aegis.stats.paired_intervals import noninferiority_p, tango_interval
 from aegis.stats.paired_outcome import PairedOutcome, count_by_task
-from aegis.stats.permutation import sign_flip_p
 from aegis.stats.resampling import ClusteredSample
 from aegis.study.analysis.contrast_result import (
     BayesianReading,

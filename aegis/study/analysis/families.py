@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aegis.stats.e_process import anytime_p, log_e_path
-from aegis.stats.multiplicity import holm_adjusted
+from aegis.stats.p_values import holm_adjusted
 from aegis.study.analysis.contrast_result import EXPLORATORY, PRIMARY, SECONDARY, ContrastResult
 from aegis.study.analysis.contrasts import compare_success
 from aegis.study.outcomes import Outcomes

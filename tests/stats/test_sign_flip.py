@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import ShapeError
 from aegis.core.seeds import root_stream
+from aegis.stats.p_values import sign_flip_p
 from aegis.stats.paired_outcome import PairedOutcome
-from aegis.stats.permutation import sign_flip_p
 
 UNITS = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 5)), max_size=60)
 
