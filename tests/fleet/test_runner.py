@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -120,9 +119,8 @@ def test_second_ctrl_c_is_immediate(golden: dict[str, bytes], tmp_path: Path) ->
 def test_sigkill_of_the_run_and_resume(golden: dict[str, bytes], tmp_path: Path) -> None:
     code = f"from tests.fleet.toyrun import *; toy_run(Path({str(tmp_path)!r}))"
     child = subprocess.Popen([sys.executable, "-c", code])
-    parts, deadline = tmp_path / "parts", time.monotonic() + 60
+    parts = tmp_path / "parts"
     while not parts.exists() or len(list(parts.glob("*.parquet"))) < 4:
-        assert time.monotonic() < deadline
         assert child.poll() is None, "finished before it could be killed"
     child.kill()
     child.wait()
