@@ -199,7 +199,9 @@ def test_the_second_of_two_at_once_is_told_and_a_killed_one_is_taken_over(place:
     assert answer["episodes"] == done
 
 
-def test_a_study_of_files_in_one_piece_is_locked_played_and_verified(place: Path) -> None:
+@pytest.fixture
+def file_study(place: Path) -> Path:
+    """A folder in which a study of single-file plug-ins is locked."""
     (place / "configs/run.yaml").unlink()
     (place / "configs").rmdir()
     write_configs(place / "configs")
@@ -223,15 +225,22 @@ def test_a_study_of_files_in_one_piece_is_locked_played_and_verified(place: Path
     path.write_text(yaml.safe_dump(tree))
     few = ("units=4", "calibration.units=4", "calibration.tries=1", "forks.units=1")
     aegis(place, "study", "lock", *few, seed="1")
-    text = (place / "runs/study/plan.yaml").read_text()
+    return place
+
+
+def test_a_study_of_files_in_one_piece_is_locked_with_their_code(file_study: Path) -> None:
+    text = (file_study / "runs/study/plan.yaml").read_text()
     for name in ("my_gaze.py", "my_helper.py", "toyland.py"):
         assert f"code.{name}: " in text
-    (place / "my_helper.py").write_text("SCALE = 2.0\n")
-    assert "code.my_helper.py: locked" in refusal(place, "study", "run", "study")
-    (place / "my_helper.py").write_text("SCALE = 1.0\n")
-    aegis(place, "study", "run", "study", seed="2")
-    aegis(place, "study", "report", "study", seed="3")
-    assert aegis(place, "study", "verify", "study", "sample=1", seed="4")["verified"]
+    (file_study / "my_helper.py").write_text("SCALE = 2.0\n")
+    assert "code.my_helper.py: locked" in refusal(file_study, "study", "run", "study")
+
+
+@pytest.mark.slow
+def test_a_study_of_files_in_one_piece_is_played_and_verified(file_study: Path) -> None:
+    aegis(file_study, "study", "run", "study", seed="2")
+    aegis(file_study, "study", "report", "study", seed="3")
+    assert aegis(file_study, "study", "verify", "study", "sample=1", seed="4")["verified"]
 
 
 def test_two_ways_of_stepping_are_not_mixed_on_libero(tmp_path: Path) -> None:

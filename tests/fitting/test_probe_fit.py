@@ -74,10 +74,11 @@ def test_the_training_window_is_chosen_by_what_it_sees_early() -> None:
 
 
 def test_fitting_is_repeatable() -> None:
+    train, calibration = rollouts("train", 40), rollouts("calibration", 60)
     for kind in ("logistic", "mlp"):
-        one, two = fit(kind), fit(kind)
-        assert one.threshold == two.threshold
-        np.testing.assert_array_equal(one.head.weights[0], two.head.weights[0])
+        probes = [fit(kind, train=train, calibration=calibration) for _ in range(2)]
+        assert probes[0].threshold == probes[1].threshold
+        np.testing.assert_array_equal(*(probe.head.weights[0] for probe in probes))
 
 
 def test_data_that_cannot_support_a_fit_are_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betainc
 from scipy.stats import binomtest
@@ -149,6 +149,7 @@ def test_holm_lies_between_none_and_bonferroni_and_keeps_the_order(ps: dict[str,
     assert [got[n] for n in names] == sorted(got.values())
 
 
+@settings(max_examples=15)  # statsmodels collects garbage in each call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(ps: list[float]) -> None:
     got = holm_adjusted({str(i): p for i, p in enumerate(ps)})

@@ -8,6 +8,9 @@ from aegis.app.config.quoting import describe_quoting
 from aegis.app.config.targets import ConfigNode
 from aegis.core.errors import ConfigError, UnknownNameError
 
+MACHINE_SETTINGS = ("workers", "slots")
+"""Settings that no result depends on: a locked plan may be run with others."""
+
 
 class Settings:
     """One level of a configuration.

@@ -9,12 +9,11 @@ from typing import Any
 from aegis.app.config.arm_builder import fill_calibrated
 from aegis.app.config.composition import ComposedConfig
 from aegis.app.config.identity import flatten_config
-from aegis.app.config.settings import Settings
+from aegis.app.config.settings import MACHINE_SETTINGS, Settings
 from aegis.app.experiment import resolve_run_folder
 from aegis.app.screen import Screen
 from aegis.app.study.prepared_study import (
     LOCK_SECTIONS,
-    MACHINE_SETTINGS,
     PreparedStudy,
     collect_outer_digests,
     open_study,

@@ -29,8 +29,6 @@ from aegis.study.play.execution import StudyExecutor, check_splits
 from aegis.study.play.renamed_policy import RESEED, RenamedPolicy
 
 POLICY_PARTS = ("weak", "strong")
-MACHINE_SETTINGS = ("workers", "slots")
-"""Settings that no result depends on: a locked plan may be run with others."""
 LOCK_SECTIONS = ("calibrated", "seeds")
 """Sections that locking adds to a configuration."""
 
