@@ -104,3 +104,37 @@ def test_every_option_is_in_the_configuration_reference() -> None:
     for path in (REPOSITORY / "configs").rglob("*.yaml"):
         option = path.relative_to(REPOSITORY / "configs").with_suffix("").as_posix()
         assert f"### `{option}`" in text
+
+
+ELSEWHERE = {
+    "0.60": "floor of the plan's criterion early_auroc",
+    "0.80": "target from outside for the early AUROC",
+    "0.76": "boosted trees, see test_evidence.py",
+    "0.756": "boosted trees, see test_evidence.py",
+    "0.14": "0.894 of the summary minus 0.76",
+    "0.784": "the probe's fit, on test starts of one task",
+    "0.934": "the probe's fit, on its own test episodes",
+    "52.7": "the review's own study",
+    "11.7": "the review's own study",
+    "4.7": "the review's own study, without activations; in README the ratio of a step's costs",
+    "10.0": "the review's own study, without activations",
+    "0.754": "the review's own study, tasks left out",
+    "3.11": "version of Python",
+    "2606.06660": "number of a paper",
+}
+"""Numbers of prose that stand in no generated table, and where they come from."""
+
+_TABLE = re.compile(r"<!-- table:.*?<!-- end of table -->", re.DOTALL)
+_DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
+
+
+def test_numbers_of_prose_stand_in_a_generated_table() -> None:
+    results = [page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("results/*.md"))]
+    tables = set(_DECIMAL.findall(" ".join("".join(_TABLE.findall(text)) for text in results)))
+    assert len(tables) > 500
+    names = ("index", "reference", "reference-tenth", "reference-tenth-first")
+    used = set()
+    for page in (REPOSITORY / "README.md", *(DOCS / "results" / f"{name}.md" for name in names)):
+        prose = _CODE.sub("", _TABLE.sub("", page.read_text(encoding="utf-8")))
+        used |= set(_DECIMAL.findall(prose))
+    assert used - tables == set(ELSEWHERE)
