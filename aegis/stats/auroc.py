@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy  # scipy.stats is imported when it is first used: that takes a second
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64, I64, Bools
@@ -30,7 +30,7 @@ def compute_auroc(scores: F64, positive: Bools) -> float:
     n0 = len(labels) - n1
     if n1 == 0 or n0 == 0:
         return float("nan")
-    ranks = rankdata(np.where(np.isnan(values), np.inf, values))
+    ranks = scipy.stats.rankdata(np.where(np.isnan(values), np.inf, values))
     return float((ranks[labels].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 

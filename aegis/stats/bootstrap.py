@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite, sqrt
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64, I64, Bools
@@ -112,14 +112,14 @@ def bca_interval(
     below = np.mean(known < estimate) + 0.5 * np.mean(known == estimate) if len(known) else 0.0
     if not 0 < below < 1:
         return percentile_interval(known, level=level)
-    bias = norm.ppf(below)
+    bias = ndtri(below)
     d = jackknife.mean() - jackknife if len(jackknife) else np.zeros(1)
     spread = float((d**2).sum()) ** 1.5
     speed = float((d**3).sum()) / (6 * spread) if spread > 0 else 0.0
-    z = bias + norm.ppf(np.array([(1 - level) / 2, (1 + level) / 2]))
+    z = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
     if (speed * z >= 1).any():
         return percentile_interval(known, level=level)
-    low, high = np.quantile(known, norm.cdf(bias + z / (1 - speed * z)))
+    low, high = np.quantile(known, ndtr(bias + z / (1 - speed * z)))
     return Interval(float(low), float(high))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.stats import beta
+import scipy  # scipy.stats is imported when it is first used: that takes a second
 
 from aegis.stats.intervals import Interval, check_counts
 
@@ -23,6 +23,8 @@ def clopper_pearson_interval(successes: int, n: int, level: float = 0.95) -> Int
     """
     check_counts(successes, n)
     tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(beta.isf(tail, successes + 1, n - successes))
+    low = 0.0 if successes == 0 else float(scipy.stats.beta.ppf(tail, successes, n - successes + 1))
+    high = (
+        1.0 if successes == n else float(scipy.stats.beta.isf(tail, successes + 1, n - successes))
+    )
     return Interval(low, high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64
@@ -50,7 +50,7 @@ def tango_interval(outcome: PairedOutcome, level: float = 0.95) -> Interval:
         ShapeError: If there is no unit.
     """
     n, b, c = _require_units(outcome), outcome.recovered, outcome.disrupted
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
 
     def bisect_limit(inside: float, outside: float, sign: float) -> float:
         for _ in range(_HALVINGS):
@@ -79,7 +79,7 @@ def noninferiority_p(outcome: PairedOutcome, margin: float) -> float:
     if not 0 < margin < 1:
         raise ShapeError(f"margin must lie in (0, 1). Got: {margin}. State it beforehand.")
     z = tango_z(outcome.recovered, outcome.disrupted, _require_units(outcome), -margin)
-    return float(norm.sf(z))
+    return float(ndtr(-z))
 
 
 def _require_units(outcome: PairedOutcome) -> int:

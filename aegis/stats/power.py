@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom, norm
+import scipy  # scipy.stats is imported when it is first used: that takes a second
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import F64, I64, Bools
@@ -60,10 +60,12 @@ def noninferiority_power(
         return 0.0
     b, c = _likely_counts(n, recovered)[:, None], _likely_counts(n, disrupted)[None, :]
     possible = b + c <= n
-    rejects = possible & (tango_z(b, c, n, -margin) >= norm.isf(alpha))
+    rejects = possible & (tango_z(b, c, n, -margin) >= scipy.stats.norm.isf(alpha))
     # Given b, the c units are binomial among the others; of none of them no chance is left.
     left = disrupted / (1 - recovered) if recovered < 1 else 0.0
-    chance = binom.pmf(b, n, recovered) * binom.pmf(c, np.maximum(n - b, 0), min(left, 1.0))
+    chance = scipy.stats.binom.pmf(b, n, recovered) * scipy.stats.binom.pmf(
+        c, np.maximum(n - b, 0), min(left, 1.0)
+    )
     return min(1.0, float(chance[rejects].sum()))
 
 
@@ -181,7 +183,7 @@ def expect_over_counts(n: int, rate: float, given: F64) -> float:
     Returns:
         A number in [0, 1].
     """
-    chance = binom.pmf(np.arange(n + 1), n, min(rate, 1.0))
+    chance = scipy.stats.binom.pmf(np.arange(n + 1), n, min(rate, 1.0))
     return min(1.0, float(chance @ given))
 
 

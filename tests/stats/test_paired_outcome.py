@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betainc
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -160,3 +160,8 @@ def test_holm_is_statsmodels(ps: list[float]) -> None:
 def test_holm_refuses_what_is_no_probability(p: float) -> None:
     with pytest.raises(ShapeError, match="p-value of 'x'"):
         holm_adjusted({"x": p})
+
+
+@given(st.integers(0, 400), st.integers(0, 402), st.sampled_from([0.0, 0.3, 0.5, 1.0]))
+def test_the_tail_is_scipys_bit_for_bit(trials: int, hits: int, rate: float) -> None:
+    assert binomial_tail(hits, trials, rate) == binom.sf(hits - 1, trials, rate)
