@@ -63,6 +63,7 @@ def freeze_fields(value: object, *names: str) -> None:
 
 
 def _freeze_mapping(given: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Returns the mapping with its arrays, of any shapes, frozen; itself where all are already."""
     for array in given.values():
         if array.flags.writeable or array.base is not None:
             return {name: freeze_array(each) for name, each in given.items()}

@@ -143,7 +143,16 @@ def _encode_video(
 
 
 def _add_stream(container: av.container.OutputContainer, picture: U8, fps: int) -> av.VideoStream:
-    """Adds an H.264 stream, or MPEG-4 where this FFmpeg has no H.264 encoder."""
+    """Adds an H.264 stream, or MPEG-4 where this FFmpeg has no H.264 encoder.
+
+    Args:
+        container: The file.
+        picture: First frame, which gives the size of all. Shape (h, w, 3).
+        fps: Frames per second.
+
+    Raises:
+        MachineError: If FFmpeg has neither encoder.
+    """
     for codec in ("libx264", "mpeg4"):
         try:
             stream = container.add_stream(codec, rate=Fraction(fps))

@@ -58,6 +58,11 @@ def encode_value(value: object, arrays: Arrays) -> object:
 def decode_value(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     """Returns the value that ``encode_value`` was given.
 
+    Args:
+        node: What ``encode_value`` returned, after a round trip through JSON.
+        arrays: The arrays that it set aside, by name, of any shapes and with their own units. They
+            are copied, so the value may be written to.
+
     Raises:
         SnapshotError: If it names a class that is not here.
     """
@@ -81,6 +86,7 @@ def decode_value(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
 
 
 def _store_array(value: NDArray[Any] | np.generic, arrays: Arrays) -> str:
+    """Sets an array of any shape aside and returns the name that it has there."""
     array = np.asarray(value)
     if array.dtype.hasobject:
         raise SnapshotError(f"An array of Python objects ({array.dtype}) cannot be kept in a file.")

@@ -67,6 +67,7 @@ def compute_auroc_within(scores: F64, positive: Bools, group: I64) -> float:
 
 
 def _validate_vectors(scores: F64, positive: Bools) -> tuple[F64, Bools]:
+    """Returns scores and labels as vectors of shape (n,); refuses any other shapes."""
     values, labels = np.asarray(scores, np.float64), np.asarray(positive, bool)
     if values.ndim != 1 or values.shape != labels.shape:
         raise ShapeError(f"Need two vectors alike. Got: {values.shape}, {labels.shape}.")

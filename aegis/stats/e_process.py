@@ -53,6 +53,13 @@ def _log_e_by_series(b: F64, c: F64) -> F64:
 
     There 1/2 F(b + c + 2, 1; c + 2; 1/2) / (c + 1), Gauss's hypergeometric series, converges
     quickly: terms shrink at least by (b + c) / 2c.
+
+    Args:
+        b: Recovered units. Any shape.
+        c: Disrupted units. Shape of ``b``.
+
+    Returns:
+        Shape of ``b``.
     """
     term, total, k = np.ones_like(b), np.ones_like(b), 0
     while (term > 1e-17 * total).any():
@@ -172,7 +179,11 @@ def _stopping_probabilities(theta: float, n: int, alpha: float) -> F64:
 
 @lru_cache(maxsize=32)
 def _tabulate_stopping(theta: float, size: int, alpha: float) -> F64:
-    """Carries P(b recovered of d, not stopped yet) from d to d + 1; stopped mass leaves."""
+    """Returns P(stopped by d discordant units) for d = 0 to ``size``. Shape (size + 1,).
+
+    It carries P(b recovered of d, not stopped yet) from d to d + 1; stopped mass leaves (Armitage,
+    McPherson and Rowe 1969).
+    """
     enough = stopping_counts(size, alpha)
     going = np.zeros(size + 2)
     going[0] = 1.0

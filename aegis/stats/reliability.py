@@ -84,7 +84,15 @@ def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
 
 
 def _find_bin_edges(p: F64, bins: int) -> list[int]:
-    """Returns where bins begin and end in sorted risks: near equal counts, never inside a tie."""
+    """Returns where bins begin and end: near equal counts, never inside a tie.
+
+    Args:
+        p: Sorted risks. Shape (n,).
+        bins: Number of bins that are wanted.
+
+    Returns:
+        Places from 0 to n, ascending; at most ``bins`` + 1 of them.
+    """
     n = len(p)
     allowed = [0, *(np.flatnonzero(np.diff(p)) + 1).tolist(), n]
     wanted = [n * i / bins for i in range(bins + 1)]
@@ -92,6 +100,7 @@ def _find_bin_edges(p: F64, bins: int) -> list[int]:
 
 
 def _validate_risks(risk: F64, failed: Bools) -> tuple[F64, Bools]:
+    """Returns risks and labels as vectors of shape (n,); refuses what is no probability."""
     p, y = np.asarray(risk, np.float64), np.asarray(failed, bool)
     if p.ndim != 1 or p.shape != y.shape:
         raise ShapeError(f"Need two vectors alike. Got: {p.shape}, {y.shape}.")

@@ -99,6 +99,7 @@ def wilson_share(hits: Bools) -> Share:
 
 
 def _as_floats(values: Sequence[int]) -> F64:
+    """Returns one number per unit, in the unit's own [control steps]. Shape (n,)."""
     return np.array(values, np.float64)
 
 

@@ -205,6 +205,7 @@ class Stepper:
 
     @state.setter
     def state(self, value: F64) -> None:
+        """Sets a state of shape (21,)."""
         self._set_controller_state(value)
 
     def _controller_state(self) -> F64:

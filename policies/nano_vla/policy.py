@@ -98,6 +98,11 @@ class NanoVLA(BatchAdapter):
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         """Computes chunks; see :class:`BatchAdapter`.
 
+        Args:
+            rows: Queries, n of them; a batch, whose rows do not influence one another.
+            noise: What the flow starts from, one row per query [normalised actions]. Shape
+                (n, 1 + samples, h, a).
+
         Raises:
             MachineError: If the device has no memory left, or the policy was built before a fork
                 and computes with more than this thread.
