@@ -25,7 +25,7 @@ class Outcomes:
         start: Start state of each unit: units that differ in their noise alone share it.
         rows: Arm to its rows.
         success: Arm to success.
-        strong: Arm to steps under the strong policy.
+        strong: Arm to steps under its second driver.
         steps: Arm to steps.
     """
 

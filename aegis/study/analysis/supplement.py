@@ -58,8 +58,8 @@ class ArmSupplement:
 
     Attributes:
         name: The arm.
-        strong_steps: Strong steps per unit [control steps].
-        duty: Share of steps under the strong policy, on test units.
+        strong_steps: Steps of the arm's second driver per unit [control steps].
+        duty: Share of steps under the arm's second driver, on test units.
         at_most: The plan's ``budget.at_most``; None for an arm without a dial, which has no budget.
         exceeded: Whether the duty lies above it; None without.
     """

@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped]
 
 from aegis.core.errors import LockError, TraceError
 from aegis.records.files import write_atomic
-from aegis.study.plan.digests import file_digest
+from aegis.study.plan.digests import compute_file_digest
 
 PLAN_FILE = "plan.yaml"
 PLAN_DIGEST = "plan"
@@ -111,7 +111,7 @@ def read_lock(root: Path) -> LockedPlan:
             expected, {PLAN_DIGEST: _digest_text(body), WHOLE_DIGEST: _digest_text(rest)}
         ),
     )
-    return LockedPlan(path, tree, text, others, file_digest(path))
+    return LockedPlan(path, tree, text, others, compute_file_digest(path))
 
 
 def compare_digests(
