@@ -163,11 +163,11 @@ def judge_probe(
     """
     check_sets(train, test)
     early, known = test.select_early(window), train.select_early(window)
-    failed = early.episode_positives()
     resamples = EpisodeResamples.draw(
-        failed,
+        early.episode_positives(),
         early.episode_tasks(),
         root_stream(root, "report"),
+        # Forks and stays are rows of one episode each, but several go on from one start state.
         cluster=None if label == FAILURE else _number_starts(early),
         draws=draws,
     )
@@ -180,7 +180,7 @@ def judge_probe(
         alarms=_measure_alarms(probe, eligible),
         window=window,
         episodes=early.episodes,
-        failures=int(failed.sum()),
+        failures=int(resamples.positive.sum()),
         ended=_count_ended(test, window) if label == FAILURE else 0,
         label=label,
     )
