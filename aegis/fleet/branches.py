@@ -117,6 +117,8 @@ def play_branch(
             _find_stop_reason(command, outcome, last=k + 1 == horizon) for command in group.commands
         ]
         group = _AlikeGroup(group.arm_runs, ())
+        # Commands of a group are alike, so all of it ends or none; only the reasons to stop may
+        # differ.
         if stops[0]:
             break
     final = world.digest()
@@ -176,6 +178,8 @@ def _group_by_command(
         gate = arm_run.session.state.gate
         arm_run.journal.record_step(decision, tick_views.scene, asked, tick.proposals, gate)
         command = decision.command
+        # Arms share a world only while they send it the same bits: 0.0 and -0.0 are equal, but not
+        # alike.
         groups.setdefault((type(command), command.action.tobytes()), []).append((arm_run, command))
     ordered = sorted(groups.values(), key=len, reverse=True)
     return [

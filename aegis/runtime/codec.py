@@ -29,6 +29,7 @@ def encode_value(value: object, arrays: Arrays) -> object:
     """
     if value is None or isinstance(value, bool | str):
         return value
+    # Before int and float: an IntEnum is an int, and numpy's float64 is a float.
     if isinstance(value, Enum):
         return {"enum": _qualify_class(type(value)), "is": value.name}
     if isinstance(value, np.ndarray | np.generic):
@@ -36,6 +37,7 @@ def encode_value(value: object, arrays: Arrays) -> object:
     if isinstance(value, int):
         return value
     if isinstance(value, float):
+        # Hexadecimal is exact, and JSON has no NaN and no infinity.
         return {"float": value.hex()}
     if isinstance(value, tuple | list):
         return {type(value).__name__: [encode_value(item, arrays) for item in value]}
@@ -101,6 +103,7 @@ def _qualify_class(kind: type) -> str:
 
 def _find_class(name: str, allowed: Any) -> Any:
     module, _, qualname = name.partition(":")
+    # Only in modules that are loaded: to import what a file names would let the file run code.
     kind = vars(sys.modules.get(module) or object).get(qualname)
     if not isinstance(kind, type) or not allowed(kind):
         raise SnapshotError(
