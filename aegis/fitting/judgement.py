@@ -258,6 +258,7 @@ def _measure_alarms(probe: Probe, test: FittingTable) -> AlarmRates:
     highest = test.reduce_by_episode(
         probe.compute_risk(test.features), "max", _mask_eligible(probe, test)
     )
+    # Not "highest > threshold": an unknown risk is an alarm.
     alarm, good = ~(highest <= probe.threshold), ~test.episode_positives()
     counts = [(int(alarm[kind].sum()), int(kind.sum())) for kind in (good, ~good)]
     (false, n_good), (found, n_bad) = counts

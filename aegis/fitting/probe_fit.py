@@ -90,6 +90,7 @@ def fit_probe(
         UnknownNameError: If the kind does not exist.
     """
     check_sets(train, calibration)
+    # A strength that is given leaves nothing to judge the windows by.
     given = None if strength is None else FitChoice(max(windows), strength, float("nan"))
     choice = given or choose_fit(train, kind, windows, root, weight)
     rows = train.select_early(choice.window)
@@ -187,6 +188,8 @@ def choose_fit(
             FitChoice(*pair, _score_out_of_fold(train, folds, kind, *pair, root, weight))
             for pair in pairs
         ]
+        # In thousandths, so that the last digits of a sum do not choose; the first of equals is
+        # taken.
         return max(choices, key=lambda choice: round(choice.auroc, 3))
 
     choice = choose_best(LOGISTIC, windows)
@@ -260,6 +263,8 @@ def train_head_on_rows(
         raise CalibrationError("The rows to fit on are of one class only. Collect more episodes.")
     _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
     weights = (1.0 / count)[inverse] if weight == "episode" else np.ones(len(inverse))
+    # A strength weighs the penalty against the sum of losses, so weights add up to the number of
+    # rows, whatever has the same weight.
     weights *= len(weights) / weights.sum()
     return train_head(kind, features, rows.positive, weights, strength, _derive_seed(root, "head"))
 

@@ -69,11 +69,11 @@ class RunTables:
         return cls(root, parse_episode_rows(read_table(root / "episodes.parquet")))
 
     def read_steps(self) -> pa.Table:
-        """Reads the table of steps; schema ``aegis.records.schemas.STEPS``."""
+        """Reads the table of steps; schema ``aegis.records.schemas.STEP_SCHEMA``."""
         return read_table(self.root / "steps.parquet")
 
     def read_features(self) -> pa.Table:
-        """Reads the table of activations; schema ``aegis.records.schemas.FEATURES``."""
+        """Reads the table of activations; schema ``aegis.records.schemas.FEATURE_SCHEMA``."""
         return read_table(self.root / "features.parquet")
 
     def read_samples(self) -> pa.Table:

@@ -233,6 +233,8 @@ def _count_won_pairs(values: F64, positive: Bools, weights: NDArray[np.int32]) -
     Returns:
         Shape (draws,).
     """
+    # Weight of the negatives below each place, from which every pair is counted without a table of
+    # pairs.
     below = np.zeros((len(values) + 1, weights.shape[1]), np.int32)
     np.cumsum(weights * ~positive[:, None], axis=0, out=below[1:])
     own = values[positive]

@@ -121,6 +121,7 @@ def bca_interval(
         level: Confidence level.
     """
     known = resampled[np.isfinite(resampled)]
+    # Ties count half: rates take few values, so that many resamples equal the estimate.
     below = np.mean(known < estimate) + 0.5 * np.mean(known == estimate) if len(known) else 0.0
     if not 0 < below < 1:
         return percentile_interval(known, level=level)

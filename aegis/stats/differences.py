@@ -40,7 +40,7 @@ def clustered_difference(
 
     Units that share a start state (several noise seeds of it) tend to go alike, so they are not
     independent and must be drawn together. With one unit for each start state this is
-    ``paired_difference``.
+    ``paired_difference_interval``.
 
     Args:
         arm: Success of the arm. Shape (n,).

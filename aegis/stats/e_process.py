@@ -18,6 +18,7 @@ from aegis.core.errors import ShapeError
 from aegis.core.types import F64, I64, Bools
 from aegis.stats.power import bisect_counts, expect_over_counts, find_least_units, table_size
 
+# Smaller tails are added up as a series: towards 1e-308 numbers lose their digits, then vanish.
 _UNDERFLOW = 1e-280
 
 
@@ -39,10 +40,12 @@ def log_e_value(recovered: ArrayLike, disrupted: ArrayLike) -> F64:
     b, c = np.broadcast_arrays(np.asarray(recovered, np.float64), np.asarray(disrupted, np.float64))
     if (b < 0).any() or (c < 0).any():
         raise ShapeError(f"Counts must not be negative. Got: {recovered!r}, {disrupted!r}.")
+    # P(Beta(b + 1, c + 1) > 1/2) by symmetry, since a difference from 1 would lose a small one.
     tail = betainc(c + 1, b + 1, 0.5)
     lost = tail < _UNDERFLOW
     log_tail = np.log(np.where(lost, 1.0, tail))
     found: F64 = (b + c + 1) * np.log(2) + betaln(b + 1, c + 1) + log_tail
+    # Where no series is needed 0 and 1 stand in, for which its terms halve.
     if lost.any():
         found = np.where(lost, _log_e_by_series(np.where(lost, b, 0), np.where(lost, c, 1)), found)
     return found
@@ -62,6 +65,7 @@ def _log_e_by_series(b: F64, c: F64) -> F64:
         Shape of ``b``.
     """
     term, total, k = np.ones_like(b), np.ones_like(b), 0
+    # What is smaller does not change a double any more.
     while (term > 1e-17 * total).any():
         term = term * (b + c + 2 + k) / (c + 2 + k) / 2
         total, k = total + term, k + 1

@@ -70,5 +70,6 @@ def sign_flip_p(arm: Bools, against: Bools, *by: I64) -> float:
     chance = np.zeros(2 * reach + 1)
     chance[reach] = 1.0
     for size in np.abs(gains[gains != 0]):
+        # Nothing is rolled over an end: the array reaches as far as all gains together.
         chance = (np.roll(chance, size) + np.roll(chance, -size)) / 2
     return min(1.0, float(chance[reach + int(gains.sum()) :].sum()))

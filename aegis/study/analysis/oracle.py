@@ -170,6 +170,7 @@ def _find_price(gain: Sequence[F64], cost: Sequence[F64]) -> tuple[float, float]
         cost: Strong steps beyond the budget [control steps]. Shapes (options,).
     """
     low, high = 0.0, 1.0
+    # At price 0 every unit takes its cheapest success: the budget is enough for all.
     if _total_cost(cost, _choose_at_price(gain, cost, low)) <= 0:
         return low, low
     for _ in range(_HALVINGS):
@@ -205,6 +206,8 @@ def _spend_remainder(picked: list[int], gain: Sequence[F64], cost: Sequence[F64]
         if len(better):
             best = int(better[np.argmin(cost[unit][better])])
             offers.append((float(cost[unit][best] - cost[unit][i]), unit, best))
+    # Every one gains one success, so the cheapest first gains the most; one that is too dear is
+    # passed over.
     for extra, unit, best in sorted(offers):
         if extra <= left:
             picked[unit] = best

@@ -42,6 +42,7 @@ def analyse_study(plan: StudyPlan, tables: StudyTables, facts: AnalysisContext) 
         PairingError: If arms were not played on the same units.
     """
     plan.check_arms(facts.arms)
+    # A plan without a lock may have been written after its result was seen.
     facts = replace(facts, exploratory=facts.exploratory or not facts.lock)
     rows = _StudyRows.from_tables(plan, tables, facts)
     played = rows.played

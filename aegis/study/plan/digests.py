@@ -11,6 +11,7 @@ from aegis.core.errors import ConfigError
 from aegis.study.plan.imports import find_neighbours
 
 PACKAGES = ("aegis", "envs", "policies")
+# Texts count, too: the vocabulary of a policy is one.
 _SOURCE_PATTERNS = ("*.py", "*.txt")
 
 EXEMPT_ROOMS: Mapping[str, str] = {
@@ -80,6 +81,7 @@ def compute_tree_digest(root: Path, files: Iterable[Path]) -> str:
     sha = hashlib.sha256()
     for path in sorted(files):
         data = path.read_bytes()
+        # With its length, or the end of one file could pass for the beginning of the next.
         sha.update(f"{path.relative_to(root).as_posix()}\0{len(data)}\0".encode())
         sha.update(data)
     return sha.hexdigest()

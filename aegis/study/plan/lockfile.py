@@ -97,6 +97,7 @@ def read_lock(root: Path) -> LockedPlan:
         raise TraceError(
             f"{path} is missing or damaged ({error}). `aegis study lock` writes it, once."
         ) from error
+    # The last such line: a plan's own text may hold one, too.
     body, mark, rest = text.rpartition(_LOCK_MARK)
     if not mark or not isinstance(tree, dict) or not isinstance(tree.get("lock"), dict):
         raise TraceError(f"{path} has no section 'lock'; `aegis study lock` writes one.")
