@@ -131,6 +131,7 @@ def _encode_video(
         for frame in frames:
             history.append(frame)
             picture = draw_frame(history, horizon, threshold, size)
+            # The size is known with the first picture.
             if stream is None:
                 stream = _add_stream(container, picture, fps)
             video = av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -138,6 +139,7 @@ def _encode_video(
                 container.mux(packet)
         if stream is None:
             raise ShapeError("A film needs at least one frame. Got none.")
+        # What the encoder still holds back.
         for packet in stream.encode():
             container.mux(packet)
 
@@ -158,6 +160,7 @@ def _add_stream(container: av.container.OutputContainer, picture: U8, fps: int) 
             stream = container.add_stream(codec, rate=Fraction(fps))
         except (av.error.FFmpegError, ValueError):
             continue
+        # Even sides: yuv420p has one value of colour for two by two pixels.
         stream.height, stream.width = picture.shape[0] - picture.shape[0] % 2, picture.shape[1]
         stream.pix_fmt = "yuv420p"
         return stream

@@ -43,6 +43,7 @@ def choose_value_style(value: float, bar: float, scale: tuple[float, float]) -> 
     """
     if math.isnan(bar):
         return UNWATCHED
+    # Not "above": a value that is not known hands over, too.
     if not value <= bar:
         return HOT
     return WARM if value >= bar - (scale[1] - scale[0]) / 6 else CALM
