@@ -13,7 +13,7 @@ from aegis.core.types import F64
 
 
 class LengthEstimate:
-    """Kaplan-Meier estimate of episode lengths; an episode in flight is censored at its tick.
+    """Kaplan and Meier's estimate (1958) of lengths; an episode in flight is censored at its tick.
 
     Args:
         horizon: Longest episode [control steps].

@@ -12,8 +12,8 @@ from aegis.core.types import F64, I64, Bools
 def compute_auroc(scores: F64, positive: Bools) -> float:
     """Returns P(score of a positive > score of a negative), ties counted half.
 
-    This is the Mann-Whitney statistic over the number of pairs. NaN scores count as infinitely
-    high: unknown is risk.
+    This is the Mann-Whitney statistic over the number of pairs (Hanley and McNeil 1982). NaN scores
+    count as infinitely high: unknown is risk.
 
     Args:
         scores: Higher means more likely positive. Shape (n,).

@@ -39,8 +39,8 @@ def clustered_difference(
     """Compares success with start states resampled as wholes, within their task.
 
     Units that share a start state (several noise seeds of it) tend to go alike, so they are not
-    independent and must be drawn together. With one unit for each start state this is
-    ``paired_difference_interval``.
+    independent and must be drawn together (Field and Welsh 2007). With one unit for each start
+    state this is ``paired_difference_interval``.
 
     Args:
         arm: Success of the arm. Shape (n,).

@@ -21,7 +21,7 @@ def mcnemar_power(recovered: float, disrupted: float, n: int, alpha: float = 0.0
     """Returns the power of the exact one-sided McNemar test.
 
     The number of discordant units is binomial, and so is the number of recovered ones among them;
-    the power is the sum over both.
+    the power is the sum over both (Duffy 1984).
 
     Args:
         recovered: Probability that only the arm solves a unit.

@@ -76,8 +76,8 @@ def reliability_bins(risk: F64, failed: Bools, *, bins: int = 10) -> tuple[Relia
 def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     """Returns the expected calibration error: mean distance of risk and share failed, by episode.
 
-    It is never zero by chance alone: with n episodes in a bin, a perfect risk p still leaves about
-    sqrt(p (1 - p) / n).
+    It is that of Naeini et al. (2015), here over bins of equal counts. It is never zero by chance
+    alone: with n episodes in a bin, a perfect risk p still leaves about sqrt(p (1 - p) / n).
     """
     n = sum(b.n for b in bins)
     return sum(b.n * abs(b.gap) for b in bins) / n if n else float("nan")

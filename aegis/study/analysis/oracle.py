@@ -44,9 +44,9 @@ def make_oracle_rows(
     """Returns the rows of an arm that hands over at the best tick of each unit, or never.
 
     Over all units it solves as many as strong steps within ``duty`` of all steps allow, found by
-    Lagrange's multiplier: each unit takes the fork with the largest success minus price times
-    (strong steps minus duty times steps), at the lowest price that keeps the budget; what is left
-    of it then goes to the cheapest units that it can still solve.
+    Lagrange's multiplier (Everett 1963): each unit takes the fork with the largest success minus
+    price times (strong steps minus duty times steps), at the lowest price that keeps the budget;
+    what is left of it then goes to the cheapest units that it can still solve.
 
     Args:
         forks: The reference arm's rows and those of its forks.
