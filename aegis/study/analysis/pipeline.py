@@ -75,10 +75,7 @@ def analyse_study(plan: StudyPlan, tables: StudyTables, facts: AnalysisContext) 
         frontier=compute_frontier(arms, facts, rows.oracle),
         kill_criteria=kills,
         latency=summarise_latency(tables.latency),
-        notes=(
-            *_write_notes(plan, played, tables, facts),
-            *_note_unequal_duty(primary, plan, facts),
-        ),
+        notes=_write_notes(plan, played, tables, primary, facts),
         exploratory=facts.exploratory,
         published=plan.published,
         supplement=compute_supplement(plan, tables, facts),
@@ -160,8 +157,13 @@ def _estimate_gaps(
 
 
 def _write_notes(
-    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: AnalysisContext
+    plan: StudyPlan,
+    outcomes: Outcomes,
+    tables: StudyTables,
+    primary: Sequence[ContrastResult],
+    facts: AnalysisContext,
 ) -> tuple[str, ...]:
+    """Says what a reader has to know besides the numbers."""
     notes = list(facts.notes)
     if facts.exploratory:
         notes.append(
@@ -184,7 +186,7 @@ def _write_notes(
         )
     if not tables.events.num_rows:
         notes.append("No simulator truth was written down, so failure events are not known.")
-    return tuple(notes)
+    return (*notes, *_note_unequal_duty(primary, plan, facts))
 
 
 def _note_unequal_duty(
