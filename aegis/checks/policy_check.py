@@ -60,7 +60,7 @@ def check_policy(
     promise.require(
         extract_bits(policy.spec) == spec, "another spec after proposing", "the same spec"
     )
-    # Twice: what is closed already is closed again where several owners clean up.
+    # Twice: to close what is closed must do no harm.
     for _ in range(2):
         with one.guard_call("close"):
             policy.close()

@@ -20,10 +20,9 @@ STRIDE = 5
 """Between their chunk boundaries [control steps]."""
 _WEAK, _STRONG = "weak", "strong"
 _PURITY_FIX = "Keep nothing in self; make a new state from the old one"
-# Beyond any threshold that a rule may have, and finite, so that a rule which refuses infinity
-# passes.
+# Beyond any threshold that a rule may have.
 _LOW, _HIGH = -1e9, 1e9
-# Some rules read scores as probabilities, so their bars are tried with numbers that may be some.
+# Some rules read scores as probabilities, so bars are tried with numbers that could be such.
 _CHANCES = (0.0, 0.3, 0.7, 1.0)
 _ROUNDING = 1e-9
 _Case = TypeVar("_Case")

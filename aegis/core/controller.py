@@ -241,7 +241,7 @@ class Controller:
     ) -> tuple[ControllerState, Decision]:
         """Turns too much patience and HALT into Stop, and writes the decision."""
         holds = state.holds + 1 if isinstance(command, Hold) else 0
-        # Before patience is: a gate that halts is to be named as the cause.
+        # Before patience: a gate that halts is to be named as the cause.
         if verdict.level >= Level.HALT:
             command = Stop(self._compute_idle_action(state.last), f"gate: {verdict.reason}")
         elif isinstance(command, Hold) and holds > self.patience:

@@ -90,7 +90,6 @@ def fit_probe(
         UnknownNameError: If the kind does not exist.
     """
     check_sets(train, calibration)
-    # A strength that is given leaves nothing to judge the windows by.
     given = None if strength is None else FitChoice(max(windows), strength, float("nan"))
     choice = given or choose_fit(train, kind, windows, root, weight)
     rows = train.select_early(choice.window)

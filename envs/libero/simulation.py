@@ -160,8 +160,7 @@ class Simulation:
         for attempt in range(MAX_ATTEMPTS):
             start = draw_start(self.scene, key, attempt)
             self._place_start(start)
-            # LIBERO's own start states are taken as they are, or results would not be those of its
-            # benchmark.
+            # LIBERO's own start states are taken as they are: they define its benchmark.
             if key.start == "official":
                 self._settle_bodies()
                 return
