@@ -132,6 +132,7 @@ class OffscreenRenderer:
         )
         mujoco.mjr_render(viewport, self._scene, self._context)
         mujoco.mjr_readPixels(pixels, None, viewport, self._context)
+        # OpenGL counts rows from the bottom.
         picture = np.ascontiguousarray(pixels[::-1])
         picture.setflags(write=False)  # our own: spares the observation a copy
         return picture
@@ -244,6 +245,7 @@ def _find_unseen_geoms(
     seen = (data.geom_xpos - data.cam_xpos[camera]) @ data.cam_xmat[camera].reshape(3, 3)
     radius, depth = model.geom_rbound, -seen[:, 2]
     tangent = np.tan(np.deg2rad(model.cam_fovy[camera]) / 2)
+    # Spheres hold their geoms, so what is left out cannot be in the picture.
     unseen = depth < -radius
     for axis, slope in ((0, tangent * width / height), (1, tangent)):
         # Distance from the side of the view's pyramid, which goes through the camera.

@@ -134,6 +134,8 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         if not isinstance(start, str):
             raise ConfigError(f"options['start'] of GymEnv.reset must be a text. Got: {start!r}.")
         task = _read_integer(options, "task", self._task)
+        # Drawn even where an index is given: later resets must not depend on which options came
+        # before.
         drawn = self._draw_index(start)
         index = _read_integer(options, "index", drawn)
         key = EpisodeKey(self._root, self._suite, task, start, index)
@@ -198,6 +200,7 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         obs = self._world.observe(self._cameras)
         self._picture = obs.images[next(iter(self._cameras))]
         return {
+            # Copies: an agent may write into what it is given, and an observation is read-only.
             **{name: np.array(picture) for name, picture in obs.images.items()},
             "proprio": np.array(obs.proprio),
             "instruction": obs.instruction,

@@ -133,6 +133,8 @@ class GymWorld:
         # Copies: the environment may use its buffers again, and an observation is a value.
         self._sensed = np.array(proprio), {name: np.array(p) for name, p in images.items()}
         for part in _flatten((raw, *self._sensed)):
+            # Each with its length, or the ends of one part could pass for the beginning of the
+            # next.
             self._hash.update(len(part).to_bytes(8, "little") + part)
 
     def _read_success(self, value: object) -> bool:

@@ -27,6 +27,7 @@ def panda_embodiment() -> Embodiment:
         kind=ActionKind.DELTA,
         dt=PERIOD_NS * 1e-9,
         hold=np.array([0, 0, 0, 0, 0, 0, -1], np.float32),
+        # Doing nothing moves no joint of the arm, but must not open a hand that carries something.
         sticky=(False,) * 6 + (True,),
     )
 

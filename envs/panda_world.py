@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Generic, Protocol, TypeVar
 
 from aegis.core.errors import ConfigError, SnapshotError, StartStateError, UnknownNameError
@@ -43,7 +44,7 @@ class PandaSimulation(Protocol):
 S = TypeVar("S", bound=PandaSimulation)
 
 
-class PandaWorld(Generic[S]):
+class PandaWorld(ABC, Generic[S]):
     """A world of the Panda, but for how an episode begins and what is seen.
 
     Args:
@@ -129,13 +130,13 @@ class PandaWorld(Generic[S]):
         """Ends the episode; what is shared in the process is freed at exit."""
         self._sim, self._key = None, None
 
+    @abstractmethod
     def _get_simulation(self, task: int) -> S:
         """Returns the simulation to use for a task: the present one where it is of that task.
 
         Raises:
             UnknownNameError: If the suite has no such task.
         """
-        raise NotImplementedError
 
     def _check_suite(self, key: EpisodeKey) -> None:
         if key.suite != self._suite:

@@ -228,5 +228,6 @@ def _make_env(task: str) -> Any:
             control_freq=20,
             initialization_noise=None,
             ignore_done=True,
+            # Or every reset would compile another model, and our views would look at the old one.
             hard_reset=False,
         )

@@ -202,6 +202,7 @@ class BatchAdapter(ABC):
         first = self._streams.move_to(query.key, *path).standard_normal((1, *shape), np.float32)
         if not self._samples:
             return first
+        # At an address of their own, so that the actions are the same with and without samples.
         rest = self._streams.move_to(query.key, *path, "samples")
         return np.concatenate([first, rest.standard_normal((self._samples, *shape), np.float32)])
 

@@ -60,6 +60,8 @@ class ScriptedExpert:
     """
 
     def __init__(self, name: str) -> None:
+        # The number is to be raised whenever the expert acts otherwise: its constants are not
+        # hashed.
         digest = hashlib.sha256(b"scripted-expert-1").hexdigest()
         self._spec = PolicySpec(name, digest, {}, horizon=1, execute=1, taps={}, privileged=True)
 
@@ -152,6 +154,7 @@ def _plan_carry(truth: Mapping[str, F64], apart: float) -> F64:
     """Returns the grip site's goal [m], shape (3,), while the bowl is held: up, over, down."""
     bowl, target, ee = truth["object_pos"], truth["target_pos"], truth["ee_pos"]
     travel = max(MIN_CARRY_HEIGHT, truth["object_start"][2] - target[2] + LIFT_CLEARANCE)
+    # A funnel around the target: four times as high as far, from 12 mm on.
     height = target[2] + 0.015 + np.clip(4.0 * (apart - 0.012), 0.0, travel)
     goal = ee.copy()
     goal[2] += height - bowl[2]
@@ -181,6 +184,7 @@ def _plan_approach(truth: Mapping[str, F64], side: F64, grasp: F64) -> tuple[F64
     if away < tolerance and abs(error[2]) < tolerance and still and not empty:
         return grasp, side, CLOSE
     goal = grasp.copy()
+    # The same funnel around the grasp; with closed fingers the hand stays above it.
     goal[2] += HOVER_HEIGHT if gap < OPEN_GAP else np.clip(4.0 * (away - 0.012), 0.0, HOVER_HEIGHT)
     if away > 0.05 and error[2] > -0.5 * HOVER_HEIGHT:
         # Rise before moving sideways, so as not to sweep things away.

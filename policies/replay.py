@@ -63,6 +63,7 @@ class ReplayPolicy:
                 f"episodes: {known}. Record it, or run an episode that was recorded."
             )
         ticks = np.arange(query.k, query.k + self._spec.horizon)
+        # After the end of the record its last action is repeated: a chunk has a fixed length.
         rows: F32 = actions[np.minimum(ticks, len(actions) - 1)]
         return rows
 

@@ -169,6 +169,8 @@ def _list_processes(contest: Contest) -> Sequence[int]:
 def read_process_cpu(pid: int) -> float:
     """Returns the CPU time of a process [s]; 0 where the system does not tell (not Linux)."""
     try:
+        # From behind the name, which may hold spaces and brackets; then fields 14 and 15 of
+        # proc(5), time in user and in kernel mode.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from aegis.bench.study_contests import PlanPlayer
 from aegis.core.protocols import Policy, Query
-from aegis.core.types import F64, U8, Embodiment, EpisodeKey, Observation
+from aegis.core.types import F32, F64, U8, Embodiment, EpisodeKey, Observation
 from aegis.fleet.run_plan import RunPlan
 
 
@@ -133,15 +133,9 @@ def evaluate_lockstep(
     working that ours is measured against.
 
     Args:
-        envs: As many environments as keys.
-        policy: The policy that drives.
-        keys: Start states and noise.
-        horizon: Longest episode [control steps].
-
-    Args:
         envs: Environments, one per key.
         policy: Policy that drives all of them.
-        keys: Start states.
+        keys: Start states and noise.
         horizon: Longest episode [control steps].
         robot: Its limits clip the actions.
 
@@ -150,15 +144,11 @@ def evaluate_lockstep(
     """
     seen = [env.reset(key) for env, key in zip(envs, keys, strict=True)]
     won = [False] * len(envs)
-    chunks: list[Any] = []
+    chunks: list[F32] = []
     for k in range(horizon):
         row = k % policy.spec.execute
         if row == 0:
-            queries = [
-                Query(key, k, _scale_pictures(obs, policy))
-                for key, obs in zip(keys, seen, strict=True)
-            ]
-            chunks = [proposal.actions for proposal in policy.propose(queries)]
+            chunks = _query_chunks(policy, keys, k, seen)
         for i, env in enumerate(envs):
             action = np.clip(chunks[i][row], robot.low, robot.high)
             seen[i], success = env.step(action.astype(np.float64))
@@ -166,6 +156,16 @@ def evaluate_lockstep(
         if all(won):
             return won, (k + 1) * len(envs)
     return won, horizon * len(envs)
+
+
+def _query_chunks(
+    policy: Policy, keys: Sequence[EpisodeKey], k: int, seen: Sequence[Observation]
+) -> list[F32]:
+    """Returns a chunk for each environment, in one batch. Each of shape (h, a)."""
+    queries = [
+        Query(key, k, _scale_pictures(obs, policy)) for key, obs in zip(keys, seen, strict=True)
+    ]
+    return [proposal.actions for proposal in policy.propose(queries)]
 
 
 def _scale_pictures(obs: Observation, policy: Policy) -> Observation:

@@ -104,6 +104,7 @@ def extract_bits(value: object, depth: int = 8) -> object:
     if depth == 0:
         return kind
     if isinstance(value, Mapping):
+        # In an order of their own: equal mappings may have been filled in another one.
         names = sorted(value, key=repr)
         return [(extract_bits(name, deeper), extract_bits(value[name], deeper)) for name in names]
     if isinstance(value, set | frozenset):

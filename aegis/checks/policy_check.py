@@ -44,6 +44,7 @@ def check_policy(
     one = name_plugin("Policy", policy, POLICY_MEMBERS)
     spec = extract_bits(policy.spec)
     _check_spec(one, policy.spec)
+    # Another salt is what a placebo arm asks with: the same question, other noise.
     asked = [*queries, *(replace(query, salt=1) for query in queries[:2])]
     alone, kept = [], []
     for query in asked:
@@ -59,6 +60,7 @@ def check_policy(
     promise.require(
         extract_bits(policy.spec) == spec, "another spec after proposing", "the same spec"
     )
+    # Twice: to close what is closed must do no harm.
     for _ in range(2):
         with one.guard_call("close"):
             policy.close()
@@ -164,6 +166,8 @@ def _check_company(
     again = [_extract_content(_ask_policy(one, policy, [query])[0]) for query in queries]
     promise.require(again == list(alone), "another proposal", "the same bits")
     promise = one.make_promise("propose", "a row never depends on its companions", _COMPANY_FIX)
+    # Whole, turned round, shifted and twice over: other places, other companions, another batch
+    # size.
     orders = (list(range(n)), list(range(n))[::-1], [*range(1, n), 0], [*range(n), *range(n)])
     for order in orders:
         answers = _ask_policy(one, policy, [queries[i] for i in order])

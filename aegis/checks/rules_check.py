@@ -20,7 +20,9 @@ STRIDE = 5
 """Between their chunk boundaries [control steps]."""
 _WEAK, _STRONG = "weak", "strong"
 _PURITY_FIX = "Keep nothing in self; make a new state from the old one"
+# Beyond any threshold that a rule may have.
 _LOW, _HIGH = -1e9, 1e9
+# Some rules read scores as probabilities, so bars are tried with numbers that could be such.
 _CHANCES = (0.0, 0.3, 0.7, 1.0)
 _ROUNDING = 1e-9
 _Case = TypeVar("_Case")
@@ -179,6 +181,7 @@ def _check_purity(
     for state, before in states:
         promise.require(extract_bits(state) == before, "one that changed", "an unchanged one")
     promise = one.make_promise(member, "equal state and input give equal answers", _PURITY_FIX)
+    # Last first, so that what a rule keeps in itself, and not in its state, comes to light.
     turned = zip(reversed(states), reversed(cases), reversed(answers), strict=True)
     for (state, before), case, expected in turned:
         after, answer = step(state, case)

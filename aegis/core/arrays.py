@@ -22,6 +22,7 @@ def freeze_array(array: Array) -> Array:
     """
     if not array.flags.writeable:
         base = array.base
+        # A read-only view does not suffice: it changes with its base.
         if base is None or _is_fixed(base):
             return array
     frozen = array.copy(order="K")
@@ -35,6 +36,8 @@ def _is_fixed(base: object) -> bool:
         if base.flags.writeable:
             return False
         base = base.base
+    # Of another buffer, shared memory or a bytearray, somebody may hold a view that can be written
+    # to.
     return base is None or isinstance(base, bytes)
 
 
@@ -63,6 +66,7 @@ def freeze_fields(value: object, *names: str) -> None:
 
 
 def _freeze_mapping(given: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Returns the mapping with its arrays, of any shapes, frozen; itself where all are already."""
     for array in given.values():
         if array.flags.writeable or array.base is not None:
             return {name: freeze_array(each) for name, each in given.items()}

@@ -45,6 +45,8 @@ def select_usable_rows(
     trouble = _find_fault(proposal, due, len(embodiment.names))
     if trouble or proposal is None:
         return None, f"{due.policy}: {trouble}"
+    # A late proposal is entered where it would be by now: its first rows are for ticks that are
+    # over.
     skip = due.k - proposal.k0
     rows = proposal.actions[skip : skip + due.n]
     if rows.dtype != np.float32:
@@ -63,6 +65,8 @@ def _find_fault(proposal: Proposal | None, due: DueChunk, width: int) -> str:
         return "no proposal"
     if proposal.policy != due.policy:
         return f"proposal of '{proposal.policy}'"
+    # Before `since` another chunk was still running: what was seen then is not what these rows act
+    # on.
     if not due.since <= proposal.k0 <= due.k:
         return f"proposal for tick {proposal.k0}, due {due.since} to {due.k}"
     shape = proposal.actions.shape

@@ -138,23 +138,12 @@ class Controller:
     def begin(self, key: EpisodeKey) -> tuple[ControllerState, tuple[PolicyId, ...]]:
         """Returns the state at the start of an episode, and whom to query for tick 0."""
         state = ControllerState(
-            key=key,
-            k=0,
-            rows=np.empty((0, len(self.embodiment.names)), np.float32),
-            start=0,
-            until=0,
-            mode=Mode(self.first, 0),
-            heir=self.first,
-            last=self.embodiment.hold,
-            holds=0,
-            chunk=0,
-            dwell=0,
-            fires=0,
+            key=key, k=0, rows=np.empty((0, len(self.embodiment.names)), np.float32), start=0,
+            until=0, mode=Mode(self.first, 0), heir=self.first, last=self.embodiment.hold, holds=0,
+            chunk=0, dwell=0, fires=0,
             detectors=tuple(detector.start(key) for detector in self.detectors),
-            gate=self.gate.start(key),
-            switch=self.switch.start(key),
-            stopped="",
-        )
+            gate=self.gate.start(key), switch=self.switch.start(key), stopped="",
+        )  # fmt: skip
         return state, self._select_policies(self.first)
 
     def step(self, state: ControllerState, tick: Tick) -> tuple[ControllerState, Decision]:
@@ -178,6 +167,8 @@ class Controller:
 
     def _start_chunk(self, state: ControllerState, tick: Tick) -> tuple[ControllerState, Decision]:
         """Starts a chunk, or holds when the driving policy gave none."""
+        # The heir takes over whether its chunk has come or not: if it is silent the robot holds,
+        # and the old driver, whose chunk is over, is not asked on.
         if state.heir != state.mode.active:
             state = replace(state, mode=Mode(state.heir, tick.k), dwell=0)
         rows, trouble = self._select_rows(state, tick, state.mode.active)
@@ -186,6 +177,8 @@ class Controller:
         )
         scores: tuple[Score, ...] = ()
         verdict = _NO_CHUNK_BEGAN
+        # Where the strong policy is silent there is nothing to judge. The weak policy's silence is
+        # itself a risk, so the gate hears of it.
         if rows is not None or state.mode.active == self.weak:
             context = self._build_context(state, tick.k, state.dwell + (rows is not None))
             state, scores, verdict = self._judge_boundary(state, tick, context, rows)
@@ -203,6 +196,8 @@ class Controller:
         if context.mode.active == self.weak:
             minds, scores = self._score_proposal(state, tick, usable=rows is not None)
         elif self._needs_shadow:
+            # The shadow's rows are never executed; whether they could be decides whether its scores
+            # count.
             shadow, _ = self._select_rows(state, tick, self.weak)
             minds, scores = self._score_proposal(state, tick, usable=shadow is not None)
         gate, verdict = self.gate.judge(state.gate, scores, context)
@@ -246,6 +241,7 @@ class Controller:
     ) -> tuple[ControllerState, Decision]:
         """Turns too much patience and HALT into Stop, and writes the decision."""
         holds = state.holds + 1 if isinstance(command, Hold) else 0
+        # Before patience: a gate that halts is to be named as the cause.
         if verdict.level >= Level.HALT:
             command = Stop(self._compute_idle_action(state.last), f"gate: {verdict.reason}")
         elif isinstance(command, Hold) and holds > self.patience:

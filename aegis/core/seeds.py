@@ -41,6 +41,8 @@ class EpisodeStreams:
 
     def __init__(self) -> None:
         self._bits = np.random.Philox(key=0)
+        # The state of a fresh generator: putting it back resets the counter and half-used words,
+        # too.
         self._start = self._bits.state
         self._generator = np.random.Generator(self._bits)
 
@@ -54,6 +56,8 @@ class EpisodeStreams:
 
 def _hash_address(root: int, path: tuple[int | str, ...]) -> NDArray[np.uint64]:
     """Returns the key of the counter generator at an address. Shape (2,)."""
+    # The separator and the letter before each part keep addresses apart: ("a", "bc") is not ("ab",
+    # "c"), and the number 1 is not the text "1".
     text = "\x1f".join([f"i{root}", *(_format_part(part) for part in path)])
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
     return np.frombuffer(digest, dtype=np.uint64)

@@ -150,27 +150,15 @@ def play_demonstration(
         ConfigError: If the noise has another number of dimensions than the robot.
         NonFiniteError: If a policy wants NaN or infinity.
     """
-    robot, shake = world.embodiment, _draw_noise(noise, world, key)
+    shake = _draw_noise(noise, world, key)
     world.begin(key)
     led = _drive_lead(world, lead, key)
     if led is None:
         return None
     log = _DemoLog(first=len(led), actions=list(led), executed=list(led))
-    follower = _ChunkFollower(expert, robot, key)
-    outcome = Outcome(success=False, done=False)
-    for k in range(log.first, world.horizon):
-        keep = (k - log.first) % every == 0
-        obs = world.observe({**(cameras if keep else {}), **expert.spec.cameras})
-        if keep:
-            log.observations.append(obs)
-        clean = follower.next_action(k, obs)
-        action = np.clip(clean + shake[k], robot.low, robot.high)
-        log.actions.append(clean)
-        log.executed.append(action)
-        outcome = world.apply(Act(action))
-        if outcome.success or outcome.done:
-            break
-    return log.build_demonstration(key, outcome.success, cameras, every)
+    follower = _ChunkFollower(expert, world.embodiment, key)
+    success = _drive_expert(world, follower, log, shake, cameras, every)
+    return log.build_demonstration(key, success, cameras, every)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,6 +201,11 @@ class _ChunkFollower:
         self._rows: list[F32] = []
 
     @property
+    def cameras(self) -> Mapping[str, tuple[int, int]]:
+        """Pictures that the policy reads, name to (height, width) [px]."""
+        return self._policy.spec.cameras
+
+    @property
     def needs_observation(self) -> bool:
         """Whether the next action needs a new chunk, and so pictures."""
         return not self._rows
@@ -242,6 +235,41 @@ class _ChunkFollower:
         return chunk
 
 
+def _drive_expert(
+    world: World,
+    follower: _ChunkFollower,
+    log: _DemoLog,
+    shake: F32,
+    cameras: Mapping[str, tuple[int, int]],
+    every: int,
+) -> bool:
+    """Lets the expert drive to the end of the episode; returns whether the goal was reached.
+
+    Args:
+        world: The world, at the tick at which the expert takes over.
+        follower: Gives the expert's actions.
+        log: Written.
+        shake: Noise on the action of every tick. Shape (horizon, a).
+        cameras: Pictures to keep, name to (height, width) [px].
+        every: Keeps an observation every so many control steps.
+    """
+    robot, outcome = world.embodiment, Outcome(success=False, done=False)
+    for k in range(log.first, world.horizon):
+        keep = (k - log.first) % every == 0
+        # The expert's own cameras come last: where both name one, it sees what it was made for.
+        obs = world.observe({**(cameras if keep else {}), **follower.cameras})
+        if keep:
+            log.observations.append(obs)
+        clean = follower.next_action(k, obs)
+        action = np.clip(clean + shake[k], robot.low, robot.high)
+        log.actions.append(clean)
+        log.executed.append(action)
+        outcome = world.apply(Act(action))
+        if outcome.success or outcome.done:
+            break
+    return outcome.success
+
+
 def _draw_noise(noise: ActionNoise, world: World, key: EpisodeKey) -> F32:
     """Returns how the hand is shaken, at every tick. Shape (horizon, a)."""
     names = world.embodiment.names
@@ -262,9 +290,8 @@ def _drive_lead(world: World, lead: LeadPolicy | None, key: EpisodeKey) -> list[
     if lead is None:
         return actions
     follower = _ChunkFollower(lead.policy, world.embodiment, key)
-    cameras = lead.policy.spec.cameras
     for k in range(min(lead.draw_ticks(key), world.horizon - 1)):
-        obs = world.observe(cameras if follower.needs_observation else {})
+        obs = world.observe(follower.cameras if follower.needs_observation else {})
         actions.append(follower.next_action(k, obs))
         if world.apply(Act(actions[-1].copy())).done:
             return None

@@ -1,4 +1,8 @@
-"""Ensemble: three small networks, trained apart and merged into one risk head."""
+"""Ensemble: three small networks, trained apart and merged into one risk head.
+
+Deep ensembles (Lakshminarayanan et al. 2017), but for what is averaged: log odds, so that the mean
+of the networks is a network itself.
+"""
 
 from __future__ import annotations
 

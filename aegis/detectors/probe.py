@@ -99,6 +99,7 @@ class Probe:
             "metrics": dict(self.metrics)
         }
         data = save(arrays, metadata={"format": FORMAT, "probe": json.dumps(facts)})
+        # Renamed when it is complete, so that a reader never finds half a probe.
         part = path.with_name(path.name + ".part")
         part.write_bytes(data)
         part.replace(path)

@@ -190,6 +190,8 @@ class Reading:
         rows = np.concatenate([columns[name] for name in self.tapped], axis=1)
         out = np.empty_like(rows, np.float32)
         for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(episode)) + 1):
+            # Added up in the order and precision of `update_past`, so that a probe is fitted to
+            # what it will read.
             total = np.cumsum(rows[part], axis=0, dtype=np.float64)
             out[part] = total / np.arange(1, len(part) + 1)[:, None]
         return out

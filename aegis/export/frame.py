@@ -63,6 +63,16 @@ def draw_frame(history: Sequence[Frame], horizon: int, threshold: float, size: i
 
 
 def _draw_picture(name: str, image: U8, size: int) -> Image.Image:
+    """Returns a camera's picture at the panel's height, with its name on it.
+
+    Args:
+        name: Camera.
+        image: RGB picture, shape (h, w, 3).
+        size: Height of the result [px]; its width keeps the aspect, rounded down to even.
+
+    Raises:
+        ShapeError: If it is no RGB picture of bytes.
+    """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ShapeError(
             f"Camera '{name}' must give pictures of shape (h, w, 3), uint8. "

@@ -131,6 +131,7 @@ def _encode_video(
         for frame in frames:
             history.append(frame)
             picture = draw_frame(history, horizon, threshold, size)
+            # The size is known with the first picture.
             if stream is None:
                 stream = _add_stream(container, picture, fps)
             video = av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -138,17 +139,28 @@ def _encode_video(
                 container.mux(packet)
         if stream is None:
             raise ShapeError("A film needs at least one frame. Got none.")
+        # What the encoder still holds back.
         for packet in stream.encode():
             container.mux(packet)
 
 
 def _add_stream(container: av.container.OutputContainer, picture: U8, fps: int) -> av.VideoStream:
-    """Adds an H.264 stream, or MPEG-4 where this FFmpeg has no H.264 encoder."""
+    """Adds an H.264 stream, or MPEG-4 where this FFmpeg has no H.264 encoder.
+
+    Args:
+        container: The file.
+        picture: First frame, which gives the size of all. Shape (h, w, 3).
+        fps: Frames per second.
+
+    Raises:
+        MachineError: If FFmpeg has neither encoder.
+    """
     for codec in ("libx264", "mpeg4"):
         try:
             stream = container.add_stream(codec, rate=Fraction(fps))
         except (av.error.FFmpegError, ValueError):
             continue
+        # Even sides: yuv420p has one value of colour for two by two pixels.
         stream.height, stream.width = picture.shape[0] - picture.shape[0] % 2, picture.shape[1]
         stream.pix_fmt = "yuv420p"
         return stream

@@ -230,7 +230,7 @@ def _number_steps(rows: Sequence[EpisodeRow]) -> NDArray[np.int64]:
 
 
 def _compute_offsets(rows: Sequence[EpisodeRow]) -> NDArray[np.int64]:
-    """Returns the place of each episode's first step.
+    """Returns the place of each episode's first step. Shape (episodes,) [rows].
 
     Steps are sorted like episodes, one row per tick from 0 on, so a row is found by arithmetic.
     """
@@ -238,6 +238,11 @@ def _compute_offsets(rows: Sequence[EpisodeRow]) -> NDArray[np.int64]:
 
 
 def _match_episodes(table: pa.Table, rows: list[EpisodeRow]) -> NDArray[np.int64]:
+    """Returns the place in ``rows`` of each table row's episode. Shape (n,).
+
+    Raises:
+        TraceError: If a row is of an episode that is not there.
+    """
     number = {(row.task, row.start, row.index): i for i, row in enumerate(rows)}
     columns = (table.column(name).to_pylist() for name in ("task", "start", "index"))
     try:

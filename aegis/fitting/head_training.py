@@ -70,6 +70,7 @@ _Layers = tuple[tuple[F64, ...], tuple[F64, ...]]
 
 
 def _train_logistic(z: F64, positive: NDArray[np.bool_], weight: F64, strength: float) -> _Layers:
+    """Returns the head's layer: weights of shape (f, 1) and bias (1,), from rows ``z`` (n, f)."""
     model = LogisticRegression(C=strength, max_iter=2000)
     model.fit(z, positive, sample_weight=weight)
     return (model.coef_.T.copy(),), (model.intercept_.copy(),)
@@ -78,6 +79,11 @@ def _train_logistic(z: F64, positive: NDArray[np.bool_], weight: F64, strength: 
 def _train_mlp(
     z: F64, positive: NDArray[np.bool_], weight: F64, strength: float, seed: int
 ) -> _Layers:
+    """Returns the head's two layers, from standardised rows ``z`` of shape (n, f).
+
+    Weights are of shapes (f, hidden) and (hidden, 1), biases of (hidden,) and (1,). Other arguments
+    as of ``train_head``.
+    """
     batch = min(_BATCH, len(z))
     epochs = max(_EPOCHS, _STEPS * batch // len(z))
     model = MLPClassifier(

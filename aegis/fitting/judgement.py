@@ -163,11 +163,11 @@ def judge_probe(
     """
     check_sets(train, test)
     early, known = test.select_early(window), train.select_early(window)
-    failed = early.episode_positives()
     resamples = EpisodeResamples.draw(
-        failed,
+        early.episode_positives(),
         early.episode_tasks(),
         root_stream(root, "report"),
+        # Forks and stays are rows of one episode each, but several go on from one start state.
         cluster=None if label == FAILURE else _number_starts(early),
         draws=draws,
     )
@@ -180,14 +180,17 @@ def judge_probe(
         alarms=_measure_alarms(probe, eligible),
         window=window,
         episodes=early.episodes,
-        failures=int(failed.sum()),
+        failures=int(resamples.positive.sum()),
         ended=_count_ended(test, window) if label == FAILURE else 0,
         label=label,
     )
 
 
 def _number_starts(rows: FittingTable) -> I64:
-    """Returns the number of each episode's start state: rows of one are resampled together."""
+    """Returns the number of each episode's start state. Shape (episodes,).
+
+    Rows of one start state are resampled together.
+    """
     return np.unique(rows.episode_starts(), return_inverse=True)[1]
 
 
@@ -233,21 +236,29 @@ def _score_episodes(
 
 
 def _tabulate_scores(rows: FittingTable, values: Mapping[str, F64]) -> BoundaryScores:
-    """Returns scores of a table's rows, with proprioception and time as the pose."""
+    """Returns scores of a table's rows, with proprioception and time as the pose.
+
+    Args:
+        rows: The rows, n of them.
+        values: Scores by name. Shape (n,).
+    """
     numbers, episode = np.unique(rows.episode, return_inverse=True)
     pose = np.column_stack([rows.proprio, rows.k / rows.horizon]).astype(np.float64)
     return BoundaryScores(len(numbers), episode, rows.k, values, pose)
 
 
 def _rank_score(name: str, scores: F64, resamples: EpisodeResamples) -> ScoreRanking:
+    """Returns the ranking by one score per episode, shape (episodes,), with intervals."""
     pooled, within = (resamples.estimate_auroc(scores, within=alone) for alone in (False, True))
     return ScoreRanking(name, pooled.value, pooled.interval, within.value, within.interval)
 
 
 def _measure_alarms(probe: Probe, test: FittingTable) -> AlarmRates:
+    """Returns what the probe's threshold does on the eligible rows, by episode."""
     highest = test.reduce_by_episode(
         probe.compute_risk(test.features), "max", _mask_eligible(probe, test)
     )
+    # Not "highest > threshold": an unknown risk is an alarm.
     alarm, good = ~(highest <= probe.threshold), ~test.episode_positives()
     counts = [(int(alarm[kind].sum()), int(kind.sum())) for kind in (good, ~good)]
     (false, n_good), (found, n_bad) = counts

@@ -95,21 +95,7 @@ def fit_probe(
     rows = train.select_early(choice.window)
     head = train_head_on_rows(rows, rows.features, kind, choice.strength, root, weight)
     alarm = _calibrate_head(head, calibration, alpha, guard, release_quantile)
-    return Probe(
-        layer=train.layer,
-        kind=kind,
-        head=head,
-        threshold=alarm.threshold,
-        release=alarm.release,
-        alpha=alpha,
-        window=choice.window,
-        guard=guard,
-        horizon=train.horizon,
-        policy_digest=train.policy_digest,
-        n_train=train.episodes,
-        n_calibration=alarm.good,
-        metrics={**choice.as_metrics(), "detected": alarm.detected},
-    )
+    return _assemble_probe(head, kind, train, choice, alarm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +105,16 @@ class _Calibration:
     Attributes:
         threshold: Risks above it are alarms.
         release: Risks below it give control back; at most the threshold.
+        alpha: Tolerated share of false alarms on successful episodes.
+        guard: Share of the horizon before which nothing counts as an alarm.
         good: Successful episodes that it comes from.
         detected: Share of the failed ones with an alarm; 0 without any.
     """
 
     threshold: float
     release: float
+    alpha: float
+    guard: float
     good: int
     detected: float
 
@@ -139,7 +129,30 @@ def _calibrate_head(
     threshold = conformal_threshold(highest[good], alpha)
     release = float(np.quantile(risk[eligible & ~rows.positive], quantile))
     detected = float((highest[~good] > threshold).mean()) if (~good).any() else 0.0
-    return _Calibration(threshold, min(release, threshold), int(good.sum()), detected)
+    # A release above the threshold would give control back at a risk that calls for help.
+    release = min(release, threshold)
+    return _Calibration(threshold, release, alpha, guard, int(good.sum()), detected)
+
+
+def _assemble_probe(
+    head: RiskHead, kind: str, train: FittingTable, choice: FitChoice, alarm: _Calibration
+) -> Probe:
+    """Returns a probe: a head, and what it was fitted and calibrated on."""
+    return Probe(
+        layer=train.layer,
+        kind=kind,
+        head=head,
+        threshold=alarm.threshold,
+        release=alarm.release,
+        alpha=alarm.alpha,
+        window=choice.window,
+        guard=alarm.guard,
+        horizon=train.horizon,
+        policy_digest=train.policy_digest,
+        n_train=train.episodes,
+        n_calibration=alarm.good,
+        metrics={**choice.as_metrics(), "detected": alarm.detected},
+    )
 
 
 def check_sets(train: FittingTable, other: FittingTable) -> None:
@@ -187,6 +200,8 @@ def choose_fit(
             FitChoice(*pair, _score_out_of_fold(train, folds, kind, *pair, root, weight))
             for pair in pairs
         ]
+        # In thousandths, so that the last digits of a sum do not choose; the first of equals is
+        # taken.
         return max(choices, key=lambda choice: round(choice.auroc, 3))
 
     choice = choose_best(LOGISTIC, windows)
@@ -260,6 +275,8 @@ def train_head_on_rows(
         raise CalibrationError("The rows to fit on are of one class only. Collect more episodes.")
     _, inverse, count = np.unique(rows.episode, return_inverse=True, return_counts=True)
     weights = (1.0 / count)[inverse] if weight == "episode" else np.ones(len(inverse))
+    # A strength weighs the penalty against the sum of losses, so weights add up to the number of
+    # rows, whatever has the same weight.
     weights *= len(weights) / weights.sum()
     return train_head(kind, features, rows.positive, weights, strength, _derive_seed(root, "head"))
 

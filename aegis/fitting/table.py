@@ -136,7 +136,7 @@ class FittingTable:
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
     def _index_episodes(self) -> tuple[I64, I64]:
-        """Returns the first row of each episode, and the place of each row's episode."""
+        """Returns each episode's first row (episodes,), and the place of each row's (n,)."""
         _, first, inverse = np.unique(self.episode, return_index=True, return_inverse=True)
         return first, inverse
 

@@ -104,28 +104,21 @@ def play_branch(
         One episode per arm that stayed to the end.
     """
     group = _AlikeGroup(branch.arm_runs, branch.commands)
-    if branch.state is None:
-        world.begin(branch.key)
-    else:
-        _require_forkable(world).restore(branch.state)
+    _enter_branch(world, branch)
     horizon = min(branch.arm_runs[0].arm.controller.horizon, world.horizon)
     for k in range(branch.k, horizon):
+        # A branch that parted comes with the commands of its first tick: they are decided, and its
+        # journals have that tick already.
         if not group.commands:
-            tick_views = _TickViews(world, group.arm_runs, view_specs, truth)
-            pause = Pause(
-                tick_views.views, tuple(r.journal.build_standing(k) for r in group.arm_runs)
-            )
-            proposals = (yield pause) if tick_views.views else None
-            group, *parted = _group_by_command(group.arm_runs, tick_views, k, proposals or {})
-            if parted:
-                state = _require_forkable(world).snapshot()
-                for other in parted:
-                    yield Branch(branch.key, other.arm_runs, k, state, other.commands)
+            views = _TickViews(world, group.arm_runs, view_specs, truth)
+            group = yield from _decide_tick(world, branch.key, group.arm_runs, views, k)
         outcome = world.apply(group.commands[0])
         stops = [
             _find_stop_reason(command, outcome, last=k + 1 == horizon) for command in group.commands
         ]
         group = _AlikeGroup(group.arm_runs, ())
+        # Commands of a group are alike, so all of it ends or none; only the reasons to stop may
+        # differ.
         if stops[0]:
             break
     final = world.digest()
@@ -185,11 +178,39 @@ def _group_by_command(
         gate = arm_run.session.state.gate
         arm_run.journal.record_step(decision, tick_views.scene, asked, tick.proposals, gate)
         command = decision.command
+        # Arms share a world only while they send it the same bits: 0.0 and -0.0 are equal, but not
+        # alike.
         groups.setdefault((type(command), command.action.tobytes()), []).append((arm_run, command))
     ordered = sorted(groups.values(), key=len, reverse=True)
     return [
         _AlikeGroup(tuple(r for r, _ in pairs), tuple(c for _, c in pairs)) for pairs in ordered
     ]
+
+
+def _enter_branch(world: World, branch: Branch) -> None:
+    """Puts a world where a branch goes on: at the start of its episode, or into its snapshot."""
+    if branch.state is None:
+        world.begin(branch.key)
+    else:
+        _require_forkable(world).restore(branch.state)
+
+
+def _decide_tick(
+    world: World, key: EpisodeKey, arm_runs: tuple[ArmRun, ...], views: _TickViews, k: int
+) -> Generator[Pause | Branch, Mapping[Source, Proposal] | None, _AlikeGroup]:
+    """Yields and is sent what ``play_branch`` does; returns the largest group of arms alike.
+
+    That one stays in this world. The others part before the command is executed, so that each goes
+    on from the very state that it decided in.
+    """
+    pause = Pause(views.views, tuple(r.journal.build_standing(k) for r in arm_runs))
+    proposals = (yield pause) if views.views else None
+    group, *parted = _group_by_command(arm_runs, views, k, proposals or {})
+    if parted:
+        state = _require_forkable(world).snapshot()
+        for other in parted:
+            yield Branch(key, other.arm_runs, k, state, other.commands)
+    return group
 
 
 def _find_stop_reason(command: Command, outcome: Outcome, *, last: bool) -> str:

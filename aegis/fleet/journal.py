@@ -124,6 +124,7 @@ class Journal:
         self._trace.update(f"{row.digest}|{row.active}|{row.command}|".encode())
         self._trace.update(np.ascontiguousarray(row.action, dtype=np.float32).tobytes())
         if self.arm.log_features:
+            # Sorted, so that the rows do not depend on the order in which answers came.
             self._features += [
                 FeatureRow(row.k, policy, layer, vector)
                 for policy, proposal in sorted(proposals.items())

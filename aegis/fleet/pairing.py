@@ -63,6 +63,8 @@ def check_pairing(key: EpisodeKey, trails: Sequence[Trail]) -> None:
 
 def _compare_trails(key: EpisodeKey, one: Trail, other: Trail) -> None:
     for k in range(min(len(one.states), len(other.states))):
+        # Before the drivers: even the first tick of another driver begins where both have been so
+        # far.
         if one.states[k] != other.states[k]:
             raise _build_error(key, one, other, k, "states")
         if one.drivers[k] != other.drivers[k]:

@@ -70,6 +70,7 @@ class WorkerPool:
             setup: What it is about.
             jobs: Units to come; no more workers than that are started.
         """
+        # Shared memory cannot grow under processes that have it mapped, so they start anew.
         if self._members and setup.image_bytes > min(
             member.images.size for member in self._members
         ):
@@ -100,6 +101,8 @@ class WorkerPool:
         for ready in wait([member.connection for member in self._members], timeout):
             worker = numbers[id(ready)]
             try:
+                # `wait` promises one message; what else has come already is taken along without
+                # waiting.
                 while not heard or heard[-1][0] != worker or self._get_connection(worker).poll():
                     heard.append((worker, self._get_connection(worker).recv()))
             except (EOFError, ConnectionResetError, BrokenPipeError):
@@ -110,6 +113,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """Ends all workers: they go when their connection closes, else they are killed."""
+        # All connections first, so that workers end side by side and not one after the other.
         for member in self._members:
             member.connection.close()
         for member in self._members:
@@ -128,6 +132,8 @@ class WorkerPool:
         )
         with set_environment(build_thread_environment(1)), ignore_sigint():
             process.start()
+        # Our copy of the worker's end: while it is open, the connection outlives the worker, and
+        # its death is not noticed.
         theirs.close()
         if self._setup is not None:
             ours.send(self._setup)
@@ -135,6 +141,8 @@ class WorkerPool:
 
     def _end_worker(self, member: _Member) -> None:
         member.connection.close()
+        # A worker notices the end when it next listens. What it has written is whole files, so one
+        # that does not come to listen may be killed.
         member.process.join(2)
         if member.process.is_alive():
             member.process.kill()

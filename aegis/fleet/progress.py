@@ -208,6 +208,8 @@ class StatusFile:
         """Takes note of an episode in flight."""
         place = (progress.key, progress.arm)
         running = self._running.get(place)
+        # A tick that does not ascend: its worker died, and the episode is played again from the
+        # start.
         if running is None or progress.k <= running.last.k:
             running = self._running[place] = _Running(progress)
         self._steps += running.add_progress(progress)
@@ -217,6 +219,7 @@ class StatusFile:
         """Adds an episode to its arm's tally."""
         running = self._running.pop((episode.key, episode.arm), None)
         self._finished += 1
+        # Episodes of earlier runs are reported first; their steps are none of this run.
         if self._finished > self._before:
             self._steps += episode.steps - (0 if running is None else running.last.k)
         tally = self._tally[episode.arm]

@@ -150,6 +150,8 @@ class _PlanRun:
             self._assign_jobs(pool)
             if not self._deal.is_busy:
                 return
+            # With questions at hand only what has come already joins the batch; else a second at
+            # most, since Ctrl-C has to be noticed while nobody reports.
             for worker, message in pool.receive_messages(0.0 if self._asked else 1.0):
                 self._handle_message(worker, message)
             if self._asked:
@@ -193,6 +195,7 @@ class _PlanRun:
     def _report_progress(self, questions: Sequence[Question]) -> None:
         arms = {arm.name: arm for arm in self._plan.arms}
         for question in questions:
+            # An audit plays again what was reported once.
             if self._deal[question.job].audit:
                 continue
             instruction = next(iter(question.views.values())).instruction
@@ -253,6 +256,7 @@ class _PlanRun:
         """Puts the units of a dead worker back to the front, without the arms that are done."""
         lost = self._deal.release_jobs(worker)
         self._asked = [(owner, question) for owner, question in self._asked if owner != worker]
+        # Each goes to the front of the queue, so the last one first: they keep their order.
         for number in reversed(lost):
             job = self._deal[number]
             done = () if job.audit else self._rows[job.key]

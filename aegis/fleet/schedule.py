@@ -66,6 +66,7 @@ class JobSchedule:
         near = [self._queue[i] for i in range(min(LOOKAHEAD, len(self._queue)))]
         known = set().union(*self._tasks)
 
+        # False comes before true. A task that is new to a worker costs it the loading of a scene.
         def rank_job(number: int) -> tuple[bool, bool]:
             task = self._jobs[number].key.task
             return task not in self._tasks[worker], task in known

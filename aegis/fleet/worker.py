@@ -92,6 +92,7 @@ class _Worker:
     def serve_forever(self) -> None:
         """Alternates between listening, asking, and moving one branch."""
         while True:
+            # First all that has come: answers become work before the next thing to do is chosen.
             while self.connection.poll() or self._must_listen():
                 self._handle_message(self.connection.recv())
             if self._is_asking_due():
@@ -134,6 +135,8 @@ class _Worker:
 
     def _handle_message(self, message: ToWorker) -> None:
         if isinstance(message, Answers):
+            # Answered questions need their pictures no more, and the next ones are not packed
+            # before.
             self.images.clear()
             self.open = False
             self.ready.extend((ticket, unpack_proposals(item)) for ticket, item in message.items)
@@ -215,6 +218,8 @@ class _Worker:
         store, order = RunStore(self._require_setup().out), slot.job.order
         for episode in played.episodes:
             if not order.audit:
+                # On disk before it is reported: what the main process counts as finished survives
+                # any crash.
                 store.write_episode(episode)
             self.connection.send(EpisodeDone(order.job, episode.row))
         del self.slots[ticket]

@@ -61,6 +61,8 @@ class RandomGate:
         refusal = self._build_limits().find_refusal(context)
         if refusal is not None:
             return state, refusal
+        # Drawn at an address that holds the tick, so it does not matter how often the gate was
+        # asked before. Numbers lie below 1: a rate of 1 always fires, and one of 0 never.
         if episode_stream(state, "gate", context.k).random() >= self.rate:
             return state, Verdict(Level.STAY, "not drawn")
         return state, Verdict(Level.ESCALATE, "drawn", draw_stay(self.holds, state, context.fires))

@@ -98,10 +98,12 @@ class GainGate:
         """
         if not self._build_limits().allows_fire_at(k, horizon):
             return nan
+        # The gain p r - (1 - p) d exceeds the threshold where p exceeds (threshold + d) / (r + d).
         price = self.threshold + self.disruption
         worth = self.interpolate_recovery(k) + self.disruption
         if worth == 0:  # Neither recovers nor ruins: the gain is 0, whatever the risk.
             return -inf if price < 0 else nan
+        # Above 1 it is a bar that no probability can exceed.
         return price / worth if price <= worth else nan
 
     def dials(self) -> Mapping[str, Dial]:

@@ -93,6 +93,7 @@ def unknown_verdict(noun: str) -> Verdict:
 
 def threshold_verdict(noun: str, value: float, threshold: float) -> Verdict:
     """Returns the verdict on a value: to escalate where it exceeds a threshold, or is no number."""
+    # In this direction NaN, which compares as false, escalates.
     if value <= threshold:
         return Verdict(Level.STAY, f"{noun} {value:.3f} <= {threshold:.3f}")
     return Verdict(Level.ESCALATE, f"{noun} {value:.3f} > {threshold:.3f}")

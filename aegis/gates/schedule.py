@@ -89,6 +89,8 @@ class ScheduleGate:
         """Returns the tick of the next fire [control steps]."""
         if context.fires == 0:
             return self.start_tick
+        # From when the weak policy got control back: a long stay leaves it as much time as a short
+        # one.
         return None if self.period is None else context.mode.since_k + self.period
 
     def _choose_stay(self, key: EpisodeKey, fire: int) -> int:

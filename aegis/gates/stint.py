@@ -58,6 +58,8 @@ class StintGate:
 
     def start(self, key: EpisodeKey) -> Stint:
         """Returns the state at the start of an episode: its stay."""
+        # The window is part of the address: arms with different windows draw independently of one
+        # another.
         rng = episode_stream(key, "gate", "stint", self.low, self.high)
         return Stint(int(rng.integers(self.low, self.high)), int(rng.choice(self.holds)))
 

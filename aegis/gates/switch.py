@@ -83,6 +83,7 @@ class HysteresisSwitch:
 
     def _is_safe(self, verdict: Verdict, scores: Sequence[Score], dwell: int) -> bool:
         read = select_scores(scores, self.score)
+        # Before max_chunks: however long the stay, an unknown score gives nothing back.
         if not all(isfinite(score.value) for score in read) or not read:
             return False
         if self.max_chunks is not None and dwell >= self.max_chunks:

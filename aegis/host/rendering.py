@@ -19,6 +19,7 @@ PYOPENGL_VARIABLE = "PYOPENGL_PLATFORM"
 DEVICE_VARIABLE = "MUJOCO_EGL_DEVICE_ID"
 EGL_PACKAGES = "libegl1 libopengl0 libgl1 libgl1-mesa-dri"
 
+# The spellings are those of mujoco.rendering.classic.gl_context, which raises on every other one.
 _OFF = ("disable", "disabled", "off", "false", "0")
 _ON = ("enable", "enabled", "on", "true", "1")
 _OFFSCREEN = ("egl", "osmesa")

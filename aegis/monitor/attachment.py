@@ -122,6 +122,7 @@ class Attachment:
     def _report_progress(self, entry: Mapping[str, object]) -> None:
         key = EpisodeKey(**cast(dict[str, int], entry["key"]))  # type: ignore[arg-type]
         place = (key, str(entry["arm"]))
+        # The status may be older than the files: what has finished is in flight no more.
         if format_part_name(*place) in self._seen:
             return
         if self._ticks.get(place) == entry["k"]:

@@ -154,6 +154,7 @@ class Board:
         self._open.setdefault(event.key, {})
         self._learn_horizon(event.arm, event.horizon)
         flight = self.flights.get(place)
+        # A tick that does not ascend: the episode is played again, since its worker died.
         if flight is None or event.k <= flight.last.k:
             flight = Flight(event, Sparkline(event.horizon, self._width))
             self.flights[place] = flight

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from aegis.monitor.sparkline import DRIVEN, EMPTY, Cell, choose_glyph
+from aegis.records.phrases import strip_shared_words
 
 FRAME = Style(color="#4c566a")
 TITLE = Style(color="#eceff4", bold=True)
@@ -43,6 +44,7 @@ def choose_value_style(value: float, bar: float, scale: tuple[float, float]) -> 
     """
     if math.isnan(bar):
         return UNWATCHED
+    # Not "above": a value that is not known hands over, too.
     if not value <= bar:
         return HOT
     return WARM if value >= bar - (scale[1] - scale[0]) / 6 else CALM
@@ -108,21 +110,4 @@ def format_duration(seconds: float) -> str:
 
 def shorten_phrases(phrases: Iterable[str]) -> dict[str, str]:
     """Shortens phrases to what tells them apart: drops words that all start or end with."""
-    words = {phrase: phrase.split() for phrase in phrases}
-    if len(words) < 2:
-        return {phrase: phrase for phrase in words}
-    head = _count_shared(list(words.values()))
-    tail = _count_shared([parts[head:][::-1] for parts in words.values()])
-    return {
-        phrase: ("… " if head else "")
-        + " ".join(parts[head : len(parts) - tail])
-        + (" …" if tail else "")
-        for phrase, parts in words.items()
-    }
-
-
-def _count_shared(lists: Sequence[Sequence[str]]) -> int:
-    """Returns how many words all lists begin with."""
-    columns = zip(*lists, strict=False)
-    shortest = min(len(parts) for parts in lists)
-    return next((i for i, column in enumerate(columns) if len(set(column)) > 1), shortest)
+    return strip_shared_words({phrase: phrase for phrase in phrases}, gap="…")

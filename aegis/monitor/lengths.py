@@ -13,7 +13,7 @@ from aegis.core.types import F64
 
 
 class LengthEstimate:
-    """Kaplan-Meier estimate of episode lengths; an episode in flight is censored at its tick.
+    """Kaplan and Meier's estimate (1958) of lengths; an episode in flight is censored at its tick.
 
     Args:
         horizon: Longest episode [control steps].
@@ -36,6 +36,8 @@ class LengthEstimate:
         inside = np.minimum(np.asarray(ticks, np.int64), len(self._ended) - 2)
         going = self._estimate_survival(inside)
         ahead = np.cumsum(going[::-1])[::-1]
+        # Steps that an episode still has at a tick: the chances to reach each later one, given this
+        # one.
         return float(waiting * ahead[0] + np.sum(ahead[inside] / going[inside]))
 
     def _estimate_survival(self, ticks: np.ndarray[tuple[int], np.dtype[np.int64]]) -> F64:

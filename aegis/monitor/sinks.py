@@ -96,6 +96,7 @@ class PanelSink:
         self._elapsed, self._due = None, self._began
         self._live, self._over = self._build_live(), threading.Event()
         self._live.start(refresh=True)
+        # The thread keeps the event of its own run: opening again makes another one.
         over = self._over
         threading.Thread(
             target=self._redraw_when_idle, args=(over,), name="monitor", daemon=True
@@ -133,6 +134,7 @@ class PanelSink:
 
     def on_run_closed(self) -> None:
         """Draws a last time and leaves the panel on the screen."""
+        # Before the lock: a redraw that waits for it then draws no more.
         self._over.set()
         with self._lock:
             self._live.refresh()

@@ -19,11 +19,13 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         MachineError: If the disk is full or cannot be written.
     """
+    # With its owner in the name, by which `remove_orphans` tells what is still being written.
     scratch = path.with_name(f".{path.name}.{os.getpid()}@{socket.gethostname()}.tmp")
     try:
         with scratch.open("wb") as file:
             file.write(data)
             file.flush()
+            # Before the renaming, or a power failure can leave an empty file under the final name.
             os.fsync(file.fileno())
         scratch.replace(path)
     except OSError as error:

@@ -83,6 +83,8 @@ def lock_folder(root: Path) -> Iterator[None]:
         owner = _held.get(place)
         if owner is None:
             _held[place] = thread
+    # Whoever holds a folder may lock it again. The file cannot decide that: flock belongs to an
+    # open file, so a second opening by the same process would be refused.
     if owner == thread:
         yield
         return
@@ -109,6 +111,8 @@ def _lock_file(root: Path) -> Iterator[None]:
         try:
             yield
         finally:
+            # While the lock is still ours, and instead of a removal: of two processes that wait,
+            # one could lock the removed file and the other a new one.
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
@@ -131,6 +135,8 @@ def _claim_lock(root: Path, path: Path, descriptor: int) -> None:
         holder = _read_holder(descriptor)  # This file system has no locks: numbers must do.
         if holder is not None and holder.is_running_here():
             raise BusyFolderError(root, str(holder), _WAIT) from error
+    # We have the lock, as far as this machine knows. A holder that never gave back and ran
+    # elsewhere may still have it there, since not every network file system passes locks on.
     before = _read_holder(descriptor)
     if before is not None and before.is_elsewhere():
         raise BusyFolderError(

@@ -37,6 +37,8 @@ class PartOrigins:
 
     def find_arguments(self, part: object) -> str | None:
         """Returns what a part was built from; None if that was not noted."""
+        # By identity: parts need not be hashable, and equal ones may have been built from other
+        # arguments.
         return next((said for known, said in self._found if known is part), None)
 
 
@@ -75,6 +77,8 @@ def describe_value(value: object, where: str = "") -> str:
     Raises:
         PluginError: If words for it would hold an address in memory.
     """
+    # Not isinstance: an IntEnum is an int and numpy's float64 a float, but their repr is another
+    # one.
     if type(value) in _PLAIN:
         return repr(value)
     if isinstance(value, Enum):

@@ -57,10 +57,6 @@ class EpisodeRow:
         """The unit that was played."""
         return EpisodeKey(self.root, self.suite, self.task, self.start, self.index)
 
-    def count_queries(self, policy: PolicyId) -> int:
-        """Returns how often a policy was queried; a placebo never queries the strong one."""
-        return dict(self.asks).get(policy, 0)
-
     @property
     def duty(self) -> float:
         """Share of steps under the arm's second driver; 0 before the first step.

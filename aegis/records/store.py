@@ -69,11 +69,11 @@ class RunTables:
         return cls(root, parse_episode_rows(read_table(root / "episodes.parquet")))
 
     def read_steps(self) -> pa.Table:
-        """Reads the table of steps; schema ``aegis.records.schemas.STEPS``."""
+        """Reads the table of steps; schema ``aegis.records.schemas.STEP_SCHEMA``."""
         return read_table(self.root / "steps.parquet")
 
     def read_features(self) -> pa.Table:
-        """Reads the table of activations; schema ``aegis.records.schemas.FEATURES``."""
+        """Reads the table of activations; schema ``aegis.records.schemas.FEATURE_SCHEMA``."""
         return read_table(self.root / "features.parquet")
 
     def read_samples(self) -> pa.Table:
@@ -152,6 +152,8 @@ class RunStore:
             _LARGE_KEY: json.dumps(large, sort_keys=True).encode(),
         }
         table = build_step_table(episode).replace_schema_metadata(metadata)
+        # Last: it vouches for the large files by their digests, so the episode counts once all are
+        # there.
         write_atomic(self.locate_part(row.key, row.arm), _encode_parquet(table).to_pybytes())
 
     def copy_episode(self, source: RunStore, key: EpisodeKey, arm: str) -> None:
@@ -201,6 +203,7 @@ class RunStore:
         Args:
             done: The finished episodes, in any order.
         """
+        # A fixed order: the tables must not tell which worker was the quickest.
         order = sorted(done, key=lambda job: (job[0].task, job[0].start, job[0].index, job[1]))
         steps, rows = [], []
         features: list[pa.Table] = []

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aegis.records.fork_rows import UnitKey, unit_key_of
+from aegis.records.phrases import strip_shared_words
 from aegis.records.rows import EpisodeRow
 
 
@@ -109,17 +110,7 @@ class Tables:
 
 def list_task_words(episodes: Sequence[EpisodeRow]) -> dict[int, str]:
     """Returns what the robot was told, by task, without the words that all tasks share."""
-    told = {row.task: row.instruction.split() for row in episodes}
-    if len(told) < 2:
-        return {task: " ".join(words) for task, words in told.items()}
-    lists = list(told.values())
-    start, room = 0, min(len(words) for words in lists)
-    while start < room and len({words[start] for words in lists}) == 1:
-        start += 1
-    end = 0
-    while end < room - start and len({words[-1 - end] for words in lists}) == 1:
-        end += 1
-    return {task: " ".join(words[start : len(words) - end]) for task, words in told.items()}
+    return strip_shared_words({row.task: row.instruction for row in episodes})
 
 
 def _records(table: pa.Table | None, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from aegis.records.files import disk_error, write_atomic
@@ -50,13 +50,18 @@ def write_report(
         out / "report.html": render_html(view, charts),
     }
     files |= {out / FOLDER / f"{c.name}.svg": make_standalone(c.svg) for c in charts.values()}
-    try:
-        (out / FOLDER).mkdir(parents=True, exist_ok=True)
-        for old in sorted((out / FOLDER).glob("*.svg")):
-            if old not in files:
-                old.unlink()
-    except OSError as error:
-        raise disk_error(out, error) from error
+    _clear_figures(out / FOLDER, files)
     for path, text in files.items():
         write_atomic(path, text.encode("utf-8"))
     return tuple(files)
+
+
+def _clear_figures(folder: Path, kept: Container[Path]) -> None:
+    """Makes the folder of figures, and removes those of an earlier report but ``kept``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(folder.glob("*.svg")):
+            if old not in kept:
+                old.unlink()
+    except OSError as error:
+        raise disk_error(folder.parent, error) from error

@@ -29,6 +29,7 @@ def encode_value(value: object, arrays: Arrays) -> object:
     """
     if value is None or isinstance(value, bool | str):
         return value
+    # Before int and float: an IntEnum is an int, and numpy's float64 is a float.
     if isinstance(value, Enum):
         return {"enum": _qualify_class(type(value)), "is": value.name}
     if isinstance(value, np.ndarray | np.generic):
@@ -36,6 +37,7 @@ def encode_value(value: object, arrays: Arrays) -> object:
     if isinstance(value, int):
         return value
     if isinstance(value, float):
+        # Hexadecimal is exact, and JSON has no NaN and no infinity.
         return {"float": value.hex()}
     if isinstance(value, tuple | list):
         return {type(value).__name__: [encode_value(item, arrays) for item in value]}
@@ -57,6 +59,11 @@ def encode_value(value: object, arrays: Arrays) -> object:
 
 def decode_value(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     """Returns the value that ``encode_value`` was given.
+
+    Args:
+        node: What ``encode_value`` returned, after a round trip through JSON.
+        arrays: The arrays that it set aside, by name, of any shapes and with their own units. They
+            are copied, so the value may be written to.
 
     Raises:
         SnapshotError: If it names a class that is not here.
@@ -81,6 +88,7 @@ def decode_value(node: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
 
 
 def _store_array(value: NDArray[Any] | np.generic, arrays: Arrays) -> str:
+    """Sets an array of any shape aside and returns the name that it has there."""
     array = np.asarray(value)
     if array.dtype.hasobject:
         raise SnapshotError(f"An array of Python objects ({array.dtype}) cannot be kept in a file.")
@@ -95,6 +103,7 @@ def _qualify_class(kind: type) -> str:
 
 def _find_class(name: str, allowed: Any) -> Any:
     module, _, qualname = name.partition(":")
+    # Only in modules that are loaded: to import what a file names would let the file run code.
     kind = vars(sys.modules.get(module) or object).get(qualname)
     if not isinstance(kind, type) or not allowed(kind):
         raise SnapshotError(

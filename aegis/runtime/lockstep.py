@@ -137,6 +137,7 @@ class Lockstep:
         decide_ns = time.perf_counter_ns() - began
         self._outcome = self._world.apply(decision.command)
         if isinstance(decision.command, Stop):
+            # A world need not know that Stop ends an episode.
             self._outcome = Outcome(self._outcome.success, done=True)
         self._k += 1
         return PlayedTick(tick, decision, call_ns, decide_ns)

@@ -69,6 +69,7 @@ class Snapshot:
         state = encode_value(self, arrays)
         header = json.dumps({"format": FORMAT, "state": state})
         buffer = io.BytesIO()
+        # As a numpy text: a Python object would be pickled.
         np.savez(buffer, header=np.str_(header), allow_pickle=False, **arrays)
         write_atomic(path, buffer.getvalue())
 

@@ -12,8 +12,8 @@ from aegis.core.types import F64, I64, Bools
 def compute_auroc(scores: F64, positive: Bools) -> float:
     """Returns P(score of a positive > score of a negative), ties counted half.
 
-    This is the Mann-Whitney statistic over the number of pairs. NaN scores count as infinitely
-    high: unknown is risk.
+    This is the Mann-Whitney statistic over the number of pairs (Hanley and McNeil 1982). NaN scores
+    count as infinitely high: unknown is risk.
 
     Args:
         scores: Higher means more likely positive. Shape (n,).
@@ -67,6 +67,7 @@ def compute_auroc_within(scores: F64, positive: Bools, group: I64) -> float:
 
 
 def _validate_vectors(scores: F64, positive: Bools) -> tuple[F64, Bools]:
+    """Returns scores and labels as vectors of shape (n,); refuses any other shapes."""
     values, labels = np.asarray(scores, np.float64), np.asarray(positive, bool)
     if values.ndim != 1 or values.shape != labels.shape:
         raise ShapeError(f"Need two vectors alike. Got: {values.shape}, {labels.shape}.")

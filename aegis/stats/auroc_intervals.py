@@ -126,11 +126,13 @@ class EpisodeResamples:
         return BootstrapEstimate(value, interval)
 
     def _compute_value(self, scores: F64, within: bool) -> float:
+        """Returns AUROC of the data, from scores of shape (n,); NaN where it is undefined."""
         if within:
             return compute_auroc_within(scores, self.positive, self.task)
         return compute_auroc(scores, self.positive)
 
     def _count_pairs(self, scores: F64, within: bool) -> _RankedPairs:
+        """Counts the pairs of scores, shape (n,); with clusters, left-out values are by cluster."""
         found = _count_pairs(scores, self.positive, self.task, self.weights, within)
         if self.cluster is None:
             return found
@@ -139,7 +141,14 @@ class EpisodeResamples:
         return replace(found, left_out=left)
 
     def _centre_left_out(self, left_out: F64) -> F64:
-        """Returns left-out values minus their task's mean; resampling is within tasks."""
+        """Returns left-out values minus their task's mean; resampling is within tasks.
+
+        Args:
+            left_out: AUROC without each episode, or cluster, in turn. Shape (n,) or (clusters,).
+
+        Returns:
+            Shape as given.
+        """
         task = self.task
         if self.cluster is not None:
             task = task[np.unique(self.cluster, return_index=True)[1]]
@@ -207,6 +216,7 @@ def _count_pairs(
 
 
 def _divide_pairs(won: F64, of: F64) -> F64:
+    """Returns pairs won over all pairs, elementwise; NaN without pairs. Shape as given."""
     with np.errstate(invalid="ignore", divide="ignore"):
         found: F64 = won / of
     return found
@@ -223,6 +233,8 @@ def _count_won_pairs(values: F64, positive: Bools, weights: NDArray[np.int32]) -
     Returns:
         Shape (draws,).
     """
+    # Weight of the negatives below each place, from which every pair is counted without a table of
+    # pairs.
     below = np.zeros((len(values) + 1, weights.shape[1]), np.int32)
     np.cumsum(weights * ~positive[:, None], axis=0, out=below[1:])
     own = values[positive]

@@ -56,7 +56,7 @@ def difference_posterior(
     The population has the tasks in the shares in which they were tried.
 
     Args:
-        tasks: The four cells of each task; see ``by_task``.
+        tasks: The four cells of each task; see ``count_by_task``.
         rng: Source of the draws.
         above: Difference that would matter, for ``p_above``.
         level: Of the credible interval.

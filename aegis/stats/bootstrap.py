@@ -84,7 +84,19 @@ def bootstrap_totals(
 
 
 def _inflate_variance(resampled: F64, estimate: float, influence: Sequence[F64]) -> F64:
-    """Returns resamples with the variance of the statistic unbiased in every stratum."""
+    """Returns resamples with the variance of the statistic unbiased in every stratum.
+
+    A bootstrap of n clusters has (n - 1) / n of the variance that it estimates (Hesterberg 2015,
+    "narrowness bias"); strata are weighted by what they contribute to it.
+
+    Args:
+        resampled: The statistic on each resample, all finite. Shape (draws,).
+        estimate: The statistic on the data.
+        influence: Centred left-out values of each stratum. Shapes (clusters of the stratum,).
+
+    Returns:
+        Shape (draws,), within the range of what was given.
+    """
     squares = np.array([float(part @ part) for part in influence])
     sizes = np.array([len(part) for part in influence], np.float64)
     if not squares.sum() or not len(resampled):
@@ -109,6 +121,7 @@ def bca_interval(
         level: Confidence level.
     """
     known = resampled[np.isfinite(resampled)]
+    # Ties count half: rates take few values, so that many resamples equal the estimate.
     below = np.mean(known < estimate) + 0.5 * np.mean(known == estimate) if len(known) else 0.0
     if not 0 < below < 1:
         return percentile_interval(known, level=level)
@@ -124,7 +137,17 @@ def bca_interval(
 
 
 def percentile_interval(resampled: F64, *, level: float = 0.95) -> Interval:
-    """Returns the percentile interval from resampled statistics; NaN resamples are left out."""
+    """Returns the percentile interval from resampled statistics.
+
+    Its ends are quantiles of the resamples (Efron and Tibshirani 1993, chapter 13).
+
+    Args:
+        resampled: The statistic on each resample; NaN is left out. Shape (draws,).
+        level: Confidence level.
+
+    Returns:
+        NaN limits where no resample is finite.
+    """
     known = resampled[np.isfinite(resampled)]
     if not len(known):
         return Interval(float("nan"), float("nan"))

@@ -9,6 +9,7 @@ import numpy as np
 from aegis.core.errors import CalibrationError
 from aegis.core.types import F64
 
+# Keeps a product that is a whole number but for rounding from being rounded up to the next.
 _SLACK = 1e-9
 
 

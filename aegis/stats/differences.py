@@ -39,8 +39,8 @@ def clustered_difference(
     """Compares success with start states resampled as wholes, within their task.
 
     Units that share a start state (several noise seeds of it) tend to go alike, so they are not
-    independent and must be drawn together. With one unit for each start state this is
-    ``paired_difference``.
+    independent and must be drawn together (Field and Welsh 2007). With one unit for each start
+    state this is ``paired_difference_interval``.
 
     Args:
         arm: Success of the arm. Shape (n,).
@@ -153,6 +153,7 @@ def ratio_difference(
     """
 
     def subtract_ratios(sums: F64) -> F64:
+        """Returns differences of ratios, shape (...), of totals of shape (..., 4)."""
         found: F64 = sums[..., 0] / sums[..., 1] - sums[..., 2] / sums[..., 3]
         return found
 
@@ -165,13 +166,24 @@ def ratio_difference(
 def _mean_difference(
     gain: F64, sample: ClusteredSample, rng: np.random.Generator, level: float, draws: int
 ) -> BootstrapEstimate:
-    """Over the units in each resample: clusters differ in size, so their number is no constant."""
+    """Returns the mean difference over the units in each resample.
+
+    It is a ratio: clusters differ in size, so their number of units is no constant.
+
+    Args:
+        gain: Difference of each unit [success]. Shape (n,).
+        sample: The same differences and ones, as two columns, in clusters.
+        rng: Source of the resampling.
+        level: Confidence level.
+        draws: Number of resamples.
+    """
     return BootstrapEstimate(
         float(gain.mean()), ratio_of_totals(sample, rng, level=level, draws=draws).interval
     )
 
 
 def _unit_differences(arm: Bools, against: Bools) -> F64:
+    """Returns success of the arm minus that of the other, -1, 0 or 1. Shape (n,)."""
     x, y = np.asarray(arm, np.float64), np.asarray(against, np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise ShapeError(f"Arms must be vectors over the same units. Got: {x.shape}, {y.shape}.")
@@ -179,4 +191,5 @@ def _unit_differences(arm: Bools, against: Bools) -> F64:
 
 
 def _append_ones(gain: F64) -> F64:
+    """Returns differences beside ones, the numerator and denominator of a mean. Shape (n, 2)."""
     return np.stack([gain, np.ones(len(gain))], axis=1)

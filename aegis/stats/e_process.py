@@ -18,6 +18,7 @@ from aegis.core.errors import ShapeError
 from aegis.core.types import F64, I64, Bools
 from aegis.stats.power import bisect_counts, expect_over_counts, find_least_units, table_size
 
+# Smaller tails are added up as a series: towards 1e-308 numbers lose their digits, then vanish.
 _UNDERFLOW = 1e-280
 
 
@@ -39,10 +40,12 @@ def log_e_value(recovered: ArrayLike, disrupted: ArrayLike) -> F64:
     b, c = np.broadcast_arrays(np.asarray(recovered, np.float64), np.asarray(disrupted, np.float64))
     if (b < 0).any() or (c < 0).any():
         raise ShapeError(f"Counts must not be negative. Got: {recovered!r}, {disrupted!r}.")
+    # P(Beta(b + 1, c + 1) > 1/2) by symmetry, since a difference from 1 would lose a small one.
     tail = betainc(c + 1, b + 1, 0.5)
     lost = tail < _UNDERFLOW
     log_tail = np.log(np.where(lost, 1.0, tail))
     found: F64 = (b + c + 1) * np.log(2) + betaln(b + 1, c + 1) + log_tail
+    # Where no series is needed 0 and 1 stand in, for which its terms halve.
     if lost.any():
         found = np.where(lost, _log_e_by_series(np.where(lost, b, 0), np.where(lost, c, 1)), found)
     return found
@@ -53,8 +56,16 @@ def _log_e_by_series(b: F64, c: F64) -> F64:
 
     There 1/2 F(b + c + 2, 1; c + 2; 1/2) / (c + 1), Gauss's hypergeometric series, converges
     quickly: terms shrink at least by (b + c) / 2c.
+
+    Args:
+        b: Recovered units. Any shape.
+        c: Disrupted units. Shape of ``b``.
+
+    Returns:
+        Shape of ``b``.
     """
     term, total, k = np.ones_like(b), np.ones_like(b), 0
+    # What is smaller does not change a double any more.
     while (term > 1e-17 * total).any():
         term = term * (b + c + 2 + k) / (c + 2 + k) / 2
         total, k = total + term, k + 1
@@ -172,7 +183,11 @@ def _stopping_probabilities(theta: float, n: int, alpha: float) -> F64:
 
 @lru_cache(maxsize=32)
 def _tabulate_stopping(theta: float, size: int, alpha: float) -> F64:
-    """Carries P(b recovered of d, not stopped yet) from d to d + 1; stopped mass leaves."""
+    """Returns P(stopped by d discordant units) for d = 0 to ``size``. Shape (size + 1,).
+
+    It carries P(b recovered of d, not stopped yet) from d to d + 1; stopped mass leaves (Armitage,
+    McPherson and Rowe 1969).
+    """
     enough = stopping_counts(size, alpha)
     going = np.zeros(size + 2)
     going[0] = 1.0

@@ -45,8 +45,8 @@ def sign_flip_p(arm: Bools, against: Bools, *by: I64) -> float:
     """Returns the exact one-sided p-value of "the arm solves more", with clusters as units.
 
     Under the null, a cluster's difference in solved units is as likely with either sign. All sign
-    patterns are counted, by convolution, so nothing is drawn. With one unit in each cluster it is
-    McNemar's exact test; with tasks as clusters, ten of them, it cannot fall below 1 / 1024.
+    patterns are counted, by convolution, so nothing is drawn (Fisher 1935). With one unit in each
+    cluster it is McNemar's exact test; with ten tasks as clusters it cannot fall below 1 / 1024.
 
     Args:
         arm: Success of the arm. Shape (n,).
@@ -70,5 +70,6 @@ def sign_flip_p(arm: Bools, against: Bools, *by: I64) -> float:
     chance = np.zeros(2 * reach + 1)
     chance[reach] = 1.0
     for size in np.abs(gains[gains != 0]):
+        # Nothing is rolled over an end: the array reaches as far as all gains together.
         chance = (np.roll(chance, size) + np.roll(chance, -size)) / 2
     return min(1.0, float(chance[reach + int(gains.sum()) :].sum()))

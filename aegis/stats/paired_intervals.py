@@ -11,6 +11,7 @@ from aegis.core.types import F64
 from aegis.stats.intervals import Interval
 from aegis.stats.paired_outcome import PairedOutcome
 
+# Halved so often, an interval within [-1, 1] is smaller than the distance of two doubles near 1.
 _HALVINGS = 60
 
 

@@ -74,7 +74,10 @@ class PairedOutcome:
         return float(binomial_tail(self.recovered, self.recovered + self.disrupted, 0.5))
 
     def mid_p(self) -> float:
-        """Returns the mid-p variant, which counts the observed table half: less conservative."""
+        """Returns the mid-p variant, which counts the observed table half (Fagerland et al. 2013).
+
+        It is less conservative, and no longer exact.
+        """
         b, c = self.recovered, self.disrupted
         return float(binomial_tail([b, b + 1], b + c, 0.5).mean())
 

@@ -21,7 +21,7 @@ def mcnemar_power(recovered: float, disrupted: float, n: int, alpha: float = 0.0
     """Returns the power of the exact one-sided McNemar test.
 
     The number of discordant units is binomial, and so is the number of recovered ones among them;
-    the power is the sum over both.
+    the power is the sum over both (Duffy 1984).
 
     Args:
         recovered: Probability that only the arm solves a unit.
@@ -189,6 +189,7 @@ def expect_over_counts(n: int, rate: float, given: F64) -> float:
 
 @lru_cache(maxsize=64)
 def _tabulate_rejection(theta: float, size: int, alpha: float) -> F64:
+    """Returns P(reject) given d = 0 to ``size`` discordant units; read-only. Shape (size + 1,)."""
     d = np.arange(size + 1)
     found: F64 = binomial_tail(critical_counts(size, alpha), d, theta)
     found.setflags(write=False)
@@ -201,7 +202,7 @@ def _rejection_probabilities(theta: float, n: int, alpha: float) -> F64:
 
 
 def _likely_counts(n: int, rate: float) -> I64:
-    """Returns the counts that a binomial number does not practically exclude."""
+    """Returns the counts that a binomial number practically takes. Shape (m,) [units]."""
     half = _MAX_DEVIATIONS * np.sqrt(n * rate * (1 - rate)) + _MAX_DEVIATIONS**2
     return np.arange(max(0, int(n * rate - half)), min(n, int(n * rate + half)) + 1)
 

@@ -76,15 +76,23 @@ def reliability_bins(risk: F64, failed: Bools, *, bins: int = 10) -> tuple[Relia
 def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     """Returns the expected calibration error: mean distance of risk and share failed, by episode.
 
-    It is never zero by chance alone: with n episodes in a bin, a perfect risk p still leaves about
-    sqrt(p (1 - p) / n).
+    It is that of Naeini et al. (2015), here over bins of equal counts. It is never zero by chance
+    alone: with n episodes in a bin, a perfect risk p still leaves about sqrt(p (1 - p) / n).
     """
     n = sum(b.n for b in bins)
     return sum(b.n * abs(b.gap) for b in bins) / n if n else float("nan")
 
 
 def _find_bin_edges(p: F64, bins: int) -> list[int]:
-    """Returns where bins begin and end in sorted risks: near equal counts, never inside a tie."""
+    """Returns where bins begin and end: near equal counts, never inside a tie.
+
+    Args:
+        p: Sorted risks. Shape (n,).
+        bins: Number of bins that are wanted.
+
+    Returns:
+        Places from 0 to n, ascending; at most ``bins`` + 1 of them.
+    """
     n = len(p)
     allowed = [0, *(np.flatnonzero(np.diff(p)) + 1).tolist(), n]
     wanted = [n * i / bins for i in range(bins + 1)]
@@ -92,6 +100,7 @@ def _find_bin_edges(p: F64, bins: int) -> list[int]:
 
 
 def _validate_risks(risk: F64, failed: Bools) -> tuple[F64, Bools]:
+    """Returns risks and labels as vectors of shape (n,); refuses what is no probability."""
     p, y = np.asarray(risk, np.float64), np.asarray(failed, bool)
     if p.ndim != 1 or p.shape != y.shape:
         raise ShapeError(f"Need two vectors alike. Got: {p.shape}, {y.shape}.")

@@ -63,6 +63,7 @@ class ClusteredSample:
         if not np.isfinite(values).all():
             raise ShapeError("A unit's number is not finite. Leave such units out beforehand.")
         level, unit = (np.unique(x, return_inverse=True)[1] for x in (level, unit))
+        # One number for each pair, since units are numbered below n.
         address, place = np.unique(level * n + unit, return_inverse=True)
         sums = [np.bincount(place, weights=column) for column in values.T]
         return cls(np.stack(sums, axis=1), (address // n).astype(np.int64))
@@ -87,6 +88,8 @@ class ClusteredSample:
             if len(counts) <= _MAX_MULTINOMIAL_KINDS:
                 out += rng.multinomial(len(part), counts / len(part), size=draws) @ kinds
             else:
+                # Sorted by `unique`, so that the draws do not depend on the order in which units
+                # are given.
                 out += _sum_drawn_rows(np.repeat(kinds, counts, axis=0), rng, draws)
         return out
 
@@ -103,6 +106,7 @@ class ClusteredSample:
         out = []
         for part in self.split_strata():
             n, own = len(part), part.sum(axis=0)
+            # The others stand in for the one left out, so that its stratum keeps its weight.
             rest = (own - part) * (n / (n - 1)) if n > 1 else part
             out.append(total - own + rest)
         return out
@@ -120,6 +124,7 @@ def _sum_drawn_rows(rows: F64, rng: np.random.Generator, draws: int) -> F64:
         Shape (draws, m).
     """
     n, m = rows.shape
+    # All at once: what is drawn must not depend on the size of a block.
     picks = rng.integers(0, n, (draws, n))
     columns = np.ascontiguousarray(rows.T)
     out = np.empty((draws, m))

@@ -25,7 +25,7 @@ class Outcomes:
         start: Start state of each unit: units that differ in their noise alone share it.
         rows: Arm to its rows.
         success: Arm to success.
-        strong: Arm to steps under the strong policy.
+        strong: Arm to steps under its second driver.
         steps: Arm to steps.
     """
 
@@ -99,6 +99,7 @@ def wilson_share(hits: Bools) -> Share:
 
 
 def _as_floats(values: Sequence[int]) -> F64:
+    """Returns one number per unit, in the unit's own [control steps]. Shape (n,)."""
     return np.array(values, np.float64)
 
 

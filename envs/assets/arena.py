@@ -31,43 +31,10 @@ def author_arena() -> Files:
     """The scene file and its three textures; LIBERO swaps floor and wall by file name."""
     root, asset, worldbody = mjcf.make_document("table_arena")
     _add_materials(asset)
-    mjcf.add_element(
-        worldbody,
-        "geom",
-        name="floor",
-        type="plane",
-        condim="3",
-        group="1",
-        material="floorplane",
-        pos=(0, 0, 0),
-        size=(3, 3, 0.125),
-    )
     drawn = {"contype": "0", "conaffinity": "0", "group": "1"}
-    for name, pos, half, quat in WALLS:
-        mjcf.add_element(
-            worldbody,
-            "geom",
-            name=f"wall_{name}_visual",
-            type="box",
-            pos=pos,
-            quat=quat,
-            size=(half, 1.5, 0.01),
-            material="walls_mat",
-            **drawn,
-        )
+    _add_floor_and_walls(worldbody, drawn)
     _add_table(worldbody, drawn)
-    for index, pos in enumerate(LIGHTS, start=1):
-        mjcf.add_element(
-            worldbody,
-            "light",
-            name=f"light{index}",
-            pos=pos,
-            dir=(0, -0.15, -1),
-            directional="false",
-            diffuse=(0.8, 0.8, 0.8),
-            specular=(0.3, 0.3, 0.3),
-            castshadow="false",
-        )
+    _add_lights(worldbody)
     for name, pos, quat in CAMERAS:
         mjcf.add_element(worldbody, "camera", mode="fixed", name=name, pos=pos, quat=quat)
     table = textures.draw_wood(128, (0.70, 0.61, 0.52), (0.86, 0.79, 0.71), seed=3, grain=20)
@@ -110,6 +77,47 @@ def _add_materials(asset: ET.Element) -> None:
             texuniform="false" if kind == "cube" else "true",
             specular=specular,
             shininess=0.0,
+        )
+
+
+def _add_floor_and_walls(worldbody: ET.Element, drawn: dict[str, str]) -> None:
+    mjcf.add_element(
+        worldbody,
+        "geom",
+        name="floor",
+        type="plane",
+        condim="3",
+        group="1",
+        material="floorplane",
+        pos=(0, 0, 0),
+        size=(3, 3, 0.125),
+    )
+    for name, pos, half, quat in WALLS:
+        mjcf.add_element(
+            worldbody,
+            "geom",
+            name=f"wall_{name}_visual",
+            type="box",
+            pos=pos,
+            quat=quat,
+            size=(half, 1.5, 0.01),
+            material="walls_mat",
+            **drawn,
+        )
+
+
+def _add_lights(worldbody: ET.Element) -> None:
+    for index, pos in enumerate(LIGHTS, start=1):
+        mjcf.add_element(
+            worldbody,
+            "light",
+            name=f"light{index}",
+            pos=pos,
+            dir=(0, -0.15, -1),
+            directional="false",
+            diffuse=(0.8, 0.8, 0.8),
+            specular=(0.3, 0.3, 0.3),
+            castshadow="false",
         )
 
 

@@ -60,6 +60,7 @@ def _read_obj(path: Path) -> tuple[F64, I64]:
             vertices.append([float(x) for x in rest[:3]])
         elif word == "f":
             corners = [int(x.split("/")[0]) - 1 for x in rest]
+            # A polygon becomes a fan of triangles.
             faces += [[corners[0], *corners[k : k + 2]] for k in range(1, len(corners) - 1)]
     return np.array(vertices), np.array(faces)
 
@@ -67,6 +68,7 @@ def _read_obj(path: Path) -> tuple[F64, I64]:
 def _read_stl(path: Path) -> tuple[F64, I64]:
     """Returns vertices, shape (3 m, 3) [m], and triangles, shape (m, 3), of a binary STL file."""
     record = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
+    # Behind a header of 80 bytes and the number of triangles, 4 bytes.
     data = np.frombuffer(path.read_bytes()[84:], dtype=record)
     vertices = data["corners"].reshape(-1, 3).astype(np.float64)
     return vertices, np.arange(len(vertices)).reshape(-1, 3)

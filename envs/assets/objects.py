@@ -33,7 +33,7 @@ def _author_object(
         folder: The class folder, for example ``stable_scanned_objects``.
         name: The object's name, also that of its folder.
         mesh: Its visual mesh.
-        texture: Its texture.
+        texture: Its RGB texture, shape (height, width, 3).
         gloss: Specular and shininess.
         mass: Mass [kg], centre of mass [m], principal inertia about x, y, z [kg m^2].
         collide: Adds the collision geometry to the body.

@@ -201,6 +201,7 @@ def _parse_xml(path: Path) -> ET.Element:
 def _hash_assets(path: Path) -> str:
     digest = sha256()
     used = [(name, path / name) for name in _list_used_files(path)]
+    # Whichever assets are used, the robot is drawn with these.
     used += [(f"robot/{file.name}", file) for file in sorted(ROBOT.iterdir())]
     for name, file in used:
         digest.update(f"{name} {file.stat().st_size}\n".encode())

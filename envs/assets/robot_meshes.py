@@ -28,6 +28,7 @@ def substitute_robot_meshes(xml: str) -> str:
         key = Path(mesh.get("file", "")).as_posix().rpartition("/models/assets/")[2]
         if key in table and mesh.get("name") not in physical:
             mesh.set("file", str(ROBOT / table[key]))
+            # A simplified surface may be open, and MuJoCo compiles no volume without a closed one.
             mesh.set("inertia", "shell")
     return ET.tostring(root, encoding="unicode")
 

@@ -11,6 +11,7 @@ from envs.assets.meshes import F64, I64
 Point = tuple[float, float, float]
 Quadric = tuple[float, ...]  # upper triangle of the symmetric 4x4 matrix, row by row
 
+# Holds open edges where they are: how much planes upright on them weigh, times the squared length.
 BOUNDARY_WEIGHT = 10.0
 
 
@@ -73,6 +74,8 @@ class _EdgeCollapse:
     def collapse_edges(self, target: int) -> None:
         while self._count > target and self._heap:
             _, point, a, b, stamp_a, stamp_b = heappop(self._heap)
+            # Entries are not looked for when an end moves: they stay in the heap, and the outdated
+            # are skipped.
             fresh = self._stamp[a] == stamp_a and self._stamp[b] == stamp_b
             if fresh and not self._flips_face(a, b, point):
                 self._join_vertices(a, b, point)
@@ -107,6 +110,7 @@ class _EdgeCollapse:
         self._quadrics[a] = tuple(
             x + y for x, y in zip(self._quadrics[a], self._quadrics[b], strict=True)
         )
+        # Sorted here and below: the mesh must not depend on the order of a set.
         for index in sorted(self._around[b]):
             face = self._faces[index]
             if face is None:

@@ -62,6 +62,7 @@ def value_noise(size: int, cells: tuple[int, int], seed: int) -> F64:
         at = (np.arange(size) + 0.5) * count / size
         low = np.floor(at).astype(int)
         t = at - low
+        # Without a slope at both ends, so that no crease shows where cells meet.
         t = t * t * (3.0 - 2.0 * t)
         t = t[:, None] if axis == 0 else t[None, :]
         near, far = np.take(out, low % count, axis), np.take(out, (low + 1) % count, axis)

@@ -101,6 +101,7 @@ class LeRobotWorld:
         for attempt in range(MAX_ATTEMPTS):
             start = draw_start(scene, key, attempt)
             drawn = np.array([start.body_pos[body] for body in bodies])
+            # Of all draws only the accepted one has left its fixtures where they are.
             if np.array_equal(drawn, sim.model.body_pos[bodies]):
                 return start
         raise AssertionError("the world begins from one of its draws")

@@ -37,6 +37,7 @@ def move_fingers(command: float, fingers: F64, ctrl: F64, limits: F64) -> None:
         limits: Lowest and highest control. Shape (nu, 2).
     """
     for f in range(2):
+        # The joints of the two fingers have opposite signs, as in robosuite's PandaGripper.
         step = GRIPPER_SPEED * np.sign(command)
         moved = fingers[f] - step if f == 0 else fingers[f] + step
         fingers[f] = min(max(moved, -1.0), 1.0)
@@ -183,6 +184,8 @@ class Stepper:
         """Holds still, as robosuite would, for a number of control steps; no body sleeps."""
         still = np.array([0, 0, 0, 0, 0, 0, -1.0])
         for _ in range(steps):
+            # Not self.step: another way of stepping may put bodies to sleep only once they have
+            # settled.
             Stepper.step(self, still)
 
     def step(self, action: F64) -> None:
@@ -205,6 +208,7 @@ class Stepper:
 
     @state.setter
     def state(self, value: F64) -> None:
+        """Sets a state of shape (21,)."""
         self._set_controller_state(value)
 
     def _controller_state(self) -> F64:

@@ -15,6 +15,7 @@ import numpy as np
 from aegis.core.types import F64
 from envs.libero.compilation import njit
 
+# robosuite's OSC_POSE: stiffness 150, damped critically, and 10 in the null space.
 KP = 150.0
 KD = 2.0 * math.sqrt(KP)
 NULLSPACE_KP = 10.0
@@ -23,6 +24,7 @@ POSITION_SCALE = 0.05
 """Largest goal displacement per control step [m]."""
 ROTATION_SCALE = 0.5
 """Largest goal rotation per control step [rad]."""
+# As in robosuite's transform_utils.
 _EPS = float(np.finfo(np.float64).eps) * 4.0
 
 
@@ -59,6 +61,8 @@ def set_goal(action: F64, ee_pos: F64, ee_mat: F64, goal_pos: F64, goal_mat: F64
     delta[:3] *= POSITION_SCALE
     delta[3:] *= ROTATION_SCALE
     rotation = delta[3:]
+    # As in robosuite: without a wish to turn, the goal keeps its orientation, which the hand may
+    # lag behind; the position always starts from where the hand is.
     if rotation[0] != 0.0 or rotation[1] != 0.0 or rotation[2] != 0.0:
         angle = math.sqrt(np.dot(rotation, rotation))
         s, c = math.sin(angle / 2.0), math.cos(angle / 2.0)

@@ -150,6 +150,7 @@ def _read_official_states(suite: str, name: str) -> F64:
     import torch
 
     path = find_package_root() / "init_files" / suite / f"{name}.pruned_init"
+    # What a pickled array of floats is made of. Nothing else in the file may be loaded.
     allowed: list[Any] = [
         (multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
         np.ndarray,

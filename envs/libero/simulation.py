@@ -147,6 +147,7 @@ class Simulation:
     @contextmanager
     def _fixtures_in_place(self) -> Iterator[None]:
         """Puts this simulation's fixtures into the shared model, and its flags for the while."""
+        # Scenes are cached, so that all simulations of a task in this process have one model.
         self.model.body_pos[self._bodies] = self._pos
         self.model.body_quat[self._bodies] = self._quat
         self.model.opt.enableflags = self._flags
@@ -159,6 +160,7 @@ class Simulation:
         for attempt in range(MAX_ATTEMPTS):
             start = draw_start(self.scene, key, attempt)
             self._place_start(start)
+            # LIBERO's own start states are taken as they are: they define its benchmark.
             if key.start == "official":
                 self._settle_bodies()
                 return
@@ -166,6 +168,7 @@ class Simulation:
                 continue
             self._settle_bodies()
             self.refresh_kinematics()
+            # A start at which the goal holds already is no task.
             if is_admissible(self.scene, self.data, start) and not self.goal.is_reached(self.data):
                 return
         raise StartStateError(f"No admissible start state in {MAX_ATTEMPTS} draws for {key}.")

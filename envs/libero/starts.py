@@ -99,6 +99,7 @@ def _draw_wide(scene: Scene, rng: np.random.Generator) -> StartState:
         offset[fixture.name] = (pose - nominal)[:2]
     for movable in _order_by_support(scene):
         limit = JITTER if movable.support == "table" else STACKED_JITTER
+        # What stands on something moves with it, and then a little on it.
         offset[movable.name] = offset[movable.support] + rng.uniform(-limit, limit, size=2)
         qpos[movable.qpos : movable.qpos + 2] += offset[movable.name]
     return StartState(qpos, qvel, position, rotation)
@@ -106,6 +107,7 @@ def _draw_wide(scene: Scene, rng: np.random.Generator) -> StartState:
 
 def _order_by_support(scene: Scene) -> list[Movable]:
     done = {"table", *(f.name for f in scene.fixtures)}
+    # Supports before what they carry, whose offset is added to theirs.
     ordered: list[Movable] = []
     rest = list(scene.movables)
     while rest:
@@ -151,7 +153,9 @@ def is_admissible(scene: Scene, data: mujoco.MjData, start: StartState) -> bool:
     for movable in scene.movables:
         p = data.xpos[movable.body]
         put = start.qpos[movable.qpos : movable.qpos + 2]
+        # The cosine of the tilt of its own z axis: up to 14 degrees.
         upright = data.xmat[movable.body][8] > 0.97
+        # What moves 2 cm while it settles was pushed, fell or slid.
         if not upright or np.hypot(*(p[:2] - put)) > 0.02:
             return False
         if movable.support == "table" and not (

@@ -77,6 +77,7 @@ class TruthReader:
         if (np.abs(local) > self._drawer_size + 0.03).any():
             return np.full(2, np.nan)
         # The site's longest horizontal side is the drawer's width.
+        # Within 45 degrees of the horizontal.
         horizontal = [i for i in range(3) if abs(frame[2, i]) < 0.7]
         widest = max(horizontal, key=lambda i: float(self._drawer_size[i]))
         axis = frame[:2, widest]

@@ -69,7 +69,7 @@ class BatchBuffer:
             self._there.copy_(self._here, non_blocking=True)
 
     def read_images(self) -> dict[str, Tensor]:
-        """Returns pictures as the network sees them, see ``to_tensor``. Shapes (b, 3, s, s)."""
+        """Returns pictures as in ``pictures_to_tensor``, by camera. Shapes (b, 3, s, s)."""
         seen = self._images.copy_(self._pictures).div_(127.5).sub_(1).permute(0, 1, 4, 2, 3)
         return {name: seen[i] for i, name in enumerate(CAMERAS)}
 
@@ -82,6 +82,7 @@ class BatchBuffer:
             self._out = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=True)
         self._out.copy_(packed, non_blocking=True)
         torch.cuda.current_stream(packed.device).synchronize()
+        # A copy: the next pass fills the pinned memory again.
         fetched: F32 = self._out.numpy().copy()
         return fetched
 

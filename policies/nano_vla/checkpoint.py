@@ -105,6 +105,12 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Json]]:
     """Inverts :func:`write_tensors`.
 
+    Args:
+        path: The checkpoint.
+
+    Returns:
+        Tensors by name, with the shapes and types of the network's parameters; and the header.
+
     Raises:
         CheckpointError: If the file is missing, truncated or without our header.
     """

@@ -165,6 +165,7 @@ class Engine:
     def _run_pass(self, stage: BatchBuffer) -> Tensor:
         """Runs one pass over what lies on the device; all that comes out, in shape (b, n)."""
         with self.mode.compute_context():
+            # Only the chunk that is proposed: a detector must not see the further draws.
             with self._taps as taps:
                 condition = self._net.condition_on_text(
                     stage.read_images(), stage.proprio, stage.text
@@ -175,6 +176,7 @@ class Engine:
                 noise = stage.noise[1:].transpose(0, 1).flatten(0, 1)
                 parts.append(limit_actions(self._net.sample_actions(many, noise)))
             size = len(condition)
+            # Layers may have seen rows that were filled up; see `FlowHead.sample_chunk`.
             parts += [layer[:size] for layer in taps.pool_activations()]
             flat = [part.reshape(size, -1).float() for part in parts]
             return torch.cat(flat, dim=1)
@@ -206,6 +208,7 @@ def limit_actions(actions: Tensor) -> Tensor:
     """
     deltas = actions[..., :-1].clamp(-1.0, 1.0)
     grip = actions[..., -1:]
+    # The difference is 0, or NaN where the grip is.
     binary = torch.where(grip >= 0, 1.0, -1.0) + (grip - grip)
     return torch.cat([deltas, binary], dim=-1)
 

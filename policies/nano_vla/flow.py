@@ -88,6 +88,8 @@ class FlowHead(nn.Module):
             else:
                 moment = self._embed_time(x.new_full((len(x), 1), i / self.steps))
             clean = self._predict_clean(condition, x, moment)
+            # The velocity at time t = i / steps is (clean - x) / (1 - t), and a step lasts 1 /
+            # steps.
             x = x + (clean - x) / (self.steps - i)
         return x[: len(noise)]
 

@@ -37,7 +37,7 @@ class NanoVLA(BatchAdapter):
         checkpoint: File written by ``policies.nano_vla.training.train``.
         device: ``cpu`` or ``cuda``.
         batch: Rows per pass, at most; fewer rows use the smaller sizes that give the same bits.
-        taps: Layers to report, see :func:`policies.nano_vla.taps.layers`.
+        taps: Layers to report, see :func:`policies.nano_vla.taps.list_layers`.
         samples: Extra draws per proposal.
         paraphrase: ``none`` reads the instruction as it is; ``held_out`` says it in words that
             training never used, drawn once per episode.
@@ -97,6 +97,11 @@ class NanoVLA(BatchAdapter):
 
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         """Computes chunks; see :class:`BatchAdapter`.
+
+        Args:
+            rows: Queries, n of them; a batch, whose rows do not influence one another.
+            noise: What the flow starts from, one row per query [normalised actions]. Shape
+                (n, 1 + samples, h, a).
 
         Raises:
             MachineError: If the device has no memory left, or the policy was built before a fork

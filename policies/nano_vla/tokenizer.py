@@ -53,6 +53,7 @@ class Tokenizer:
         rows = [[self._number.get(word, UNKNOWN) for word in split_words(text)] for text in texts]
         out = np.full((len(rows), length), PAD, dtype=np.int64)
         for i, row in enumerate(rows):
+            # Without any word there would be nothing to average over, and the text would be NaN.
             kept = row[:length] or [UNKNOWN]
             out[i, : len(kept)] = kept
         return out

@@ -19,8 +19,8 @@ from tests.app.typed import type_in
 
 def freeze(patch: pytest.MonkeyPatch) -> None:
     """Code does not change while tests look."""
-    patch.setattr(stand, "code_digests", lambda *_: CODE)
-    patch.setattr(identity, "row_code_digests", lambda *_: CODE)
+    patch.setattr(stand, "compute_code_digests", lambda *_: CODE)
+    patch.setattr(identity, "compute_row_code_digests", lambda *_: CODE)
 
 
 def play(place: Path) -> None:

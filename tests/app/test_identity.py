@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aegis.app.config.composition import ComposedConfig, compose_config
 from aegis.app.config.identity import EXEMPT_SETTINGS, collect_identity, flatten_config
 from aegis.core.errors import ConfigError
-from aegis.study.plan.digests import EXEMPT_ROOMS, code_digests, row_code_digests
+from aegis.study.plan.digests import EXEMPT_ROOMS, compute_code_digests, compute_row_code_digests
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 KEYS = st.sampled_from(["a", "b", "limit", "name", "units", "workers", "path"])
@@ -131,7 +131,7 @@ def test_a_plug_in_counts_with_what_it_imports_from_beside_it(
     (tmp_path / "stranger.py").write_text("y = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     names = {"code.outer_plug.py", "code.near_plug", "code.third_plug.py"}
-    for found in (row_code_digests(["outer_plug"]), code_digests(["outer_plug"])):
+    for found in (compute_row_code_digests(["outer_plug"]), compute_code_digests(["outer_plug"])):
         assert names <= set(found)
         assert "code.stranger.py" not in found
     composed = ComposedConfig("run", {}, ("outer_plug",), "")
@@ -149,7 +149,7 @@ def test_code_that_cannot_be_found_is_explained(name: str, says: str) -> None:
 
 
 def test_rooms_count_unless_they_are_exempt() -> None:
-    found = row_code_digests([])
+    found = compute_row_code_digests([])
     assert {
         "code.aegis.core",
         "code.aegis.gates",

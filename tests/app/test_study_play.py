@@ -24,7 +24,7 @@ import sys
 from aegis.app.main import main
 from aegis.app.config import identity
 from aegis.app.study import prepared_study as stand
-identity.row_code_digests = stand.code_digests = lambda *_: {CODE}
+identity.compute_row_code_digests = stand.compute_code_digests = lambda *_: {CODE}
 sys.exit(main(sys.argv[1:]))
 """
 

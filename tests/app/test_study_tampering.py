@@ -67,7 +67,7 @@ def test_other_code_is_refused_to_play_but_may_report_and_verify(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = {**CODE, "code.aegis.gates": "0" * 64}
-    monkeypatch.setattr(stand, "code_digests", lambda *_: other)
+    monkeypatch.setattr(stand, "compute_code_digests", lambda *_: other)
     message = type_in(place, "study", "run", "study", code=2)["error"]["message"]
     assert "code.aegis.gates: locked" in message
     assert "found 000000000000…" in message

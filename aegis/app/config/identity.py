@@ -21,9 +21,9 @@ from aegis.records.manifest import SETTING_PREFIX, VERSION_PREFIX
 from aegis.records.part_identity import describe_value
 from aegis.study.plan.digests import (
     PACKAGES,
-    file_digest,
+    compute_file_digest,
+    compute_row_code_digests,
     find_sources,
-    row_code_digests,
 )
 from aegis.study.plan.imports import read_imported_versions
 
@@ -95,7 +95,7 @@ def collect_identity(
     outer = _list_outer_packages(composed)
     return {
         **_list_settings(composed, arms, unused),
-        **row_code_digests(outer),
+        **compute_row_code_digests(outer),
         **_read_row_versions(find_sources(composed.trusted)),
     }
 
@@ -209,4 +209,4 @@ def _describe_file(path: Path) -> str:
 @cache
 def _digest_once(path: Path, *stamp: int) -> str:
     del stamp  # Only tells one state of the file from the next.
-    return file_digest(path)
+    return compute_file_digest(path)

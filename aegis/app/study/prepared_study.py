@@ -21,7 +21,7 @@ from aegis.fleet.run_plan import RunPlan, digest_detector
 from aegis.records.provenance import STUDY_PACKAGES, read_versions
 from aegis.study.plan.calibration_table import CALIBRATION_FILE as TRIED
 from aegis.study.plan.dials import ConfigNode
-from aegis.study.plan.digests import PACKAGES, code_digests, file_digest
+from aegis.study.plan.digests import PACKAGES, compute_code_digests, compute_file_digest
 from aegis.study.plan.lockfile import LockedPlan
 from aegis.study.plan.study_plan import StudyPlan
 from aegis.study.plan.uncalibrated_arms import UncalibratedArms
@@ -174,9 +174,9 @@ def collect_outer_digests(root: Path, trusted: Sequence[str]) -> dict[str, str]:
         root: Run folder.
         trusted: Packages of the user's own.
     """
-    found = code_digests((*PACKAGES, *trusted))
+    found = compute_code_digests((*PACKAGES, *trusted))
     versions = read_versions(STUDY_PACKAGES)
     found |= {f"version.{name}": value for name, value in versions.items()}
     if (root / TRIED).exists():
-        found["calibration"] = file_digest(root / TRIED)
+        found["calibration"] = compute_file_digest(root / TRIED)
     return found

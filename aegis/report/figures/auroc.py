@@ -83,6 +83,7 @@ def _draw_panel(
                  linewidth=0, zorder=0)  # fmt: skip
     labels: list[tuple[str, str, float, bool]] = []
     for i, score in enumerate(scores):
+        # Side by side, or the intervals of one window would hide each other.
         shift = 0.006 * (i - (len(scores) - 1) / 2)
         colour, main = _find_colour(detector, score, i), score.name == detector.name
         last = _draw_score(axes, score, within, shift, (colour, main, i))

@@ -161,6 +161,7 @@ def set_scale(
 
 def shorten(words: str, width: float, size: float = SMALL) -> str:
     """Returns words that fit into a width [px], cut in the middle: both ends say most."""
+    # A letter is about 0.54 times as wide as its size.
     room = max(3, int(width / (0.54 * size)))
     if len(words) <= room:
         return words

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
+
 from aegis.report.figures.drawing import SMALL, TEXT, WIDTH, Drawing, set_scale, shorten, write_at
 from aegis.report.figures.places import find_range
 from aegis.report.palette import LIGHT
@@ -125,19 +127,22 @@ def draw_rows(
     if panel.zero is not None:
         axes.axvline(panel.zero, color=LIGHT["ink"], linewidth=1.1, zorder=1)
     for i, (row, dot) in enumerate(zip(rows, panel.dots, strict=True)):
-        y = i + 0.5
-        if dot is None or not math.isfinite(dot.value):
-            write_at(axes, axes.get_xlim()[0], y, "–", LIGHT["soft"], shift=(2, 0))
-            continue
-        colour = dot.colour or row.colour
-        for ci, thick in ((dot.outer, 0.9), (dot.ci, 2.6)):
-            if ci is not None and math.isfinite(ci.low + ci.high):
-                axes.plot([ci.low, ci.high], [y, y], color=colour, linewidth=thick, zorder=2)
-        axes.plot([dot.value], [y], "o", color=colour, markersize=6.5, zorder=3, clip_on=False)
-        if dot.words:
-            place = (width - inner - 16, 0)
-            write_at(axes, axes.get_xlim()[1], y, dot.words, align="right", shift=place,
-                     bold=row.shaded)  # fmt: skip
+        _draw_dot(axes, i + 0.5, row, dot, width - inner - 16)
+
+
+def _draw_dot(axes: Axes, y: float, row: Row, dot: Dot | None, shift: float) -> None:
+    """Draws one dot with its intervals; its words end so many pixels right of the axes."""
+    if dot is None or not math.isfinite(dot.value):
+        write_at(axes, axes.get_xlim()[0], y, "–", LIGHT["soft"], shift=(2, 0))
+        return
+    colour = dot.colour or row.colour
+    for ci, thick in ((dot.outer, 0.9), (dot.ci, 2.6)):
+        if ci is not None and math.isfinite(ci.low + ci.high):
+            axes.plot([ci.low, ci.high], [y, y], color=colour, linewidth=thick, zorder=2)
+    axes.plot([dot.value], [y], "o", color=colour, markersize=6.5, zorder=3, clip_on=False)
+    if dot.words:
+        write_at(axes, axes.get_xlim()[1], y, dot.words, align="right", shift=(shift, 0),
+                 bold=row.shaded)  # fmt: skip
 
 
 def find_dot_range(panels: Sequence[Panel]) -> tuple[float, float]:

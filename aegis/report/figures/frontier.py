@@ -113,6 +113,7 @@ def _name_setting(point: FrontierPoint) -> str:
 
 
 def _draw_arms(drawing: Drawing, view: StudyView, points: Sequence[_Point]) -> None:
+    # What drives always stands behind a break of the axis: it would squeeze all others together.
     part = [p for p in points if p.duty.value < 0.98]
     full = [p for p in points if p.duty.value >= 0.98]
     target, limit = view.plan.budget.duty, view.plan.budget.at_most

@@ -78,6 +78,7 @@ def _write_font(found: re.Match[str]) -> str:
 
 def _round(found: re.Match[str]) -> str:
     text = found[0]
+    # Digits in an embedded picture are data, not coordinates.
     return text if text.startswith("data:") else f"{float(text):.2f}".rstrip("0").rstrip(".")
 
 

@@ -28,13 +28,14 @@ class ArmResult:
         success: Of all units.
         recovered: Of the units that the reference failed, those that this arm solved.
         disrupted: Of the units that the reference solved, those that this arm failed.
-        duty: Steps under the strong policy over all steps.
+        duty: Steps under the arm's second driver (the strong policy, but in a placebo arm the weak
+            one with fresh noise) over all steps.
         duty_target: The duty that its dial was set for; None if it has no dial.
         duty_calibration: The duty that it then had on calibration units; None without a dial.
         fires: Hand-overs per episode.
-        hold_chunks: Mean length of a stay with the strong policy [chunks]; NaN without one.
+        hold_chunks: Mean length of a stay with the second driver [chunks]; NaN without one.
         steps: Control steps per episode.
-        asks: Queries per episode, by policy; ``strong`` are the strong calls.
+        asks: Queries per episode, by policy; a placebo arm has none of the strong policy.
     """
 
     name: str
@@ -69,7 +70,7 @@ def describe_arms(
 
 
 def estimate_duty(outcomes: Outcomes, arm: str, rng: np.random.Generator, draws: int) -> Estimate:
-    """Returns an arm's duty: steps under the strong policy over all steps.
+    """Returns an arm's duty: steps under its second driver over all steps.
 
     Long episodes count more, since that is what is paid for. Start states are resampled as
     clusters within tasks.

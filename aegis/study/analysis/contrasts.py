@@ -107,7 +107,15 @@ class _MatchedArms:
     def compute_readings(
         self, alternative: str, margin: float, alpha: float, duty: Sequence[F64]
     ) -> ContrastResult:
-        """Returns all readings of the contrast; arguments as of ``compare_success``."""
+        """Returns all readings of the contrast.
+
+        Args:
+            alternative: ``greater`` or ``noninferior``.
+            margin: Of non-inferiority.
+            alpha: Level of the family.
+            duty: Strong steps and steps of the arm, then of the other [control steps]. Four
+                vectors, shape (n,); empty if not known.
+        """
         x, y, z = self.x, self.y, self.z
         outcome, lost = PairedOutcome.from_success(x, y), PairedOutcome.from_success(x[~z], y[~z])
         once = len(np.unique(np.stack([self.task, self.start]), axis=1)[0]) == len(x)
@@ -169,6 +177,12 @@ class _MatchedArms:
         return Estimate(found.value, _widen_with_tango(found.interval, lost))
 
     def _duty_difference(self, duty: Sequence[F64]) -> Estimate:
+        """Returns the arm's duty minus the other's; NaN if not known.
+
+        Args:
+            duty: Strong steps and steps of the arm, then of the other [control steps]. Four
+                vectors, shape (n,).
+        """
         if not duty:
             return _UNKNOWN_ESTIMATE
         sample = ClusteredSample.from_units(np.column_stack(duty), self.task, self.start)

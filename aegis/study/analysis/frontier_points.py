@@ -20,7 +20,7 @@ class FrontierPoint:
     Attributes:
         gate: Name of the family of settings.
         setting: The dial, in words.
-        duty: Steps under the strong policy over all steps.
+        duty: Steps under the arm's second driver over all steps.
         success: Of all units.
     """
 

@@ -123,5 +123,6 @@ def _evaluate_duty(plan: StudyPlan, arm: ArmResult) -> KillResult:
         f"{format_percent(plan.kill.duty, 0)} of steps",
         f"{format_percent(arm.duty.value)} {format_interval(arm.duty.ci)}",
         MARK,
+        # Not "above": a duty that is not known strikes, too.
         not arm.duty.value <= plan.kill.duty,
     )

@@ -71,7 +71,8 @@ def _assess_duty(plan: StudyPlan, facts: AnalysisContext, units: int) -> KillRea
     strong = np.array([row.strong_steps for row in rows], np.float64)
     steps = np.array([row.steps for row in rows], np.float64)
     duty, n = float(strong.sum() / steps.sum()), len(rows)
-    # Linearised variance of a ratio of totals, on calibration and once more on test units.
+    # Linearised variance of a ratio of totals (Cochran 1977, chapter 6), on calibration units and
+    # once more on test units.
     residual = strong - duty * steps
     error = sqrt(n / (n - 1) * float(residual @ residual)) / float(steps.sum())
     error *= sqrt(1 + n / units)

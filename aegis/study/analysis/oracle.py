@@ -44,9 +44,9 @@ def make_oracle_rows(
     """Returns the rows of an arm that hands over at the best tick of each unit, or never.
 
     Over all units it solves as many as strong steps within ``duty`` of all steps allow, found by
-    Lagrange's multiplier: each unit takes the fork with the largest success minus price times
-    (strong steps minus duty times steps), at the lowest price that keeps the budget; what is left
-    of it then goes to the cheapest units that it can still solve.
+    Lagrange's multiplier (Everett 1963): each unit takes the fork with the largest success minus
+    price times (strong steps minus duty times steps), at the lowest price that keeps the budget;
+    what is left of it then goes to the cheapest units that it can still solve.
 
     Args:
         forks: The reference arm's rows and those of its forks.
@@ -113,6 +113,7 @@ def estimate_closed_share(outcomes: Outcomes, columns: F64, arm: str, draws: int
     """
 
     def closed_share(total: F64) -> F64:
+        """Returns the share of the way, shape (...), of totals of shape (..., 3)."""
         found: F64 = (total[..., 0] - total[..., 1]) / (total[..., 2] - total[..., 1])
         return np.where(np.isfinite(found), found, np.nan)
 
@@ -126,7 +127,16 @@ def estimate_closed_share(outcomes: Outcomes, columns: F64, arm: str, draws: int
 def _weigh_choices(
     choices: Sequence[Sequence[EpisodeRow]], duty: float
 ) -> tuple[list[F64], list[F64]]:
-    """Returns success, and strong steps beyond the budget, of each unit's options."""
+    """Returns success, and strong steps beyond the budget, of each unit's options.
+
+    Args:
+        choices: Each unit's options.
+        duty: Share of all steps that may be the strong policy's.
+
+    Returns:
+        Success (0 or 1), and cost [control steps], negative where an option leaves some of the
+        budget unused. For each unit, shape (options,).
+    """
     gain = [np.array([row.success for row in options], np.float64) for options in choices]
     cost = [
         np.array([row.strong_steps - duty * row.steps for row in options], np.float64)
@@ -136,17 +146,31 @@ def _weigh_choices(
 
 
 def _choose_at_price(gain: Sequence[F64], cost: Sequence[F64], price: float) -> list[int]:
+    """Returns the option that each unit takes at a price.
+
+    Args:
+        gain: Success of each unit's options. Shapes (options,).
+        cost: Strong steps beyond the budget [control steps]. Shapes (options,).
+        price: Success that a strong step is worth.
+    """
     # Of equals the cheapest: the least duty for the same success.
     return [int(np.lexsort((c, -(g - price * c)))[0]) for g, c in zip(gain, cost, strict=True)]
 
 
 def _total_cost(cost: Sequence[F64], picked: Sequence[int]) -> float:
+    """Returns the strong steps beyond the budget of options picked from ``cost`` (options,)."""
     return float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
 
 
 def _find_price(gain: Sequence[F64], cost: Sequence[F64]) -> tuple[float, float]:
-    """Returns two prices, equal but for rounding, between which the budget begins to be kept."""
+    """Returns two prices, equal but for rounding, between which the budget begins to be kept.
+
+    Args:
+        gain: Success of each unit's options. Shapes (options,).
+        cost: Strong steps beyond the budget [control steps]. Shapes (options,).
+    """
     low, high = 0.0, 1.0
+    # At price 0 every unit takes its cheapest success: the budget is enough for all.
     if _total_cost(cost, _choose_at_price(gain, cost, low)) <= 0:
         return low, low
     for _ in range(_HALVINGS):
@@ -165,7 +189,16 @@ def _allocate_forks(choices: Sequence[Sequence[EpisodeRow]], duty: float) -> lis
 
 
 def _spend_remainder(picked: list[int], gain: Sequence[F64], cost: Sequence[F64]) -> list[int]:
-    """Solves further units, cheapest first, while the budget lasts."""
+    """Solves further units, cheapest first, while the budget lasts.
+
+    Args:
+        picked: Option of each unit; changed in place.
+        gain: Success of each unit's options. Shapes (options,).
+        cost: Strong steps beyond the budget [control steps]. Shapes (options,).
+
+    Returns:
+        ``picked``.
+    """
     left = -float(sum(c[i] for c, i in zip(cost, picked, strict=True)))
     offers = []
     for unit, i in enumerate(picked):
@@ -173,6 +206,8 @@ def _spend_remainder(picked: list[int], gain: Sequence[F64], cost: Sequence[F64]
         if len(better):
             best = int(better[np.argmin(cost[unit][better])])
             offers.append((float(cost[unit][best] - cost[unit][i]), unit, best))
+    # Every one gains one success, so the cheapest first gains the most; one that is too dear is
+    # passed over.
     for extra, unit, best in sorted(offers):
         if extra <= left:
             picked[unit] = best

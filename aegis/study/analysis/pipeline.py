@@ -7,7 +7,7 @@ the name of what is estimated, so the same tables give the same result to the la
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aegis.records.rows import EpisodeRow
 from aegis.study.analysis.arm_results import describe_arms
@@ -42,19 +42,12 @@ def analyse_study(plan: StudyPlan, tables: StudyTables, facts: AnalysisContext) 
         PairingError: If arms were not played on the same units.
     """
     plan.check_arms(facts.arms)
+    # A plan without a lock may have been written after its result was seen.
     facts = replace(facts, exploratory=facts.exploratory or not facts.lock)
-    left_out = set(facts.excluded)
-    episodes = [row for row in tables.episodes if str(row.key) not in left_out]
-    forks = [row for row in tables.forks if str(row.key) not in left_out]
-    oracle = _make_oracle(plan, forks)
-    played = Outcomes.from_rows(episodes, facts.arms, facts.tasks)
-    outcomes = played
-    if oracle and {row.key for row in oracle} == set(played.keys):
-        outcomes = Outcomes.from_rows(
-            [*episodes, *oracle], [*facts.arms, oracle[0].arm], facts.tasks
-        )
-    arms = describe_arms(outcomes, plan.reference, _complete_roles(plan), facts)
-    contrasts = compare_families(outcomes, plan, facts.draws)
+    rows = _StudyRows.from_tables(plan, tables, facts)
+    played = rows.played
+    arms = describe_arms(rows.outcomes, plan.reference, _complete_roles(plan), facts)
+    contrasts = compare_families(rows.outcomes, plan, facts.draws)
     detector = evaluate_detector(played, tables.scores, plan, facts)
     kills = evaluate_kill_criteria(played, plan, arms, detector)
     recommended = next(arm for arm in arms if arm.name == plan.recommended)
@@ -77,20 +70,53 @@ def analyse_study(plan: StudyPlan, tables: StudyTables, facts: AnalysisContext) 
         contrasts=contrasts,
         detector=detector,
         timing=_describe_timings(plan, played, tables, facts),
-        forks=describe_forks(forks, plan.reference, draws=facts.draws),
-        gaps=_estimate_gaps(plan, episodes, oracle, facts),
-        frontier=compute_frontier(arms, facts, oracle),
+        forks=describe_forks(rows.forks, plan.reference, draws=facts.draws),
+        gaps=_estimate_gaps(plan, rows.episodes, rows.oracle, facts),
+        frontier=compute_frontier(arms, facts, rows.oracle),
         kill_criteria=kills,
         latency=summarise_latency(tables.latency),
-        notes=(
-            *_write_notes(plan, played, tables, facts),
-            *_note_unequal_duty(primary, plan, facts),
-        ),
+        notes=_write_notes(plan, played, tables, primary, facts),
         exploratory=facts.exploratory,
         published=plan.published,
         supplement=compute_supplement(plan, tables, facts),
         format=FORMAT if plan.draws is None else EXTENDED_FORMAT,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _StudyRows:
+    """Rows of a study without the units that the plan's rule leaves out.
+
+    Attributes:
+        episodes: Of the arms that were played.
+        forks: Of the fork set.
+        oracle: Of the arm that is made from forks; empty without.
+        played: The arms that were played, paired.
+        outcomes: These, and the oracle where it covers every unit: an arm on some units alone
+            cannot be compared with the others.
+    """
+
+    episodes: Sequence[EpisodeRow]
+    forks: Sequence[EpisodeRow]
+    oracle: Sequence[EpisodeRow]
+    played: Outcomes
+    outcomes: Outcomes
+
+    @classmethod
+    def from_tables(
+        cls, plan: StudyPlan, tables: StudyTables, facts: AnalysisContext
+    ) -> _StudyRows:
+        left_out = set(facts.excluded)
+        episodes = [row for row in tables.episodes if str(row.key) not in left_out]
+        forks = [row for row in tables.forks if str(row.key) not in left_out]
+        oracle = _make_oracle(plan, forks)
+        played = Outcomes.from_rows(episodes, facts.arms, facts.tasks)
+        outcomes = played
+        if oracle and {row.key for row in oracle} == set(played.keys):
+            outcomes = Outcomes.from_rows(
+                [*episodes, *oracle], [*facts.arms, oracle[0].arm], facts.tasks
+            )
+        return cls(episodes, forks, oracle, played, outcomes)
 
 
 def _complete_roles(plan: StudyPlan) -> dict[str, str]:
@@ -131,8 +157,13 @@ def _estimate_gaps(
 
 
 def _write_notes(
-    plan: StudyPlan, outcomes: Outcomes, tables: StudyTables, facts: AnalysisContext
+    plan: StudyPlan,
+    outcomes: Outcomes,
+    tables: StudyTables,
+    primary: Sequence[ContrastResult],
+    facts: AnalysisContext,
 ) -> tuple[str, ...]:
+    """Says what a reader has to know besides the numbers."""
     notes = list(facts.notes)
     if facts.exploratory:
         notes.append(
@@ -155,7 +186,7 @@ def _write_notes(
         )
     if not tables.events.num_rows:
         notes.append("No simulator truth was written down, so failure events are not known.")
-    return tuple(notes)
+    return (*notes, *_note_unequal_duty(primary, plan, facts))
 
 
 def _note_unequal_duty(

@@ -81,7 +81,7 @@ class StudyResult:
     format: str = FORMAT
 
     def as_dict(self) -> dict[str, object]:
-        """Returns plain values for JSON: see ``flatten`` for how intervals are written."""
+        """Returns plain values for JSON: see ``flatten_intervals`` for intervals."""
         found: dict[str, object] = {"format": self.format, **asdict(self)}
         if self.format == FORMAT:
             del found["published"], found["supplement"]

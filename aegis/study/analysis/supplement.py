@@ -58,8 +58,8 @@ class ArmSupplement:
 
     Attributes:
         name: The arm.
-        strong_steps: Strong steps per unit [control steps].
-        duty: Share of steps under the strong policy, on test units.
+        strong_steps: Steps of the arm's second driver per unit [control steps].
+        duty: Share of steps under the arm's second driver, on test units.
         at_most: The plan's ``budget.at_most``; None for an arm without a dial, which has no budget.
         exceeded: Whether the duty lies above it; None without.
     """
@@ -182,7 +182,14 @@ def _average_by_task(values: F64, task: I64) -> F64:
 
 
 def _estimate_mean(outcomes: Outcomes, values: F64, names: Sequence[str], draws: int) -> Estimate:
-    """Returns the mean over units; start states are resampled within tasks."""
+    """Returns the mean over units; start states are resampled within tasks.
+
+    Args:
+        outcomes: The units.
+        values: What is averaged [control steps]. Shape (n,).
+        names: Address of the resampling.
+        draws: Resamples.
+    """
     columns = np.column_stack([values, np.ones(len(values))])
     sample = ClusteredSample.from_units(columns, outcomes.task, outcomes.start)
     rng = root_stream(outcomes.root, "study", "strong steps", *names)

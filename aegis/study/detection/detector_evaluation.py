@@ -179,7 +179,12 @@ def _estimate_gains(field: WindowScores) -> dict[str, Estimate]:
 
 
 def _bin_reliability(risk: F64, failed: Bools) -> tuple[tuple[RiskBin, ...], float]:
-    """Returns bins and their error; none of a score that is no probability."""
+    """Returns bins and their error; none of a score that is no probability.
+
+    Args:
+        risk: Score of each episode; NaN where unknown, which is left out. Shape (episodes,).
+        failed: Whether it failed. Shape (episodes,).
+    """
     known = np.isfinite(risk)
     if not known.any() or not ((risk[known] >= 0) & (risk[known] <= 1)).all():
         return (), float("nan")
@@ -194,7 +199,14 @@ def _bin_reliability(risk: F64, failed: Bools) -> tuple[tuple[RiskBin, ...], flo
 def _count_alarms(
     scored: BoundaryScores, name: str, failed: Bools, facts: AnalysisContext
 ) -> tuple[Share, Share]:
-    """Returns successes and failures with a score above the threshold after the guard."""
+    """Returns successes and failures with a score above the threshold after the guard.
+
+    Args:
+        scored: Scores by boundary.
+        name: Which of them.
+        failed: Whether each episode failed. Shape (episodes,).
+        facts: Threshold, guard and horizon.
+    """
     if not np.isfinite(facts.threshold) or name not in scored.values:
         return _exact_share(failed[:0]), _exact_share(failed[:0])
     values = scored.values[name]
@@ -206,6 +218,9 @@ def _count_alarms(
 
 
 def _exact_share(hits: Bools) -> Share:
-    """Returns a share with its exact interval: a promise on false alarms is held against it."""
+    """Returns a share with its exact interval (Clopper and Pearson 1934).
+
+    It is exact because a promise on false alarms is held against it. ``hits`` has shape (n,).
+    """
     count, of = int(hits.sum()), len(hits)
     return Share(count, of, count / of if of else float("nan"), clopper_pearson_interval(count, of))

@@ -249,6 +249,7 @@ class Calibrator:
     def _play_tables(self, name: str, node: ConfigNode, words: str) -> RunTables:
         text = json.dumps(node, sort_keys=True, default=str)
         tag = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+        # Named by the configuration: an interrupted calibration finds again what it has played.
         tables = self._play(name, node, f"{name}-{tag}")
         if all((name, words) != (one.arm, one.words) for one in self.played):
             self.played.append(PlayedSetting(name, words, tables.episodes))

@@ -11,6 +11,7 @@ from aegis.core.errors import ConfigError
 from aegis.study.plan.imports import find_neighbours
 
 PACKAGES = ("aegis", "envs", "policies")
+# Texts count, too: the vocabulary of a policy is one.
 _SOURCE_PATTERNS = ("*.py", "*.txt")
 
 EXEMPT_ROOMS: Mapping[str, str] = {
@@ -30,7 +31,7 @@ _COUNTED_ROOMS = ("aegis.study.play",)
 """Rooms in an exempt one that count all the same."""
 
 
-def code_digests(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+def compute_code_digests(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Returns SHA-256 digests of sources, by name: one per room of ours, one per other package.
 
     A module in a single file has the name of its file; so have modules that it, or a package of
@@ -49,13 +50,13 @@ def code_digests(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
             found |= _digest_outer(package)
             continue
         root = _find_source("aegis")
-        found["code.aegis"] = tree_digest(root, root.glob("*.py"))
+        found["code.aegis"] = compute_tree_digest(root, root.glob("*.py"))
         for room in sorted(path for path in root.iterdir() if (path / "__init__.py").is_file()):
-            found[f"code.aegis.{room.name}"] = tree_digest(room, _list_sources(room))
+            found[f"code.aegis.{room.name}"] = compute_tree_digest(room, _list_sources(room))
     return found
 
 
-def row_code_digests(packages: Sequence[str]) -> dict[str, str]:
+def compute_row_code_digests(packages: Sequence[str]) -> dict[str, str]:
     """Returns digests of the sources that rows depend on: ours but ``EXEMPT_ROOMS``, and others.
 
     Args:
@@ -69,23 +70,24 @@ def row_code_digests(packages: Sequence[str]) -> dict[str, str]:
         room = ".".join((root.name, *init.parent.relative_to(root).parts))
         if not _is_exempt(room):
             files = [path for kind in _SOURCE_PATTERNS for path in init.parent.glob(kind)]
-            found[f"code.{room}"] = tree_digest(init.parent, files)
+            found[f"code.{room}"] = compute_tree_digest(init.parent, files)
     for package in packages:
         found |= _digest_outer(package)
     return found
 
 
-def tree_digest(root: Path, files: Iterable[Path]) -> str:
+def compute_tree_digest(root: Path, files: Iterable[Path]) -> str:
     """Returns the SHA-256 digest of files: their paths below a folder and what they hold."""
     sha = hashlib.sha256()
     for path in sorted(files):
         data = path.read_bytes()
+        # With its length, or the end of one file could pass for the beginning of the next.
         sha.update(f"{path.relative_to(root).as_posix()}\0{len(data)}\0".encode())
         sha.update(data)
     return sha.hexdigest()
 
 
-def file_digest(path: Path) -> str:
+def compute_file_digest(path: Path) -> str:
     """Returns the SHA-256 digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -112,9 +114,9 @@ def _digest_outer(package: str) -> dict[str, str]:
     """Returns digests of a package or module, and of what it imports from beside it."""
     sources = [_find_source(package)] if package in PACKAGES else find_sources([package])
     return {
-        f"code.{source.name}": tree_digest(source, _list_sources(source))
+        f"code.{source.name}": compute_tree_digest(source, _list_sources(source))
         if source.is_dir()
-        else file_digest(source)
+        else compute_file_digest(source)
         for source in sources
     }
 

@@ -65,6 +65,7 @@ def _forecast_strong_steps(control: Controller, course: ScoredEpisode) -> int:
     dwell = fires = steps = 0
     spans = zip(pairwise(course.ticks), course.scores, strict=True)
     for chunk, ((k, until), scores) in enumerate(spans):
+        # As the controller does it: a hand-over decided at a boundary takes effect at the next one.
         if heir != mode.active:
             mode, dwell = Mode(heir, k), 0
         dwell += 1

@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped]
 
 from aegis.core.errors import LockError, TraceError
 from aegis.records.files import write_atomic
-from aegis.study.plan.digests import file_digest
+from aegis.study.plan.digests import compute_file_digest
 
 PLAN_FILE = "plan.yaml"
 PLAN_DIGEST = "plan"
@@ -97,6 +97,7 @@ def read_lock(root: Path) -> LockedPlan:
         raise TraceError(
             f"{path} is missing or damaged ({error}). `aegis study lock` writes it, once."
         ) from error
+    # The last such line: a plan's own text may hold one, too.
     body, mark, rest = text.rpartition(_LOCK_MARK)
     if not mark or not isinstance(tree, dict) or not isinstance(tree.get("lock"), dict):
         raise TraceError(f"{path} has no section 'lock'; `aegis study lock` writes one.")
@@ -111,7 +112,7 @@ def read_lock(root: Path) -> LockedPlan:
             expected, {PLAN_DIGEST: _digest_text(body), WHOLE_DIGEST: _digest_text(rest)}
         ),
     )
-    return LockedPlan(path, tree, text, others, file_digest(path))
+    return LockedPlan(path, tree, text, others, compute_file_digest(path))
 
 
 def compare_digests(

@@ -16,6 +16,9 @@ from aegis.core.dials import DialValue
 from aegis.core.errors import CalibrationError
 from aegis.records.rows import EpisodeRow
 
+_End = tuple[int, float]
+"""End of a bracket: a place of the grid, and the duty measured there."""
+
 _MAX_LEAP = 4.0
 """How many times as much as expected at the last place is looked for at most."""
 
@@ -107,12 +110,7 @@ def search_setting(
     above: list[bool] = []
     while high[0] - low[0] > 1 and len(done) < aim.tries:
         bent = len(above) > 1 and above[-1] == above[-2]
-        if bent or scale is None:
-            share = 0.5 if bent else _secant_share(low[1], high[1], aim.duty)
-            at = round(low[0] + (high[0] - low[0]) * share)
-        else:
-            at = scale.find_place(low, high, aim.duty)
-        at = min(max(at, low[0] + 1), high[0] - 1)
+        at = _choose_place(low, high, aim.duty, None if bent else scale, halve=bent)
         got = evaluate(order[at])
         done.append(SearchTrial(order[at], got.duty, got.success))
         if abs(got.duty - aim.duty) <= aim.tolerance and got.duty <= aim.at_most:
@@ -124,13 +122,34 @@ def search_setting(
     return tuple(done)
 
 
+def _choose_place(
+    low: _End, high: _End, duty: float, scale: _ExpectedDuty | None, *, halve: bool
+) -> int:
+    """Returns the place inside a bracket to try next: its middle, the expected one or a secant's.
+
+    Args:
+        low: Place and duty of the lower end, at least one place below the upper.
+        high: Place and duty of the upper end.
+        duty: What is sought.
+        scale: Where duty is expected; None takes it for a straight line.
+        halve: Whether the middle is taken instead.
+    """
+    if scale is not None:
+        at = scale.find_place(low, high, duty)
+    else:
+        share = 0.5 if halve else _secant_share(low[1], high[1], duty)
+        at = round(low[0] + (high[0] - low[0]) * share)
+    # Never an end again: it was measured, or lies outside of the grid.
+    return min(max(at, low[0] + 1), high[0] - 1)
+
+
 class _ExpectedDuty:
     """Finds places of a grid by the duty expected there, which rises along it, noise apart."""
 
     def __init__(self, size: int, expect: Callable[[int], float]) -> None:
         self._size, self._expect = size, cache(expect)
 
-    def find_place(self, low: tuple[int, float], high: tuple[int, float], duty: float) -> int:
+    def find_place(self, low: _End, high: _End, duty: float) -> int:
         """Returns where in a bracket of places and measured duties a duty should be spent."""
         first, last = low[0] + 1, high[0] - 1
         wanted = self._rescale_target(low, high, duty)
@@ -138,9 +157,7 @@ class _ExpectedDuty:
         below = max(at - 1, first)
         return min((at, below), key=lambda one: abs(self._expect(one) - wanted))
 
-    def _rescale_target(
-        self, low: tuple[int, float], high: tuple[int, float], duty: float
-    ) -> float:
+    def _rescale_target(self, low: _End, high: _End, duty: float) -> float:
         """Returns which duty to look for among the expected ones."""
         known = [end for end in (low, high) if 0 <= end[0] < self._size]
         if not known:

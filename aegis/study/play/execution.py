@@ -94,6 +94,7 @@ def play_arms(
     """
     total = len(plan.units)
     looks = [n for n in study.looks if n < total] if study.stopping == SEQUENTIAL else []
+    # Finished episodes stay in the folder, so each look plays only the units that it adds.
     for count in looks:
         tables = machine.execute_plan(replace(plan, units=plan.units[:count]), out, pool)
         if is_decided(study, tables.episodes):
@@ -148,6 +149,7 @@ def _fork_arm(weak: Arm, tick: int, heir: PolicyId, word: str, salt: int) -> Arm
             control,
             strong=heir,
             gate=gate,
+            # No risk is below it, so control is never given back.
             switch=HysteresisSwitch(release=float("-inf")),
             first=control.weak if tick else heir,
             detectors=(),

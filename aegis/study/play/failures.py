@@ -110,7 +110,10 @@ def find_failure_event(motion: Motion) -> FailureEvent:
 
 
 def _mark_held(motion: Motion) -> Bools:
-    """Returns when the hand carried the object: from lifting on, until touch is lost for good."""
+    """Returns when the hand carried the object. Shape (t,).
+
+    From lifting on, until touch is lost for good.
+    """
     lifted = motion.object[:, 2] - motion.object[0, 2] > LIFT_HEIGHT
     held = np.zeros(len(lifted), bool)
     carrying, bare = False, 0
@@ -122,6 +125,7 @@ def _mark_held(motion: Motion) -> Bools:
 
 
 def _find_missed(motion: Motion, distance: F64, held: Bools) -> Iterator[FailureEvent]:
+    """Yields the first grasp that lifted nothing; ``distance`` [m] and ``held`` have shape (t,)."""
     closed = motion.aperture < CLOSED_APERTURE
     for k in np.flatnonzero(closed[1:] & ~closed[:-1]) + 1:
         whole = k + LIFT_GRACE <= len(held)  # else the episode ended before it could be told
@@ -131,6 +135,7 @@ def _find_missed(motion: Motion, distance: F64, held: Bools) -> Iterator[Failure
 
 
 def _find_lost(motion: Motion, held: Bools) -> Iterator[FailureEvent]:
+    """Yields the first loss of an object that was held; ``held`` has shape (t,)."""
     for k in np.flatnonzero(held[:-1] & ~held[1:]) + 1:
         first = int(k) - TOUCH_GAP + 1
         if motion.target is None:
@@ -142,6 +147,7 @@ def _find_lost(motion: Motion, held: Bools) -> Iterator[FailureEvent]:
 
 
 def _find_blocked(motion: Motion, distance: F64) -> Iterator[FailureEvent]:
+    """Yields the first standstill of the hand at the object; ``distance`` [m] has shape (t,)."""
     if len(distance) < STILL_STEPS:
         return
     windows = sliding_window_view(motion.hand, STILL_STEPS, axis=0)  # (t - STILL_FOR + 1, 3, ...)
@@ -160,7 +166,11 @@ def _target_distance(motion: Motion) -> F64:
 
 
 def _find_standstill(distance: F64) -> int:
-    """Returns the first tick after which a distance did not shrink for ``STILL_STEPS`` steps."""
+    """Returns the first tick after which a distance did not shrink for ``STILL_STEPS`` steps.
+
+    Args:
+        distance: At each tick [m]. Shape (t,).
+    """
     for k, here in enumerate(distance):
         if here <= distance[k + 1 : k + 1 + STILL_STEPS].min(initial=np.inf):
             return k

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aegis.core.errors import LockError, TraceError
 from aegis.records.files import write_atomic
-from aegis.study.plan.digests import file_digest
+from aegis.study.plan.digests import compute_file_digest
 from aegis.study.plan.lockfile import DigestChange, compare_digests
 
 SEAL_FILE = "seal.json"
@@ -43,12 +43,14 @@ class Seal:
 
     def list_broken(self, root: Path) -> tuple[DigestChange, ...]:
         """Returns the files that differ from what was sealed; a missing large one does not."""
-        there = {name: file_digest(root / name) for name in self.tables if (root / name).exists()}
+        there = {
+            name: compute_file_digest(root / name) for name in self.tables if (root / name).exists()
+        }
         lost = {
             name: "nothing" for name in REQUIRED_FILES if name in self.tables and name not in there
         }
         more = {
-            name: file_digest(root / name)
+            name: compute_file_digest(root / name)
             for name in SEALED_FILES
             if name not in self.tables and (root / name).exists()
         }
@@ -65,7 +67,9 @@ def write_seal(root: Path, lock: str) -> Seal:
     Raises:
         MachineError: If it cannot be written.
     """
-    tables = {name: file_digest(root / name) for name in SEALED_FILES if (root / name).exists()}
+    tables = {
+        name: compute_file_digest(root / name) for name in SEALED_FILES if (root / name).exists()
+    }
     text = json.dumps({"lock": lock, "tables": tables}, indent=2) + "\n"
     write_atomic(root / SEAL_FILE, text.encode())
     return Seal(lock, tables)

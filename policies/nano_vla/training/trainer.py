@@ -113,6 +113,7 @@ class Trainer:
         ]
         if not len(pool):
             return math.nan
+        # The network computes with the averaged weights for the while, then goes on with its own.
         kept = {name: weight.detach().clone() for name, weight in self._weights.items()}
         self._load_weights(self._mean)
         total = 0.0

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import ConfigError, LockError, TraceError
-from aegis.study.plan.digests import code_digests, tree_digest
+from aegis.study.plan.digests import compute_code_digests, compute_tree_digest
 from aegis.study.plan.lockfile import (
     PLAN_FILE,
     compare_digests,
@@ -81,23 +81,23 @@ def test_what_is_no_lock_is_said(tmp_path: Path) -> None:
 def test_a_digest_of_code_sees_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("1")
     (tmp_path / "b.py").write_text("2")
-    first = tree_digest(tmp_path, tmp_path.glob("*.py"))
+    first = compute_tree_digest(tmp_path, tmp_path.glob("*.py"))
     (tmp_path / "b.py").touch()
     (tmp_path / "c.pyc").write_text("3")
-    assert tree_digest(tmp_path, reversed(list(tmp_path.glob("*.py")))) == first
+    assert compute_tree_digest(tmp_path, reversed(list(tmp_path.glob("*.py")))) == first
     (tmp_path / "b.py").rename(tmp_path / "d.py")
-    assert tree_digest(tmp_path, tmp_path.glob("*.py")) != first
+    assert compute_tree_digest(tmp_path, tmp_path.glob("*.py")) != first
     # What moves from the end of one file to the beginning of the next is a change, too.
     (tmp_path / "a.py").write_text("12")
     (tmp_path / "d.py").write_text("")
-    assert tree_digest(tmp_path, tmp_path.glob("*.py")) != first
+    assert compute_tree_digest(tmp_path, tmp_path.glob("*.py")) != first
 
 
 def test_every_room_has_a_digest() -> None:
-    found = code_digests()
+    found = compute_code_digests()
     assert {f"code.aegis.{room}" for room in ("core", "gates", "fleet", "study", "app")} <= set(
         found
     )
     assert {"code.aegis", "code.envs", "code.policies"} <= set(found)
     with pytest.raises(ConfigError, match="'nosuch' cannot be found"):
-        code_digests(("nosuch",))
+        compute_code_digests(("nosuch",))
