@@ -94,7 +94,7 @@ def test_a_missing_package_is_no_fault_of_ours(
     assert main(["run"]) == 3
     text = capsys.readouterr().err
     assert 'pip install "aegis-escalation[report]"' in text
-    assert "fault of ours" not in text
+    assert "bug in AEGIS" not in text
 
 
 def test_a_module_that_no_extra_brings_stays_a_fault() -> None:

@@ -1,4 +1,4 @@
-"""`aegis run`: gated episodes of one arm."""
+"""`aegis run`: runs gated episodes of one arm."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ COMMAND = Command(
     name="run",
     details="""
         Plays episodes in which the weak policy drives, the detector watches it, and the gate hands
-        over to the strong policy. Results go to runs/<name>; the same command resumes a run that
-        was stopped.
+        over to the strong policy. Results go to runs/<name>; the same command resumes an
+        interrupted run.
     """,
     examples=(
         ("aegis run", "20 episodes with the published gate, live on the terminal"),

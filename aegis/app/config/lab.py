@@ -25,18 +25,18 @@ SPLITS = ("training", "calibration", "test")
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """What experiments are made of.
+    """World, policies and detectors of an experiment.
 
     Attributes:
         composed: The configuration.
         settings: The same, for reading.
-        world: Builds a world; can be pickled.
-        embodiment: The robot.
+        world: Factory of worlds; can be pickled.
+        embodiment: Embodiment of the robot.
         horizon: Longest episode [control steps].
         policies: Part (``weak``, ``strong``) to policy.
-        detectors: They watch the weak policy; the one in ``detector`` first, then ``detectors``.
-        identity: What the world says of itself: its horizon, and the digest of its assets.
-        origins: What detectors, gates and switches were built from.
+        detectors: Detectors on the weak policy: ``detector`` first, then ``detectors``.
+        identity: Horizon of the world, and the digest of its assets if it has any.
+        origins: Configurations that detectors, gates and switches were built from.
     """
 
     composed: ComposedConfig
@@ -52,7 +52,7 @@ class Lab:
     def list_units(
         self, count: int, split: str | None = None, offset: int | None = None
     ) -> tuple[EpisodeKey, ...]:
-        """Lists start states as the configuration says, or of another split."""
+        """Lists start states of the configured split, or of another one."""
         start = self.settings.level("start")
         return choose_units(self.settings, start, self.suite, count, split, offset)
 
@@ -73,7 +73,7 @@ def open_lab(composed: ComposedConfig, parts: Sequence[PolicyId]) -> Iterator[La
 
     Args:
         composed: The configuration.
-        parts: Which policies to build: ``weak``, ``strong``.
+        parts: Policies to build: ``weak``, ``strong``.
 
     Raises:
         AegisError: If something cannot be built or does not fit together.
@@ -97,18 +97,18 @@ def open_lab(composed: ComposedConfig, parts: Sequence[PolicyId]) -> Iterator[La
 
 
 def build_policy(composed: ComposedConfig, part: PolicyId, node: ConfigNode) -> Policy:
-    """Builds a policy under the name of the part that it plays.
+    """Builds a policy under the name of its part.
 
     Raises:
-        ConfigError: If what is built is no policy.
+        ConfigError: If the target does not build a policy.
     """
     policy = build_target(composed, part, {**node, "name": part} if "name" in node else node)
     if not isinstance(policy, Policy):
-        raise ConfigError(f"'{part}' is no policy: it needs spec, propose and close.")
+        raise ConfigError(f"'{part}' is not a policy: it needs spec, propose and close.")
     if policy.spec.name != part:
         raise ConfigError(
             f"'{part}' names itself '{policy.spec.name}'. Give its class an argument 'name' and "
-            "pass that on to its PolicySpec."
+            "pass it to its PolicySpec."
         )
     return policy
 
@@ -121,7 +121,7 @@ def choose_units(
     split: str | None,
     offset: int | None,
 ) -> tuple[EpisodeKey, ...]:
-    """Lists start states as a configuration says, or of another split."""
+    """Lists start states of the configured split, or of another one."""
     tasks, seed = settings.integers("tasks"), settings.integer("seed", 0)
     family = check_family_name(start.text("family"))
     if split is None and family == "official" and start.value("split") == "all":
@@ -145,11 +145,12 @@ def count_workers(settings: Settings) -> int:
 
 
 def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str]]:
-    """Builds a world to see what it is like; workers build their own."""
+    """Reads embodiment, horizon and assets from a sample; workers build their own worlds."""
     sample = world()
     if not isinstance(sample, World):
         raise ConfigError(
-            "'env' is no world: it needs embodiment, horizon, begin, observe, apply, digest, close."
+            "'env' is not a world: it needs embodiment, horizon, begin, observe, apply, digest and "
+            "close."
         )
     try:
         facts = {"assets": sample.assets_digest} if isinstance(sample, AssetBacked) else {}
@@ -164,12 +165,12 @@ def _build_detectors(
     policies: Mapping[PolicyId, Policy],
     origins: PartOrigins,
 ) -> tuple[Detector[Any], ...]:
-    """Builds the detector, then the further ones under the names that they have there."""
-    found: list[Detector[Any]] = []
+    """Builds ``detector``, then ``detectors`` under their keys."""
+    detectors: list[Detector[Any]] = []
     if "detector" in composed.tree:
         node = settings.node("detector")
-        found.append(_build_detector(composed, "detector", node, policies["weak"].spec))
-        origins.add_part(found[-1], describe_settings(node, composed.trusted))
+        detectors.append(_build_detector(composed, "detector", node, policies["weak"].spec))
+        origins.add_part(detectors[-1], describe_settings(node, composed.trusted))
     if "detectors" in composed.tree:
         further = settings.level("detectors")
         for name in further.names():
@@ -181,11 +182,11 @@ def _build_detectors(
             if detector.name != name:
                 raise ConfigError(
                     f"'{where}' names its score '{detector.name}'. Give its class an argument "
-                    "'name', or call it what it is called."
+                    "'name', or use its name as the key."
                 )
-            found.append(detector)
+            detectors.append(detector)
             origins.add_part(detector, describe_settings(named, composed.trusted))
-    return tuple(found)
+    return tuple(detectors)
 
 
 def _build_detector(
@@ -193,7 +194,7 @@ def _build_detector(
 ) -> Detector[Any]:
     detector = build_target(composed, where, node)
     if not isinstance(detector, Detector):
-        raise ConfigError(f"'{where}' is no detector: it needs name, start and update.")
+        raise ConfigError(f"'{where}' is not a detector: it needs name, start and update.")
     if isinstance(detector, SpecChecker):
         detector.check(spec)
     return detector
