@@ -124,7 +124,7 @@ def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Name
         ConfigError: If the arguments cannot be parsed.
     """
     parser = _build_parser(command)
-    options = argparse.Namespace(act=command.run)
+    options = argparse.Namespace(act=command.run, place=None)
     if command.verbs:
         # Options may precede the verb; the first of the remaining arguments is the verb, if any.
         options, remaining = _build_shared_parser(command).parse_known_args(arguments, options)
@@ -145,7 +145,7 @@ def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Name
     if remaining:
         option_name = remaining[0].split("=")[0]
         raise UnknownNameError("option", option_name, parser.list_option_names(), parser.prog)
-    place = getattr(options, "place", None)
+    place = options.place
     if place is not None and "=" in place and not Path(place).exists():
         options.place, options.overrides = None, [place, *options.overrides]
     return options

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from aegis.app.command import Command, add_no_options
-from aegis.app.config.arm_builder import build_arm
+from aegis.app.config.arm_builder import build_run_arm
 from aegis.app.config.lab import open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
@@ -23,9 +23,7 @@ def _run_episodes(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
     settings = Settings(composed.tree)
     out = resolve_run_folder(settings.text("name"))
     with open_lab(composed, ("weak", "strong")) as lab:
-        parts = {name: settings.value(name) for name in ("gate", "switch", "first")}
-        fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
-        arm = build_arm(lab, "aegis", Settings({**parts, **fixed}))
+        arm = build_run_arm(lab)
         plan = build_run_plan(lab, lab.list_units(settings.integer("units", 1)), [arm])
         sink = make_run_sink(screen, f"run · {settings.text('name')}", out)
         with WorkerPool(lab.world, lab.workers) as pool:

@@ -24,6 +24,13 @@ def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
     return tuple(build_arm(lab, name, settings.level(name)) for name in settings.names())
 
 
+def build_run_arm(lab: Lab) -> Arm:
+    """Builds the only arm of `aegis run`, from ``gate``, ``switch`` and ``first`` at the root."""
+    parts = {name: lab.settings.value(name) for name in ("gate", "switch", "first")}
+    fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
+    return build_arm(lab, "aegis", Settings({**parts, **fixed}))
+
+
 def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = False) -> Arm:
     """Builds one arm.
 
