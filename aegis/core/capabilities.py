@@ -8,7 +8,6 @@ A plug-in has a capability by having its members; nothing is registered. Whoever
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from aegis.core.dials import Dial
@@ -119,24 +118,4 @@ class AssetBacked(Protocol):
     @property
     def assets_digest(self) -> str:
         """Hash of these files."""
-        ...
-
-
-@runtime_checkable
-class AssetSet(Protocol):
-    """What the target ``resolve`` of `aegis assets` builds: a complete folder of assets."""
-
-    @property
-    def name(self) -> str:
-        """Origin of the assets, for example ``builtin``."""
-        ...
-
-    @property
-    def path(self) -> Path:
-        """Folder of the assets."""
-        ...
-
-    @property
-    def digest(self) -> str:
-        """Hash of the files in use."""
         ...

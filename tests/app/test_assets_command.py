@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from aegis.app.commands.assets import AssetSet
 from aegis.app.main import main
-from aegis.core.capabilities import AssetSet
 from aegis.core.errors import ConfigError
 from envs.assets.resolver import Assets
 

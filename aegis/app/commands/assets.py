@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from aegis.app.command import Command, add_no_options
 from aegis.app.config.composition import build_target
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
-from aegis.core.capabilities import AssetSet
 from aegis.core.errors import ConfigError
+
+
+@runtime_checkable
+class AssetSet(Protocol):
+    """Object that the target ``resolve`` builds: a complete folder of assets."""
+
+    @property
+    def name(self) -> str:
+        """Origin of the assets, for example ``builtin``."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """Folder of the assets."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Hash of the files in use."""
+        ...
 
 
 def _run_assets(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
