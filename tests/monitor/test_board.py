@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aegis.monitor.board import Board
 from aegis.monitor.lengths import LengthEstimate
-from tests.monitor.story import key, progress, row
+from tests.monitor.story import make_key, make_progress, make_row
 
 
 @given(st.data(), st.integers(1, 12), st.integers(1, 4))
@@ -20,10 +20,10 @@ def test_units_count_in_order_whatever_ends_first(
     board.open_run(units * arms, 0, names)
     pairs = [(i, name) for i in range(units) for name in names]
     for i, name in pairs:
-        board.add_progress(progress(key(i), name, 0, 0.1))
+        board.add_progress(make_progress(make_key(i), name, 0, 0.1))
     over: set[tuple[int, str]] = set()
     for i, name in data.draw(st.permutations(pairs)):
-        board.add_episode(row(key(i), name, i % 2 == 0, 100 + i))
+        board.add_episode(make_row(make_key(i), name, i % 2 == 0, 100 + i))
         over.add((i, name))
         whole = [all((j, arm) in over for arm in names) for j in range(units)]
         first = whole.index(False) if False in whole else units
@@ -60,7 +60,7 @@ def test_tallies_pair_units_in_any_order() -> None:
     board = Board("weak")
     board.open_run(6, 0, ("weak", "aegis"))
     for unit, weak, aegis in ((0, False, True), (1, True, False), (2, True, True)):
-        pair = [row(key(unit), "weak", weak), row(key(unit), "aegis", aegis)]
+        pair = [make_row(make_key(unit), "weak", weak), make_row(make_key(unit), "aegis", aegis)]
         for episode in pair if unit % 2 else reversed(pair):
             board.add_episode(episode)
     tally = board.tallies["aegis"]

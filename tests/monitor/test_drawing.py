@@ -16,7 +16,7 @@ from aegis.monitor.drawing import (
     shorten_phrases,
 )
 from aegis.monitor.sparkline import BARS, Sparkline, choose_glyph
-from tests.monitor.story import instruction
+from tests.monitor.story import make_instruction
 
 
 @given(st.floats(), st.floats(-10, 10), st.floats(0, 10))
@@ -46,8 +46,8 @@ def test_a_bar_is_as_wide_as_asked(share: float, width: int) -> None:
 
 
 def test_instructions_are_told_apart() -> None:
-    words = shorten_phrases({instruction(0), instruction(1)})
-    assert words[instruction(1)] == "… on the stove …"
+    words = shorten_phrases({make_instruction(0), make_instruction(1)})
+    assert words[make_instruction(1)] == "… on the stove …"
     assert shorten_phrases({"stay"}) == {"stay": "stay"}
     assert shorten_phrases({"go", "go on"}) == {"go": "… ", "go on": "… on"}
 

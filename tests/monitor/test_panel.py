@@ -15,7 +15,7 @@ from aegis.monitor.drawing import (
 )
 from aegis.monitor.panel import MAX_WIDTH, MIN_WIDTH
 from aegis.monitor.sinks import LineSink, PanelSink, choose_sink, write_panel_svg
-from tests.monitor.story import ARMS, Clock, key, progress, row, tell
+from tests.monitor.story import ARMS, Clock, make_key, make_progress, make_row, tell_story
 
 
 def make_terminal(width: int = 100, height: int = 40, **options: object) -> Console:
@@ -34,7 +34,7 @@ def render_lines(sink: PanelSink, width: int = 100, height: int = 40) -> list[st
 def make_panel(units: int = 6, close: bool = False) -> PanelSink:
     clock = Clock()
     sink = PanelSink(make_terminal(), "study", clock)
-    tell(sink, units, clock, close=close)
+    tell_story(sink, units, clock, close=close)
     return sink
 
 
@@ -67,7 +67,7 @@ def test_panel_says_who_drives_and_what_it_was_worth() -> None:
 def test_each_rule_is_drawn_against_its_own_bar() -> None:
     sink = PanelSink(make_terminal(), "t", Clock())
     sink.board.open_run(6, 0, ("aegis",))
-    event = progress(key(0), "aegis", 40, -0.12, quantity="advantage", bar=0.03)
+    event = make_progress(make_key(0), "aegis", 40, -0.12, quantity="advantage", bar=0.03)
     sink.board.add_progress(event)
     line = next(line for line in render_lines(sink, 120) if line.startswith("│ aegis"))
     assert " advantage -0.12  0.03 " in line
@@ -81,16 +81,16 @@ def test_what_ends_first_is_not_all_that_is_played() -> None:
     sink.board.open_run(40, 0, ("weak", "aegis"))
     for i in range(20):
         for arm in ("weak", "aegis"):
-            sink.board.add_progress(progress(key(i), arm, 0, 0.1))
+            sink.board.add_progress(make_progress(make_key(i), arm, 0, 0.1))
     for i in range(12, 20):
-        sink.board.add_episode(row(key(i), "weak", True, 80))
-        sink.board.add_episode(row(key(i), "aegis", True, 80))
+        sink.board.add_episode(make_row(make_key(i), "weak", True, 80))
+        sink.board.add_episode(make_row(make_key(i), "aegis", True, 80))
     text = "\n".join(render_lines(sink))
     assert "no unit is complete in every arm yet" in text
     assert "100.0 %" not in text
     for i in range(12):
-        sink.board.add_episode(row(key(i), "weak", False, 220))
-        sink.board.add_episode(row(key(i), "aegis", True, 120))
+        sink.board.add_episode(make_row(make_key(i), "weak", False, 220))
+        sink.board.add_episode(make_row(make_key(i), "aegis", True, 120))
     assert (sink.board.tallies["weak"].successes, sink.board.complete_units) == (8, 20)
     assert "all 20 units" in "\n".join(render_lines(sink))
 
@@ -104,7 +104,7 @@ def test_ten_hertz_at_most() -> None:
     sink._live.refresh = lambda: drawn.append(clock.now)  # type: ignore[method-assign]
     for i in range(1000):
         clock.now += 0.003
-        sink.on_progress(progress(key(0), "aegis", i % 220, 0.5))
+        sink.on_progress(make_progress(make_key(0), "aegis", i % 220, 0.5))
     gaps = [b - a for a, b in pairwise(drawn)]
     sink.on_run_closed()
     assert min(gaps) >= 0.1 - 1e-9
@@ -124,7 +124,7 @@ def test_a_slow_terminal_is_drawn_less_often() -> None:
     sink._live.refresh = refresh_slowly  # type: ignore[method-assign]
     while clock.now < 130:
         clock.now += 0.01
-        sink.on_progress(progress(key(0), "aegis", 10, 0.5))
+        sink.on_progress(make_progress(make_key(0), "aegis", 10, 0.5))
     sink.on_run_closed()
     share = 0.05 * len(drawn) / 30
     assert share < 0.015, "drawing takes about a hundredth of the time, however dear it is"
@@ -133,8 +133,8 @@ def test_a_slow_terminal_is_drawn_less_often() -> None:
 def test_a_sink_can_be_opened_again() -> None:
     clock = Clock()
     sink = PanelSink(make_terminal(), "t", clock)
-    tell(sink, 3, clock)
-    tell(sink, 2, clock)
+    tell_story(sink, 3, clock)
+    tell_story(sink, 2, clock)
     assert sink.board.total == 10
     assert sink.board.finished == 5
 
@@ -144,11 +144,11 @@ def test_episodes_from_before_do_not_count_for_the_rate() -> None:
     sink = PanelSink(make_terminal(), "t", clock)
     sink.on_run_opened(100, 50, ("weak",))
     for i in range(50):
-        sink.on_episode_finished(row(key(i), "weak", True))
+        sink.on_episode_finished(make_row(make_key(i), "weak", True))
     assert "(50 from before)" in "\n".join(render_lines(sink))
     for i in range(50, 54):
         clock.now += 2.0
-        sink.on_episode_finished(row(key(i), "weak", True))
+        sink.on_episode_finished(make_row(make_key(i), "weak", True))
     text = "\n".join(render_lines(sink))
     sink.on_run_closed()
     assert "(50 from before)" in text
@@ -159,7 +159,7 @@ def test_more_flights_than_lines() -> None:
     sink = PanelSink(make_terminal(), "t", Clock())
     sink.board.open_run(50, 0, ("aegis",))
     for i in range(20):
-        sink.board.add_progress(progress(key(i), "aegis", 0, 0.1))
+        sink.board.add_progress(make_progress(make_key(i), "aegis", 0, 0.1))
     lines = render_lines(sink, 100, 16)
     assert any("more" in line for line in lines)
     assert len(lines) <= 16
@@ -169,7 +169,7 @@ def test_unknown_risk_is_marked_and_hot() -> None:
     sink = PanelSink(make_terminal(), "t", Clock())
     sink.board.open_run(1, 0, ("aegis",))
     for k in (0, 10, 20):
-        sink.board.add_progress(progress(key(0), "aegis", k, math.nan))
+        sink.board.add_progress(make_progress(make_key(0), "aegis", k, math.nan))
     text = "\n".join(render_lines(sink))
     assert "??" in text
     unit = (0.0, 1.0)
@@ -180,7 +180,7 @@ def test_without_colour_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("NO_COLOR", "1")
     console = make_terminal()
     sink = PanelSink(console, "t", Clock())
-    tell(sink, 3, Clock(), close=False)
+    tell_story(sink, 3, Clock(), close=False)
     console.print(sink.build_panel())
     sink.on_run_closed()
     assert isinstance(console.file, io.StringIO)
@@ -195,7 +195,7 @@ def test_lines_where_there_is_no_terminal() -> None:
     clock = Clock()
     sink = choose_sink(console, "study", clock)
     assert isinstance(sink, LineSink)
-    tell(sink, 3, clock)
+    tell_story(sink, 3, clock)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "\x1b" not in text
