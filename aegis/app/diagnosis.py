@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from aegis.app.extras import find_cure
+from aegis.app.extras import find_install_command
 from aegis.core.errors import MachineError
 from aegis.host.folders import CACHE_VARIABLE, find_cache_folder, make_writable, name_cache_folder
 from aegis.host.rendering import choose_rendering, suggest_remedy
@@ -145,7 +145,7 @@ def _check_python() -> Finding:
 
 def _check_torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch", FindingState.FAIL, "missing", _describe_cure("torch"))
+        return Finding("torch", FindingState.FAIL, "missing", _describe_fix("torch"))
     import torch
 
     device = "cpu"
@@ -167,7 +167,7 @@ def _check_libero() -> Finding:
     tasks = [file for folder in folders for file in folder.glob("libero/bddl_files/*/*.bddl")]
     if not tasks:
         return Finding(
-            "LIBERO", FindingState.FAIL, f"{finding.found}; no task files", _describe_cure("libero")
+            "LIBERO", FindingState.FAIL, f"{finding.found}; no task files", _describe_fix("libero")
         )
     return Finding("LIBERO", FindingState.OK, f"{finding.found}; {len(tasks)} tasks")
 
@@ -177,14 +177,14 @@ def _check_packages(name: str, packages: Sequence[str], module: str) -> Finding:
     missing = [package for package, version in versions.items() if version == MISSING]
     if missing:
         return Finding(
-            name, FindingState.FAIL, f"missing: {', '.join(missing)}", _describe_cure(module)
+            name, FindingState.FAIL, f"missing: {', '.join(missing)}", _describe_fix(module)
         )
     found = ", ".join(f"{package} {version}" for package, version in versions.items())
     return Finding(name, FindingState.OK, found)
 
 
-def _describe_cure(module: str) -> str:
-    return f"make setup; without a clone: {find_cure(module)}"
+def _describe_fix(module: str) -> str:
+    return f"make setup; without a clone: {find_install_command(module)}"
 
 
 def _check_cores() -> Finding:

@@ -27,7 +27,7 @@ _BARE_MODULES = ("libero", "robosuite", "bddl")
 _ROOMS = {"envs": "sim", "policies": "learn", "aegis.fitting": "learn", "aegis.detectors": "learn"}
 
 
-def find_cure(module: str, room: str = "") -> str:
+def find_install_command(module: str, room: str = "") -> str:
     """Returns the command that installs a missing module; empty if no extra has it.
 
     Args:
@@ -53,15 +53,15 @@ def build_missing_error(
     Args:
         error: Python's error.
         where: Part that needs the module, for the message.
-        room: See ``find_cure``.
+        room: See ``find_install_command``.
     """
     module = error.name or ""
-    cure = find_cure(module, room)
-    if not cure:
+    command = find_install_command(module, room)
+    if not command:
         return None
     package = module.partition(".")[0]
     return MachineError(
-        f"{where} needs the Python package '{package}', which is missing. Install it: {cure}, "
+        f"{where} needs the Python package '{package}', which is missing. Install it: {command}, "
         f'or all rooms: pip install "{DISTRIBUTION}[all]"; or, in a clone: make setup.'
     )
 

@@ -71,7 +71,7 @@ def _collect_missing_demos(
             count_workers(settings),
             identity,
             read_versions(),
-            lambda played, total, successes: update_bar(played, f"{successes} successes"),
+            lambda completed, total, successes: update_bar(completed, f"{successes} successes"),
         )
 
 

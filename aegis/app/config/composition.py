@@ -66,8 +66,8 @@ def compose_config(name: str, overrides: Sequence[str], *folders: Path) -> Compo
         UnknownNameError: If a key, group or option does not exist.
         ConfigError: If an override cannot be read, or a target is not allowed.
     """
-    places = [folder / f"{name}.yaml" for folder in folders]
-    root = next((place for place in places if place.is_file()), None)
+    paths = [folder / f"{name}.yaml" for folder in folders]
+    root = next((path for path in paths if path.is_file()), None)
     if root is None:
         configurations = list_options(".", folders)
         raise UnknownNameError(

@@ -29,30 +29,30 @@ from aegis.study.plan.imports import read_imported_versions
 
 EXEMPT_SETTINGS: Mapping[str, str] = {
     "name": "names the folder",
-    "units": "how many rows there are; each has its start state as its key",
-    "tasks": "which rows there are",
-    "start.split": "which rows there are",
-    "start.offset": "which rows there are",
-    "workers": "who plays a row cannot be seen in it",
-    "slots": "when a row is played cannot be seen in it",
+    "units": "number of rows; each has its start state as its key",
+    "tasks": "selects rows",
+    "start.split": "selects rows",
+    "start.offset": "selects rows",
+    "workers": "rows do not depend on the process that plays them",
+    "slots": "rows do not depend on when they are played",
     "trusted": "packages have digests of their own",
-    "audit": "how many rows are checked",
+    "audit": "number of rows to check",
     "plan": "how a study judges its rows; its lock has a digest of its own",
-    "calibration": "on which rows dials are set; an arm with its dial set has a fingerprint",
+    "calibration": "rows that set the dials; an arm with its dial set has a fingerprint",
     "forks": "each fork is an arm with a fingerprint",
-    "keep": "which scores are copied into the small tables",
-    "latency": "times are measured apart",
+    "keep": "selects scores for the small tables",
+    "latency": "times are measured separately",
     "pictures": "drawn afterwards",
     "film": "drawn afterwards",
     "demos.out": "names the folder",
-    "demos.units": "how many demonstrations there are",
+    "demos.units": "number of demonstrations",
     "model": "trained afterwards",
 }
 """Settings that no row depends on, with the reason; what lies below them is exempt, too."""
 
 EXEMPT_ARM_SETTINGS: Mapping[str, str] = {
-    "dial": "where a dial begins; an arm with its dial set has a fingerprint",
-    "like": "another way to write the settings of an arm",
+    "dial": "start of a dial; an arm with its dial set has a fingerprint",
+    "like": "shorthand for the settings of another arm",
 }
 """The same in each arm of a study."""
 
@@ -70,7 +70,7 @@ VERSIONED_PACKAGES: Mapping[str, str] = {
     "PyOpenGL": "pictures",
     "opencv-python-headless": "pictures",
 }
-"""Installed packages that rows of our own parts depend on; plug-ins add those that they import.
+"""Installed packages that rows of shipped parts depend on; plug-ins add those that they import.
 
 Python itself is not listed: rows depend on it only through these packages.
 """

@@ -97,7 +97,7 @@ def _parse_override(parser: OverridesParser, text: str) -> Override:
     try:
         override = parser.parse_override(text)
     except HydraException as error:
-        raise ConfigError(f"Cannot read '{text}'. {_describe_cure(parser, text)}") from error
+        raise ConfigError(f"Cannot read '{text}'. {_describe_fix(parser, text)}") from error
     if override.is_delete() or override.is_add():
         raise ConfigError(
             f"'{text}': only key=value is allowed; keys can be neither added ('+') nor removed "
@@ -117,7 +117,7 @@ def _parse_override(parser: OverridesParser, text: str) -> Override:
     return override
 
 
-def _describe_cure(parser: OverridesParser, text: str) -> str:
+def _describe_fix(parser: OverridesParser, text: str) -> str:
     """Returns the remedy for an override that does not parse: quotes, where they suffice."""
     key, equals, value = text.partition("=")
     if not equals or not _KEY.fullmatch(key) or value[:1] in ("[", "{", "'", '"'):

@@ -86,8 +86,10 @@ def _lock_opened(
         **composed.tree,
         "arms": {name: dict(node) for name, node in nodes.items()},
         "calibrated": {
-            "dials": {name: one.as_dict() for name, one in calibrator.reached.items()},
-            "detectors": {one.name: _read_calibration(one) for one in study.lab.detectors},
+            "dials": {name: dial.as_dict() for name, dial in calibrator.reached.items()},
+            "detectors": {
+                detector.name: _read_calibration(detector) for detector in study.lab.detectors
+            },
             "horizon": study.lab.horizon,
         },
         "seeds": _describe_seeds(study, test),
