@@ -1,4 +1,4 @@
-"""Benches: which contests a benchmark is made of, from its configuration."""
+"""Benches: the contests of a benchmark, built from its configuration."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from aegis.fleet.arm import Arm
 from aegis.fleet.run_plan import RunPlan
 
 RepeatedContest = tuple[Contest, int]
-"""A contest, and how often it is measured."""
+"""A contest, and the number of its measurements."""
 
 BENCHES = {
     "step": "a control step against robosuite's env.step and bare mj_step",
     "render": "two pictures against LIBERO's own renderer",
-    "rollout": "episodes against an evaluation loop as LeRobot's; growth; start of a worker",
+    "rollout": "episodes against a loop like LeRobot's; scaling; start of a worker",
     "study": "five arms with shared prefixes against each alone; a study at paper scale",
     "gate": "one tick of the controller against the control period",
     "inference": "batched inference against the bare batched forward",
@@ -62,7 +62,7 @@ def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedCont
 
 
 class _BenchSetup:
-    """What benches that play episodes share."""
+    """Lab, arms and settings of a benchmark that plays episodes."""
 
     def __init__(self, lab: Lab, settings: Settings, bench: Settings) -> None:
         self.lab, self.settings, self.bench = lab, settings, bench
@@ -135,16 +135,16 @@ def _build_rollout_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
     for slots in growth.integers("slots"):
         yield PlayContest(f"slots_{slots}", setup.create_workers(slots=slots), plan, warm=True), 1
     for horizon in growth.integers("horizon"):
-        short = replace(arm, controller=replace(arm.controller, horizon=horizon))
-        some = replace(plan, arms=(short,))
-        yield PlayContest(f"horizon_{horizon}", setup.create_workers(), some, warm=True), 1
+        shorter_arm = replace(arm, controller=replace(arm.controller, horizon=horizon))
+        shorter_plan = replace(plan, arms=(shorter_arm,))
+        yield PlayContest(f"horizon_{horizon}", setup.create_workers(), shorter_plan, warm=True), 1
 
 
 def _build_reference_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
     """Yields our episodes against the reference's, at our picture size and at its own."""
     lab, bench = setup.lab, setup.bench
     units = bench.integer("units", 1)
-    played = min(bench.integer("reference_units", 1), units)
+    compared_units = min(bench.integer("reference_units", 1), units)
     plan = setup.build_plan(units, [setup.find_arm("weak")])
     node, repeats = bench.node("reference"), bench.integer("reference_repeats", 1)
     size, horizon = bench.integer("reference_size", 1), bench.integer("reference_horizon", 1)
@@ -154,9 +154,9 @@ def _build_reference_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
         "defaults": ({**node, "size": size}, horizon),
     }
     batch = bench.integer("batch", 1)
-    for name, (chosen, longest) in settings.items():
-        make = make_target_factory(lab.composed, "bench.reference", chosen)
-        facts: dict[str, Any] = {"batch": batch, "reference_horizon": longest, **chosen}
+    for name, (reference, max_steps) in settings.items():
+        make = make_target_factory(lab.composed, "bench.reference", reference)
+        facts: dict[str, Any] = {"batch": batch, "reference_horizon": max_steps, **reference}
         del facts["_target_"]
         yield (
             RolloutContest(
@@ -166,9 +166,9 @@ def _build_reference_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
                 lab.policies["weak"],
                 cast("Callable[[], VectorPart]", make),
                 batch,
-                longest,
+                max_steps,
                 lab.embodiment,
-                lab.list_units(played),
+                lab.list_units(compared_units),
                 facts,
             ),
             repeats,
@@ -176,7 +176,7 @@ def _build_reference_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:
 
 
 def format_value(value: object) -> str:
-    """Returns a number as people read it."""
+    """Returns a value as text for people."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: ""}[value]
     if isinstance(value, float):
@@ -186,7 +186,7 @@ def format_value(value: object) -> str:
 
 @contextmanager
 def closing_contests(items: Iterator[RepeatedContest]) -> Iterator[Iterator[RepeatedContest]]:
-    """Closes a generator of contests, so that what it holds open is freed."""
+    """Closes a generator of contests, so that its resources are freed."""
     try:
         yield items
     finally:

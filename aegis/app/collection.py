@@ -22,13 +22,13 @@ ALONE_ARM = "weak"
 """The arm of the policy alone, named like it, as `aegis fit` expects."""
 
 STINT_PREFIX = "stint_"
-"""Arms with one stay of the strong policy are called this and the name of their range."""
+"""Prefix of the arms with one stay of the strong policy; the name of their range follows."""
 
-_UNASKED_POLICY = "nobody"  # A controller names two policies; this one is never asked.
+_UNASKED_POLICY = "nobody"  # A controller needs two policies; this one is never queried.
 
 
 def list_needed_policies(settings: Settings) -> tuple[PolicyId, ...]:
-    """Returns which policies a collection needs."""
+    """Returns the policies that a collection needs."""
     helped = settings.flag("stints") or settings.value("forks")
     return ("weak", "strong") if helped else ("weak",)
 
@@ -37,7 +37,7 @@ def build_collection_arms(lab: Lab) -> tuple[Arm, ...]:
     """Builds the arms of a collection; the policy alone is the first.
 
     Raises:
-        ConfigError: If both stays and forks are asked for, or a setting is out of range.
+        ConfigError: If both stays and forks are requested, or a setting is out of range.
     """
     settings = lab.settings
     stints, forks = settings.flag("stints"), settings.value("forks")
@@ -86,7 +86,7 @@ def _build_stint_arms(lab: Lab, alone: Arm) -> tuple[Arm, ...]:
         ends = ranges.integers(name)
         if len(ends) != 2:
             raise ConfigError(f"'stint.ranges.{name}' must be two ticks. Got: {list(ends)}.")
-        # The weak policy is asked as a shadow: what it thinks is needed when control returns.
+        # The weak policy runs as a shadow: its activations are needed when control returns.
         controller = replace(alone.controller, gate=StintGate(*ends, holds), shadow=True)
         arms.append(replace(alone, name=f"{STINT_PREFIX}{name}", controller=controller))
     return tuple(arms)

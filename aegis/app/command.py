@@ -15,22 +15,22 @@ from aegis.core.errors import ConfigError, UnknownNameError
 
 # One module per command, in aegis/app/commands/<name>.py, with a constant COMMAND.
 COMMAND_SUMMARIES: Mapping[str, str] = {
-    "demo": "watch the weak policy fail, the probe see it, and the strong policy help",
-    "doctor": "what this machine has, what it lacks, and how to mend that",
-    "check": "whether worlds, policies, detectors, gates and switches keep their promises",
-    "assets": "which LIBERO assets are in use",
-    "collect": "roll a policy and log its activations and outcomes",
-    "train": "collect demonstrations and train a policy from them",
+    "demo": "watch the weak policy fail, the probe notice, and the strong policy help",
+    "doctor": "check this machine and say how to fix what is missing",
+    "check": "test worlds, policies, detectors, gates and switches against their protocols",
+    "assets": "show which LIBERO assets are in use",
+    "collect": "roll out a policy and log its activations and outcomes",
+    "train": "collect demonstrations and train a policy on them",
     "fit": "fit a probe on collected episodes and calibrate its threshold",
-    "run": "gated episodes",
-    "study": "paired arms on the same units, and what the gate was worth",
-    "bench": "how fast, against whom, on this machine",
+    "run": "run gated episodes",
+    "study": "compare arms on the same units and test what the gate is worth",
+    "bench": "measure speed on this machine against references",
     "monitor": "attach to a running or finished run",
 }
 
 
 Act = Callable[[argparse.Namespace, Screen], Mapping[str, Json]]
-"""Does what was typed; returns what machines read."""
+"""Runs a command or verb; returns its result for ``--json``."""
 
 
 def add_no_options(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +40,16 @@ def add_no_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """What one command can do, among other things: ``aegis study lock``.
+    """One verb of a command, for example ``lock`` of ``aegis study lock``.
 
     Attributes:
-        name: As typed.
-        summary: What it does, in one line.
-        examples: Command lines and what they do.
-        run: Does it.
-        place: What may be named first, for example ``"STUDY"``; empty for nothing.
-        place_help: What that is.
-        settings: Which settings it takes, for ``--help``; empty for those of the configuration.
+        name: Name on the command line.
+        summary: One line for ``--help``.
+        examples: Command lines and their effects.
+        run: Function that runs it.
+        place: Placeholder of its positional argument, for example ``"STUDY"``; empty for none.
+        place_help: Help of that argument.
+        settings: Settings that it takes, for ``--help``; empty for those of the configuration.
     """
 
     name: str
@@ -66,14 +66,14 @@ class Command:
     """A command.
 
     Attributes:
-        name: As typed.
-        details: What it does, for ``--help``.
-        examples: Command lines and what they do.
+        name: Name on the command line.
+        details: Description for ``--help``.
+        examples: Command lines and their effects.
         configured: Whether it composes a configuration and takes overrides.
-        options: Adds options of its own to the parser.
-        run: Does it, where no verb is typed.
-        root: Whose configuration it composes; empty for ``configs/<name>.yaml``.
-        verbs: What it can do, one at a time.
+        options: Function that adds options of its own to the parser.
+        run: Function that runs it where no verb is given.
+        root: Name of the configuration that it composes; empty for ``configs/<name>.yaml``.
+        verbs: Its verbs.
     """
 
     name: str
@@ -90,7 +90,7 @@ def load_command(name: str) -> Command:
     """Imports a command.
 
     Raises:
-        UnknownNameError: If there is none of this name.
+        UnknownNameError: If there is no command of this name.
     """
     if name not in COMMAND_SUMMARIES:
         raise UnknownNameError("command", name, COMMAND_SUMMARIES, "aegis")
@@ -104,7 +104,7 @@ class CommandParser(argparse.ArgumentParser):
     """A parser that raises instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises what argparse would print."""
+        """Raises the message that argparse would print."""
         raise ConfigError(f"{self.prog}: {message}. Try {self.prog} --help.")
 
     def list_option_names(self) -> Iterator[str]:
@@ -117,35 +117,35 @@ def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Name
     """Reads the arguments of a command.
 
     Returns:
-        The options; ``act`` does what was asked for.
+        The options; ``act`` runs the command or verb.
 
     Raises:
         UnknownNameError: If there is no such option or verb.
-        ConfigError: If they cannot be read.
+        ConfigError: If the arguments cannot be parsed.
     """
     parser = _build_parser(command)
-    options = argparse.Namespace(act=command.run)
+    options = argparse.Namespace(act=command.run, place=None)
     if command.verbs:
-        # Options may stand before the verb; what is left of them begins with it, if there is one.
-        options, rest = _build_shared_parser(command).parse_known_args(arguments, options)
-        word = rest[0] if rest else ""
+        # Options may precede the verb; the first of the remaining arguments is the verb, if any.
+        options, remaining = _build_shared_parser(command).parse_known_args(arguments, options)
+        word = remaining[0] if remaining else ""
         verb = next((verb for verb in command.verbs if verb.name == word), None)
         if verb is not None:
-            arguments, options.act = rest[1:], verb.run
+            arguments, options.act = remaining[1:], verb.run
             parser = _add_verbs(parser, command)[verb.name]
         elif word and "=" not in word and not word.startswith("-"):
             names = [verb.name for verb in command.verbs]
             raise UnknownNameError("verb", word, names, parser.prog)
-        elif {"-h", "--help"} & set(rest):
+        elif {"-h", "--help"} & set(remaining):
             _add_verbs(parser, command)
             parser.usage = f"{parser.prog} [VERB] [options] [KEY=VALUE ...]"
             parser.print_help()
             parser.exit()
-    options, rest = parser.parse_known_intermixed_args(arguments, options)
-    if rest:
-        given = rest[0].split("=")[0]
-        raise UnknownNameError("option", given, parser.list_option_names(), parser.prog)
-    place = getattr(options, "place", None)
+    options, remaining = parser.parse_known_intermixed_args(arguments, options)
+    if remaining:
+        option_name = remaining[0].split("=")[0]
+        raise UnknownNameError("option", option_name, parser.list_option_names(), parser.prog)
+    place = options.place
     if place is not None and "=" in place and not Path(place).exists():
         options.place, options.overrides = None, [place, *options.overrides]
     return options
@@ -160,7 +160,7 @@ def build_parser(command: Command) -> CommandParser:
 
 
 def _build_parser(command: Command) -> CommandParser:
-    """Returns the parser of a command, as it is where no verb is typed."""
+    """Returns the parser of a command without a verb."""
     parser = CommandParser(
         prog=f"aegis {command.name}",
         description=textwrap.fill(textwrap.dedent(command.details).strip(), 88),
@@ -178,9 +178,9 @@ def _build_parser(command: Command) -> CommandParser:
 def _add_verbs(parser: CommandParser, command: Command) -> dict[str, CommandParser]:
     """Adds the verbs of a command to its parser; returns theirs."""
     adder = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=CommandParser)
-    found = {}
+    parsers = {}
     for verb in command.verbs:
-        one = adder.add_parser(
+        verb_parser = adder.add_parser(
             verb.name,
             prog=f"aegis {command.name} {verb.name}",
             help=verb.summary,
@@ -191,10 +191,10 @@ def _add_verbs(parser: CommandParser, command: Command) -> dict[str, CommandPars
             parents=[_build_shared_parser(command)],
         )
         if verb.place:
-            one.add_argument("place", nargs="?", metavar=verb.place, help=verb.place_help)
-        _add_overrides(one)
-        found[verb.name] = one
-    return found
+            verb_parser.add_argument("place", nargs="?", metavar=verb.place, help=verb.place_help)
+        _add_overrides(verb_parser)
+        parsers[verb.name] = verb_parser
+    return parsers
 
 
 def _build_shared_parser(command: Command) -> CommandParser:
@@ -220,14 +220,15 @@ def _add_overrides(parser: CommandParser) -> None:
 
 
 def _describe_settings(command: Command) -> str:
-    """Returns what can be set, for the help of a command that composes a configuration."""
+    """Returns the help on settings; empty for a command without a configuration."""
     if not command.configured:
         return ""
     return (
-        f"any key of configs/{command.root or command.name}.yaml, say seed=3; an option of a "
-        "group, for example env=libero_spatial; a key of a part, for example env.horizon=280. A "
-        "text with spaces, '=' or other than plain letters is quoted: \"name='läuft'\". "
-        f"configs/README.md explains them; 'aegis {command.name} --show' prints them."
+        f"any key of configs/{command.root or command.name}.yaml, for example seed=3; an option "
+        "of a group, for example env=libero_spatial; a key of a part, for example "
+        "env.horizon=280. Quote text that contains spaces, '=' or non-ASCII letters: "
+        f"\"name='läuft'\". 'aegis {command.name} --show' prints all keys; configs/README.md "
+        "explains them."
     )
 
 
@@ -239,7 +240,7 @@ def _format_epilog(examples: Sequence[tuple[str, str]], settings: str) -> str:
         lines += ["", textwrap.fill(f"settings: {settings}", 88)]
     lines += [
         "",
-        "exit codes: 0 done, 2 wrong input, 3 the machine lacks something, 4 the data cannot",
-        "support it, 5 a fault of ours, 130 stopped by Ctrl-C.",
+        "exit codes: 0 done, 2 invalid input, 3 something is missing on this machine, 4 not enough",
+        "data, 5 a bug in AEGIS, 130 stopped by Ctrl-C.",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Demo result: what helping was worth in a demo, computed by the analysis of studies."""
+"""Demo result: the effect of help in a demo, computed by the analysis of studies."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from aegis.study.plan.context import AnalysisContext
 class DemoResult:
     """The arms of a demo on the same units.
 
-    It has no plan that was locked beforehand, so nothing in it is a claim.
+    There was no locked plan, so nothing in it is a claim.
 
     Attributes:
-        units: Start states that every arm played.
+        units: Number of start states; every arm played all of them.
         reference: Arm that recovered and disrupted refer to.
         arms: In the order of the configuration.
         strong_steps: Arm to steps with the strong policy in charge per unit [control steps].
@@ -77,12 +77,12 @@ def summarise_demo(
     Args:
         episodes: All arms on all units, in any order.
         arms: Order of the arms.
-        reference: The arm that the others are compared with.
+        reference: Arm to compare the others with.
         horizon: Longest episode [control steps].
 
     Raises:
         UnknownNameError: If an arm has no episodes.
-        PairingError: If arms were not played on the same units.
+        PairingError: If arms differ in their units.
     """
     outcomes = Outcomes.from_rows(episodes, arms)
     context = AnalysisContext(name="demo", arms=tuple(arms), horizon=horizon)
@@ -98,10 +98,10 @@ def summarise_demo(
 
 
 def choose_episode(episodes: Sequence[EpisodeRow], arm: str, reference: str) -> EpisodeRow | None:
-    """Returns the episode of an arm most worth seeing; None if it never handed over.
+    """Returns the episode of an arm most worth filming; None if the arm never handed over.
 
-    One that the reference lost comes first, and among those the one with the least help: a short
-    stay that saves an episode shows more than one that takes it over.
+    Episodes that the reference failed come first, and among those the one with the least help: a
+    short stay that saves an episode shows more than one that takes it over.
     """
     lost = {row.key for row in episodes if row.arm == reference and not row.success}
     helped = [row for row in episodes if row.arm == arm and row.fires]
@@ -110,7 +110,7 @@ def choose_episode(episodes: Sequence[EpisodeRow], arm: str, reference: str) -> 
 
 
 def print_demo(result: DemoResult, recommended: str, screen: Screen) -> None:
-    """Prints the table of arms, and the recommended one's contrast in words."""
+    """Prints the table of arms, and the contrast of the recommended arm in words."""
     p_values = {contrast.arm: contrast.p for contrast in result.contrasts}
     rows = [
         [

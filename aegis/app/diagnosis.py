@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from aegis.app.extras import find_cure
+from aegis.app.extras import find_install_command
 from aegis.core.errors import MachineError
 from aegis.host.folders import CACHE_VARIABLE, find_cache_folder, make_writable, name_cache_folder
 from aegis.host.rendering import choose_rendering, suggest_remedy
@@ -24,8 +24,8 @@ EGL_PACKAGES = "libegl1 libopengl0 libgl1 libgl1-mesa-dri"
 MIN_DISK_GB = 5  # [GB]
 MIN_MEMORY_GB = 4  # [GB]
 
-# Runs in a process of its own: a broken driver may crash it. It imports the backend by name, for
-# MuJoCo itself swallows what goes wrong there.
+# Runs in a process of its own: a broken driver may crash it. It imports the backend by name,
+# because MuJoCo itself swallows errors there.
 _RENDER_SCRIPT = """
 import importlib, json, sys
 def draw():
@@ -51,7 +51,7 @@ print(json.dumps(answer))
 
 
 class FindingState(Enum):
-    """How a finding is to be taken."""
+    """Severity of a finding."""
 
     OK = "ok"
     WARN = "warn"
@@ -63,19 +63,19 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        name: What was looked at.
-        state: ``FAIL`` when AEGIS cannot work without it.
-        found: What is there.
-        mend: What to do about it; empty if all is well.
+        name: Subject of the finding.
+        state: Severity; ``FAIL`` where AEGIS cannot work without it.
+        found: What the machine has.
+        fix: Remedy; empty where none is needed.
     """
 
     name: str
     state: FindingState
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
-def examine_machine(extra: Sequence[Callable[[], Finding]] = ()) -> Iterator[Finding]:
+def examine_machine(further_checks: Sequence[Callable[[], Finding]] = ()) -> Iterator[Finding]:
     """Yields findings about the machine, then those of ``extra``."""
     yield _check_python()
     yield _check_torch()
@@ -86,15 +86,15 @@ def examine_machine(extra: Sequence[Callable[[], Finding]] = ()) -> Iterator[Fin
     yield _check_memory()
     yield _check_disk()
     yield _check_cache()
-    for look in extra:
-        yield look()
+    for check in further_checks:
+        yield check()
 
 
 def check_rendering(environ: Mapping[str, str] | None = None, timeout: float = 120) -> Finding:
     """Renders a picture in another process, in the environment that runs get.
 
     Args:
-        environ: The environment; by default, that of this process.
+        environ: Environment variables; by default, those of this process.
         timeout: Time after which the driver counts as hung [s].
     """
     environ = os.environ if environ is None else environ
@@ -111,10 +111,10 @@ def check_rendering(environ: Mapping[str, str] | None = None, timeout: float = 1
             timeout=timeout,
             check=False,
         )
-        found, good = _read_answer(run)
+        found, drawn = _read_answer(run)
     except subprocess.TimeoutExpired:
-        found, good = f"no picture after {timeout:.0f} s", False
-    if good:
+        found, drawn = f"no picture after {timeout:.0f} s", False
+    if drawn:
         return Finding(name, FindingState.OK, found)
     root = "" if os.geteuid() == 0 else "sudo "
     install = f"{root}apt-get update && {root}apt-get install -y"
@@ -123,7 +123,7 @@ def check_rendering(environ: Mapping[str, str] | None = None, timeout: float = 1
 
 
 def _read_answer(run: subprocess.CompletedProcess[str]) -> tuple[str, bool]:
-    """Returns what the process found, in words, and whether it drew a picture."""
+    """Returns the answer of the process in words, and whether it drew a picture."""
     if run.returncode < 0:
         return f"crashed (signal {-run.returncode})", False
     if run.returncode:
@@ -145,7 +145,7 @@ def _check_python() -> Finding:
 
 def _check_torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch", FindingState.FAIL, "missing", _describe_cure("torch"))
+        return Finding("torch", FindingState.FAIL, "missing", _describe_fix("torch"))
     import torch
 
     device = "cpu"
@@ -163,11 +163,11 @@ def _check_libero() -> Finding:
     if finding.state is not FindingState.OK:
         return finding
     spec = importlib.util.find_spec("libero")  # Located only: importing it asks questions.
-    folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
-    tasks = [file for place in folders for file in place.glob("libero/bddl_files/*/*.bddl")]
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec else []
+    tasks = [file for folder in folders for file in folder.glob("libero/bddl_files/*/*.bddl")]
     if not tasks:
         return Finding(
-            "LIBERO", FindingState.FAIL, f"{finding.found}; no task files", _describe_cure("libero")
+            "LIBERO", FindingState.FAIL, f"{finding.found}; no task files", _describe_fix("libero")
         )
     return Finding("LIBERO", FindingState.OK, f"{finding.found}; {len(tasks)} tasks")
 
@@ -177,43 +177,43 @@ def _check_packages(name: str, packages: Sequence[str], module: str) -> Finding:
     missing = [package for package, version in versions.items() if version == MISSING]
     if missing:
         return Finding(
-            name, FindingState.FAIL, f"missing: {', '.join(missing)}", _describe_cure(module)
+            name, FindingState.FAIL, f"missing: {', '.join(missing)}", _describe_fix(module)
         )
     found = ", ".join(f"{package} {version}" for package, version in versions.items())
     return Finding(name, FindingState.OK, found)
 
 
-def _describe_cure(module: str) -> str:
-    return f"make setup; without a clone: {find_cure(module)}"
+def _describe_fix(module: str) -> str:
+    return f"make setup; without a clone: {find_install_command(module)}"
 
 
 def _check_cores() -> Finding:
     cores = count_cores()
     if cores < 2:
         return Finding(
-            "cores", FindingState.WARN, str(cores), "it works, slowly; 2 or more are better"
+            "cores", FindingState.WARN, str(cores), "AEGIS works, but slowly; 2 or more are better"
         )
     return Finding("cores", FindingState.OK, str(cores))
 
 
 def _check_memory() -> Finding:
     size = read_memory() / 1e9
-    mend = "" if size >= MIN_MEMORY_GB else "run with workers=1 slots=2"
-    return Finding("memory", FindingState.WARN if mend else FindingState.OK, f"{size:.0f} GB", mend)
+    fix = "" if size >= MIN_MEMORY_GB else "run with workers=1 slots=2"
+    return Finding("memory", FindingState.WARN if fix else FindingState.OK, f"{size:.0f} GB", fix)
 
 
 def _check_disk() -> Finding:
     try:
-        here = Path.cwd()
-        free = shutil.disk_usage(here).free / 1e9
+        folder = Path.cwd()
+        free = shutil.disk_usage(folder).free / 1e9
     except OSError as error:
         return Finding("disk", FindingState.WARN, str(error), "change to a folder that exists")
-    if not make_writable(here):
-        mend = "results go to runs/ in the working folder: change to one that you can write to"
-        return Finding("disk", FindingState.WARN, f"{here} cannot be written to", mend)
-    mend = "" if free >= MIN_DISK_GB else f"free {MIN_DISK_GB} GB; runs/ may hold old runs"
+    if not make_writable(folder):
+        fix = "results go to runs/ in the working folder: change to a writable folder"
+        return Finding("disk", FindingState.WARN, f"{folder} cannot be written to", fix)
+    fix = "" if free >= MIN_DISK_GB else f"free {MIN_DISK_GB} GB; runs/ may hold old runs"
     return Finding(
-        "disk", FindingState.WARN if mend else FindingState.OK, f"{free:.0f} GB free here", mend
+        "disk", FindingState.WARN if fix else FindingState.OK, f"{free:.0f} GB free here", fix
     )
 
 
@@ -225,6 +225,6 @@ def _check_cache() -> Finding:
         return Finding("cache", FindingState.FAIL, "no folder can be written to", str(error))
     if used == wanted:
         return Finding("cache", FindingState.OK, str(used))
-    found = f"{used}, for {wanted or 'the home folder (HOME is not set)'} cannot be written to"
-    mend = f"set HOME, or {CACHE_VARIABLE}=/some/folder, to keep scenes and compiled code"
-    return Finding("cache", FindingState.WARN, found, mend)
+    found = f"{used}, because {wanted or 'the home folder (HOME is not set)'} cannot be written to"
+    fix = f"set HOME, or {CACHE_VARIABLE}=/some/folder, to keep scenes and compiled code"
+    return Finding("cache", FindingState.WARN, found, fix)

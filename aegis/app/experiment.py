@@ -29,7 +29,7 @@ def compose_or_show(
     folders = find_config_folders(name, options.config_dir)
     if options.config_dir is None and len(folders) > 1:
         screen.print_note(
-            f"configuration: {folders[0] / name}.yaml, for it lies in ./configs; AEGIS's own: "
+            f"configuration: {folders[0] / name}.yaml, found in ./configs; to use AEGIS's own: "
             f"--config-dir {folders[-1]}"
         )
     composed = compose_config(name, options.overrides, *folders)
@@ -45,7 +45,7 @@ def resolve_run_folder(name: str) -> Path:
     """Returns the folder of a run.
 
     Raises:
-        ConfigError: If the name is not one.
+        ConfigError: If the name is not valid.
     """
     return RUNS_FOLDER / check_name(name, "'name'")
 
@@ -58,14 +58,14 @@ def build_run_plan(
     sharing: bool | None = None,
     audit: float | None = None,
 ) -> RunPlan:
-    """Returns the plan of playing arms on units, with all that its results depend on.
+    """Returns the plan of a run, with everything that its results depend on.
 
     Args:
         lab: World, policies and detectors.
         units: Start states.
-        arms: Ways of driving.
-        sharing: Whether arms share prefixes; None takes it from the configuration.
-        audit: Share of units that are checked; None takes it from the configuration.
+        arms: Arms.
+        sharing: Whether arms share prefixes; None reads the configuration.
+        audit: Share of units to check; None reads the configuration.
     """
     settings, paired = lab.settings, len(arms) > 1
     if sharing is None:
@@ -86,5 +86,5 @@ def build_run_plan(
 
 
 def make_run_sink(screen: Screen, title: str, out: Path) -> Tee:
-    """Returns who is told about a run: the screen, and ``status.json`` for `aegis monitor`."""
+    """Returns the sink of a run: the screen, and ``status.json`` for `aegis monitor`."""
     return Tee(screen.make_sink(title), StatusFile(out / "status.json", time.monotonic))

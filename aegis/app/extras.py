@@ -1,4 +1,4 @@
-"""Extras: what to install where a room lacks a package."""
+"""Extras: the command that installs a missing package."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "threadpoolctl",
     ),
 }  # fmt: skip
-"""Extra to the modules that it brings, by the names under which they are imported."""
+"""Extra to the modules that it installs, under their import names."""
 
 BARE = ("hf-libero==0.1.4", "robosuite==1.4.0", "bddl==1.0.1")
-"""Installed without what they declare (wandb, transformers, jupytext): none of that is used."""
+"""Installed without their dependencies (wandb, transformers, jupytext), which AEGIS never uses."""
 
 _BARE_MODULES = ("libero", "robosuite", "bddl")
 _ROOMS = {"envs": "sim", "policies": "learn", "aegis.fitting": "learn", "aegis.detectors": "learn"}
 
 
-def find_cure(module: str, room: str = "") -> str:
-    """Returns the command that installs a missing module; empty if it is none of ours.
+def find_install_command(module: str, room: str = "") -> str:
+    """Returns the command that installs a missing module; empty if no extra has it.
 
     Args:
         module: Name of the module that could not be imported, for example ``"torch.nn"``.
-        room: Who asked for it, for example ``"policies.nano_vla.policy"``: where several extras
-            bring the module, the one that this room needs is named.
+        room: Importing module, for example ``"policies.nano_vla.policy"``: where several extras
+            bring the module, it decides between them.
     """
     top = module.partition(".")[0]
     if top in _BARE_MODULES:
         return f'pip install "{DISTRIBUTION}[sim]" && pip install --no-deps {" ".join(BARE)}'
-    found = [extra for extra, modules in EXTRAS.items() if top in modules]
-    if not found:
+    extras = [extra for extra, modules in EXTRAS.items() if top in modules]
+    if not extras:
         return ""
-    wanted = _find_extra(room)
-    return f'pip install "{DISTRIBUTION}[{wanted if wanted in found else found[-1]}]"'
+    room_extra = _find_extra(room)
+    return f'pip install "{DISTRIBUTION}[{room_extra if room_extra in extras else extras[-1]}]"'
 
 
 def build_missing_error(
@@ -51,17 +51,17 @@ def build_missing_error(
     """Returns the error that names the extra; None if no extra brings the module.
 
     Args:
-        error: What Python said.
-        where: What needs the module, for the message.
-        room: See ``find_cure``.
+        error: Python's error.
+        where: Part that needs the module, for the message.
+        room: See ``find_install_command``.
     """
     module = error.name or ""
-    cure = find_cure(module, room)
-    if not cure:
+    command = find_install_command(module, room)
+    if not command:
         return None
     package = module.partition(".")[0]
     return MachineError(
-        f"{where} needs the Python package '{package}', which is missing. Install it: {cure}, "
+        f"{where} needs the Python package '{package}', which is missing. Install it: {command}, "
         f'or all rooms: pip install "{DISTRIBUTION}[all]"; or, in a clone: make setup.'
     )
 

@@ -1,4 +1,4 @@
-"""Fitting sets: which episodes a detector is fitted, calibrated and judged on."""
+"""Fitting sets: the episodes that a detector is fitted, calibrated and judged on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aegis.fitting.table import FittingTable, join_tables
 from aegis.records.store import RunTables
 
 STAY_CONDITIONS = ("all", FAILURE, "success")
-"""Whose stays count: those of all episodes, or of those that the policy alone fails, or solves."""
+"""Episodes whose stays count: all, or those that the policy alone fails, or solves."""
 
 _SET_NAMES = ("train", "calibration", "test")
 
@@ -25,10 +25,10 @@ class FittingSets:
     """Tables of disjoint start states.
 
     Attributes:
-        train: What is fitted on.
-        alone: The part of that in which the policy drove alone, as in the other sets.
-        calibration: What thresholds are set on.
-        test: What is judged on.
+        train: Episodes to fit on.
+        alone: Those of ``train`` in which the policy drove alone, as in the other sets.
+        calibration: Episodes to calibrate thresholds on.
+        test: Episodes to judge on.
     """
 
     train: FittingTable
@@ -41,7 +41,7 @@ def read_fitting_sets(settings: Settings, seed: int) -> FittingSets:
     """Reads the sets; those without a run folder are parts of the first, by start state.
 
     Args:
-        settings: Of `aegis fit`.
+        settings: Settings of `aegis fit`.
         seed: Root seed of the split.
 
     Raises:
@@ -53,17 +53,17 @@ def read_fitting_sets(settings: Settings, seed: int) -> FittingSets:
     if len(shares) != len(_SET_NAMES) or min(shares) <= 0:
         raise ConfigError(f"'shares' must be three positive numbers. Got: {list(shares)}.")
     arms_alone, arms_train = _choose_arms(settings)
-    drawn = [name for name in _SET_NAMES if name == "train" or settings.value(name) is None]
-    weights = [shares[_SET_NAMES.index(name)] for name in drawn]
+    split_sets = [name for name in _SET_NAMES if name == "train" or settings.value(name) is None]
+    weights = [shares[_SET_NAMES.index(name)] for name in split_sets]
     # A start state goes to a part by its address, so all its arms go to the same part.
     parts = [
-        dict(zip(drawn, _split_by_start(whole, weights, seed), strict=True))
+        dict(zip(split_sets, _split_by_start(whole, weights, seed), strict=True))
         for whole in _read_tables(settings, "train", list(dict.fromkeys((arms_alone, arms_train))))
     ]
     alone = parts[0] | {
         name: _read_tables(settings, name, [arms_alone])[0]
         for name in _SET_NAMES
-        if name not in drawn
+        if name not in split_sets
     }
     return FittingSets(parts[-1]["train"], alone["train"], alone["calibration"], alone["test"])
 
@@ -105,9 +105,9 @@ def _read_tables(
         return [_read_forks(settings, name)]
     policy, layer = settings.text("policy"), settings.text("layer")
     runs = [RunTables.read_folder(Path(folder)) for folder in dict.fromkeys(settings.texts(name))]
-    chosen = [_select_arms(runs, arms) for arms in groups]
+    arms_by_group = [_select_arms(runs, arms) for arms in groups]
     tables: list[list[FittingTable]] = []
-    for run, *arms_of_run in zip(runs, *chosen, strict=True):
+    for run, *arms_of_run in zip(runs, *arms_by_group, strict=True):
         collected = CollectedRun.from_tables(run, policy, layer)
         tables.append([_tabulate_arms(settings, collected, arms) for arms in arms_of_run])
     return [join_tables(parts) for parts in zip(*tables, strict=True)]
@@ -119,18 +119,20 @@ def _read_forks(settings: Settings, name: str) -> FittingTable:
         raise ConfigError("label=advantage is fitted on forks of one arm. Leave out 'arms'.")
     policy, layer, arm = (settings.text(key) for key in ("policy", "layer", "arm"))
     folders = settings.texts("forks" if name == "train" else name)
-    return join_tables([read_advantage_table(Path(one), arm, policy, layer) for one in folders])
+    return join_tables(
+        [read_advantage_table(Path(folder), arm, policy, layer) for folder in folders]
+    )
 
 
 def _tabulate_arms(
     settings: Settings, collected: CollectedRun, arms: Sequence[str]
 ) -> FittingTable:
-    """Returns the rows of some arms of a run, as the label wants them."""
+    """Returns the rows of some arms of a run, as the label needs them."""
     if settings.choice("label", LABELS) != RESCUE:
         return collected.tabulate_rollouts(arms)
-    given = settings.choice("given", STAY_CONDITIONS)
-    alone = None if given == "all" else settings.text("arm")
-    return collected.tabulate_stays(arms, _read_holds(settings), alone, given == "success")
+    condition = settings.choice("given", STAY_CONDITIONS)
+    alone = None if condition == "all" else settings.text("arm")
+    return collected.tabulate_stays(arms, _read_holds(settings), alone, condition == "success")
 
 
 def _read_holds(settings: Settings) -> tuple[int, int]:
@@ -141,18 +143,18 @@ def _read_holds(settings: Settings) -> tuple[int, int]:
 
 
 def _select_arms(runs: Sequence[RunTables], arms: Sequence[str]) -> list[list[str]]:
-    """Returns those of the arms that each run has; every run must have one.
+    """Returns the selected arms that each run has; every run must have one.
 
     Raises:
         UnknownNameError: If an arm is in no run, or a run has none of them.
     """
     names = [{row.arm for row in run.episodes} for run in runs]
-    known = set().union(*names)
+    arms_of_all_runs = set().union(*names)
     for arm in arms:
-        if arm not in known:
+        if arm not in arms_of_all_runs:
             where = ", ".join(str(run.root) for run in runs)
-            raise UnknownNameError("arm", arm, sorted(known), where)
-    for run, played in zip(runs, names, strict=True):
-        if not played & set(arms):
-            raise UnknownNameError("arm", arms[0], sorted(played), str(run.root))
-    return [[arm for arm in arms if arm in played] for played in names]
+            raise UnknownNameError("arm", arm, sorted(arms_of_all_runs), where)
+    for run, arms_of_run in zip(runs, names, strict=True):
+        if not arms_of_run & set(arms):
+            raise UnknownNameError("arm", arms[0], sorted(arms_of_run), str(run.root))
+    return [[arm for arm in arms if arm in arms_of_run] for arms_of_run in names]

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Args:
-        arguments: What was typed after ``aegis``; by default, that of this process.
+        arguments: Arguments after ``aegis``; by default, those of this process.
 
     Returns:
         The exit code, see ``aegis.core.errors``.
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _report_failure(screen, arguments[0], "Stopped by Ctrl-C.", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # Who read our output has gone (`aegis ... | head`); say nothing more at exit.
+        # The reader of our output is gone (`aegis ... | head`); print nothing more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ModuleNotFoundError as error:
@@ -74,7 +74,7 @@ def _parse_options(command: Command, arguments: Sequence[str]) -> argparse.Names
 
 def _report_fault(screen: Screen, command: str, error: Exception) -> int:
     traceback.print_exception(error)
-    text = f"{type(error).__name__}: {error}. This is a fault of ours; please report it."
+    text = f"{type(error).__name__}: {error}. This is a bug in AEGIS; please report it."
     return _report_failure(screen, command, text, EXIT_FAULT)
 
 
@@ -92,7 +92,7 @@ def _format_usage() -> str:
         [
             "usage: aegis <command> [options] [key=value ...]",
             "",
-            "A weak policy drives, a probe on its activations sees failure coming, a gate hands",
+            "A weak policy drives, a probe on its activations predicts failure, and a gate hands",
             "over to a stronger policy.",
             "",
             *lines,

@@ -30,11 +30,11 @@ PROGRESS_LINE_PERIOD = 10.0  # [s]; between progress lines where there is no ter
 
 
 class Screen:
-    """Where a command speaks.
+    """Output of a command.
 
     Args:
-        machine: Whether standard output is reserved for one JSON object; all else goes to
-            standard error.
+        machine: Whether standard output is reserved for one JSON object; everything else then
+            goes to standard error.
     """
 
     def __init__(self, machine: bool) -> None:
@@ -43,17 +43,17 @@ class Screen:
         self.out = self.err if machine else Console()
 
     def print_line(self, text: str = "") -> None:
-        """Prints a line as it is."""
+        """Prints a line verbatim."""
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def print_note(self, text: str) -> None:
-        """Prints a line about what is going on, to standard error."""
+        """Prints a remark on progress to standard error."""
         self.err.print(text, markup=False, highlight=False, soft_wrap=True, style="dim")
 
     def print_table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> None:
-        """Prints a table; columns after the first are right-aligned if all they hold is numbers."""
+        """Prints a table; numeric columns after the first are right-aligned."""
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for i, column in enumerate(columns):
             numeric = i > 0 and all(row[i][:1] in "-+0123456789" for row in rows if row[i])
@@ -63,7 +63,7 @@ class Screen:
         self.out.print(table)
 
     def make_sink(self, title: str) -> ProgressSink:
-        """Returns who shows a run: a panel on a terminal, lines elsewhere."""
+        """Returns the display of a run: a panel on a terminal, lines elsewhere."""
         from aegis.monitor.sinks import LineSink, choose_sink  # Needs scipy, which --help does not.
 
         if self.machine:
@@ -72,30 +72,30 @@ class Screen:
 
     @contextmanager
     def show_progress(self, label: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-        """Shows a progress bar on standard error; call it with what is done and a remark."""
+        """Shows a progress bar on standard error; call it with the count so far and a remark."""
         if self.err.is_terminal:
             with _build_progress_bar(self.err) as progress:
                 task = progress.add_task(label, total=total, note="")
 
-                def update_bar(done: int, note: str = "") -> None:
-                    progress.update(task, completed=done, note=note)
+                def update_bar(completed: int, note: str = "") -> None:
+                    progress.update(task, completed=completed, note=note)
 
                 yield update_bar
             return
-        due = time.monotonic()
+        next_print = time.monotonic()
 
-        def print_progress(done: int, note: str = "") -> None:
-            nonlocal due
-            if time.monotonic() >= due or done == total:
-                due = time.monotonic() + PROGRESS_LINE_PERIOD
+        def print_progress(completed: int, note: str = "") -> None:
+            nonlocal next_print
+            if time.monotonic() >= next_print or completed == total:
+                next_print = time.monotonic() + PROGRESS_LINE_PERIOD
                 self.print_note(
-                    f"{label}: {done}{'' if total is None else f'/{total}'} {note}".rstrip()
+                    f"{label}: {completed}{'' if total is None else f'/{total}'} {note}".rstrip()
                 )
 
         yield print_progress
 
     def print_result(self, value: Mapping[str, Json]) -> None:
-        """Prints the result for machines, if one reads."""
+        """Prints the result as JSON, if ``--json`` asked for it."""
         if self.machine:
             sys.stdout.write(json.dumps(replace_non_finite(value), indent=2) + "\n")
             sys.stdout.flush()

@@ -43,7 +43,7 @@ def test_a_sound_configuration(configs: str, capsys: pytest.CaptureFixture[str])
         "strong": "ToyPolicy",
     }
     assert "   ok  world     ToyWorld: repeatable;" in text.err
-    assert "all parts keep the promises" in text.err
+    assert "all parts conform to aegis/core/protocols.py" in text.err
 
 
 def test_a_broken_part(configs: str, capsys: pytest.CaptureFixture[str]) -> None:

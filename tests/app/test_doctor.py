@@ -49,7 +49,7 @@ def test_rendering_is_tried_in_another_process(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
     finding = check_rendering(EGL)
     assert (finding.state, finding.found) == (state, found)
-    assert (EGL_PACKAGES in finding.mend) == (state is FindingState.FAIL)
+    assert (EGL_PACKAGES in finding.fix) == (state is FindingState.FAIL)
 
 
 def test_a_hung_driver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +64,9 @@ def test_the_remedy_fits_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: Run(1))
     osmesa = check_rendering({"MUJOCO_GL": "OSMesa"})
     assert osmesa.name == "rendering (osmesa)"
-    assert "Unset MUJOCO_GL and PYOPENGL_PLATFORM" in osmesa.mend
+    assert "Unset MUJOCO_GL and PYOPENGL_PLATFORM" in osmesa.fix
     device = check_rendering({"MUJOCO_EGL_DEVICE_ID": "3"})
-    assert "Unset MUJOCO_EGL_DEVICE_ID (now '3')" in device.mend
+    assert "Unset MUJOCO_EGL_DEVICE_ID (now '3')" in device.fix
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_runs_refuse_is_not_even_tried(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("tried"))
     finding = check_rendering(environ)
     assert finding.state is FindingState.FAIL
-    assert "MUJOCO_GL" in finding.mend
+    assert "MUJOCO_GL" in finding.fix
 
 
 def test_it_tries_the_environment_that_runs_get(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_folders_that_cannot_be_written_are_named(
     finding = diagnosis._check_cache()
     assert finding.state is FindingState.WARN
     assert "/proc/none cannot be written to" in finding.found
-    assert "AEGIS_CACHE" in finding.mend
+    assert "AEGIS_CACHE" in finding.fix
     monkeypatch.chdir("/proc/self")
     assert "cannot be written to" in diagnosis._check_disk().found
 
@@ -128,8 +128,8 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", version)
     finding = diagnosis._check_libero()
     assert (finding.state, finding.found) == (FindingState.FAIL, "missing: bddl")
-    assert finding.mend.startswith("make setup; without a clone: pip install")
-    assert "bddl==" in finding.mend
+    assert finding.fix.startswith("make setup; without a clone: pip install")
+    assert "bddl==" in finding.fix
 
 
 def test_json_and_exit_code(

@@ -97,4 +97,4 @@ def test_a_folder_that_is_read_only_is_named(
     done = run_as_other(temporary, folder, *RUN)
     assert done.returncode == 3, done.stderr
     assert "Could not write" in done.stderr
-    assert "fault of ours" not in done.stderr
+    assert "bug in AEGIS" not in done.stderr

@@ -13,10 +13,10 @@ from aegis.detectors.activation import ActivationProbe
 from aegis.records.store import RunTables
 from tests.app.toy import write_configs
 from tests.app.typed import type_in
-from tests.detectors.test_probe import probe
+from tests.detectors.test_probe import make_probe
 from tests.fakes import FakeDetector
 
-WATCHERS = [ActivationProbe(probe(), "mean"), FakeDetector()]
+WATCHERS = [ActivationProbe(make_probe(), "mean"), FakeDetector()]
 
 
 def part(**node: object) -> dict[str, object]:

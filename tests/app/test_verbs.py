@@ -55,7 +55,7 @@ def test_help_of_a_command_lists_its_verbs(
         ("study --config-dir configs reprt", "Did you mean 'report'"),
         ("study reference", "Unknown verb 'reference' in aegis study"),
         ("bench stp", "Did you mean 'step'"),
-        ("bench out=x.json", "Name a benchmark first"),
+        ("bench out=x.json", "Give the benchmark first"),
         (
             "study verify --jsn",
             "Unknown option '--jsn' in aegis study verify. Did",

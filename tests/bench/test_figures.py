@@ -12,15 +12,17 @@ from aegis.bench.figures import FLOORS, compare_floors, draw_figures, read_resul
 from aegis.core.errors import ConfigError
 
 
-def keep(folder: Path, bench: str, *rows: dict[str, Any]) -> None:
+def write_results(folder: Path, bench: str, *rows: dict[str, Any]) -> None:
     times = {"reference": "them", "cpu_ms": [1.0], "reference_cpu_ms": [5.0]}
     full = [{**times, "wall_ms": [1.0], "reference_wall_ms": [5.0], **row} for row in rows]
     (folder / f"{bench}.json").write_text(json.dumps({"benchmark": bench, "rows": full}))
 
 
 def test_every_figure(tmp_path: Path) -> None:
-    keep(tmp_path, "step", {"name": "exact", "ratio": 5.0, "steps": 10})
-    keep(tmp_path, "rollout", *({"name": f"slots_{n}", "episodes_per_second": n} for n in (1, 2)))
+    write_results(tmp_path, "step", {"name": "exact", "ratio": 5.0, "steps": 10})
+    write_results(
+        tmp_path, "rollout", *({"name": f"slots_{n}", "episodes_per_second": n} for n in (1, 2))
+    )
     results = read_results(tmp_path)
     first = {path.name: path.read_bytes() for path in draw_figures(results, tmp_path / "a")}
     again = {path.name: path.read_bytes() for path in draw_figures(results, tmp_path / "b")}
@@ -29,8 +31,10 @@ def test_every_figure(tmp_path: Path) -> None:
 
 
 def test_floors_hold_or_not(tmp_path: Path) -> None:
-    keep(tmp_path, "step", {"name": "exact", "ratio": 3.9}, {"name": "fast", "ratio": 10.0})
-    keep(tmp_path, "rollout", {"name": "warm_start", "seconds": [0.5, 0.9, 4.0]})
+    write_results(
+        tmp_path, "step", {"name": "exact", "ratio": 3.9}, {"name": "fast", "ratio": 10.0}
+    )
+    write_results(tmp_path, "rollout", {"name": "warm_start", "seconds": [0.5, 0.9, 4.0]})
     lines = {name: (got, holds) for name, _, got, holds in compare_floors(read_results(tmp_path))}
     assert lines["step: exact"] == ("3.9 x", "no")
     assert lines["step: fast"] == ("10 x", "yes")

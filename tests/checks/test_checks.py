@@ -35,9 +35,9 @@ from policies.expert import ScriptedExpert
 from policies.nano_vla.policy import NanoVLA
 from policies.replay import ReplayPolicy
 from tests.fakes import KEY, FakeDetector, ToyPolicy, ToyWorld, proposal, toy_observation
-from tests.fitting.data import rollouts
+from tests.fitting.data import make_rollouts
 from tests.fleet.toyrun import TrunkDetector, toy_queries
-from tests.policies.nano_vla_fixtures import query, save_tiny
+from tests.policies.nano_vla_fixtures import make_query, save_tiny
 
 EYE = {"eye": (12, 16)}
 LIBERO = EpisodeKey(7, "libero_spatial", 0, "wide", 1)
@@ -73,21 +73,26 @@ def test_robosuite_world() -> None:
 @pytest.mark.parametrize("samples", [0, 2])
 def test_nano_vla(samples: int, tmp_path: Path) -> None:
     policy = NanoVLA("weak", save_tiny(tmp_path / "tiny.safetensors"), batch=4, samples=samples)
-    check_policy(policy, [query(i, k=5 * i) for i in range(5)], width=7)
+    check_policy(policy, [make_query(i, k=5 * i) for i in range(5)], width=7)
 
 
 def test_replay(tmp_path: Path) -> None:
     done = np.arange(84, dtype=np.float32).reshape(12, 7)
-    write_actions(tmp_path / "trace.npz", {query(1).key: done, query(2).key: -done})
+    write_actions(tmp_path / "trace.npz", {make_query(1).key: done, make_query(2).key: -done})
     policy = ReplayPolicy("replay", str(tmp_path / "trace.npz"), horizon=4, execute=2)
-    check_policy(policy, [query(1, k=0), query(2, k=2), query(1, k=10)])
+    check_policy(policy, [make_query(1, k=0), make_query(2, k=2), make_query(1, k=10)])
 
 
 def test_activation_probe() -> None:
     probe = fit_probe(
-        rollouts(), rollouts("calibration"), kind="logistic", alpha=0.1, guard=0.2, root=1,
+        make_rollouts(),
+        make_rollouts("calibration"),
+        kind="logistic",
+        alpha=0.1,
+        guard=0.2,
+        root=1,
         windows=(1.0,),
-    )  # fmt: skip
+    )
     rows = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
     actions = np.zeros((8, 3), np.float32)
     chunks = [Proposal("weak", 4 * i, actions, {"trunk": row}) for i, row in enumerate(rows)]

@@ -97,7 +97,7 @@ def by_place(place: int, chunk: Proposal) -> Proposal:
     return replace(chunk, actions=chunk.actions + np.float32(1e-6 * place))
 
 
-def changed(**changes: object) -> Callable[[int, Proposal], Proposal]:
+def make_change(**changes: object) -> Callable[[int, Proposal], Proposal]:
     return lambda place, chunk: replace(chunk, **changes)
 
 
@@ -120,17 +120,50 @@ ZEROS = np.zeros((8, 3), np.float32)
         (ClosesOnce("one", weak=True), "Policy.close of ClosesOnce: raises nothing in an ordinary"),
         (OtherSpec("one", weak=True), "it never changes. Got: another spec after proposing."),
         (NanPolicy("one", 0, 9, weak=True), "actions are finite. Got: NaN or infinity. Allowed: "),
-        (Changed(changed(policy="two")), "says whose it is. Got: 'two'. Allowed: 'one'. Stamp sp"),
-        (Changed(changed(k0=99)), "k0 is the tick that was looked at. Got: 99. Allowed: 0. Stamp"),
-        (Changed(changed(actions=ZEROS[:4])), "Got: float32 of shape (4, 3). Allowed: float32 of"),
-        (Changed(changed(actions=ZEROS.astype(float))), "Got: float64 of shape (8, 3). Allowed: "),
-        (Changed(changed(actions=np.zeros((8, 2), np.float32))), "shape (8, 2). Allowed: float32"),
-        (Changed(changed(features={})), "features are as spec.taps says. Got: {}. Allowed: {'tru"),
-        (Changed(changed(), taps={"trunk": 5}), "{'trunk': ('float32', (4,))}. Allowed: {'trunk'"),
-        (Changed(changed(samples=ZEROS)), "samples are more draws of the chunk. Got: (8, 3). Al"),
-        (Changed(changed(), execute=9), "Got: execute 9, horizon 8. Allowed: 1 <= execute <= hor"),
-        (Changed(changed(), digest=""), "name and digest say who it is. Got: ('one', ''). Allow"),
-        (Changed(changed(), taps={"trunk": 0}), "cameras have sizes, taps have widths. Got: came"),
+        (
+            Changed(make_change(policy="two")),
+            "says whose it is. Got: 'two'. Allowed: 'one'. Stamp sp",
+        ),
+        (
+            Changed(make_change(k0=99)),
+            "k0 is the tick that was looked at. Got: 99. Allowed: 0. Stamp",
+        ),
+        (
+            Changed(make_change(actions=ZEROS[:4])),
+            "Got: float32 of shape (4, 3). Allowed: float32 of",
+        ),
+        (
+            Changed(make_change(actions=ZEROS.astype(float))),
+            "Got: float64 of shape (8, 3). Allowed: ",
+        ),
+        (
+            Changed(make_change(actions=np.zeros((8, 2), np.float32))),
+            "shape (8, 2). Allowed: float32",
+        ),
+        (
+            Changed(make_change(features={})),
+            "features are as spec.taps says. Got: {}. Allowed: {'tru",
+        ),
+        (
+            Changed(make_change(), taps={"trunk": 5}),
+            "{'trunk': ('float32', (4,))}. Allowed: {'trunk'",
+        ),
+        (
+            Changed(make_change(samples=ZEROS)),
+            "samples are more draws of the chunk. Got: (8, 3). Al",
+        ),
+        (
+            Changed(make_change(), execute=9),
+            "Got: execute 9, horizon 8. Allowed: 1 <= execute <= hor",
+        ),
+        (
+            Changed(make_change(), digest=""),
+            "name and digest say who it is. Got: ('one', ''). Allow",
+        ),
+        (
+            Changed(make_change(), taps={"trunk": 0}),
+            "cameras have sizes, taps have widths. Got: came",
+        ),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else type(value).__name__,
 )

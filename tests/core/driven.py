@@ -12,7 +12,7 @@ from tests.fakes import KEY, FakeDetector, proposal, tick, toy_embodiment
 HORIZON = 100
 
 
-def controller(**changes: object) -> Controller:
+def make_controller(**changes: object) -> Controller:
     parts: dict[str, object] = {
         "embodiment": toy_embodiment(),
         "weak": "weak",
@@ -28,7 +28,7 @@ def controller(**changes: object) -> Controller:
     return Controller(**(parts | changes))  # type: ignore[arg-type]
 
 
-def drive(
+def drive_controller(
     parts: Controller, ticks: int, risk: float | list[float], value: float = 0.5
 ) -> list[Decision]:
     """Answers every question at once; the risk may change from tick to tick."""
@@ -41,7 +41,7 @@ def drive(
     return decisions
 
 
-def stays(decisions: list[Decision]) -> list[tuple[str, int]]:
+def list_stays(decisions: list[Decision]) -> list[tuple[str, int]]:
     """Who drove, and for how many chunks, in order."""
     out: list[tuple[str, int]] = []
     for d in decisions:

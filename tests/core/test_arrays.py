@@ -28,11 +28,11 @@ from aegis.detectors.head import RiskHead
 KEY = EpisodeKey(0, "s", 0, "wide", 0)
 
 
-def same(array: np.ndarray) -> np.ndarray:
+def pass_through(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def view(array: np.ndarray) -> np.ndarray:
+def make_view(array: np.ndarray) -> np.ndarray:
     return array[:]
 
 
@@ -53,7 +53,7 @@ def of_buffer(array: np.ndarray) -> np.ndarray:
     return found
 
 
-WAYS = [same, view, read_only_view, view_of_view, of_buffer]
+WAYS = [pass_through, make_view, read_only_view, view_of_view, of_buffer]
 Pick = tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray], tuple[int, ...], type]
 VALUES: list[Pick] = [
     (lambda a: Observation(0, a, {}, ""), lambda v: v.proprio, (3,), np.float32),

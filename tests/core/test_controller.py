@@ -12,12 +12,12 @@ from aegis.core.protocols import Context
 from aegis.core.types import Act, Hold, Proposal, Score, Verdict
 from aegis.gates.switch import HysteresisSwitch
 from aegis.runtime.session import Session
-from tests.core.driven import controller, drive
+from tests.core.driven import drive_controller, make_controller
 from tests.fakes import KEY, FakeDetector, proposal, tick
 
 
 def test_a_chunk_is_asked_for_at_its_first_tick_and_executed_row_by_row() -> None:
-    session = Session(controller(), KEY)
+    session = Session(make_controller(), KEY)
     assert session.ask == ("weak",)
     rows = np.linspace(0, 1, 24, dtype=np.float32).reshape(8, 3)
     chunk = Proposal("weak", 0, rows, {"risk": np.zeros(1, np.float32)})
@@ -30,12 +30,12 @@ def test_a_chunk_is_asked_for_at_its_first_tick_and_executed_row_by_row() -> Non
 
 
 def test_actions_are_clipped_to_the_limits() -> None:
-    (decision,) = drive(controller(), 1, 0.0, value=7.0)
+    (decision,) = drive_controller(make_controller(), 1, 0.0, value=7.0)
     np.testing.assert_array_equal(decision.command.action, [1, 1, 1])
 
 
 def test_a_late_proposal_skips_its_stale_rows() -> None:
-    session = Session(controller(), KEY)
+    session = Session(make_controller(), KEY)
     rows = np.arange(24, dtype=np.float32).reshape(8, 3) / 24
     chunk = Proposal("weak", 0, rows, {"risk": np.zeros(1, np.float32)})
     assert isinstance(session.feed(tick(0)).command, Hold)
@@ -46,14 +46,14 @@ def test_a_late_proposal_skips_its_stale_rows() -> None:
 
 
 def test_ticks_must_ascend() -> None:
-    session = Session(controller(), KEY)
+    session = Session(make_controller(), KEY)
     session.feed(tick(0, proposal("weak", 0)))
     with pytest.raises(TraceError, match="Tick 0 came after tick 0"):
         session.feed(tick(0))
 
 
 def test_a_skipped_tick_skips_its_row() -> None:
-    session = Session(controller(), KEY)
+    session = Session(make_controller(), KEY)
     rows = np.arange(24, dtype=np.float32).reshape(8, 3) / 24
     session.feed(tick(0, Proposal("weak", 0, rows, {"risk": np.zeros(1, np.float32)})))
     np.testing.assert_array_equal(session.feed(tick(2)).command.action, rows[2])
@@ -76,7 +76,7 @@ def test_parts_that_cannot_work_together_are_refused(
     changes: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        controller(**changes)
+        make_controller(**changes)
 
 
 def test_the_switch_may_name_only_the_two_policies() -> None:
@@ -87,4 +87,4 @@ def test_the_switch_may_name_only_the_two_policies() -> None:
             return None, "nobody"
 
     with pytest.raises(UnknownNameError, match="nobody"):
-        drive(controller(switch=Lost(release=0.1)), 1, 0.0)
+        drive_controller(make_controller(switch=Lost(release=0.1)), 1, 0.0)

@@ -12,7 +12,7 @@ from aegis.core.protocols import Context
 from aegis.core.types import Act, Hold, Level, Observation, Proposal, Score, Stop, Tick, Verdict
 from aegis.gates.constant import AlwaysGate, NeverGate
 from aegis.runtime.session import Session
-from tests.core.driven import controller, drive
+from tests.core.driven import drive_controller, make_controller
 from tests.fakes import KEY, FakeDetector, proposal, tick, toy_observation
 
 BAD = {
@@ -31,7 +31,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_proposal_holds_asks_again_and_counts_as_risk(name: str) -> None:
     bad = BAD[name]
-    session = Session(controller(), KEY)
+    session = Session(make_controller(), KEY)
     decision = session.feed(Tick(0, 0, toy_observation(), {} if bad is None else {"weak": bad}))
     assert isinstance(decision.command, Hold)
     assert decision.command.reason.startswith("weak: ")
@@ -44,17 +44,17 @@ def test_a_non_finite_value_behind_the_executed_rows_does_no_harm() -> None:
     rows = np.zeros((8, 3), np.float32)
     rows[4:] = nan
     chunk = Proposal("weak", 0, rows, {"risk": np.zeros(1, np.float32)})
-    assert isinstance(Session(controller(), KEY).feed(tick(0, chunk)).command, Act)
+    assert isinstance(Session(make_controller(), KEY).feed(tick(0, chunk)).command, Act)
 
 
 def test_an_action_too_large_for_float32_is_not_sent() -> None:
     rows = np.full((8, 3), 1e300)
-    command = Session(controller(), KEY).feed(tick(0, Proposal("weak", 0, rows))).command
+    command = Session(make_controller(), KEY).feed(tick(0, Proposal("weak", 0, rows))).command
     assert isinstance(command, Hold)
 
 
 def test_holding_keeps_the_grip_and_stops_the_rest() -> None:
-    session = Session(controller(), KEY)
+    session = Session(make_controller(), KEY)
     for k in range(4):
         session.feed(tick(k, *([proposal("weak", 0, value=0.5)] if k == 0 else [])))
     hold = session.feed(tick(4)).command
@@ -63,7 +63,7 @@ def test_holding_keeps_the_grip_and_stops_the_rest() -> None:
 
 
 def test_patience_ends_in_stop_and_stop_is_for_ever() -> None:
-    session = Session(controller(patience=2, gate=NeverGate()), KEY)
+    session = Session(make_controller(patience=2, gate=NeverGate()), KEY)
     commands = [session.feed(tick(k)).command for k in range(3)]
     assert [type(c) for c in commands] == [Hold, Hold, Stop]
     after = session.feed(tick(3, proposal("weak", 3)))
@@ -72,7 +72,7 @@ def test_patience_ends_in_stop_and_stop_is_for_ever() -> None:
 
 
 def test_a_silent_weak_policy_is_relieved_once_the_guard_is_past() -> None:
-    session = Session(controller(patience=50), KEY)
+    session = Session(make_controller(patience=50), KEY)
     decisions = []
     for k in range(40):
         chunks = [proposal("strong", k)] if "strong" in session.ask else []
@@ -90,7 +90,7 @@ def test_a_halt_stops_at_once() -> None:
         ) -> tuple[None, Verdict]:
             return None, Verdict(Level.HALT, "human")
 
-    (decision,) = drive(controller(gate=Halting()), 1, 0.0)
+    (decision,) = drive_controller(make_controller(gate=Halting()), 1, 0.0)
     assert isinstance(decision.command, Stop)
     assert decision.command.reason == "gate: human"
 
@@ -102,5 +102,5 @@ def test_a_detector_cannot_call_silence_safe() -> None:
         ) -> tuple[int, Score]:
             return state, Score(self.name, 0.0)
 
-    decision = Session(controller(detectors=(Sunny(),)), KEY).feed(tick(0))
+    decision = Session(make_controller(detectors=(Sunny(),)), KEY).feed(tick(0))
     assert np.isnan(decision.scores[0].value)

@@ -20,16 +20,16 @@ NOISE = ActionNoise(0.7, (0.3, 0.3, 0.0))
 UNITS = list_units(7, "toy", (0, 1), "wide", Split.TRAINING, 6)
 
 
-def recipe(weak: bool = False, world: type[ToyWorld] = ToyWorld) -> DemoRecipe:
+def make_recipe(weak: bool = False, world: type[ToyWorld] = ToyWorld) -> DemoRecipe:
     expert = partial(ToyPolicy, "expert", weak=weak, horizon=1, execute=1)
     return DemoRecipe(partial(world, horizon=60), expert, NOISE, {"agentview": (8, 8)})
 
 
-def collect(out: Path, workers: int = 1, made: DemoRecipe | None = None) -> int:
-    return collect_demos(made or recipe(), UNITS, out, workers, {"config": "toy"})
+def collect_toy_demos(out: Path, workers: int = 1, made: DemoRecipe | None = None) -> int:
+    return collect_demos(made or make_recipe(), UNITS, out, workers, {"config": "toy"})
 
 
-def files(out: Path) -> dict[str, bytes]:
+def list_files(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
@@ -43,7 +43,7 @@ def test_noise_is_addressed_correlated_and_spares_the_gripper() -> None:
 
 
 def test_labels_are_what_the_expert_wanted() -> None:
-    made = recipe()
+    made = make_recipe()
     demo = play_demonstration(ToyWorld(), made.expert(), toy_key(0), NOISE, made.cameras, 2)
     t = len(demo.actions)
     assert demo is not None
@@ -56,7 +56,7 @@ def test_labels_are_what_the_expert_wanted() -> None:
 
 
 def test_the_expert_recovers_from_where_a_lead_went() -> None:
-    made = recipe()
+    made = make_recipe()
     weak = ToyPolicy("lead", weak=True)
     lead = LeadPolicy(weak, 7, 12)
     demo = play_demonstration(ToyWorld(), made.expert(), toy_key(1), NOISE, made.cameras, 2, lead)
@@ -75,23 +75,23 @@ def test_the_expert_recovers_from_where_a_lead_went() -> None:
 
 def test_same_bytes_from_any_number_of_processes_and_after_a_cut(tmp_path: Path) -> None:
     told: list[tuple[int, int, int]] = []
-    made = recipe()
+    made = make_recipe()
     kept = collect_demos(
         made, UNITS, tmp_path / "a", 2, {"config": "toy"}, None, lambda *counts: told.append(counts)
     )
     assert told[0] == (0, 6, 0)
     assert told[-1] == (6, 6, kept)
     assert kept > 0
-    collect(tmp_path / "b")
-    assert files(tmp_path / "a") == files(tmp_path / "b")
+    collect_toy_demos(tmp_path / "b")
+    assert list_files(tmp_path / "a") == list_files(tmp_path / "b")
     cut = next((tmp_path / "a").glob("*.npz"))
     cut.write_bytes(cut.read_bytes()[:-30])
-    collect(tmp_path / "a")
-    assert files(tmp_path / "a") == files(tmp_path / "b")
+    collect_toy_demos(tmp_path / "a")
+    assert list_files(tmp_path / "a") == list_files(tmp_path / "b")
 
 
 def test_only_successes_are_kept(tmp_path: Path) -> None:
-    kept = collect(tmp_path, made=recipe(weak=True))
+    kept = collect_toy_demos(tmp_path, made=make_recipe(weak=True))
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert len(list(tmp_path.glob("*.npz"))) == kept == len(manifest["episodes"])
     assert manifest["failed"] == len(list(tmp_path.glob("*.failed"))) == 6 - kept > 0
@@ -102,11 +102,11 @@ def test_only_successes_are_kept(tmp_path: Path) -> None:
 
 def test_errors_come_through(tmp_path: Path) -> None:
     with pytest.raises(EpisodeError, match="the wheel came off"):
-        collect(tmp_path / "broken", made=recipe(world=BrokenWorld))
-    collect(tmp_path / "other")
+        collect_toy_demos(tmp_path / "broken", made=make_recipe(world=BrokenWorld))
+    collect_toy_demos(tmp_path / "other")
     with pytest.raises(ConfigError, match=r"another experiment.*\n  config: toy there, new here"):
-        collect_demos(recipe(), UNITS, tmp_path / "other", 1, {"config": "new"})
+        collect_demos(make_recipe(), UNITS, tmp_path / "other", 1, {"config": "new"})
     with pytest.raises(ConfigError, match="Noise for 3 action dimensions"):
         play_demonstration(
-            ToyWorld(), recipe().expert(), toy_key(0), ActionNoise(0.7, (0.1,)), {}, 2
+            ToyWorld(), make_recipe().expert(), toy_key(0), ActionNoise(0.7, (0.1,)), {}, 2
         )

@@ -23,7 +23,7 @@ from tests.fakes import KEY, toy_observation
 NAN, INF = float("nan"), float("inf")
 
 
-def probe(kind: str = "logistic", f: int = 3) -> Probe:
+def make_probe(kind: str = "logistic", f: int = 3) -> Probe:
     rng = np.random.default_rng(0)
     widths = [f, 1] if kind == "logistic" else [f, 5, 1]
     pairs = list(pairwise(widths))
@@ -37,7 +37,7 @@ def probe(kind: str = "logistic", f: int = 3) -> Probe:
     return Probe("trunk", kind, head, 0.7, 0.4, n_train=9, n_calibration=9, **facts)  # type: ignore[arg-type]
 
 
-def chunk(**features: object) -> Proposal:
+def make_chunk(**features: object) -> Proposal:
     taps = {name: np.array(value, np.float32) for name, value in features.items()}
     return Proposal("weak", 0, np.zeros((4, 3), np.float32), taps)
 
@@ -52,13 +52,13 @@ FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 @example(row=[-INF, INF, 0.0])
 @example(row=[3e38, 3e38, 3e38])
 def test_risk_is_a_probability_or_unknown(kind: str, row: list[float]) -> None:
-    (risk,) = probe(kind).compute_risk(np.array([row]))
+    (risk,) = make_probe(kind).compute_risk(np.array([row]))
     assert np.isnan(risk) if not np.isfinite(row).all() else 0 <= risk <= 1
 
 
 @given(st.floats(-50, 50), st.floats(0, 50))
 def test_risk_rises_along_the_weights_of_a_logistic_probe(at: float, lift: float) -> None:
-    p = probe()
+    p = make_probe()
     way = p.head.weights[0][:, 0] * p.head.scale
     low, high = p.compute_risk(np.stack([at * way, (at + lift) * way]))
     assert low <= high
@@ -66,7 +66,7 @@ def test_risk_rises_along_the_weights_of_a_logistic_probe(at: float, lift: float
 
 @pytest.mark.parametrize("kind", ["logistic", "mlp"])
 def test_a_probe_comes_back_as_it_was_saved(kind: str, tmp_path: Path) -> None:
-    saved = replace(probe(kind), metrics={"cv_auroc": 0.75})
+    saved = replace(make_probe(kind), metrics={"cv_auroc": 0.75})
     saved.write_file(tmp_path / "p.safetensors")
     loaded = Probe.read_file(tmp_path / "p.safetensors")
     x = np.random.default_rng(1).standard_normal((20, 3))
@@ -79,7 +79,7 @@ def test_a_probe_comes_back_as_it_was_saved(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
 def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
-    probe().write_file(path)
+    make_probe().write_file(path)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(CheckpointError, match="is damaged"):
@@ -99,7 +99,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
-    p = probe()
+    p = make_probe()
     with pytest.raises(CheckpointError, match="do not chain"):
         replace(p.head, mean=np.zeros(4), scale=np.ones(4))
     with pytest.raises(CheckpointError, match="NaN or infinity"):
@@ -117,32 +117,37 @@ def test_parts_that_do_not_fit_are_refused() -> None:
 # --- The detector -------------------------------------------------------------------------
 
 
-def score(proposal: Proposal | None) -> float:
-    detector = ActivationProbe(probe())
+def score_chunk(proposal: Proposal | None) -> float:
+    detector = ActivationProbe(make_probe())
     return detector.update(detector.start(KEY), proposal, toy_observation())[1].value
 
 
 def test_it_scores_the_tapped_layer() -> None:
     x = [0.1, 0.2, 0.3]
-    assert score(chunk(trunk=x, other=[0])) == probe().compute_risk(np.array([x], np.float32))[0]
+    assert (
+        score_chunk(make_chunk(trunk=x, other=[0]))
+        == make_probe().compute_risk(np.array([x], np.float32))[0]
+    )
 
 
 @pytest.mark.parametrize(
-    "proposal", [None, chunk(), chunk(trunk=[NAN, 0, 0]), chunk(trunk=[0, INF, 0])]
+    "proposal", [None, make_chunk(), make_chunk(trunk=[NAN, 0, 0]), make_chunk(trunk=[0, INF, 0])]
 )
 def test_what_is_missing_is_unknown(proposal: Proposal | None) -> None:
-    assert np.isnan(score(proposal))
+    assert np.isnan(score_chunk(proposal))
 
 
 def test_an_unknown_layer_names_those_that_were_tapped() -> None:
     with pytest.raises(UnknownNameError, match=r"Unknown layer 'trunk'.*Allowed: head, stem"):
-        score(chunk(head=[0], stem=[0]))
+        score_chunk(make_chunk(head=[0], stem=[0]))
 
 
 def test_it_joins_layers_and_time_in_the_order_of_its_probe() -> None:
-    joined = replace(probe(f=7), layer="head+tick+stem", horizon=100)
+    joined = replace(make_probe(f=7), layer="head+tick+stem", horizon=100)
     detector = ActivationProbe(joined)
-    at = Proposal("weak", 50, np.zeros((4, 3), np.float32), chunk(stem=[3], head=[1, 2]).features)
+    at = Proposal(
+        "weak", 50, np.zeros((4, 3), np.float32), make_chunk(stem=[3], head=[1, 2]).features
+    )
     got = detector.update(None, at, toy_observation())[1].value
     row = np.array([[1, 2, 0.5, 0.25, np.sin(10), np.cos(10), 3]], np.float32)
     assert got == joined.compute_risk(row)[0]
@@ -154,7 +159,7 @@ def test_it_joins_layers_and_time_in_the_order_of_its_probe() -> None:
 
 
 def test_double_precision_is_computed_as_ever_and_single_precision_comes_close() -> None:
-    head = probe("mlp").head
+    head = make_probe("mlp").head
     x = np.random.default_rng(1).standard_normal((20, 3))
     h = np.maximum((x - head.mean) / head.scale @ head.weights[0] + head.biases[0], 0.0)
     np.testing.assert_array_equal(
@@ -171,7 +176,7 @@ def test_double_precision_is_computed_as_ever_and_single_precision_comes_close()
 
 def test_it_refuses_another_policy_before_the_first_episode(tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
-    probe().write_file(path)
+    make_probe().write_file(path)
     with pytest.raises(CheckpointError, match="fitted to policy d0, but this is d1"):
         ActivationProbe.load(path, "d1")
     detector = ActivationProbe.load(path, "d0")

@@ -57,11 +57,13 @@ def test_the_past_is_a_mean(n: int) -> None:
 
 
 def test_time_is_a_line_a_square_and_two_waves() -> None:
-    np.testing.assert_allclose(encode_ticks([0, 110], 220), [[0, 0, 0, 1], [0.5, 0.25, *wave(10)]])
+    np.testing.assert_allclose(
+        encode_ticks([0, 110], 220), [[0, 0, 0, 1], [0.5, 0.25, *make_wave(10)]]
+    )
     assert encode_ticks([0], 220).shape == (1, TICK_FEATURES)
 
 
-def wave(angle: float) -> tuple[np.float32, np.float32]:
+def make_wave(angle: float) -> tuple[np.float32, np.float32]:
     return np.float32(np.sin(angle)), np.float32(np.cos(angle))
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.docs.tutorials import (
+    GUIDES,
     REPOSITORY,
     RUN,
     TUTORIALS,
+    Tutorial,
     find_tutorials,
     read_tutorial,
     run_block,
@@ -17,11 +19,10 @@ from tests.docs.tutorials import (
 )
 
 
-def play(name: str, place: Path) -> None:
-    tutorial = read_tutorial(name)
+def run_page(tutorial: Tutorial, place: Path) -> None:
     write_files(tutorial, place)
     ran = [block for block in tutorial.blocks if block.language in RUN and not block.title]
-    assert ran, f"{name} runs nothing"
+    assert ran, f"{tutorial.name} runs nothing"
     for block in ran:
         done = run_block(block, place)
         assert done.returncode == 0, f"{block.text}\n{done.stdout}\n{done.stderr}"
@@ -29,7 +30,11 @@ def play(name: str, place: Path) -> None:
 
 @pytest.mark.parametrize("name", find_tutorials("quick"))
 def test_a_quick_tutorial_runs_as_it_stands(name: str, tmp_path: Path) -> None:
-    play(name, tmp_path)
+    run_page(read_tutorial(name), tmp_path)
+
+
+def test_the_guide_to_replayed_actions_runs_as_it_stands(tmp_path: Path) -> None:
+    run_page(read_tutorial("replay-actions", GUIDES), tmp_path)
 
 
 @pytest.mark.slow
@@ -37,7 +42,7 @@ def test_a_quick_tutorial_runs_as_it_stands(name: str, tmp_path: Path) -> None:
 def test_a_slow_tutorial_runs_as_it_stands(name: str, tmp_path: Path) -> None:
     for folder in ("configs", "policies"):  # The page says to stay in the repository's folder.
         (tmp_path / folder).symlink_to(REPOSITORY / folder)
-    play(name, tmp_path)
+    run_page(read_tutorial(name), tmp_path)
 
 
 def test_every_tutorial_is_quick_or_slow() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TUTORIALS = REPOSITORY / "docs" / "tutorials"
+GUIDES = REPOSITORY / "docs" / "how-to"
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RUN = ("bash", "python")
@@ -36,8 +37,8 @@ class Tutorial:
     blocks: tuple[Block, ...]
 
 
-def read_tutorial(name: str) -> Tutorial:
-    text = (TUTORIALS / f"{name}.md").read_text(encoding="utf-8")
+def read_tutorial(name: str, folder: Path = TUTORIALS) -> Tutorial:
+    text = (folder / f"{name}.md").read_text(encoding="utf-8")
     front = _FRONT.match(text)
     lines = dict(line.split(": ", 1) for line in front[1].splitlines()) if front else {}
     needs = tuple(re.findall(r"[\w-]+", lines.get("needs", "")))

@@ -10,7 +10,7 @@ BOTH = {"agentview": (32, 48), "wrist": (32, 32)}
 HOLD = np.array([0, 0, 0, 0, 0, 0, -1], np.float32)
 
 
-def key(task: int = 0, start: str = "wide", index: int = 1, suite: str = SUITE) -> EpisodeKey:
+def make_key(task: int = 0, start: str = "wide", index: int = 1, suite: str = SUITE) -> EpisodeKey:
     return EpisodeKey(7, suite, task, start, index)
 
 
@@ -18,14 +18,14 @@ def new_world(horizon: int = 220, stepping: str = "exact") -> LiberoWorld:
     return LiberoWorld(SUITE, "builtin", horizon, stepping)
 
 
-def actions(seed: int, count: int) -> np.ndarray:
+def draw_actions(seed: int, count: int) -> np.ndarray:
     """Downwards and sideways, so that something is touched."""
     drawn = np.random.default_rng(seed).uniform(-1, 1, (count, 7)).astype(np.float32)
     drawn[:, 2] -= 0.5
     return drawn.clip(-1, 1)
 
 
-def play(world: LiberoWorld, course: np.ndarray, look: bool = False) -> list[str]:
+def play_course(world: LiberoWorld, course: np.ndarray, look: bool = False) -> list[str]:
     digests = []
     for action in course:
         if look:

@@ -28,7 +28,7 @@ SUITE = "libero_spatial"
 OBJECT_DOFS = {"nq": 48, "nv": 43}  # 9 robot and 4 fixture joints, 5 free objects
 
 
-def pixels(content: bytes) -> np.ndarray:
+def read_pixels(content: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)))
 
 
@@ -43,7 +43,7 @@ def test_regenerating_the_pack_changes_nothing() -> None:
     for name, content in files.items():
         there = (PACK / name).read_bytes()
         if name.endswith(".png"):  # zlib versions may compress differently
-            np.testing.assert_array_equal(pixels(content), pixels(there), err_msg=name)
+            np.testing.assert_array_equal(read_pixels(content), read_pixels(there), err_msg=name)
         else:
             assert content == there, name
 
@@ -219,13 +219,13 @@ def drawn_faces(model: mujoco.MjModel) -> int:
 # ---------------------------------------------------------------- shapes
 
 
-def sphere() -> meshes.Mesh:
+def make_sphere() -> meshes.Mesh:
     angle = np.linspace(-np.pi / 2, np.pi / 2, 13)
     curve = [(max(np.cos(a), 0.0), np.sin(a)) for a in angle]
     return meshes.revolve_curves([curve], 24)
 
 
-def volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+def measure_volume(vertices: np.ndarray, faces: np.ndarray) -> float:
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     return float(np.sum(a * np.cross(b, c)) / 6.0)
 
@@ -235,28 +235,28 @@ def test_a_box_has_its_volume_and_faces_outwards(
     half: tuple[float, float, float], center: tuple[float, float, float]
 ) -> None:
     mesh = meshes.make_box(center, half)
-    assert volume(mesh.vertices, mesh.faces) == pytest.approx(8.0 * np.prod(half), rel=1e-9)
+    assert measure_volume(mesh.vertices, mesh.faces) == pytest.approx(8.0 * np.prod(half), rel=1e-9)
     assert np.all(np.sum((mesh.vertices - center) * mesh.normals, axis=1) > 0.0)
 
 
 def test_a_revolved_sphere_faces_outwards() -> None:
-    mesh = sphere()
-    assert volume(mesh.vertices, mesh.faces) == pytest.approx(4.0 / 3.0 * np.pi, rel=0.05)
+    mesh = make_sphere()
+    assert measure_volume(mesh.vertices, mesh.faces) == pytest.approx(4.0 / 3.0 * np.pi, rel=0.05)
     assert np.min(np.sum(mesh.vertices * mesh.normals, axis=1)) > 0.9
 
 
 @pytest.mark.parametrize(("target", "loss"), [(400, 0.08), (200, 0.12), (80, 0.25)])
 def test_simplifying_keeps_the_shape(target: int, loss: float) -> None:
-    vertices, faces = weld_vertices(sphere().vertices, sphere().faces)
+    vertices, faces = weld_vertices(make_sphere().vertices, make_sphere().faces)
     coarse, few = simplify_mesh(vertices, faces, target)
     assert len(few) <= target
-    assert volume(coarse, few) == pytest.approx(4.0 / 3.0 * np.pi, rel=loss)
+    assert measure_volume(coarse, few) == pytest.approx(4.0 / 3.0 * np.pi, rel=loss)
     assert np.all(np.abs(np.linalg.norm(coarse, axis=1) - 1.0) < 0.05)
 
 
 def test_png_round_trip() -> None:
     image = textures.draw_cookie_lid(96)
-    np.testing.assert_array_equal(pixels(textures.encode_png(image)), image)
+    np.testing.assert_array_equal(read_pixels(textures.encode_png(image)), image)
 
 
 @given(st.integers(0, 1000))

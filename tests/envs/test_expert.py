@@ -17,7 +17,7 @@ SUITE = "libero_spatial"
 SEED = 20_000  # root of the counted episodes; nothing else uses it
 
 
-def solves(world: LiberoWorld, expert: ScriptedExpert, key: EpisodeKey) -> bool:
+def play_expert(world: LiberoWorld, expert: ScriptedExpert, key: EpisodeKey) -> bool:
     world.begin(key)
     while True:
         outcome = world.apply(Act(expert.act(world.observe({})).astype(np.float32)))
@@ -28,7 +28,7 @@ def solves(world: LiberoWorld, expert: ScriptedExpert, key: EpisodeKey) -> bool:
 @pytest.mark.parametrize("task", [0, 4, 7])
 def test_solves_a_wide_start(task: int) -> None:
     world = LiberoWorld(SUITE, "builtin", 220)
-    assert solves(world, ScriptedExpert("expert"), EpisodeKey(0, SUITE, task, "wide", 0))
+    assert play_expert(world, ScriptedExpert("expert"), EpisodeKey(0, SUITE, task, "wide", 0))
 
 
 @pytest.mark.slow
@@ -41,7 +41,9 @@ def test_solves_nearly_all(assets: str, start: str) -> None:
             pytest.skip(f"no official assets: {ASSETS_VARIABLE} names no folder")
     world, expert = LiberoWorld(SUITE, assets, 220), ScriptedExpert("expert")
     solved = {
-        task: sum(solves(world, expert, EpisodeKey(SEED, SUITE, task, start, i)) for i in range(20))
+        task: sum(
+            play_expert(world, expert, EpisodeKey(SEED, SUITE, task, start, i)) for i in range(20)
+        )
         for task in range(10)
     }
     assert sum(solved.values()) >= 190, solved

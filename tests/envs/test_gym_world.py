@@ -43,14 +43,14 @@ class Walk(gymnasium.Env[np.ndarray, np.ndarray]):
         return np.array([self.x], np.float32)
 
 
-def sense(x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def make_observation(x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return x, {"front": np.full((4, 4, 3), int(100 * abs(x[0])), np.uint8)}
 
 
-def walk(horizon: int = 30) -> GymWorld:
+def make_walk_world(horizon: int = 30) -> GymWorld:
     one = np.ones(1, np.float32)
     body = Embodiment(("x",), -one, one.copy(), ActionKind.DELTA, 0.1, 0 * one, (False,))
-    return GymWorld(Walk, body, horizon, "walk to the right", sense)
+    return GymWorld(Walk, body, horizon, "walk to the right", make_observation)
 
 
 def walk_to_the_end(world: GymWorld, index: int) -> tuple[list[str], bool]:
@@ -64,17 +64,17 @@ def walk_to_the_end(world: GymWorld, index: int) -> tuple[list[str], bool]:
 
 
 def test_a_gymnasium_environment_is_a_world() -> None:
-    world = walk()
+    world = make_walk_world()
     assert isinstance(world, World)
     digests, success = walk_to_the_end(world, 5)
     assert success
     assert walk_to_the_end(world, 6)[0] != digests
-    assert walk_to_the_end(walk(), 5) == (digests, True)
-    assert not walk_to_the_end(walk(horizon=2), 5)[1]
+    assert walk_to_the_end(make_walk_world(), 5) == (digests, True)
+    assert not walk_to_the_end(make_walk_world(horizon=2), 5)[1]
 
 
 def test_it_shows_what_is_asked_for() -> None:
-    world = walk()
+    world = make_walk_world()
     world.begin(EpisodeKey(0, "walk", 0, "any", 0))
     assert not world.observe({}).images
     seen = world.observe({"front": (4, 4)})
@@ -109,15 +109,17 @@ class Scripted(gymnasium.Env[Any, Any]):
         return self.shown, 1.0, self.k == len(self.infos), False, self.infos[self.k - 1]
 
 
-def look(raw: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def read_observation(raw: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return ONE, {}
 
 
-def script(infos: list[dict[str, Any]], **settings: Any) -> GymWorld:
-    return GymWorld(lambda: Scripted(infos), BODY, settings.pop("horizon", 9), "", look, **settings)
+def make_scripted_world(infos: list[dict[str, Any]], **settings: Any) -> GymWorld:
+    return GymWorld(
+        lambda: Scripted(infos), BODY, settings.pop("horizon", 9), "", read_observation, **settings
+    )
 
 
-def finish(world: GymWorld) -> bool:
+def finish_episode(world: GymWorld) -> bool:
     world.begin(KEY)
     while True:
         outcome = world.apply(Act(ONE))
@@ -137,21 +139,23 @@ def finish(world: GymWorld) -> bool:
 def test_success_comes_at_the_latest_with_the_last_step(
     infos: list[dict[str, Any]], success: bool
 ) -> None:
-    assert finish(script(infos)) is success
+    assert finish_episode(make_scripted_world(infos)) is success
 
 
 @pytest.mark.parametrize("horizon", [2, 9])
 def test_success_that_never_comes_is_no_failure(horizon: int) -> None:
-    world = script([{"is_success": False}, {"is_success": True, "steps": 2}], horizon=horizon)
+    world = make_scripted_world(
+        [{"is_success": False}, {"is_success": True, "steps": 2}], horizon=horizon
+    )
     with pytest.raises(PluginError, match=r"(?s)Got: info with 'is_success'.*'steps'"):
-        finish(world)
+        finish_episode(world)
     with pytest.raises(PluginError, match=r"no keys at all.*success='is_success'"):
-        finish(script([{}, {}]))
-    assert finish(script([{}, {"is_success": True}], success="is_success"))
+        finish_episode(make_scripted_world([{}, {}]))
+    assert finish_episode(make_scripted_world([{}, {"is_success": True}], success="is_success"))
 
 
 def test_giving_up_needs_no_success() -> None:
-    world = script([{}, {}, {}])
+    world = make_scripted_world([{}, {}, {}])
     world.begin(KEY)
     outcome = world.apply(Stop(ONE, "enough"))
     assert (outcome.success, outcome.done) == (False, True)
@@ -160,7 +164,7 @@ def test_giving_up_needs_no_success() -> None:
 @pytest.mark.parametrize("value", [np.nan, "yes", None, np.array([True, False]), {"a": 1}])
 def test_success_is_one_truth(value: object) -> None:
     with pytest.raises(PluginError, match="true or false, as one value"):
-        finish(script([{"success": value}]))
+        finish_episode(make_scripted_world([{"success": value}]))
 
 
 # ---------------------------------------------------------------- digest
@@ -189,7 +193,9 @@ SHOWN: list[Any] = [
 def test_the_digest_tells_observations_apart() -> None:
     digests = []
     for shown in SHOWN:
-        world = GymWorld(lambda shown=shown: Scripted([{}, {}], shown), BODY, 9, "", look)
+        world = GymWorld(
+            lambda shown=shown: Scripted([{}, {}], shown), BODY, 9, "", read_observation
+        )
         world.begin(KEY)
         first = world.digest()
         world.apply(Act(ONE))
@@ -220,7 +226,7 @@ def test_what_cannot_be_told_apart_is_refused() -> None:
 # ---------------------------------------------------------------- pictures
 
 
-def pictured(picture: np.ndarray) -> GymWorld:
+def make_pictured_world(picture: np.ndarray) -> GymWorld:
     world = GymWorld(lambda: Scripted([{}]), BODY, 9, "", lambda raw: (ONE, {"cam": picture}))
     world.begin(KEY)
     return world
@@ -229,7 +235,7 @@ def pictured(picture: np.ndarray) -> GymWorld:
 @pytest.mark.parametrize("size", [(4, 4), (8, 12), (16, 24), (5, 3), (8, 1)])
 def test_pictures_come_in_the_size_that_was_asked_for(size: tuple[int, int]) -> None:
     ramp = np.broadcast_to(np.linspace(0, 240, 12)[None, :, None], (8, 12, 3)).astype(np.uint8)
-    seen = pictured(ramp).observe({"cam": size}).images["cam"]
+    seen = make_pictured_world(ramp).observe({"cam": size}).images["cam"]
     assert seen.shape == (*size, 3)
     assert seen.dtype == np.uint8
     assert abs(float(seen.mean()) - float(ramp.mean())) < 8
@@ -241,14 +247,14 @@ def test_pictures_come_in_the_size_that_was_asked_for(size: tuple[int, int]) -> 
 def test_pictures_of_another_kind_are_refused() -> None:
     for picture in (np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8)):
         with pytest.raises(ShapeError, match="uint8 of shape"):
-            pictured(picture).observe({"cam": (4, 4)})
+            make_pictured_world(picture).observe({"cam": (4, 4)})
     with pytest.raises(UnknownNameError, match="Did you mean 'cam'"):
-        pictured(np.zeros((4, 4, 3), np.uint8)).observe({"cams": (4, 4)})
+        make_pictured_world(np.zeros((4, 4, 3), np.uint8)).observe({"cams": (4, 4)})
 
 
 def test_buffers_of_the_environment_are_copied() -> None:
     buffer = np.zeros((4, 4, 3), np.uint8)
-    world = pictured(buffer)
+    world = make_pictured_world(buffer)
     seen = world.observe({"cam": (4, 4)}).images["cam"]
     buffer[:] = 9
     assert not seen.any()
@@ -257,9 +263,9 @@ def test_buffers_of_the_environment_are_copied() -> None:
 
 
 def test_refusals() -> None:
-    world = script([{}])
+    world = make_scripted_world([{}])
     for call in (lambda: world.observe({}), lambda: world.apply(Act(ONE))):
         with pytest.raises(StartStateError, match="begin"):
             call()
     with pytest.raises(ConfigError, match="horizon"):
-        script([{}], horizon=0)
+        make_scripted_world([{}], horizon=0)

@@ -19,7 +19,7 @@ APART = 2e-3
 """How far an object may be from where it is in the exact stepping, after contact [m]."""
 
 
-def key(task: int, index: int = 1) -> EpisodeKey:
+def make_key(task: int, index: int = 1) -> EpisodeKey:
     return EpisodeKey(7, SUITE, task, "wide", index)
 
 
@@ -29,14 +29,14 @@ def worlds() -> tuple[LiberoWorld, LiberoWorld]:
     return exact, fast
 
 
-def smooth(rng: np.random.Generator, k: int) -> F64:
+def draw_smooth_action(rng: np.random.Generator, k: int) -> F64:
     phases = rng.uniform(0, 2 * np.pi, 7)
     return 0.5 * np.sin(0.1 * (k + 1) * np.arange(1, 8) / 3 + phases)
 
 
 COURSES: dict[str, Callable[[int], F64]] = {
     "wild": lambda k: np.random.default_rng(k).uniform(-1, 1, 7) - [0, 0, 0.2, 0, 0, 0, 0],
-    "smooth": lambda k: smooth(np.random.default_rng(3), k),
+    "smooth": lambda k: draw_smooth_action(np.random.default_rng(3), k),
 }
 
 
@@ -46,8 +46,8 @@ def test_begins_where_the_exact_one_begins(
 ) -> None:
     exact, fast = worlds
     for index in range(3):
-        exact.begin(key(task, index))
-        fast.begin(key(task, index))
+        exact.begin(make_key(task, index))
+        fast.begin(make_key(task, index))
         for name, value in exact.observe({}).privileged.items():
             np.testing.assert_array_equal(value, fast.observe({}).privileged[name])
         there = exact.snapshot().values
@@ -63,8 +63,8 @@ def test_the_arm_stays_close_in_free_motion(
 ) -> None:
     """Until the first contact only roundings differ."""
     exact, fast = worlds
-    exact.begin(key(task))
-    fast.begin(key(task))
+    exact.begin(make_key(task))
+    fast.begin(make_key(task))
     for k in range(25):
         action = COURSES[course](k).clip(-1, 1).astype(np.float32) * np.float32(0.3)
         action[2] = abs(action[2])  # upwards
@@ -82,7 +82,7 @@ def test_an_expert_does_the_same_in_both(
 ) -> None:
     ends = []
     for world in worlds:
-        world.begin(key(task))
+        world.begin(make_key(task))
         expert, k = ScriptedExpert("expert"), 0
         while not world.apply(Act(expert.act(world.observe({})).astype(np.float32))).success:
             k += 1
@@ -99,7 +99,7 @@ def test_the_goal_is_that_of_those_who_are_awake(
 ) -> None:
     """The object is put on the target and everything falls asleep, contacts and all."""
     _, fast = worlds
-    fast.begin(key(task))
+    fast.begin(make_key(task))
     simulation = fast._get_simulation(task)
     model, data, goal = simulation.model, simulation.data, simulation.goal
     (pair,) = simulation.scene.goals
@@ -122,7 +122,7 @@ def test_a_sleeping_world_leaves_the_shared_model_as_it_was(
     worlds: tuple[LiberoWorld, LiberoWorld],
 ) -> None:
     _, fast = worlds
-    fast.begin(key(0))
+    fast.begin(make_key(0))
     fast.apply(Act(np.zeros(7, np.float32)))
     fast.observe({})
     fast.restore(fast.snapshot())
@@ -136,7 +136,7 @@ def test_one_substep_of_torques_differs_by_roundings(
     """From the same state, with nobody asleep yet, one control step ends in the same place."""
     exact, _ = worlds
     rng = np.random.default_rng(task)
-    exact.begin(key(task))
+    exact.begin(make_key(task))
     scene = exact.get_scene(task)
     for _ in range(20):
         state = exact._get_simulation(task).read_state()

@@ -18,11 +18,11 @@ from aegis.core.types import F64, Act, EpisodeKey
 from envs.robosuite import JITTER, RobosuiteWorld
 
 
-def key(index: int = 0, start: str = "wide", task: int = 0) -> EpisodeKey:
+def make_key(index: int = 0, start: str = "wide", task: int = 0) -> EpisodeKey:
     return EpisodeKey(1, "robosuite", task, start, index)
 
 
-def lift(truth: Mapping[str, F64]) -> np.ndarray:
+def choose_lift_action(truth: Mapping[str, F64]) -> np.ndarray:
     """Above the cube, down, close, up; the fingers turn to the nearest face."""
     error = truth["object_pos"] - truth["ee_pos"]
     away, gap = np.hypot(*error[:2]), truth["fingers"][0] - truth["fingers"][1]
@@ -39,12 +39,12 @@ def lift(truth: Mapping[str, F64]) -> np.ndarray:
     return np.array(action, np.float32)
 
 
-def episode(world: RobosuiteWorld, one: EpisodeKey, look: bool) -> tuple[list[str], Outcome]:
+def play_episode(world: RobosuiteWorld, one: EpisodeKey, look: bool) -> tuple[list[str], Outcome]:
     world.begin(one)
     digests = [world.digest()]
     while True:
         obs = world.observe({"agentview": (32, 32), "wrist": (32, 32)} if look else {})
-        outcome = world.apply(Act(lift(obs.privileged)))
+        outcome = world.apply(Act(choose_lift_action(obs.privileged)))
         digests.append(world.digest())
         if outcome.done:
             return digests, outcome
@@ -60,12 +60,12 @@ def world() -> Iterator[RobosuiteWorld]:
 def test_a_scripted_lift_succeeds_the_same_way_each_time(world: RobosuiteWorld) -> None:
     """From another world, with another past, and whether or not somebody looks."""
     assert isinstance(world, ForkableWorld)
-    first, outcome = episode(world, key(0), look=False)
+    first, outcome = play_episode(world, make_key(0), look=False)
     assert outcome.success
-    assert episode(world, key(1), look=False)[0][0] != first[0]
-    assert episode(world, key(0), look=False)[0] == first
+    assert play_episode(world, make_key(1), look=False)[0][0] != first[0]
+    assert play_episode(world, make_key(0), look=False)[0] == first
     fresh = RobosuiteWorld("robosuite", "Lift", 60)
-    assert episode(fresh, key(0), look=True)[0] == first
+    assert play_episode(fresh, make_key(0), look=True)[0] == first
     fresh.close()
 
 
@@ -80,12 +80,12 @@ def test_a_snapshot_goes_on_bit_for_bit(world: RobosuiteWorld) -> None:
             digests.append(world.digest())
         return digests
 
-    world.begin(key(3))
+    world.begin(make_key(3))
     for _ in range(35):
-        world.apply(Act(lift(world.observe({}).privileged)))
+        world.apply(Act(choose_lift_action(world.observe({}).privileged)))
     snapshot, seen = world.snapshot(), world.observe({}).privileged
     rest, last = play(world), world.observe({}).privileged
-    world.begin(key(4))
+    world.begin(make_key(4))
     world.apply(Act(drawn[0].copy()))
     fresh = RobosuiteWorld("robosuite", "Lift", 60)
     for other in (world, fresh):
@@ -99,7 +99,7 @@ def test_a_snapshot_goes_on_bit_for_bit(world: RobosuiteWorld) -> None:
 
 
 def test_wrong_snapshots_are_refused(world: RobosuiteWorld) -> None:
-    world.begin(key())
+    world.begin(make_key())
     good = world.snapshot()
     for wrong, says in (
         (replace(good, values=good.values[1:].copy()), "damaged"),
@@ -114,7 +114,7 @@ def test_wrong_snapshots_are_refused(world: RobosuiteWorld) -> None:
 def test_starts(world: RobosuiteWorld, start: str) -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002 - nobody may draw from it
     for index in range(5):
-        world.begin(key(index, start))
+        world.begin(make_key(index, start))
         obs = world.observe({"agentview": (24, 32)})
         assert np.abs(obs.privileged["object_pos"][:2]).max() < JITTER[start] + 0.002
         assert obs.proprio.shape == (8,)
@@ -125,7 +125,7 @@ def test_starts(world: RobosuiteWorld, start: str) -> None:
 
 
 def test_the_horizon_ends_an_episode(world: RobosuiteWorld) -> None:
-    world.begin(key())
+    world.begin(make_key())
     hold = world.embodiment.hold
     outcomes = [world.apply(Act(hold.copy())) for _ in range(60)]
     assert [o.done for o in outcomes] == [False] * 59 + [True]
@@ -142,9 +142,9 @@ def test_refusals(world: RobosuiteWorld) -> None:
     with pytest.raises(StartStateError, match="begin"):
         RobosuiteWorld("robosuite", "Lift", 60).observe({})
     with pytest.raises(UnknownNameError, match="task"):
-        world.begin(key(task=1))
+        world.begin(make_key(task=1))
     with pytest.raises(UnknownNameError, match="start family"):
-        world.begin(key(start="wild"))
-    world.begin(key())
+        world.begin(make_key(start="wild"))
+    world.begin(make_key())
     with pytest.raises(NonFiniteError):
         world.apply(Act(np.full(7, np.nan, np.float32)))

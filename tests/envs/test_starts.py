@@ -18,16 +18,16 @@ from envs.libero.starts import (
     draw_start,
 )
 from envs.libero.world import LiberoWorld
-from tests.envs.courses import HOLD, SUITE, key, new_world
+from tests.envs.courses import HOLD, SUITE, make_key, new_world
 
 
 @lru_cache
-def scene(task: int) -> Scene:
+def build_scene(task: int) -> Scene:
     return new_world().get_scene(task)
 
 
 def test_other_indexes_and_roots_start_elsewhere(world: LiberoWorld) -> None:
-    keys = [key(index=i) for i in (0, 1, 10**6)] + [EpisodeKey(8, SUITE, 0, "wide", 0)]
+    keys = [make_key(index=i) for i in (0, 1, 10**6)] + [EpisodeKey(8, SUITE, 0, "wide", 0)]
     digests = set()
     for one in keys:
         world.begin(one)
@@ -38,8 +38,8 @@ def test_other_indexes_and_roots_start_elsewhere(world: LiberoWorld) -> None:
 @settings(max_examples=60, deadline=None)
 @given(task=st.sampled_from([0, 4]), index=st.integers(0, 10**9), attempt=st.integers(0, 3))
 def test_jitter_keeps_its_limits(task: int, index: int, attempt: int) -> None:
-    here = scene(task)
-    start = draw_start(here, key(task, index=index), attempt)
+    here = build_scene(task)
+    start = draw_start(here, make_key(task, index=index), attempt)
     nq = here.model.nq
     moved = start.qpos - here.official[:, 1 : 1 + nq]  # from each of the official states
     limits = np.zeros(nq)
@@ -57,7 +57,7 @@ def test_jitter_keeps_its_limits(task: int, index: int, attempt: int) -> None:
 @pytest.mark.parametrize("task", [0, 4])
 def test_wide_starts_are_fair(world: LiberoWorld, task: int) -> None:
     for index in range(4):
-        world.begin(key(task, index=index))
+        world.begin(make_key(task, index=index))
         truth = world.observe({}).privileged
         for name in ("object_pos", "target_pos"):
             assert TABLE_BOUNDS[0] < truth[name][0] < TABLE_BOUNDS[1]

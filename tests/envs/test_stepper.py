@@ -9,7 +9,7 @@ from policies.expert import ScriptedExpert
 from tests.envs.reference import TASKS, Reference
 
 
-def smooth(rng: np.random.Generator) -> Iterator[np.ndarray]:
+def draw_smooth_actions(rng: np.random.Generator) -> Iterator[np.ndarray]:
     action, target = np.zeros(7), np.zeros(7)
     for k in range(40):
         if k % 10 == 0:
@@ -19,12 +19,12 @@ def smooth(rng: np.random.Generator) -> Iterator[np.ndarray]:
         yield action * ([1, 1, 1, 0, 0, 0, 1] if k % 7 == 0 else 1.0)
 
 
-def pressing(rng: np.random.Generator) -> Iterator[np.ndarray]:
+def draw_pressing_actions(rng: np.random.Generator) -> Iterator[np.ndarray]:
     for _ in range(40):
         yield np.array([*rng.uniform(-0.3, 0.3, 2), -1.0, *rng.uniform(-0.3, 0.3, 3), 1.0])
 
 
-def wild(rng: np.random.Generator) -> Iterator[np.ndarray]:
+def draw_wild_actions(rng: np.random.Generator) -> Iterator[np.ndarray]:
     for _ in range(40):
         yield rng.uniform(-1.5, 1.5, 7)  # beyond the limits, where robosuite clips
 
@@ -38,7 +38,7 @@ def test_equal_to_robosuite(
     for k in range(110):
         assert both.step(expert.act(both.observe())), f"expert, tick {k}"
     touched = both.data.ncon
-    for course in (smooth, pressing, wild):
+    for course in (draw_smooth_actions, draw_pressing_actions, draw_wild_actions):
         for k, action in enumerate(course(np.random.default_rng(task))):
             assert both.step(action), f"{course.__name__}, tick {k}"
             touched = max(touched, both.data.ncon)

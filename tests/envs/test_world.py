@@ -13,7 +13,7 @@ from aegis.core.errors import (
 from aegis.core.protocols import ForkableWorld
 from aegis.core.types import Act, EpisodeKey, Stop
 from envs.libero.world import LiberoWorld
-from tests.envs.courses import BOTH, HOLD, key, new_world
+from tests.envs.courses import BOTH, HOLD, make_key, new_world
 
 
 def test_is_a_world(world: LiberoWorld) -> None:
@@ -22,7 +22,7 @@ def test_is_a_world(world: LiberoWorld) -> None:
 
 
 def test_observation(world: LiberoWorld) -> None:
-    world.begin(key())
+    world.begin(make_key())
     obs = world.observe(BOTH)
     assert obs.proprio.shape == (8,)
     assert obs.proprio.dtype == np.float32
@@ -38,7 +38,7 @@ def test_observation(world: LiberoWorld) -> None:
 
 def test_pictures_are_upright(world: LiberoWorld) -> None:
     """The agent view looks at the robot across the table: the arm is above, the table below."""
-    world.begin(key())
+    world.begin(make_key())
     picture = world.observe({"agentview": (64, 64)}).images["agentview"].astype(float)
     # The arm hangs down the middle of the upper half; nothing of it reaches the lowest rows.
     columns = picture.mean(axis=2)
@@ -47,26 +47,26 @@ def test_pictures_are_upright(world: LiberoWorld) -> None:
 
 def test_the_horizon_ends_an_episode() -> None:
     short = new_world(horizon=3)
-    short.begin(key())
+    short.begin(make_key())
     outcomes = [short.apply(Act(HOLD.copy())) for _ in range(3)]
     assert [o.done for o in outcomes] == [False, False, True]
     assert not outcomes[-1].success
 
 
 def test_stop_ends_an_episode(world: LiberoWorld) -> None:
-    world.begin(key())
+    world.begin(make_key())
     assert world.apply(Stop(HOLD.copy(), "enough")).done
 
 
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
-        (key(task=10), UnknownNameError, "task '10'"),
-        (key(task=-1), UnknownNameError, "task '-1'"),
-        (key(start="oficial"), UnknownNameError, "Did you mean 'official'"),
-        (key(start="official", index=50), StartStateError, "0 to 49"),
-        (key(index=-1), StartStateError, "-1"),
-        (key(suite="libero_object"), ConfigError, "libero_object"),
+        (make_key(task=10), UnknownNameError, "task '10'"),
+        (make_key(task=-1), UnknownNameError, "task '-1'"),
+        (make_key(start="oficial"), UnknownNameError, "Did you mean 'official'"),
+        (make_key(start="official", index=50), StartStateError, "0 to 49"),
+        (make_key(index=-1), StartStateError, "-1"),
+        (make_key(suite="libero_object"), ConfigError, "libero_object"),
     ],
 )
 def test_wrong_keys_are_refused(
@@ -87,7 +87,7 @@ def test_unknown_stepping() -> None:
 
 
 def test_unknown_camera(world: LiberoWorld) -> None:
-    world.begin(key())
+    world.begin(make_key())
     with pytest.raises(UnknownNameError, match="Did you mean 'agentview'"):
         world.observe({"agent_view": (32, 32)})
 
@@ -99,7 +99,7 @@ def test_horizon_must_be_positive() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_actions_that_are_no_numbers_are_refused(world: LiberoWorld, bad: float) -> None:
-    world.begin(key())
+    world.begin(make_key())
     before = world.digest()
     action = HOLD.copy()
     action[3] = bad

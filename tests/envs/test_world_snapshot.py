@@ -13,7 +13,7 @@ from aegis.core.protocols import WorldState
 from aegis.core.types import Act
 from envs.libero.world import LiberoWorld
 from policies.expert import ScriptedExpert
-from tests.envs.courses import BOTH, actions, assert_same, key, new_world, play
+from tests.envs.courses import BOTH, assert_same, draw_actions, make_key, new_world, play_course
 
 
 @pytest.mark.parametrize("stepping", ["exact", "fast"])
@@ -24,8 +24,8 @@ def test_a_snapshot_goes_on_bit_for_bit(task: int, stepping: str) -> None:
     The expert plays until the object is in its hand, then all is thrown about.
     """
     world, elsewhere = new_world(stepping=stepping), new_world(stepping=stepping)
-    expert, wild = ScriptedExpert("expert"), actions(4, 130)
-    world.begin(key(task))
+    expert, wild = ScriptedExpert("expert"), draw_actions(4, 130)
+    world.begin(make_key(task))
     course, snapshots, seen = [], {}, {}
     for k in range(130):
         if k in (0, 12, 70, 100):
@@ -34,8 +34,8 @@ def test_a_snapshot_goes_on_bit_for_bit(task: int, stepping: str) -> None:
         action = wild[k] if k >= 90 else expert.act(world.observe({})).astype(np.float32)
         course.append((action, world.apply(Act(action.copy())), world.digest()))
     assert world.observe({}).privileged["object_pos"][2] > 0.5  # it is still a scene
-    elsewhere.begin(key(1))
-    play(elsewhere, wild[:3])
+    elsewhere.begin(make_key(1))
+    play_course(elsewhere, wild[:3])
     for k, snapshot in snapshots.items():
         for other in (world, elsewhere, new_world(stepping=stepping)):
             other.restore(snapshot)
@@ -46,11 +46,11 @@ def test_a_snapshot_goes_on_bit_for_bit(task: int, stepping: str) -> None:
 
 
 def test_a_snapshot_goes_on_in_another_process(world: LiberoWorld) -> None:
-    course = actions(6, 12)
-    world.begin(key(4))
-    play(world, course[:6])
+    course = draw_actions(6, 12)
+    world.begin(make_key(4))
+    play_course(world, course[:6])
     snapshot = world.snapshot()
-    rest = play(world, course[6:])
+    rest = play_course(world, course[6:])
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(go_on, snapshot, course[6:]).result() == rest
 
@@ -58,7 +58,7 @@ def test_a_snapshot_goes_on_in_another_process(world: LiberoWorld) -> None:
 def go_on(snapshot: WorldState, course: np.ndarray) -> list[str]:
     world = new_world()
     world.restore(snapshot)
-    return play(world, course)
+    return play_course(world, course)
 
 
 @pytest.mark.parametrize(
@@ -71,15 +71,15 @@ def go_on(snapshot: WorldState, course: np.ndarray) -> list[str]:
         ),
         (lambda s: replace(s, model=s.model.replace("mujoco-", "mujoco-9")), "mujoco-9"),
         (lambda s: replace(s, model=s.model.replace("exact", "fast")), "fast"),
-        (lambda s: replace(s, key=key(1)), "libero_spatial/0"),
-        (lambda s: replace(s, key=key(10)), "task '10'"),
-        (lambda s: replace(s, key=key(suite="libero_object")), "libero_object"),
+        (lambda s: replace(s, key=make_key(1)), "libero_spatial/0"),
+        (lambda s: replace(s, key=make_key(10)), "task '10'"),
+        (lambda s: replace(s, key=make_key(suite="libero_object")), "libero_object"),
         (lambda s: replace(s, k=-1), "-1"),
     ],
 )
 def test_wrong_snapshots_are_refused(
     world: LiberoWorld, damage: Callable[[WorldState], WorldState], says: str
 ) -> None:
-    world.begin(key())
+    world.begin(make_key())
     with pytest.raises(SnapshotError, match=says):
         world.restore(damage(world.snapshot()))

@@ -13,7 +13,7 @@ from aegis.core.errors import MachineError, ShapeError
 from aegis.export.video import Frame, draw_frame, write_video
 
 
-def frame(k: int, risk: float = 0.2, strong: bool = False) -> Frame:
+def make_frame(k: int, risk: float = 0.2, strong: bool = False) -> Frame:
     red, blue = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)
     red[..., 0], blue[..., 2] = 200, 200
     active = "strong" if strong else "weak"
@@ -21,7 +21,7 @@ def frame(k: int, risk: float = 0.2, strong: bool = False) -> Frame:
 
 
 def test_a_film_comes_back(tmp_path: Path) -> None:
-    frames = [frame(k, k / 30, k > 15) for k in range(30)]
+    frames = [make_frame(k, k / 30, k > 15) for k in range(30)]
     path = write_video(tmp_path / "a" / "film.mp4", frames, 40, 0.5, fps=20, size=128)
     with av.open(str(path)) as container:
         video = container.streams.video[0]
@@ -39,8 +39,8 @@ def test_a_film_comes_back(tmp_path: Path) -> None:
 
 def test_drawing_shows_who_drives() -> None:
     weak, strong = (
-        draw_frame([frame(0)], 10, 0.5, 128),
-        draw_frame([frame(0, strong=True)], 10, 0.5, 128),
+        draw_frame([make_frame(0)], 10, 0.5, 128),
+        draw_frame([make_frame(0, strong=True)], 10, 0.5, 128),
     )
     assert weak.shape == strong.shape
     assert (weak[:40] != strong[:40]).any(), "the badge"
@@ -50,7 +50,7 @@ def test_drawing_shows_who_drives() -> None:
 @pytest.mark.parametrize("risk", [math.nan, 0.0, 1e9, -5.0])
 @pytest.mark.parametrize("threshold", [math.nan, 0.5, -3.0])
 def test_any_risk_can_be_drawn(risk: float, threshold: float) -> None:
-    draw_frame([frame(0, risk), frame(1, risk)], 10, threshold, 64)
+    draw_frame([make_frame(0, risk), make_frame(1, risk)], 10, threshold, 64)
 
 
 def test_no_frame_is_refused(tmp_path: Path) -> None:
@@ -68,4 +68,4 @@ def test_pictures_must_be_rgb() -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="Cannot write"):
-        write_video(tmp_path / "file" / "film.mp4", [frame(0)], 10, 0.5, fps=20)
+        write_video(tmp_path / "file" / "film.mp4", [make_frame(0)], 10, 0.5, fps=20)

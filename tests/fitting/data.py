@@ -11,7 +11,7 @@ HORIZON = 100
 CHUNK = 5
 
 
-def rollouts(
+def make_rollouts(
     name: str = "train",
     episodes: int = 80,
     *,

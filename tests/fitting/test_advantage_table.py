@@ -19,7 +19,7 @@ from aegis.records.store import RunTables
 from aegis.study.play.execution import fork_arms
 from tests.fakes import ToyWorld
 from tests.fleet.toyrun import HORIZON, toy_plan, toy_run
-from tests.study.play.test_execution import ALL, machine, with_reseed
+from tests.study.play.test_execution import ALL, make_executor, with_reseed
 
 TICKS = (0, 8)
 
@@ -28,7 +28,7 @@ TICKS = (0, 8)
 def forked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("forks")
     weak = replace(with_reseed(ALL["weak"]), log_features=True)
-    even = replace(machine(), world=partial(ToyWorld, horizon=HORIZON))
+    even = replace(make_executor(), world=partial(ToyWorld, horizon=HORIZON))
     even.execute_plan(toy_plan(50, fork_arms(weak, TICKS)), out)
     return out
 

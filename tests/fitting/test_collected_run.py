@@ -61,7 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def boundaries(root: Path, arm: str) -> Mapping[tuple[int, int], list[tuple[int, str]]]:
+def list_boundaries(root: Path, arm: str) -> Mapping[tuple[int, int], list[tuple[int, str]]]:
     """Boundaries of each episode of an arm: tick and driver."""
     found: dict[tuple[int, int], list[tuple[int, str]]] = {}
     for step in RunTables.read_folder(root).read_steps().to_pylist():
@@ -70,18 +70,18 @@ def boundaries(root: Path, arm: str) -> Mapping[tuple[int, int], list[tuple[int,
     return found
 
 
-def places(rows: FittingTable) -> set[PLACE]:
+def list_places(rows: FittingTable) -> set[PLACE]:
     units = map(place_of, rows.start, rows.task)
     return {(*unit, int(k)) for unit, k in zip(units, rows.k, strict=True)}
 
 
-def alone(root: Path, arms: Sequence[str], layer: str = "trunk") -> FittingTable:
+def tabulate_alone(root: Path, arms: Sequence[str], layer: str = "trunk") -> FittingTable:
     return CollectedRun.from_tables(RunTables.read_folder(root), "weak", layer).tabulate_rollouts(
         arms
     )
 
 
-def stays(
+def tabulate_stays(
     root: Path,
     arms: Sequence[str],
     holds: tuple[int, int],
@@ -97,13 +97,13 @@ def stays(
 @pytest.mark.parametrize("arm", ["weak", "once", "twice", "stint"])
 def test_kept_are_rows_from_which_the_weak_policy_finished_alone(run: Path, arm: str) -> None:
     want: set[PLACE] = set()
-    for (task, index), chunks in boundaries(run, arm).items():
+    for (task, index), chunks in list_boundaries(run, arm).items():
         for i, (k, _) in enumerate(chunks):
             rest = [driver for _, driver in chunks[i + 1 :]]
             mine = not rest and chunks[i][1] == "weak"
             if mine or (rest and set(rest) == {"weak"}):
                 want.add((task, index, k))
-    assert places(alone(run, [arm])) == want
+    assert list_places(tabulate_alone(run, [arm])) == want
 
 
 def test_a_shadow_needs_no_detector(run: Path) -> None:
@@ -119,19 +119,19 @@ def test_a_shadow_needs_no_detector(run: Path) -> None:
 
 def test_what_another_policy_finished_says_nothing_about_this_one(run: Path) -> None:
     with pytest.raises(CalibrationError, match=r"no episodes that 'weak' finished.*end"):
-        alone(run, ["end"])
-    weak, both = (alone(run, a) for a in (["weak"], ["weak", "end"]))
+        tabulate_alone(run, ["end"])
+    weak, both = (tabulate_alone(run, a) for a in (["weak"], ["weak", "end"]))
     assert both.episodes == weak.episodes
 
 
 def test_hand_back_itself_is_judged_and_labelled_with_what_came_of_it(run: Path) -> None:
-    rows = alone(run, ["once"])
+    rows = tabulate_alone(run, ["once"])
     drivers = {
         (*unit, k): driver
-        for unit, chunks in boundaries(run, "once").items()
+        for unit, chunks in list_boundaries(run, "once").items()
         for k, driver in chunks
     }
-    first = {place[:2]: place for place in sorted(places(rows), reverse=True)}
+    first = {place[:2]: place for place in sorted(list_places(rows), reverse=True)}
     assert {drivers[place] for place in first.values()} == {"strong"}
     won = {
         (r.task, r.index): r.success for r in RunTables.read_folder(run).episodes if r.arm == "once"
@@ -144,26 +144,26 @@ def place_of(start: str, task: int) -> tuple[int, int]:
 
 
 def test_an_arm_is_episodes_of_its_own_from_the_same_start_states(run: Path) -> None:
-    weak, once = (alone(run, [arm]) for arm in ("weak", "once"))
-    both = alone(run, ["weak", "once"])
+    weak, once = (tabulate_alone(run, [arm]) for arm in ("weak", "once"))
+    both = tabulate_alone(run, ["weak", "once"])
     assert both.episodes == weak.episodes + once.episodes
     assert set(both.start) == set(weak.start)
     np.testing.assert_array_equal(both.features, np.concatenate([weak.features, once.features]))
     np.testing.assert_array_equal(both.proprio, np.concatenate([weak.proprio, once.proprio]))
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'onse'.*Did you mean 'once'"):
-        alone(run, ["weak", "onse"])
+        tabulate_alone(run, ["weak", "onse"])
 
 
 def test_time_is_joined_where_it_is_named(run: Path) -> None:
-    plain = alone(run, ["once"])
-    timed = alone(run, ["once"], "tick+trunk")
+    plain = tabulate_alone(run, ["once"])
+    timed = tabulate_alone(run, ["once"], "tick+trunk")
     np.testing.assert_array_equal(timed.features[:, 4:], plain.features)
     np.testing.assert_array_equal(timed.features[:, :4], encode_ticks(timed.k, timed.horizon))
     assert timed.layer == "tick+trunk"
     with pytest.raises(UnknownNameError, match="Unknown layer 'trnk'"):
-        alone(run, ["once"], "trunk+trnk")
+        tabulate_alone(run, ["once"], "trunk+trnk")
     with pytest.raises(ConfigError, match="does not say what to read"):
-        alone(run, ["once"], "trunk+")
+        tabulate_alone(run, ["once"], "trunk+")
 
 
 @pytest.mark.parametrize("holds", [(1, 1), (2, 2), (1, 2)])
@@ -177,7 +177,7 @@ def test_a_stay_is_a_row_at_its_decision_labelled_with_whether_it_rescued(
         for step in tables.read_steps().to_pylist()
         if step["arm"] == "stint" and step["hold"] in range(holds[0], holds[1] + 1)
     }
-    rows = stays(run, ["stint"], holds, "trunk+tick")
+    rows = tabulate_stays(run, ["stint"], holds, "trunk+tick")
     units = map(place_of, rows.start, rows.task)
     got = {(*unit, int(k)): s for unit, k, s in zip(units, rows.k, rows.positive, strict=True)}
     assert got == want
@@ -186,26 +186,26 @@ def test_a_stay_is_a_row_at_its_decision_labelled_with_whether_it_rescued(
 
 
 def test_stays_are_single_and_of_the_length_that_was_ordered(run: Path) -> None:
-    ordered = stays(run, ["once", "end", "twice"], (1, 1000))
-    assert ordered.episodes == 2 * alone(run, ["once"]).episodes
+    ordered = tabulate_stays(run, ["once", "end", "twice"], (1, 1000))
+    assert ordered.episodes == 2 * tabulate_alone(run, ["once"]).episodes
     with pytest.raises(CalibrationError, match=r"one stay of 2 to 6 chunks in end.*stints=true"):
-        stays(run, ["end"], (2, 6))  # ended with the episode, not by order
+        tabulate_stays(run, ["end"], (2, 6))  # ended with the episode, not by order
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'stnt'.*Did you mean 'stint'"):
-        stays(run, ["stnt"], (2, 6))
+        tabulate_stays(run, ["stnt"], (2, 6))
 
 
 def test_stays_given_an_outcome_are_those_of_start_states_that_ended_so(run: Path) -> None:
     lost = {
         str(r.key) for r in RunTables.read_folder(run).episodes if r.arm == "weak" and not r.success
     }
-    every = stays(run, ["once", "stint"], (1, 1000))
-    some = stays(run, ["once", "stint"], (1, 1000), alone="weak")
+    every = tabulate_stays(run, ["once", "stint"], (1, 1000))
+    some = tabulate_stays(run, ["once", "stint"], (1, 1000), alone="weak")
     assert set(some.start) == set(every.start) & lost
     assert some.episodes == np.isin(every.start, sorted(lost)).sum() > 0
-    rest = stays(run, ["once", "stint"], (1, 1000), alone="weak", solved=True)
+    rest = tabulate_stays(run, ["once", "stint"], (1, 1000), alone="weak", solved=True)
     assert set(rest.start) == set(every.start) - lost
     assert rest.episodes == every.episodes - some.episodes > 0
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'weal'.*Did you mean 'weak'"):
-        stays(run, ["once"], (1, 1000), alone="weal")
+        tabulate_stays(run, ["once"], (1, 1000), alone="weal")
     with pytest.raises(CalibrationError, match=r"whose start state 'weak' fails with one stay"):
-        stays(run, ["once"], (900, 1000), alone="weak")
+        tabulate_stays(run, ["once"], (900, 1000), alone="weak")

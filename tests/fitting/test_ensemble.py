@@ -17,10 +17,10 @@ from aegis.detectors.probe import PROBE_KINDS
 from aegis.fitting.head_training import STRENGTHS
 from aegis.fitting.probe_fit import choose_fit, fit_probe, train_head_on_rows
 from aegis.stats.auroc import compute_auroc
-from tests.fitting.data import rollouts
+from tests.fitting.data import make_rollouts
 
 
-def head(name: str, widths: list[int]) -> RiskHead:
+def make_head(name: str, widths: list[int]) -> RiskHead:
     rng = root_stream(3, "head", name)
     pairs = list(pairwise([widths[0], *widths[1:], 1]))
     return RiskHead(
@@ -35,19 +35,19 @@ def head(name: str, widths: list[int]) -> RiskHead:
     st.integers(1, 4), st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(0, 2**20)
 )
 def test_a_merged_head_is_the_mean_of_its_members(n: int, widths: list[int], seed: int) -> None:
-    members = [head(f"{seed}/{i}", widths) for i in range(n)]
+    members = [make_head(f"{seed}/{i}", widths) for i in range(n)]
     x = root_stream(seed, "rows").standard_normal((7, widths[0]))
     mean = np.mean([member.compute_logit(x) for member in members], axis=0)
     np.testing.assert_allclose(merge_heads(members).compute_logit(x), mean, rtol=1e-9, atol=1e-9)
 
 
-def train(strength: float = 0.3, weight: str = "episode") -> RiskHead:
-    rows = rollouts()
+def train_head(strength: float = 0.3, weight: str = "episode") -> RiskHead:
+    rows = make_rollouts()
     return train_head_on_rows(rows, rows.features, "ensemble", strength, 3, weight)
 
 
 def test_an_ensemble_finds_what_there_is_to_find() -> None:
-    test, trained = rollouts("test"), train()
+    test, trained = make_rollouts("test"), train_head()
     assert [w.shape for w in trained.weights] == [
         (6, NETWORKS * HIDDEN),
         (NETWORKS * HIDDEN, NETWORKS * HIDDEN),
@@ -66,16 +66,16 @@ def test_an_ensemble_finds_what_there_is_to_find() -> None:
 def test_training_is_repeatable_and_leaves_torch_as_it_was() -> None:
     torch.manual_seed(1)
     before, threads = torch.get_rng_state(), torch.get_num_threads()
-    one = train()
+    one = train_head()
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
     torch.manual_seed(2)
-    for mine, again in zip(one.weights, train().weights, strict=True):
+    for mine, again in zip(one.weights, train_head().weights, strict=True):
         np.testing.assert_array_equal(mine, again)
 
 
 def test_a_given_strength_skips_the_choice() -> None:
-    sets = {"train": rollouts(), "calibration": rollouts("calibration")}
+    sets = {"train": make_rollouts(), "calibration": make_rollouts("calibration")}
     fixed = {"kind": "ensemble", "alpha": 0.1, "guard": 0.2, "root": 3}
     probe = fit_probe(**sets, **fixed, strength=0.5, windows=(0.3, 0.6))  # type: ignore[arg-type]
     assert (probe.window, probe.metrics["strength"]) == (0.6, 0.5)
@@ -86,13 +86,13 @@ def test_a_given_strength_skips_the_choice() -> None:
 
 
 def test_its_strength_can_be_chosen() -> None:
-    choice = choose_fit(rollouts(), "ensemble", (0.3,), 3)
+    choice = choose_fit(make_rollouts(), "ensemble", (0.3,), 3)
     assert choice.strength in (0.3, 0.5)
     assert choice.auroc > 0.8
 
 
 def test_rows_or_episodes_have_the_same_weight() -> None:
-    rows = rollouts(signal=0.0)  # Nothing to see but how often rows, or episodes, fail.
+    rows = make_rollouts(signal=0.0)  # Nothing to see but how often rows, or episodes, fail.
     for weight, share in (
         ("row", rows.positive.mean()),
         ("episode", rows.episode_positives().mean()),

@@ -12,7 +12,7 @@ from aegis.detectors.probe import Probe
 from aegis.fitting.judgement import ADVANTAGE, judge_probe
 from aegis.fitting.probe_fit import choose_fit, fit_probe
 from aegis.fitting.table import join_tables
-from tests.fitting.data import HORIZON, rollouts
+from tests.fitting.data import HORIZON, make_rollouts
 
 
 def fit(
@@ -21,14 +21,14 @@ def fit(
     windows: tuple[float, ...] = (0.3,),
     **sets: object,
 ) -> Probe:
-    parts = {"train": rollouts("train"), "calibration": rollouts("calibration")} | sets
+    parts = {"train": make_rollouts("train"), "calibration": make_rollouts("calibration")} | sets
     return fit_probe(**parts, kind=kind, alpha=alpha, guard=0.2, root=3, windows=windows)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["logistic", "mlp"])
 def test_it_finds_what_there_is_to_find(kind: str) -> None:
     probe = fit(kind)
-    report = judge_probe(probe, rollouts("train"), rollouts("test"), root=3, draws=50)
+    report = judge_probe(probe, make_rollouts("train"), make_rollouts("test"), root=3, draws=50)
     lines = {line.name: line for line in report.lines}
     best = lines[f"probe ({kind})"]
     assert best.pooled > 0.9
@@ -40,23 +40,28 @@ def test_it_finds_what_there_is_to_find(kind: str) -> None:
 
 
 def test_where_there_is_nothing_it_finds_nothing() -> None:
-    deaf = {"train": rollouts("train", signal=0.0), "calibration": rollouts("cal", signal=0.0)}
+    deaf = {
+        "train": make_rollouts("train", signal=0.0),
+        "calibration": make_rollouts("cal", signal=0.0),
+    }
     report = judge_probe(
-        fit(**deaf), deaf["train"], rollouts("test", 200, signal=0.0), root=3, draws=50
+        fit(**deaf), deaf["train"], make_rollouts("test", 200, signal=0.0), root=3, draws=50
     )
     assert abs(report.lines[0].pooled - 0.5) < 0.12
 
 
 def test_false_alarms_keep_the_promise_on_new_episodes() -> None:
-    probe = fit(calibration=rollouts("calibration", 400))
-    report = judge_probe(probe, rollouts("train"), rollouts("test", 400), root=3, draws=10)
+    probe = fit(calibration=make_rollouts("calibration", 400))
+    report = judge_probe(
+        probe, make_rollouts("train"), make_rollouts("test", 400), root=3, draws=10
+    )
     assert report.alarms.false_ci.low <= 0.1
     assert report.alarms.detected > 0.5
     assert probe.release < probe.threshold
 
 
 def test_the_threshold_is_the_rank_of_the_highest_risk_after_the_guard() -> None:
-    cal = rollouts("calibration")
+    cal = make_rollouts("calibration")
     probe = fit(calibration=cal)
     risk = probe.compute_risk(cal.features)
     numbers = np.unique(cal.episode[~cal.positive])
@@ -68,7 +73,7 @@ def test_the_threshold_is_the_rank_of_the_highest_risk_after_the_guard() -> None
 
 def test_the_training_window_is_chosen_by_what_it_sees_early() -> None:
     # Activations that tell the outcome early and are turned round later: train early only.
-    rows = rollouts("train")
+    rows = make_rollouts("train")
     turned = np.where(rows.k >= 30, -1, 1)[:, None].astype(np.float32) * rows.features
     assert choose_fit(replace(rows, features=turned), "logistic", (1.0, 0.3), 3).window == 0.3
 
@@ -83,23 +88,27 @@ def test_fitting_is_repeatable() -> None:
 
 def test_data_that_cannot_support_a_fit_are_refused() -> None:
     with pytest.raises(CalibrationError, match="no failures among 80"):
-        fit(train=rollouts("train", p_fail=0.0))
+        fit(train=make_rollouts("train", p_fail=0.0))
     with pytest.raises(CalibrationError, match="no successes among 80"):
-        fit(train=rollouts("train", p_fail=1.0))
+        fit(train=make_rollouts("train", p_fail=1.0))
     with pytest.raises(CalibrationError, match="at least 99 successful"):
         fit(alpha=0.01)
     with pytest.raises(CalibrationError, match=r"start states are in both sets.*Split by start"):
-        fit(calibration=rollouts("train"))
+        fit(calibration=make_rollouts("train"))
     with pytest.raises(CalibrationError, match="differ in policy_digest: 'd0' and 'd1'"):
-        fit(calibration=rollouts("calibration", digest="d1"))
+        fit(calibration=make_rollouts("calibration", digest="d1"))
     with pytest.raises(CalibrationError, match="at least 2 of each"):
-        fit(train=rollouts("train", 2, p_fail=0.5))
+        fit(train=make_rollouts("train", 2, p_fail=0.5))
     with pytest.raises(UnknownNameError, match="forest"):
         fit("forest")
 
 
 def test_forks_of_one_start_state_are_resampled_together() -> None:
-    probe, train, test = fit(), rollouts("train", signal=0.5), rollouts("test", signal=0.5)
+    probe, train, test = (
+        fit(),
+        make_rollouts("train", signal=0.5),
+        make_rollouts("test", signal=0.5),
+    )
     again = replace(test, episode=test.episode + test.episodes)
     once, twice = (
         judge_probe(probe, train, rows, root=3, draws=50, label=ADVANTAGE).lines[0]
@@ -110,8 +119,10 @@ def test_forks_of_one_start_state_are_resampled_together() -> None:
 
 
 def test_the_report_counts_where_time_leaks_and_prints() -> None:
-    report = judge_probe(fit(), rollouts("train"), rollouts("test"), root=3, window=0.6, draws=20)
-    test = rollouts("test")
+    report = judge_probe(
+        fit(), make_rollouts("train"), make_rollouts("test"), root=3, window=0.6, draws=20
+    )
+    test = make_rollouts("test")
     lengths = {e: int((test.episode == e).sum()) * 5 for e in np.unique(test.episode)}
     assert report.ended == sum(n < 60 for n in lengths.values())
     text = report.format_table()

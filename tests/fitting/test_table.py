@@ -9,17 +9,17 @@ import pytest
 
 from aegis.core.errors import CalibrationError, ShapeError, UnknownNameError
 from aegis.fitting.table import join_tables
-from tests.fitting.data import HORIZON, rollouts
+from tests.fitting.data import HORIZON, make_rollouts
 
 
 def test_the_early_window_is_a_share_of_the_declared_horizon() -> None:
-    early = rollouts().select_early(0.3)
+    early = make_rollouts().select_early(0.3)
     assert early.k.max() == 25
-    assert early.episodes == rollouts().episodes
+    assert early.episodes == make_rollouts().episodes
 
 
 def test_split_keeps_start_states_together_and_loses_nothing() -> None:
-    rows = rollouts(episodes=200)
+    rows = make_rollouts(episodes=200)
     parts = rows.split_starts((0.5, 0.3, 0.2), root=1)
     assert sum(len(part.k) for part in parts) == len(rows.k)
     starts = [set(part.start) for part in parts]
@@ -28,14 +28,14 @@ def test_split_keeps_start_states_together_and_loses_nothing() -> None:
 
 
 def test_adding_episodes_moves_no_start_to_another_part() -> None:
-    few = rollouts().select_rows(rollouts().episode < 40).split_starts((0.5, 0.5), root=1)
-    all_ = rollouts().split_starts((0.5, 0.5), root=1)
+    few = make_rollouts().select_rows(make_rollouts().episode < 40).split_starts((0.5, 0.5), root=1)
+    all_ = make_rollouts().split_starts((0.5, 0.5), root=1)
     assert set(few[0].start) <= set(all_[0].start)
     assert set(few[1].start) <= set(all_[1].start)
 
 
 def test_reductions_against_a_plain_loop() -> None:
-    rows = rollouts(episodes=12)
+    rows = make_rollouts(episodes=12)
     values, mask = rows.features[:, 0].astype(float), rows.k >= 20
     for e in range(12):
         here = (rows.episode == e) & mask
@@ -44,14 +44,14 @@ def test_reductions_against_a_plain_loop() -> None:
 
 
 def test_unknown_rows_make_an_episode_unknown_and_no_rows_never_alarm() -> None:
-    rows = rollouts(episodes=3)
+    rows = make_rollouts(episodes=3)
     values = np.where(rows.episode == 1, np.nan, 0.0)
     got = rows.reduce_by_episode(values, "max", rows.episode != 2)
     np.testing.assert_array_equal(got, [0.0, np.nan, -np.inf])
 
 
 def test_tables_put_together_keep_their_episodes_apart() -> None:
-    one, two = rollouts("one", 6), rollouts("two", 5)
+    one, two = make_rollouts("one", 6), make_rollouts("two", 5)
     both = join_tables([one, two])
     assert both.episodes == 11
     np.testing.assert_array_equal(
@@ -60,13 +60,13 @@ def test_tables_put_together_keep_their_episodes_apart() -> None:
     np.testing.assert_array_equal(both.features, np.concatenate([one.features, two.features]))
     assert join_tables([one]) is one
     with pytest.raises(CalibrationError, match="differ in policy_digest: 'd0' and 'd1'"):
-        join_tables([one, rollouts("two", 5, digest="d1")])
+        join_tables([one, make_rollouts("two", 5, digest="d1")])
     with pytest.raises(CalibrationError, match="no episodes to put together"):
         join_tables([])
 
 
 def test_contradictions_are_refused() -> None:
-    rows = rollouts(episodes=4)
+    rows = make_rollouts(episodes=4)
     with pytest.raises(ShapeError, match="'k' must have"):
         replace(rows, k=rows.k[1:])
     wrong = rows.positive.copy()
@@ -81,5 +81,5 @@ def test_contradictions_are_refused() -> None:
 
 def test_columns_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
-        rollouts().features[0] = 0
-    assert rollouts().horizon == HORIZON
+        make_rollouts().features[0] = 0
+    assert make_rollouts().horizon == HORIZON

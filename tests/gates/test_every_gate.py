@@ -23,7 +23,7 @@ from aegis.checks import check_gate, check_switch
 from aegis.core.capabilities import ScoreReader, ThresholdGate, Tunable
 from aegis.core.types import Level, Score
 from tests.fakes import KEY
-from tests.gates.asked import context
+from tests.gates.asked import make_context
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 CALIBRATED = {"threshold": 0.5, "release": 0.3}
@@ -41,7 +41,7 @@ def list_rules() -> dict[str, type]:
     return found
 
 
-def build(node: dict[str, object]) -> object:
+def build_gate(node: dict[str, object]) -> object:
     """Builds a rule from its file, with numbers where a probe would give them."""
     settings = {
         str(name): CALIBRATED[str(name)] if value == "calibrated" else value
@@ -60,7 +60,7 @@ def read_files() -> dict[str, dict[str, object]]:
 
 RULES, FILES = list_rules(), read_files()
 GATES = {name: node for name, node in FILES.items() if name.startswith("gate/")}
-BARRED = [name for name in GATES if isinstance(build(GATES[name]), ThresholdGate)]
+BARRED = [name for name in GATES if isinstance(build_gate(GATES[name]), ThresholdGate)]
 
 
 def test_the_room_is_found() -> None:
@@ -88,20 +88,20 @@ def test_every_rule_is_a_frozen_value(path: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_rule_keeps_its_promises(name: str) -> None:
-    rule = build(FILES[name])
+    rule = build_gate(FILES[name])
     (check_gate if name in GATES else check_switch)(rule, KEY)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_two_that_are_built_alike_are_equal(name: str) -> None:
-    assert repr(build(FILES[name])) == repr(build(FILES[name]))
+    assert repr(build_gate(FILES[name])) == repr(build_gate(FILES[name]))
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in FILES if isinstance(build(FILES[name]), Tunable)]
+    "name", [name for name in FILES if isinstance(build_gate(FILES[name]), Tunable)]
 )
 def test_dials_turn_what_the_file_has(name: str) -> None:
-    rule = build(FILES[name])
+    rule = build_gate(FILES[name])
     assert isinstance(rule, Tunable)
     for dial in rule.dials().values():
         assert set(dial.arguments) <= set(FILES[name])
@@ -112,11 +112,11 @@ def test_dials_turn_what_the_file_has(name: str) -> None:
 def test_a_gate_hands_over_above_its_bar_and_only_there(
     name: str, k: int, data: st.DataObject
 ) -> None:
-    gate = build(GATES[name])
+    gate = build_gate(GATES[name])
     assert isinstance(gate, ThresholdGate)
     reads = gate.reads if isinstance(gate, ScoreReader) else ()
     scores = [Score(one, data.draw(st.floats(0, 1))) for one in reads or ("only",)]
-    state, verdict = gate.judge(gate.start(KEY), scores, context(k))  # type: ignore[attr-defined]
+    state, verdict = gate.judge(gate.start(KEY), scores, make_context(k))  # type: ignore[attr-defined]
     value, bar = gate.measure(state, scores, k), gate.bar(k, 220)
     if abs(value - bar) > 1e-9 or bar != bar:
         assert (verdict.level is Level.ESCALATE) == (value > bar)

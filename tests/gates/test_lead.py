@@ -18,7 +18,9 @@ KEY = EpisodeKey(7, "toy", 0, "wide", 0)
 STAY = Verdict(Level.STAY, "")
 
 
-def drive(switch: LeadSwitch, active: str, dwell: int, state: int | None, verdict: Verdict) -> str:
+def drive_switch(
+    switch: LeadSwitch, active: str, dwell: int, state: int | None, verdict: Verdict
+) -> str:
     context = Context(5 * dwell, 220, dwell, Mode(active, 0), "weak", "strong", dwell, 0)
     return switch.transition(state, verdict, (Score("a", nan),), context)[1]
 
@@ -28,7 +30,7 @@ def test_the_lead_is_one_of_its_lengths_and_kept_exactly(holds: list[int], dwell
     switch = LeadSwitch(tuple(holds))
     lead = switch.start(KEY)
     assert lead in holds
-    assert (drive(switch, "strong", dwell, lead, STAY) == "weak") == (dwell >= lead)
+    assert (drive_switch(switch, "strong", dwell, lead, STAY) == "weak") == (dwell >= lead)
 
 
 def test_lengths_mix_over_episodes_and_are_the_episode_s_own() -> None:
@@ -40,9 +42,9 @@ def test_lengths_mix_over_episodes_and_are_the_episode_s_own() -> None:
 
 def test_after_the_lead_only_a_verdict_hands_over_and_for_good() -> None:
     switch = LeadSwitch((3,))
-    assert drive(switch, "weak", 1, None, STAY) == "weak"
-    assert drive(switch, "weak", 1, None, Verdict(Level.ESCALATE, "")) == "strong"
-    assert drive(switch, "strong", 40, None, STAY) == "strong"
+    assert drive_switch(switch, "weak", 1, None, STAY) == "weak"
+    assert drive_switch(switch, "weak", 1, None, Verdict(Level.ESCALATE, "")) == "strong"
+    assert drive_switch(switch, "strong", 40, None, STAY) == "strong"
 
 
 def test_it_keeps_the_promises_of_a_switch() -> None:

@@ -12,7 +12,7 @@ from aegis.core.errors import ConfigError
 from aegis.core.types import Level, Score
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.rescue import RescueGate
-from tests.gates.asked import CHANCE, TICK, context, fires
+from tests.gates.asked import CHANCE, TICK, judge_fires, make_context
 
 
 def rescue_gate(threshold: float, **more: float) -> RescueGate:
@@ -25,13 +25,13 @@ def test_advantage_rises_with_risk_and_with_rescue(
     risk: float, more: float, rescue: float, lift: float, k: int, price: float, discount: float
 ) -> None:
     gate = rescue_gate(price)
-    if fires(gate, k, risk, rescue):
-        assert fires(gate, k, risk + more, rescue + lift)
-        assert fires(rescue_gate(price - discount), k, risk, rescue)
-    assert fires(gate, k, nan, rescue)
-    assert fires(gate, k, risk, nan)
-    assert fires(gate, k, risk)
-    assert fires(gate, k)
+    if judge_fires(gate, k, risk, rescue):
+        assert judge_fires(gate, k, risk + more, rescue + lift)
+        assert judge_fires(rescue_gate(price - discount), k, risk, rescue)
+    assert judge_fires(gate, k, nan, rescue)
+    assert judge_fires(gate, k, risk, nan)
+    assert judge_fires(gate, k, risk)
+    assert judge_fires(gate, k)
 
 
 @given(CHANCE, TICK, CHANCE, st.integers(0, 11), st.sampled_from(["weak", "strong"]))
@@ -41,7 +41,7 @@ def test_a_sure_rescue_makes_it_the_conformal_gate_on_the_risk(
     gate = rescue_gate(threshold, guard_fraction=0.2, fires_fraction=0.05)
     like = ConformalGate(threshold, score="0")
     more = {"fires": fired, "active": active}
-    assert fires(gate, k, risk, 1.0, **more) == fires(like, k, risk, 1.0, **more)  # type: ignore[arg-type]
+    assert judge_fires(gate, k, risk, 1.0, **more) == judge_fires(like, k, risk, 1.0, **more)  # type: ignore[arg-type]
 
 
 @given(CHANCE, CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1), CHANCE)
@@ -49,11 +49,11 @@ def test_a_rescue_of_failures_is_weighed_against_what_is_ruined(
     risk: float, more: float, rescue: float, lift: float, k: int, price: float, disruption: float
 ) -> None:
     gate = rescue_gate(price, disruption=disruption)
-    if fires(gate, k, risk, rescue):
-        assert fires(gate, k, min(1.0, risk + more), min(1.0, rescue + lift))
-        assert fires(rescue_gate(price, disruption=0.0), k, risk, rescue)
-    assert fires(gate, k, nan, rescue)
-    assert fires(gate, k, risk, nan)
+    if judge_fires(gate, k, risk, rescue):
+        assert judge_fires(gate, k, min(1.0, risk + more), min(1.0, rescue + lift))
+        assert judge_fires(rescue_gate(price, disruption=0.0), k, risk, rescue)
+    assert judge_fires(gate, k, nan, rescue)
+    assert judge_fires(gate, k, risk, nan)
 
 
 @given(CHANCE, CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1))
@@ -61,13 +61,13 @@ def test_what_is_kept_is_weighed_moment_by_moment(
     risk: float, rescue: float, kept: float, more: float, k: int, price: float
 ) -> None:
     gate = RescueGate(price, risk="0", rescue="1", keep="2")
-    assert fires(gate, k, risk, rescue, kept) == fires(
+    assert judge_fires(gate, k, risk, rescue, kept) == judge_fires(
         rescue_gate(price, disruption=1 - kept), k, risk, rescue
     )
-    if fires(gate, k, risk, rescue, kept):
-        assert fires(gate, k, risk, rescue, min(1.0, kept + more))
-    assert fires(gate, k, risk, rescue, nan)
-    assert fires(gate, k, risk, rescue)
+    if judge_fires(gate, k, risk, rescue, kept):
+        assert judge_fires(gate, k, risk, rescue, min(1.0, kept + more))
+    assert judge_fires(gate, k, risk, rescue, nan)
+    assert judge_fires(gate, k, risk, rescue)
 
 
 @given(CHANCE, CHANCE, CHANCE, TICK, st.floats(-1, 1), st.floats(0, 10), st.floats(0, 10))
@@ -77,12 +77,14 @@ def test_caution_never_adds_a_hand_over_and_zero_forgets_the_harm(
     def gate(weight: float) -> RescueGate:
         return RescueGate(price, risk="0", rescue="1", keep="2", caution=weight)
 
-    if fires(gate(caution + more), k, risk, rescue, kept):
-        assert fires(gate(caution), k, risk, rescue, kept)
+    if judge_fires(gate(caution + more), k, risk, rescue, kept):
+        assert judge_fires(gate(caution), k, risk, rescue, kept)
     harmless = rescue_gate(price, disruption=0.0)
-    assert fires(gate(0.0), k, risk, rescue, kept) == fires(harmless, k, risk, rescue)
-    assert fires(gate(caution), k, risk, rescue, 1.0) == fires(harmless, k, risk, rescue)
-    assert fires(gate(caution), k, risk, rescue, nan)
+    assert judge_fires(gate(0.0), k, risk, rescue, kept) == judge_fires(harmless, k, risk, rescue)
+    assert judge_fires(gate(caution), k, risk, rescue, 1.0) == judge_fires(
+        harmless, k, risk, rescue
+    )
+    assert judge_fires(gate(caution), k, risk, rescue, nan)
 
 
 @pytest.mark.parametrize("caution", [-0.1, nan, inf])
@@ -110,13 +112,15 @@ def test_a_disruption_is_a_chance(disruption: float) -> None:
 
 
 def test_where_all_fails_it_is_rescue_that_ranks() -> None:
-    assert not fires(rescue_gate(0.3), 100, 1.0, 0.29)
-    assert fires(rescue_gate(0.3), 100, 1.0, 0.31)
+    assert not judge_fires(rescue_gate(0.3), 100, 1.0, 0.29)
+    assert judge_fires(rescue_gate(0.3), 100, 1.0, 0.31)
     scores = [Score("rescue", 0.25), Score("other", nan), Score("risk", 0.5)]
     gate = RescueGate(0.0, "risk", "rescue", disruption=0.1)
-    assert gate.judge(None, scores, context(100))[1].reason == "advantage 0.075 > 0.000"
-    verdict = RescueGate(0.0, "risk", "rescue").judge(None, scores, context(100))[1]
+    assert gate.judge(None, scores, make_context(100))[1].reason == "advantage 0.075 > 0.000"
+    verdict = RescueGate(0.0, "risk", "rescue").judge(None, scores, make_context(100))[1]
     assert (verdict.level, verdict.reason) == (Level.STAY, "advantage -0.250 <= 0.000")
-    verdict = RescueGate(-0.5, "risk", "rescue").judge(None, scores, context(100))[1]
+    verdict = RescueGate(-0.5, "risk", "rescue").judge(None, scores, make_context(100))[1]
     assert (verdict.level, verdict.reason) == (Level.ESCALATE, "advantage -0.250 > -0.500")
-    assert "unknown" in RescueGate(0.0, "risk", "x").judge(None, scores, context(100))[1].reason
+    assert (
+        "unknown" in RescueGate(0.0, "risk", "x").judge(None, scores, make_context(100))[1].reason
+    )

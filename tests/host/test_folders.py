@@ -43,7 +43,7 @@ def lose_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pwd, "getpwnam", missing)
 
 
-def block(path: Path) -> Path:
+def block_folder(path: Path) -> Path:
     """A path at which nothing can be made, for root neither: a file is in the way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("")
@@ -82,7 +82,7 @@ def test_no_home_is_no_error(
 def test_what_cannot_be_written_is_still_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = block(tmp_path / "cache")
+    wanted = block_folder(tmp_path / "cache")
     monkeypatch.setenv("AEGIS_CACHE", str(wanted))
     here, there = list_cache_folders()
     assert (here.parent, there) == (tmp_path / "temporary", wanted)
@@ -90,7 +90,7 @@ def test_what_cannot_be_written_is_still_read(
 
 
 def test_a_child_uses_its_parents_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AEGIS_CACHE", str(block(tmp_path / "cache")))
+    monkeypatch.setenv("AEGIS_CACHE", str(block_folder(tmp_path / "cache")))
     first = find_cache_folder()
     folders._find_fallback.cache_clear()
     monkeypatch.setattr(folders, "write_note", lambda text: pytest.fail(text))
@@ -100,7 +100,7 @@ def test_a_child_uses_its_parents_folder(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_name_that_somebody_took_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AEGIS_CACHE", str(block(tmp_path / "cache")))
+    monkeypatch.setenv("AEGIS_CACHE", str(block_folder(tmp_path / "cache")))
     taken = tmp_path / f"temporary/aegis-{os.getuid()}"
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -117,7 +117,7 @@ def test_a_name_that_somebody_took_is_not_trusted(
 def test_nowhere_to_write_names_the_variables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AEGIS_CACHE", str(block(tmp_path / "cache")))
-    monkeypatch.setattr(tempfile, "tempdir", str(block(tmp_path / "other")))
+    monkeypatch.setenv("AEGIS_CACHE", str(block_folder(tmp_path / "cache")))
+    monkeypatch.setattr(tempfile, "tempdir", str(block_folder(tmp_path / "other")))
     with pytest.raises(MachineError, match=r"AEGIS_CACHE=.*HOME or TMPDIR"):
         find_cache_folder()

@@ -26,15 +26,15 @@ class Clock:
         return self.now
 
 
-def key(index: int) -> EpisodeKey:
+def make_key(index: int) -> EpisodeKey:
     return EpisodeKey(0, "libero_spatial", index % 3, "wide", 2_000_000 + index)
 
 
-def instruction(task: int) -> str:
+def make_instruction(task: int) -> str:
     return f"pick up the black bowl {PLACES[task]} and place it on the plate"
 
 
-def row(
+def make_row(
     key: EpisodeKey,
     arm: str,
     success: bool,
@@ -43,13 +43,14 @@ def row(
     fires: int = 0,
 ) -> EpisodeRow:
     return EpisodeRow(
-        key.root, key.suite, key.task, key.start, key.index, arm, instruction(key.task), success,
-        "success" if success else "horizon", steps, strong_steps, steps - strong_steps, fires,
+        key.root, key.suite, key.task, key.start, key.index, arm, make_instruction(key.task),
+        success, "success" if success else "horizon", steps, strong_steps,
+        steps - strong_steps, fires,
         None, None, (), (), "d", "f",
     )  # fmt: skip
 
 
-def progress(
+def make_progress(
     key: EpisodeKey,
     arm: str,
     k: int,
@@ -75,11 +76,11 @@ def progress(
         track=(judged,),
         fires=int(strong_steps > 0),
         strong_steps=strong_steps,
-        instruction=instruction(key.task),
+        instruction=make_instruction(key.task),
     )
 
 
-def tell(
+def tell_story(
     sink: ProgressSink,
     units: int,
     clock: Clock,
@@ -90,7 +91,7 @@ def tell(
     sink.on_run_opened(units * len(ARMS), 0, ARMS)
     for i in range(units):
         for arm in ARMS:
-            _episode(sink, key(i), arm, i, clock, pause, finish=i < units - 1)
+            _episode(sink, make_key(i), arm, i, clock, pause, finish=i < units - 1)
     if close:
         sink.on_run_closed()
 
@@ -106,9 +107,9 @@ def _episode(
         risk = float(1 / (1 + math.exp(4 - 8 * hard * k / 160 + rng.normal() * 0.4)))
         takes = (arm == "aegis" and risk > THRESHOLD) or (arm in ("blind", "random") and k > 110)
         strong += 10 * (takes or arm == "strong")
-        sink.on_progress(progress(unit, arm, k, risk, strong))
+        sink.on_progress(make_progress(unit, arm, k, risk, strong))
         clock.now += 0.05
         pause()
     if finish:
         success = not hard or arm in ("strong", "aegis")
-        sink.on_episode_finished(row(unit, arm, success, steps, strong, int(strong > 0)))
+        sink.on_episode_finished(make_row(unit, arm, success, steps, strong, int(strong > 0)))

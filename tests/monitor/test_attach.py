@@ -18,7 +18,7 @@ from aegis.monitor.attachment import Attachment, find_run
 from aegis.monitor.sinks import PanelSink
 from aegis.records.rows import EpisodeRecord, EpisodeRow, StepRow
 from aegis.records.store import RunStore
-from tests.monitor.story import Clock, key, progress, row, tell
+from tests.monitor.story import Clock, make_key, make_progress, make_row, tell_story
 
 
 class Ear:
@@ -47,11 +47,11 @@ class _Parts(NullSink):
         self._store = RunStore(root)
 
     def on_episode_finished(self, episode: EpisodeRow) -> None:
-        steps = tuple(step(k) for k in range(episode.steps))
+        steps = tuple(make_step_row(k) for k in range(episode.steps))
         self._store.write_episode(EpisodeRecord(episode, steps, ()))
 
 
-def step(k: int) -> StepRow:
+def make_step_row(k: int) -> StepRow:
     none = np.zeros(1, np.float32)
     return StepRow(
         k, "weak", 0, "weak", False, 1, "act", none, "", None, (), "STAY", "", None, 0, (), none,
@@ -72,13 +72,13 @@ def test_what_is_in_flight_is_told_once(run: Path) -> None:
     clock, ear = Clock(), Ear()
     status = StatusFile(run / "status.json", clock, period=0.0)
     status.on_run_opened(4, 0, ("weak", "aegis"))
-    first = progress(key(1), "aegis", 10, 0.4)
+    first = make_progress(make_key(1), "aegis", 10, 0.4)
     status.on_progress(first)
     attachment = Attachment(run, ear)
     assert attachment.poll_run() == "running"
     assert attachment.poll_run() == "running"
     assert ear.told == [("opened", 4, 0, ("weak", "aegis")), first]
-    second = progress(key(1), "aegis", 20, 0.5)
+    second = make_progress(make_key(1), "aegis", 20, 0.5)
     status.on_progress(second)
     assert attachment.poll_run() == "running"
     told = ear.told[-1]
@@ -102,7 +102,7 @@ def test_who_attaches_late_sees_the_same_panel(run: Path, late: int) -> None:
         if seen > late:
             attachment.poll_run()
 
-    tell(sink, 4, clock, close=False, pause=poll)
+    tell_story(sink, 4, clock, close=False, pause=poll)
     attachment.poll_run()
     assert there.board.tallies == here.board.tallies
     assert there.board.complete_units == here.board.complete_units == 3
@@ -121,8 +121,8 @@ def test_who_attaches_late_sees_the_same_panel(run: Path, late: int) -> None:
 def test_readers_of_the_status_file_find_what_was_there(run: Path) -> None:
     status = StatusFile(run / "status.json", Clock(), period=0.0)
     status.on_run_opened(4, 0, ("weak", "aegis"))
-    status.on_progress(progress(key(1), "aegis", 10, 0.4))
-    status.on_progress(progress(key(2), "aegis", 10, 0.4, quantity="advantage"))
+    status.on_progress(make_progress(make_key(1), "aegis", 10, 0.4))
+    status.on_progress(make_progress(make_key(2), "aegis", 10, 0.4, quantity="advantage"))
     told = json.loads((run / "status.json").read_text())
     assert set(told) >= {"state", "total", "resumed", "elapsed", "arms", "running"}
     risky, other = told["running"]
@@ -139,7 +139,7 @@ def test_readers_of_the_status_file_find_what_was_there(run: Path) -> None:
 @pytest.mark.parametrize("arm", ["my-arm", "früh", "a.b_c", "x-1-2"])
 def test_episodes_of_every_arm_are_counted(run: Path, arm: str) -> None:
     store, ear = RunStore(run), Ear()
-    done = replace(row(key(3), arm, True), steps=0)
+    done = replace(make_row(make_key(3), arm, True), steps=0)
     store.write_episode(EpisodeRecord(done, (), ()))
     StatusFile(run / "status.json", Clock(), period=0.0).on_run_opened(1, 1, (arm,))
     Attachment(run, ear).poll_run()
@@ -149,7 +149,7 @@ def test_episodes_of_every_arm_are_counted(run: Path, arm: str) -> None:
 def test_a_stopped_run_says_so(run: Path) -> None:
     status = StatusFile(run / "status.json", Clock(), period=0.0)
     status.on_run_opened(4, 0, ("weak",))
-    status.on_episode_finished(row(key(0), "weak", True))
+    status.on_episode_finished(make_row(make_key(0), "weak", True))
     status.on_run_closed()
     assert Attachment(run, Ear()).poll_run() == "stopped"
 

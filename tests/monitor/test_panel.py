@@ -8,57 +8,47 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
-from aegis.fleet.progress import Judgement
-from aegis.monitor.board import Board
 from aegis.monitor.drawing import (
-    GOOD,
     choose_value_style,
-    draw_bar,
-    format_duration,
-    shorten_phrases,
 )
-from aegis.monitor.lengths import LengthEstimate
 from aegis.monitor.panel import MAX_WIDTH, MIN_WIDTH
 from aegis.monitor.sinks import LineSink, PanelSink, choose_sink, write_panel_svg
-from aegis.monitor.sparkline import BARS, Sparkline, choose_glyph
-from tests.monitor.story import ARMS, Clock, instruction, key, progress, row, tell
+from tests.monitor.story import ARMS, Clock, make_key, make_progress, make_row, tell_story
 
 
-def terminal(width: int = 100, height: int = 40, **options: object) -> Console:
+def make_terminal(width: int = 100, height: int = 40, **options: object) -> Console:
     return Console(
         file=io.StringIO(), width=width, height=height, force_terminal=True, **options  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def shown(sink: PanelSink, width: int = 100, height: int = 40) -> list[str]:
+def render_lines(sink: PanelSink, width: int = 100, height: int = 40) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, no_color=True)
     console.print(sink.build_panel())
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
 
-def told(units: int = 6, close: bool = False) -> PanelSink:
+def make_panel(units: int = 6, close: bool = False) -> PanelSink:
     clock = Clock()
-    sink = PanelSink(terminal(), "study", clock)
-    tell(sink, units, clock, close=close)
+    sink = PanelSink(make_terminal(), "study", clock)
+    tell_story(sink, units, clock, close=close)
     return sink
 
 
 @pytest.mark.parametrize("width", [40, 72, 80, 100, 132, 200])
 def test_every_line_is_as_wide_as_the_frame(width: int) -> None:
-    sink = told()
-    lines = shown(sink, max(width, MIN_WIDTH))
+    sink = make_panel()
+    lines = render_lines(sink, max(width, MIN_WIDTH))
     assert {len(line) for line in lines} == {min(MAX_WIDTH, max(width, MIN_WIDTH))}
     sink.on_run_closed()
 
 
 def test_panel_says_who_drives_and_what_it_was_worth() -> None:
-    sink = told()
-    text = "\n".join(shown(sink, 120))
+    sink = make_panel()
+    text = "\n".join(render_lines(sink, 120))
     sink.on_run_closed()
     flights, arms = text.split(" arms ")
     assert "▲ strong" in flights
@@ -75,11 +65,11 @@ def test_panel_says_who_drives_and_what_it_was_worth() -> None:
 
 
 def test_each_rule_is_drawn_against_its_own_bar() -> None:
-    sink = PanelSink(terminal(), "t", Clock())
+    sink = PanelSink(make_terminal(), "t", Clock())
     sink.board.open_run(6, 0, ("aegis",))
-    event = progress(key(0), "aegis", 40, -0.12, quantity="advantage", bar=0.03)
+    event = make_progress(make_key(0), "aegis", 40, -0.12, quantity="advantage", bar=0.03)
     sink.board.add_progress(event)
-    line = next(line for line in shown(sink, 120) if line.startswith("│ aegis"))
+    line = next(line for line in render_lines(sink, 120) if line.startswith("│ aegis"))
     assert " advantage -0.12  0.03 " in line
     assert "0.90" not in line, "the first detector's score is another quantity"
     assert choose_value_style(-0.12, 0.03, (-1, 1)) != choose_value_style(0.9, 0.03, (-1, 1))
@@ -87,91 +77,34 @@ def test_each_rule_is_drawn_against_its_own_bar() -> None:
 
 def test_what_ends_first_is_not_all_that_is_played() -> None:
     """Eight successes are over while twelve failures still run: no share is shown of that."""
-    sink = PanelSink(terminal(), "t", Clock())
+    sink = PanelSink(make_terminal(), "t", Clock())
     sink.board.open_run(40, 0, ("weak", "aegis"))
     for i in range(20):
         for arm in ("weak", "aegis"):
-            sink.board.add_progress(progress(key(i), arm, 0, 0.1))
+            sink.board.add_progress(make_progress(make_key(i), arm, 0, 0.1))
     for i in range(12, 20):
-        sink.board.add_episode(row(key(i), "weak", True, 80))
-        sink.board.add_episode(row(key(i), "aegis", True, 80))
-    text = "\n".join(shown(sink))
+        sink.board.add_episode(make_row(make_key(i), "weak", True, 80))
+        sink.board.add_episode(make_row(make_key(i), "aegis", True, 80))
+    text = "\n".join(render_lines(sink))
     assert "no unit is complete in every arm yet" in text
     assert "100.0 %" not in text
     for i in range(12):
-        sink.board.add_episode(row(key(i), "weak", False, 220))
-        sink.board.add_episode(row(key(i), "aegis", True, 120))
+        sink.board.add_episode(make_row(make_key(i), "weak", False, 220))
+        sink.board.add_episode(make_row(make_key(i), "aegis", True, 120))
     assert (sink.board.tallies["weak"].successes, sink.board.complete_units) == (8, 20)
-    assert "all 20 units" in "\n".join(shown(sink))
-
-
-@given(st.data(), st.integers(1, 12), st.integers(1, 4))
-def test_units_count_in_order_whatever_ends_first(
-    data: st.DataObject, units: int, arms: int
-) -> None:
-    names = [f"arm{i}" for i in range(arms)]
-    board = Board("arm0")
-    board.open_run(units * arms, 0, names)
-    pairs = [(i, name) for i in range(units) for name in names]
-    for i, name in pairs:
-        board.add_progress(progress(key(i), name, 0, 0.1))
-    over: set[tuple[int, str]] = set()
-    for i, name in data.draw(st.permutations(pairs)):
-        board.add_episode(row(key(i), name, i % 2 == 0, 100 + i))
-        over.add((i, name))
-        whole = [all((j, arm) in over for arm in names) for j in range(units)]
-        first = whole.index(False) if False in whole else units
-        assert board.complete_units == first
-        assert {tally.units for tally in board.tallies.values()} == {first}
-        assert board.tallies[names[0]].successes == sum(j % 2 == 0 for j in range(first))
-    assert board.estimate_steps_left() == 0.0
-
-
-@given(st.lists(st.integers(1, 220), max_size=30), st.lists(st.integers(0, 219), max_size=10))
-def test_what_is_left_lies_between_nothing_and_the_horizon(
-    lengths: list[int], flights: list[int]
-) -> None:
-    estimate = LengthEstimate(220)
-    for steps in lengths:
-        estimate.add_length(steps)
-    left = estimate.estimate_left(flights, 3)
-    assert -1e-6 <= left <= 3 * 220 + sum(220 - k for k in flights) + 1e-6
-    if lengths:
-        assert estimate.estimate_left((), 1) == pytest.approx(sum(lengths) / len(lengths))
-    else:
-        assert left == pytest.approx(3 * 220 + sum(220 - k for k in flights))
-
-
-def test_early_successes_do_not_make_episodes_look_short() -> None:
-    estimate = LengthEstimate(220)
-    for _ in range(8):
-        estimate.add_length(80)
-    assert estimate.estimate_left((), 1) == pytest.approx(80)
-    assert estimate.estimate_left([150] * 12, 0) == pytest.approx(12 * 70), "none ended after 150"
-
-
-def test_tallies_pair_units_in_any_order() -> None:
-    sink = PanelSink(terminal(), "t", Clock())
-    sink.board.open_run(6, 0, ("weak", "aegis"))
-    for unit, weak, aegis in ((0, False, True), (1, True, False), (2, True, True)):
-        pair = [row(key(unit), "weak", weak), row(key(unit), "aegis", aegis)]
-        for one in pair if unit % 2 else reversed(pair):
-            sink.board.add_episode(one)
-    tally = sink.board.tallies["aegis"]
-    assert (tally.units, tally.recovered, tally.disrupted) == (3, 1, 1)
-    assert sink.board.tallies["weak"].recovered == 0
+    assert "all 20 units" in "\n".join(render_lines(sink))
 
 
 def test_ten_hertz_at_most() -> None:
     clock = Clock()
-    console = terminal()
+    console = make_terminal()
     sink = PanelSink(console, "t", clock)
     drawn = []
     sink.on_run_opened(10, 0, ARMS)
     sink._live.refresh = lambda: drawn.append(clock.now)  # type: ignore[method-assign]
     for i in range(1000):
         clock.now += 0.003
-        sink.on_progress(progress(key(0), "aegis", i % 220, 0.5))
+        sink.on_progress(make_progress(make_key(0), "aegis", i % 220, 0.5))
     gaps = [b - a for a, b in pairwise(drawn)]
     sink.on_run_closed()
     assert min(gaps) >= 0.1 - 1e-9
@@ -180,18 +113,18 @@ def test_ten_hertz_at_most() -> None:
 
 def test_a_slow_terminal_is_drawn_less_often() -> None:
     clock = Clock()
-    sink = PanelSink(terminal(), "t", clock)
+    sink = PanelSink(make_terminal(), "t", clock)
     drawn = []
     sink.on_run_opened(10, 0, ARMS)
 
-    def slow() -> None:
+    def refresh_slowly() -> None:
         drawn.append(clock.now)
         clock.now += 0.05
 
-    sink._live.refresh = slow  # type: ignore[method-assign]
+    sink._live.refresh = refresh_slowly  # type: ignore[method-assign]
     while clock.now < 130:
         clock.now += 0.01
-        sink.on_progress(progress(key(0), "aegis", 10, 0.5))
+        sink.on_progress(make_progress(make_key(0), "aegis", 10, 0.5))
     sink.on_run_closed()
     share = 0.05 * len(drawn) / 30
     assert share < 0.015, "drawing takes about a hundredth of the time, however dear it is"
@@ -199,45 +132,45 @@ def test_a_slow_terminal_is_drawn_less_often() -> None:
 
 def test_a_sink_can_be_opened_again() -> None:
     clock = Clock()
-    sink = PanelSink(terminal(), "t", clock)
-    tell(sink, 3, clock)
-    tell(sink, 2, clock)
+    sink = PanelSink(make_terminal(), "t", clock)
+    tell_story(sink, 3, clock)
+    tell_story(sink, 2, clock)
     assert sink.board.total == 10
     assert sink.board.finished == 5
 
 
 def test_episodes_from_before_do_not_count_for_the_rate() -> None:
     clock = Clock()
-    sink = PanelSink(terminal(), "t", clock)
+    sink = PanelSink(make_terminal(), "t", clock)
     sink.on_run_opened(100, 50, ("weak",))
     for i in range(50):
-        sink.on_episode_finished(row(key(i), "weak", True))
-    assert "(50 from before)" in "\n".join(shown(sink))
+        sink.on_episode_finished(make_row(make_key(i), "weak", True))
+    assert "(50 from before)" in "\n".join(render_lines(sink))
     for i in range(50, 54):
         clock.now += 2.0
-        sink.on_episode_finished(row(key(i), "weak", True))
-    text = "\n".join(shown(sink))
+        sink.on_episode_finished(make_row(make_key(i), "weak", True))
+    text = "\n".join(render_lines(sink))
     sink.on_run_closed()
     assert "(50 from before)" in text
     assert "60 steps/s" in text, "four episodes of 120 steps in 8 s, not 54"
 
 
 def test_more_flights_than_lines() -> None:
-    sink = PanelSink(terminal(), "t", Clock())
+    sink = PanelSink(make_terminal(), "t", Clock())
     sink.board.open_run(50, 0, ("aegis",))
     for i in range(20):
-        sink.board.add_progress(progress(key(i), "aegis", 0, 0.1))
-    lines = shown(sink, 100, 16)
+        sink.board.add_progress(make_progress(make_key(i), "aegis", 0, 0.1))
+    lines = render_lines(sink, 100, 16)
     assert any("more" in line for line in lines)
     assert len(lines) <= 16
 
 
 def test_unknown_risk_is_marked_and_hot() -> None:
-    sink = PanelSink(terminal(), "t", Clock())
+    sink = PanelSink(make_terminal(), "t", Clock())
     sink.board.open_run(1, 0, ("aegis",))
     for k in (0, 10, 20):
-        sink.board.add_progress(progress(key(0), "aegis", k, math.nan))
-    text = "\n".join(shown(sink))
+        sink.board.add_progress(make_progress(make_key(0), "aegis", k, math.nan))
+    text = "\n".join(render_lines(sink))
     assert "??" in text
     unit = (0.0, 1.0)
     assert choose_value_style(math.nan, 0.5, unit) == choose_value_style(0.9, 0.5, unit)
@@ -245,9 +178,9 @@ def test_unknown_risk_is_marked_and_hot() -> None:
 
 def test_without_colour_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    console = terminal()
+    console = make_terminal()
     sink = PanelSink(console, "t", Clock())
-    tell(sink, 3, Clock(), close=False)
+    tell_story(sink, 3, Clock(), close=False)
     console.print(sink.build_panel())
     sink.on_run_closed()
     assert isinstance(console.file, io.StringIO)
@@ -262,7 +195,7 @@ def test_lines_where_there_is_no_terminal() -> None:
     clock = Clock()
     sink = choose_sink(console, "study", clock)
     assert isinstance(sink, LineSink)
-    tell(sink, 3, clock)
+    tell_story(sink, 3, clock)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "\x1b" not in text
@@ -275,51 +208,10 @@ def test_lines_where_there_is_no_terminal() -> None:
 
 
 def test_a_terminal_gets_the_panel() -> None:
-    assert isinstance(choose_sink(terminal(), "t", Clock()), PanelSink)
+    assert isinstance(choose_sink(make_terminal(), "t", Clock()), PanelSink)
 
 
 def test_picture_is_svg(tmp_path: Path) -> None:
-    sink = told(close=True)
+    sink = make_panel(close=True)
     write_panel_svg(sink, tmp_path / "deep" / "panel.svg")
     assert (tmp_path / "deep" / "panel.svg").read_text().startswith("<svg")
-
-
-@given(st.floats(), st.floats(-10, 10), st.floats(0, 10))
-def test_a_glyph_never_fails_and_grows_with_the_value(risk: float, low: float, span: float) -> None:
-    one = choose_glyph(risk, low, low + span)
-    assert len(one) == 1
-    if not math.isnan(risk):
-        assert BARS.index(choose_glyph(risk + 1, low, low + span)) >= BARS.index(one)
-
-
-@given(st.integers(1, 300), st.integers(1, 60), st.data())
-def test_a_track_holds_every_tick(horizon: int, width: int, data: st.DataObject) -> None:
-    track = Sparkline(horizon, width)
-    ticks = data.draw(st.lists(st.integers(0, horizon), min_size=1))
-    for k in ticks:
-        track.add_judgement(Judgement(k, 0.5, math.nan, False))
-    assert len(track.cells) == width
-    assert sum(cell is not None for cell in track.cells) <= len(set(ticks))
-    for narrow in range(1, width + 2):
-        assert len(track.narrow_cells(narrow)) == min(narrow, width)
-        assert any(track.narrow_cells(narrow)), "nothing seen is lost"
-
-
-@given(st.floats(0, 1), st.integers(1, 50))
-def test_a_bar_is_as_wide_as_asked(share: float, width: int) -> None:
-    assert sum(len(part.text) for part in draw_bar(share, width, GOOD)) == width
-
-
-def test_instructions_are_told_apart() -> None:
-    words = shorten_phrases({instruction(0), instruction(1)})
-    assert words[instruction(1)] == "… on the stove …"
-    assert shorten_phrases({"stay"}) == {"stay": "stay"}
-    assert shorten_phrases({"go", "go on"}) == {"go": "… ", "go on": "… on"}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 s"), (59.6, "1 min 00 s"), (3700, "1 h 01 min"), (math.nan, "?")],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert format_duration(seconds) == words

@@ -29,7 +29,7 @@ def save_tiny(path: Path, seed: int = 0, config: NanoConfig = TINY) -> str:
     return str(path)
 
 
-def observation(seed: int, side: int = 32, instruction: str = STOVE) -> Observation:
+def make_observation(seed: int, side: int = 32, instruction: str = STOVE) -> Observation:
     rng = np.random.default_rng(seed)
     images = {
         name: rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
@@ -39,9 +39,9 @@ def observation(seed: int, side: int = 32, instruction: str = STOVE) -> Observat
     return Observation(0, proprio, images, instruction)
 
 
-def query(seed: int, k: int = 0, salt: int = 0, **kwargs: object) -> Query:
+def make_query(seed: int, k: int = 0, salt: int = 0, **kwargs: object) -> Query:
     key = EpisodeKey(7, "libero_spatial", seed % 10, "wide", seed)
-    return Query(key, k, observation(seed, **kwargs), salt)  # type: ignore[arg-type]
+    return Query(key, k, make_observation(seed, **kwargs), salt)  # type: ignore[arg-type]
 
 
 def save_demos(folder: Path, episodes: int = 4, length: int = 9, side: int = 32) -> None:

@@ -14,7 +14,7 @@ from aegis.core.types import F32
 from aegis.export.actions import write_actions
 from policies.adapter import BatchAdapter, Inference
 from policies.replay import ReplayPolicy, load_trace
-from tests.policies.nano_vla_fixtures import query
+from tests.policies.nano_vla_fixtures import make_query
 
 
 class Mine(BatchAdapter):
@@ -31,9 +31,9 @@ class Mine(BatchAdapter):
 def test_a_policy_of_ones_own_is_a_policy() -> None:
     policy = Mine(samples=2)
     assert isinstance(policy, Policy)
-    proposals = policy.propose([query(i, k=i) for i in range(6)])
+    proposals = policy.propose([make_query(i, k=i) for i in range(6)])
     assert [p.k0 for p in proposals] == list(range(6))
-    assert np.array_equal(proposals[5].features["last"], query(5).obs.proprio[:3])
+    assert np.array_equal(proposals[5].features["last"], make_query(5).obs.proprio[:3])
     assert proposals[0].samples is not None
     assert proposals[0].samples.shape == (2, 4, 7)
     policy.close()
@@ -41,21 +41,21 @@ def test_a_policy_of_ones_own_is_a_policy() -> None:
 
 def test_what_a_policy_infers_is_checked() -> None:
     with pytest.raises(ShapeError, match=r"mine must infer .*'last': \(4, 3\)"):
-        Mine(width=2).propose([query(0)])
+        Mine(width=2).propose([make_query(0)])
 
 
 def test_replay_repeats_what_was_done(tmp_path: Path) -> None:
     path = tmp_path / "trace.npz"
     done = np.arange(84, dtype=np.float32).reshape(12, 7)
-    write_actions(path, {query(1).key: done})
+    write_actions(path, {make_query(1).key: done})
     policy = ReplayPolicy("replay", str(path), horizon=4, execute=4)
     assert isinstance(policy, Policy)
-    first, last = policy.propose([query(1, k=4), query(1, k=10)])
+    first, last = policy.propose([make_query(1, k=4), make_query(1, k=10)])
     assert np.array_equal(first.actions, done[4:8])
     assert np.array_equal(last.actions, done[[10, 11, 11, 11]])
     policy.close()
     with pytest.raises(TraceError, match=r"libero_spatial/2/wide/2@7 is not in"):
-        policy.propose([query(2)])
+        policy.propose([make_query(2)])
 
 
 def test_bad_traces_are_refused(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_bad_traces_are_refused(tmp_path: Path) -> None:
     write_actions(path, {})
     with pytest.raises(TraceError, match="no episodes"):
         load_trace(path)
-    write_actions(path, {query(1).key: np.zeros(3, np.float32)})
+    write_actions(path, {make_query(1).key: np.zeros(3, np.float32)})
     with pytest.raises(ShapeError, match=r"must be of shape \(t, a\)"):
         load_trace(path)
-    write_actions(path, {query(1).key: np.full((2, 7), np.inf, np.float32)})
+    write_actions(path, {make_query(1).key: np.full((2, 7), np.inf, np.float32)})
     with pytest.raises(NonFiniteError, match="NaN or infinity"):
         load_trace(path)

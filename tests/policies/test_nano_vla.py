@@ -23,7 +23,7 @@ from policies.nano_vla.config import SIZES
 from policies.nano_vla.policy import NanoVLA
 from policies.nano_vla.taps import pool_cells, pool_keypoints
 from policies.nano_vla.training.paraphrase import HELD_OUT_GRAMMAR
-from tests.policies.nano_vla_fixtures import observation, query, save_tiny
+from tests.policies.nano_vla_fixtures import make_observation, make_query, save_tiny
 
 TAPS = (
     "text", "agentview.map", "wrist.keys", "trunk.0", "trunk.last", "trunk.condition", "head.0",
@@ -36,7 +36,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_tiny(tmp_path_factory.mktemp("nano") / "tiny.safetensors")
 
 
-def same(a: Proposal, b: Proposal) -> bool:
+def compare_proposals(a: Proposal, b: Proposal) -> bool:
     features = all(np.array_equal(a.features[name], b.features[name]) for name in a.features)
     return np.array_equal(a.actions, b.actions) and features and a.k0 == b.k0
 
@@ -44,7 +44,7 @@ def same(a: Proposal, b: Proposal) -> bool:
 def test_it_is_a_policy(checkpoint: str) -> None:
     policy = NanoVLA("weak", checkpoint)
     assert isinstance(policy, Policy)
-    (proposal,) = policy.propose([query(1, k=5)])
+    (proposal,) = policy.propose([make_query(1, k=5)])
     assert proposal.policy == "weak"
     assert proposal.k0 == 5
     assert proposal.actions.shape == (10, 7)
@@ -59,19 +59,19 @@ def test_a_row_does_not_depend_on_its_companions(size: str, tmp_path: Path) -> N
     config = {} if size == "tiny" else {"config": SIZES[size]}
     side = 32 if size == "tiny" else 64
     policy = NanoVLA("p", save_tiny(tmp_path / "m.safetensors", **config), batch=8, taps=TAPS)
-    queries = [query(i, k=5 * i, side=side) for i in range(19)]
+    queries = [make_query(i, k=5 * i, side=side) for i in range(19)]
     alone = [policy.propose([q])[0] for q in queries]
     rng = np.random.default_rng(0)
     for _ in range(4):
         order = rng.permutation(len(queries))[: int(rng.integers(1, len(queries) + 1))]
         together = policy.propose([queries[i] for i in order])
         for i, proposal in zip(order, together, strict=True):
-            assert same(proposal, alone[i])
+            assert compare_proposals(proposal, alone[i])
 
 
 def test_noise_is_addressed_by_episode_tick_and_salt(checkpoint: str) -> None:
     weak, other = NanoVLA("weak", checkpoint), NanoVLA("strong", checkpoint)
-    base = query(3, k=10)
+    base = make_query(3, k=10)
     assert np.array_equal(weak.draw_noise(base), other.draw_noise(base))
     far = dataclasses.replace(base.key, index=4)
     for changed in ({"k": 11}, {"salt": 1}, {"key": far}):
@@ -83,8 +83,8 @@ def test_noise_is_addressed_by_episode_tick_and_salt(checkpoint: str) -> None:
 
 
 def test_samples_do_not_change_the_actions(checkpoint: str) -> None:
-    plain = NanoVLA("p", checkpoint).propose([query(2)])[0]
-    drawn = NanoVLA("p", checkpoint, samples=4).propose([query(2), query(5)])[0]
+    plain = NanoVLA("p", checkpoint).propose([make_query(2)])[0]
+    drawn = NanoVLA("p", checkpoint, samples=4).propose([make_query(2), make_query(5)])[0]
     assert np.array_equal(plain.actions, drawn.actions)
     assert plain.samples is None
     assert drawn.samples is not None
@@ -94,7 +94,7 @@ def test_samples_do_not_change_the_actions(checkpoint: str) -> None:
 
 def test_taps_have_the_declared_widths(checkpoint: str) -> None:
     policy = NanoVLA("p", checkpoint, taps=TAPS)
-    (proposal,) = policy.propose([query(1)])
+    (proposal,) = policy.propose([make_query(1)])
     widths = {name: len(values) for name, values in proposal.features.items()}
     assert widths == dict(policy.spec.taps)
     assert widths == dict(zip(TAPS, (16, 256, 32, 16, 16, 32, 32, 32), strict=True))
@@ -120,15 +120,19 @@ def test_maps_keep_their_place_and_nothing_below_zero() -> None:
 
 
 def test_tapping_does_not_change_the_actions(checkpoint: str) -> None:
-    without = NanoVLA("p", checkpoint, taps=()).propose([query(1)])[0]
-    tapped = NanoVLA("p", checkpoint, taps=TAPS).propose([query(1)])[0]
+    without = NanoVLA("p", checkpoint, taps=()).propose([make_query(1)])[0]
+    tapped = NanoVLA("p", checkpoint, taps=TAPS).propose([make_query(1)])[0]
     assert np.array_equal(without.actions, tapped.actions)
 
 
 def test_temperature_scales_the_noise(checkpoint: str) -> None:
     cold, warm = NanoVLA("p", checkpoint, temperature=0.0), NanoVLA("p", checkpoint)
-    same = [cold.propose([dataclasses.replace(query(1), salt=salt)])[0].actions for salt in (0, 1)]
-    other = [warm.propose([dataclasses.replace(query(1), salt=salt)])[0].actions for salt in (0, 1)]
+    same = [
+        cold.propose([dataclasses.replace(make_query(1), salt=salt)])[0].actions for salt in (0, 1)
+    ]
+    other = [
+        warm.propose([dataclasses.replace(make_query(1), salt=salt)])[0].actions for salt in (0, 1)
+    ]
     assert np.array_equal(*same)
     assert not np.array_equal(*other)
     assert cold.spec.digest != warm.spec.digest
@@ -139,7 +143,7 @@ def test_temperature_scales_the_noise(checkpoint: str) -> None:
 
 def test_held_out_words_are_drawn_once_per_episode(checkpoint: str) -> None:
     policy = NanoVLA("p", checkpoint, paraphrase="held_out")
-    said = {policy.read_instruction(query(1, k=k)) for k in range(5)}
+    said = {policy.read_instruction(make_query(1, k=k)) for k in range(5)}
     assert len(said) == 1
     assert said <= set(HELD_OUT_GRAMMAR.list_sentences("on the stove"))
     assert policy.spec.digest != NanoVLA("p", checkpoint).spec.digest
@@ -171,7 +175,11 @@ BAD: dict[str, tuple[Callable[[Observation], Observation], type[Exception], str]
         ShapeError,
         "needs a picture 'wrist'. Got: agentview",
     ),
-    "size": (lambda o: observation(0, side=48), ShapeError, r"must be uint8 of shape \(32, 32, 3"),
+    "size": (
+        lambda o: make_observation(0, side=48),
+        ShapeError,
+        r"must be uint8 of shape \(32, 32, 3",
+    ),
     "type": (
         lambda o: _with(o, images={n: p.astype(np.float32) for n, p in o.images.items()}),
         ShapeError,
@@ -189,6 +197,6 @@ BAD: dict[str, tuple[Callable[[Observation], Observation], type[Exception], str]
 @pytest.mark.parametrize("case", BAD)
 def test_bad_observations(checkpoint: str, case: str) -> None:
     change, error, message = BAD[case]
-    good = query(0)
+    good = make_query(0)
     with pytest.raises(error, match=message):
         NanoVLA("p", checkpoint).propose([Query(good.key, 0, change(good.obs))])

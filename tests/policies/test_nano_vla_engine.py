@@ -22,7 +22,14 @@ from policies.nano_vla.policy import NanoVLA
 from policies.nano_vla.steady_linear import RowLinear
 from policies.nano_vla.tokenizer import Tokenizer
 from policies.nano_vla.training.batches import pictures_to_tensor
-from tests.policies.nano_vla_fixtures import PLATE, STOVE, TINY, observation, query, save_tiny
+from tests.policies.nano_vla_fixtures import (
+    PLATE,
+    STOVE,
+    TINY,
+    make_observation,
+    make_query,
+    save_tiny,
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_tiny(tmp_path_factory.mktemp("engine") / "tiny.safetensors")
 
 
-def tiny() -> NanoNet:
+def make_tiny_network() -> NanoNet:
     net = NanoNet(TINY, Tokenizer.from_file().size)
     initialise_weights(net, 0)
     return net.eval().requires_grad_(False)
@@ -52,7 +59,7 @@ def test_a_steady_layer_sees_blocks_of_eight_rows(rows: int) -> None:
 
 
 def test_moments_computed_before_change_no_bit() -> None:
-    net, draw = tiny(), torch.Generator().manual_seed(1)
+    net, draw = make_tiny_network(), torch.Generator().manual_seed(1)
     condition = torch.randn((1, TINY.hidden), generator=draw)
     noise = torch.randn((1, TINY.horizon, TINY.action), generator=draw)
     before = net.sample_actions(condition, noise)
@@ -62,7 +69,7 @@ def test_moments_computed_before_change_no_bit() -> None:
 
 @pytest.mark.parametrize("rows", [1, 8])
 def test_a_sentence_is_read_once_as_in_a_batch(rows: int) -> None:
-    net, words = tiny(), Tokenizer.from_file()
+    net, words = make_tiny_network(), Tokenizer.from_file()
     engine = Engine(net, (), ComputeMode())
     engine.prepare_rows(rows)
     for text in (STOVE, PLATE, "", "fetch a xylophone"):
@@ -94,7 +101,7 @@ def test_where_batches_round_by_place_single_rows_are_used(
 
 
 def test_what_was_forgotten_is_read_again(checkpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    questions = [query(i, instruction=STOVE if i % 3 else PLATE) for i in range(9)]
+    questions = [make_query(i, instruction=STOVE if i % 3 else PLATE) for i in range(9)]
     want = NanoVLA("p", checkpoint, paraphrase="held_out").propose(questions)
     monkeypatch.setattr(policy_module, "_MEMORY_LIMIT", 2)
     short = NanoVLA("p", checkpoint, paraphrase="held_out")
@@ -109,7 +116,7 @@ def test_memory_is_cut_into_aligned_parts_that_keep_what_is_put_in() -> None:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((3, 2, TINY.horizon, TINY.action)).astype(np.float32)
     texts = [rng.standard_normal(TINY.text).astype(np.float32) for _ in range(3)]
-    rows = [observation(i) for i in range(3)]
+    rows = [make_observation(i) for i in range(3)]
     stage.fill_rows(rows, texts, noise)
     stage.send_to_device()
     for part in (stage.proprio, stage.noise, stage.text):
@@ -130,7 +137,7 @@ def test_bfloat16_moves_actions_a_little(checkpoint: str) -> None:
     assert half.spec.digest == exact.spec.digest
     assert half.spec.rounding.startswith("cpu bfloat16, batch ")
     assert exact.spec.rounding.startswith("cpu, batch ")
-    questions = [query(i) for i in range(11)]
+    questions = [make_query(i) for i in range(11)]
     a = np.stack([p.actions[:, :6] for p in exact.propose(questions)])
     b = np.stack([p.actions[:, :6] for p in half.propose(questions)])
     assert 0 < np.abs(a - b).max() < 0.1
@@ -138,7 +145,7 @@ def test_bfloat16_moves_actions_a_little(checkpoint: str) -> None:
 
 def test_bfloat16_keeps_the_promise_that_it_measured(checkpoint: str) -> None:
     half = NanoVLA("p", checkpoint, batch=16, precision="bfloat16")
-    questions = [query(i, k=i) for i in range(13)]
+    questions = [make_query(i, k=i) for i in range(13)]
     together = half.propose(questions)
     alone = [half.propose([question])[0] for question in questions]
     same = all(np.array_equal(a.actions, b.actions) for a, b in zip(together, alone, strict=True))
@@ -171,7 +178,7 @@ def test_a_device_without_memory_is_an_error_that_says_what_to_do(
 
     monkeypatch.setattr(Engine, "run_batch", full)
     with pytest.raises(MachineError, match=r"cpu has for \d+ rows.*weak.batch.*finished") as caught:
-        (policy or NanoVLA("weak", checkpoint)).propose([query(0)])
+        (policy or NanoVLA("weak", checkpoint)).propose([make_query(0)])
     assert "Tried to allocate 2 GiB." in str(caught.value)
     assert "More." not in str(caught.value)
 
@@ -197,7 +204,7 @@ def test_memory_that_runs_out_elsewhere_is_told_from_other_faults(
 
     monkeypatch.setattr(Engine, "run_batch", fail)
     with pytest.raises(expected) as caught:
-        policy.propose([query(0)])
+        policy.propose([make_query(0)])
     assert type(caught.value) is expected
 
 
@@ -247,7 +254,7 @@ def test_each_size_is_captured_once_and_then_replayed(monkeypatch: pytest.Monkey
 
 def test_samples_do_not_depend_on_companions_either(checkpoint: str) -> None:
     policy = NanoVLA("p", checkpoint, samples=3)
-    questions = [query(i, k=i) for i in range(11)]
+    questions = [make_query(i, k=i) for i in range(11)]
     for question, proposal in zip(questions, policy.propose(questions), strict=True):
         alone = policy.propose([question])[0].samples
         assert alone is not None
@@ -269,7 +276,7 @@ def test_all_sizes_of_the_shipped_architectures_are_measured(tmp_path: Path) -> 
     policy = NanoVLA("p", save_tiny(tmp_path / "m.safetensors"), batch=16)
     assert policy.spec.batch_invariant
     assert set(policy.sizes) <= {1, 2, 3, 4, 6, 8, 12, 16}
-    questions = [query(i) for i in range(16)]
+    questions = [make_query(i) for i in range(16)]
     alone = [policy.propose([question])[0] for question in questions]
     for size in policy.sizes:
         for a, b in zip(policy.propose(questions[:size]), alone, strict=False):

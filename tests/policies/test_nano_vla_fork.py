@@ -14,13 +14,13 @@ SCRIPT = """
 import os, sys
 from aegis.core.errors import MachineError
 from policies.nano_vla.policy import NanoVLA
-from tests.policies.nano_vla_fixtures import query
+from tests.policies.nano_vla_fixtures import make_query
 policy = NanoVLA("weak", sys.argv[1], threads=int(sys.argv[2]))
-wanted = policy.propose([query(i) for i in range(8)])
+wanted = policy.propose([make_query(i) for i in range(8)])
 child = os.fork()
 if not child:
     try:
-        again = policy.propose([query(i) for i in range(8)])
+        again = policy.propose([make_query(i) for i in range(8)])
         print(all((a.actions == b.actions).all() for a, b in zip(wanted, again)))
     except MachineError as error:
         print(error)

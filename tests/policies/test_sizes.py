@@ -13,9 +13,9 @@ from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import F32
 from policies.adapter import BatchAdapter, Inference
 from policies.batch_sizes import list_candidates, measure_steady_sizes
-from tests.policies.nano_vla_fixtures import query
+from tests.policies.nano_vla_fixtures import make_query
 
-QUERIES = [query(i, k=i) for i in range(20)]
+QUERIES = [make_query(i, k=i) for i in range(20)]
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16)
 odd_sizes = st.sets(st.sampled_from((1, 2, 3, 4, 6, 12, 16)))
 

@@ -25,7 +25,7 @@ with lock_folder(Path(sys.argv[1])):
 """
 
 
-def hold(folder: Path) -> subprocess.Popen[str]:
+def hold_lock(folder: Path) -> subprocess.Popen[str]:
     """Starts a process that holds the lock until its standard input ends."""
     child = subprocess.Popen(
         [sys.executable, "-c", _HOLD, str(folder)],
@@ -39,7 +39,7 @@ def hold(folder: Path) -> subprocess.Popen[str]:
 
 
 def test_the_second_is_told_who_and_a_killed_one_is_forgotten(tmp_path: Path) -> None:
-    child = hold(tmp_path)
+    child = hold_lock(tmp_path)
     says = rf"process {child.pid} on .*, since 20.*another name"
     with pytest.raises(BusyFolderError, match=says), lock_folder(tmp_path):
         pass
@@ -52,7 +52,7 @@ def test_the_second_is_told_who_and_a_killed_one_is_forgotten(tmp_path: Path) ->
 
 
 def test_one_that_ends_makes_room(tmp_path: Path) -> None:
-    child = hold(tmp_path)
+    child = hold_lock(tmp_path)
     child.communicate("")
     with lock_folder(tmp_path / "." / ""):
         pass

@@ -32,27 +32,28 @@ def test_splits_are_disjoint_and_known() -> None:
         list_units(7, "toy", (0,), "official", Split.CALIBRATION, 11)
 
 
-def trail(name: str, drivers: str, states: str, actions: str) -> Trail:
+def make_trail(name: str, drivers: str, states: str, actions: str) -> Trail:
     who = [(c, 0, 4) for c in drivers]
     return Trail(name, who, list(states), [c.encode() for c in actions])
 
 
 def test_prefix_law() -> None:
-    weak = trail("weak", "wwww", "abcd", "1234")
+    weak = make_trail("weak", "wwww", "abcd", "1234")
     check_pairing(
-        toy_key(0), [weak, trail("aegis", "wwss", "abcx", "1299"), trail("strong", "s", "a", "7")]
+        toy_key(0),
+        [weak, make_trail("aegis", "wwss", "abcx", "1299"), make_trail("strong", "s", "a", "7")],
     )
     for other, what in (
-        (trail("aegis", "wwss", "abxx", "1299"), "states at tick 2"),
-        (trail("aegis", "wwww", "abcd", "1294"), "actions at tick 2"),
-        (trail("aegis", "www", "abc", "123"), "lengths at tick 3"),
-        (trail("strong", "s", "b", "7"), "states at tick 0"),
+        (make_trail("aegis", "wwss", "abxx", "1299"), "states at tick 2"),
+        (make_trail("aegis", "wwww", "abcd", "1294"), "actions at tick 2"),
+        (make_trail("aegis", "www", "abc", "123"), "lengths at tick 3"),
+        (make_trail("strong", "s", "b", "7"), "states at tick 0"),
     ):
         with pytest.raises(PairingError, match=f"have different {what}"):
             check_pairing(toy_key(0), [weak, other])
 
 
-def progress(k: int, risk: float) -> EpisodeProgress:
+def make_progress(k: int, risk: float) -> EpisodeProgress:
     track = (Judgement(k, risk, 0.5, False),)
     return EpisodeProgress(
         toy_key(0), "aegis", k, 60, "weak", "strong", risk, "risk", track, 0, 0, "go"
@@ -64,10 +65,10 @@ def test_status_file_is_throttled_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "status.json"
     sink = StatusFile(path, lambda: now[0])
     sink.on_run_opened(2, 0, ["aegis"])
-    sink.on_progress(progress(0, float("nan")))
+    sink.on_progress(make_progress(0, float("nan")))
     assert json.loads(path.read_text())["running"] == [], "too soon"
     now[0] = 1.0
-    sink.on_progress(progress(4, 0.3))
+    sink.on_progress(make_progress(4, 0.3))
     status = json.loads(path.read_text())
     assert status["running"][0]["risks"] == [None, 0.3]
     assert status["running"][0]["key"]["task"] == 0
@@ -87,7 +88,7 @@ def test_wrappers_forward_every_method() -> None:
     inner = Recorder()
     tee = Tee(inner, NullSink())
     tee.on_run_opened(2, 1, ["a"])
-    tee.on_progress(progress(0, 0.1))
+    tee.on_progress(make_progress(0, 0.1))
     tee.on_episode_finished(row("a", 0, True))
     tee.on_run_closed()
     assert (inner.totals, len(inner.heard), inner.ends, inner.closes) == ((2, 1), 1, 1, 1)

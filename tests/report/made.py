@@ -13,7 +13,6 @@ from PIL import Image
 
 from aegis.records.rows import EpisodeRow
 from aegis.report.tables import Rule, Tables
-from aegis.stats.intervals import Interval, wilson_interval
 from aegis.stats.paired_outcome import PairedOutcome
 from aegis.study.analysis.arm_results import ArmResult
 from aegis.study.analysis.contrast_result import (
@@ -22,19 +21,24 @@ from aegis.study.analysis.contrast_result import (
     SequentialReading,
     TaskDifference,
 )
-from aegis.study.analysis.fork_points import ForkPoint
-from aegis.study.analysis.frontier_points import FrontierPoint
-from aegis.study.analysis.kill_criteria import KillResult
 from aegis.study.analysis.oracle import OracleGap
 from aegis.study.analysis.study_result import StudyResult
-from aegis.study.detection.detector_result import DetectorResult, RiskBin, ScoreResult, WindowAuroc
-from aegis.study.detection.handover_timing import TimingResult
-from aegis.study.detection.latency import ArmLatency, DurationSummary, LatencyResult
-from aegis.study.estimates import Estimate, Share
 from aegis.study.plan.study_plan import Budget, KillCriteria, PlannedContrast, StudyPlan
 from aegis.study.play.small_tables import EVENTS, SCORES
+from tests.report.made_parts import (
+    KINDS,
+    NAN,
+    make_detector,
+    make_estimate,
+    make_fork,
+    make_frontier,
+    make_kill_results,
+    make_latency,
+    make_share,
+    make_timing,
+)
 
-HORIZON, CHUNK, NAN = 220, 10, float("nan")
+HORIZON, CHUNK = 220, 10
 # Name, strong's grip on the outcome: chance to recover, to disrupt, duty, and what it is there for.
 ARMS = (
     ("weak", 0.0, 0.0, 0.0, "The weak policy alone: the reference."),
@@ -52,15 +56,6 @@ PLACES = ("between the plate and the ramekin", "next to the ramekin", "from tabl
           "on the cookie box", "in the top drawer of the wooden cabinet", "on the ramekin",
           "next to the cookie box", "on the stove", "next to the plate",
           "on the wooden cabinet")  # fmt: skip
-KINDS = ("missed", "dropped", "misplaced", "blocked", "unreached")
-
-
-def share(count: int, of: int) -> Share:
-    return Share(count, of, count / of if of else NAN, wilson_interval(count, of))
-
-
-def around(value: float, half: float) -> Estimate:
-    return Estimate(value, Interval(value - half, value + half))
 
 
 def episodes(per_task: int = 40, tasks: int = 10) -> tuple[EpisodeRow, ...]:
@@ -129,12 +124,22 @@ def tables(rows: Sequence[EpisodeRow]) -> Tables:
 
 def result(rows: Sequence[EpisodeRow]) -> StudyResult:
     by_arm = {name: [r for r in rows if r.arm == name] for name, *_ in ARMS}
-    arms = tuple(arm(name, by_arm[name], by_arm["weak"], role) for name, _, _, _, role in ARMS)
-    main = [contrast(by_arm, "advantage", other, True) for other in
+    arms = tuple(
+        _make_arm(name, by_arm[name], by_arm["weak"], role) for name, _, _, _, role in ARMS
+    )
+    main = [_make_contrast(by_arm, "advantage", other, True) for other in
             ("blind_early", "blind_late", "random", "reseed")]  # fmt: skip
-    main.append(replace(contrast(by_arm, "advantage", "strong", True), alternative="noninferior",
-                        margin=0.03, passed=False, p=0.98, p_holm=0.98))  # fmt: skip
-    rest = [contrast(by_arm, "aegis", o, False) for o in ("random", "blind_late", "weak")]
+    main.append(
+        replace(
+            _make_contrast(by_arm, "advantage", "strong", True),
+            alternative="noninferior",
+            margin=0.03,
+            passed=False,
+            p=0.98,
+            p_holm=0.98,
+        )
+    )
+    rest = [_make_contrast(by_arm, "aegis", o, False) for o in ("random", "blind_late", "weak")]
     rest[0] = replace(rest[0], family="secondary")
     return StudyResult(
         name="reference",
@@ -151,18 +156,20 @@ def result(rows: Sequence[EpisodeRow]) -> StudyResult:
               for n in ("plan", "code", "policy.weak", "policy.strong", "detectors")},
         arms=arms,
         contrasts=(*main, *rest),
-        detector=detector(),
-        timing=(timing("advantage", 41), timing("aegis", -12)),
-        forks=tuple(fork(k) for k in (0, 45, 70, 100, 130, 160, 190)),
-        gaps=(OracleGap("advantage", "random", "oracle", around(0.62, 0.14)),),
-        frontier=frontier(arms),
-        kill_criteria=kills(),
-        latency=latency(),
+        detector=make_detector(),
+        timing=(make_timing("advantage", 41), make_timing("aegis", -12)),
+        forks=tuple(make_fork(k) for k in (0, 45, 70, 100, 130, 160, 190)),
+        gaps=(OracleGap("advantage", "random", "oracle", make_estimate(0.62, 0.14)),),
+        frontier=make_frontier(arms),
+        kill_criteria=make_kill_results(),
+        latency=make_latency(),
         notes=("Blind arms are every schedule that a reviewer would think of.",),
     )  # fmt: skip
 
 
-def arm(name: str, rows: Sequence[EpisodeRow], weak: Sequence[EpisodeRow], role: str) -> ArmResult:
+def _make_arm(
+    name: str, rows: Sequence[EpisodeRow], weak: Sequence[EpisodeRow], role: str
+) -> ArmResult:
     pairs = [(row.success, other.success) for row, other in zip(rows, weak, strict=True)]
     lost, kept = [x for x, y in pairs if not y], [x for x, y in pairs if y]
     duty = sum(r.strong_steps for r in rows) / sum(r.steps for r in rows)
@@ -170,15 +177,23 @@ def arm(name: str, rows: Sequence[EpisodeRow], weak: Sequence[EpisodeRow], role:
     dial = name not in ("weak", "strong", "oracle")
     asks = {p: float(np.mean([dict(r.asks)[p] for r in rows])) for p in ("strong", "weak")}
     return ArmResult(
-        name, role, len(rows), share(sum(r.success for r in rows), len(rows)),
-        share(sum(lost), len(lost)), share(len(kept) - sum(kept), len(kept)), around(duty, half),
-        0.36 if dial else None, duty + 0.004 if dial else None,
-        float(np.mean([r.fires for r in rows])), 5.4 if duty else NAN,
-        float(np.mean([r.steps for r in rows])), asks,
-    )  # fmt: skip
+        name,
+        role,
+        len(rows),
+        make_share(sum(r.success for r in rows), len(rows)),
+        make_share(sum(lost), len(lost)),
+        make_share(len(kept) - sum(kept), len(kept)),
+        make_estimate(duty, half),
+        0.36 if dial else None,
+        duty + 0.004 if dial else None,
+        float(np.mean([r.fires for r in rows])),
+        5.4 if duty else NAN,
+        float(np.mean([r.steps for r in rows])),
+        asks,
+    )
 
 
-def contrast(
+def _make_contrast(
     by_arm: Mapping[str, Sequence[EpisodeRow]], one: str, other: str, primary: bool
 ) -> ContrastResult:
     x, y, z = (np.array([r.success for r in by_arm[n]]) for n in (one, other, "weak"))
@@ -187,89 +202,19 @@ def contrast(
     per_task = []
     for t in sorted(set(task.tolist())):
         mine = PairedOutcome.from_success(x[task == t], y[task == t])
-        estimate = around(mine.difference, 0.11)
+        estimate = make_estimate(mine.difference, 0.11)
         per_task.append(TaskDifference(t, mine.units, mine.recovered, mine.disrupted, estimate))
-    difference, p = around(cells.difference, 0.04), cells.mcnemar_p()
+    difference, p = make_estimate(cells.difference, 0.04), cells.mcnemar_p()
     return ContrastResult(
         one, other, "greater", None, 0.05, cells.units, cells.recovered,
         cells.disrupted, difference, difference.ci, difference.ci, lost.units,
-        around(lost.difference, 0.06), p, p * 0.8, min(1.0, 5 * p) if primary else NAN,
-        lost.mcnemar_p(), around(0.004, 0.02), tuple(per_task),
+        make_estimate(lost.difference, 0.06), p, p * 0.8, min(1.0, 5 * p) if primary else NAN,
+        lost.mcnemar_p(), make_estimate(0.004, 0.02), tuple(per_task),
         SequentialReading(12.3 if p < 0.01 else -1.2, 260 if p < 0.01 else None),
         BayesianReading(cells.difference, difference.ci, 1 - p, 0.9 * (1 - p)),
         primary and p < 0.01,
         p, max(p, 2.0 ** -len(per_task)), "primary" if primary else "exploratory",
     )  # fmt: skip
-
-
-def detector() -> DetectorResult:
-    curves = (
-        ("probe", False, (0.66, 0.74, 0.82, 0.88)), ("task", True, (0.5, 0.5, 0.5, 0.5)),
-        ("proprio", True, (0.52, 0.53, 0.56, 0.62)), ("time", True, (0.5, 0.5, 0.5, 0.74)),
-        ("advantage_probe", False, (0.64, 0.72, 0.80, 0.85)),
-        ("keep", False, (0.40, 0.35, 0.30, 0.20)),
-    )  # fmt: skip
-    windows = (0.1, 0.2, 0.3, 0.5)
-    scores = tuple(
-        ScoreResult(name, baseline, tuple(
-            WindowAuroc(w, around(v + (0.08 if name == "task" else 0.01), 0.03), around(v, 0.03),
-                        0 if w < 0.5 else 17)
-            for w, v in zip(windows, values, strict=True)))
-        for name, baseline, values in curves
-    )  # fmt: skip
-    counts = (3, 6, 9, 13, 16, 20, 24, 30, 35, 38)
-    bins = tuple(
-        RiskBin(i / 10, (i + 1) / 10, (i + 0.5) / 10, share(c, 40)) for i, c in enumerate(counts)
-    )
-    return DetectorResult(
-        "probe", 0.3, around(0.83, 0.03), around(0.82, 0.03), scores,
-        {"time": around(0.32, 0.03), "proprio": around(0.26, 0.04)}, bins, 0.034, "probe", 0.10,
-        share(17, 220), share(161, 180),
-    )  # fmt: skip
-
-
-def latency() -> LatencyResult:
-    calls = {"strong": DurationSummary(420, 11.3, 14.9), "weak": DurationSummary(900, 2.1, 2.9)}
-    arms = {name: ArmLatency(DurationSummary(300, 2.4, 13.0), DurationSummary(300, 0.2, 0.31), 0.61)
-            for name in ("weak", "advantage")}  # fmt: skip
-    return LatencyResult({"cpu": "abacus", "cores": "2"}, 10, calls, arms)
-
-
-def timing(name: str, lead: int) -> TimingResult:
-    kinds = dict(zip(KINDS, (58, 47, 31, 24, 20), strict=True))
-    quartiles = (lead - 19.0, float(lead), lead + 22.0)
-    return TimingResult(
-        name, kinds, share(171, 180), share(122, 171), quartiles, (55.0, 70.0, 92.0)
-    )
-
-
-def fork(k: int) -> ForkPoint:
-    late = k / 220
-    return ForkPoint(
-        k, 400 - k, share(int(200 - 0.2 * k), 400 - k), share(int(180 * (1 - late)), 180),
-        share(2 + k // 40, 200), share(int(60 * (1 - late)), 180),
-        around(0.45 - 0.55 * late, 0.06), k < 185,
-    )  # fmt: skip
-
-
-def frontier(arms: Sequence[ArmResult]) -> tuple[FrontierPoint, ...]:
-    points = [FrontierPoint(a.name, "", a.duty, a.success) for a in arms]
-    for gate, grip in (("advantage", 1.0), ("random", 0.72)):
-        for duty in (0.06, 0.14, 0.22, 0.28, 0.34):
-            solved = int(100 * (0.55 + grip * 1.55 * duty * (1 - duty)))
-            points.append(FrontierPoint(gate, f"{duty}", around(duty, 0.012), share(solved, 100)))
-    return tuple(points)
-
-
-def kills() -> tuple[KillResult, ...]:
-    rows = (
-        ("early_auroc", "lower bound of the early AUROC at least 0.60", "0.790", "mark"),
-        ("duty", "duty of the recommended arm at most 38 %", "36.1 %", "mark"),
-        ("common_prefix", "equal states until the first hand-over", "0 differ", "mark"),
-        ("floor", "success of the reference at least 3 %", "55.0 %", "mark"),
-        ("ceiling", "success of the reference at most 97 %", "55.0 %", "mark"),
-    )
-    return tuple(KillResult(*row, killed=False) for row in rows)
 
 
 def plan() -> StudyPlan:

@@ -26,7 +26,7 @@ from tests.report import made
 PLAN = made.plan()
 
 
-def said(result: StudyResult, tables: Tables, plan: StudyPlan = PLAN) -> str:
+def render_words(result: StudyResult, tables: Tables, plan: StudyPlan = PLAN) -> str:
     """Returns what the Markdown says, without drawing anything."""
     return render_markdown(StudyView(result, plan, tables), {})
 
@@ -49,7 +49,7 @@ def find_rows(text: str, head: str) -> dict[str, str]:
 
 
 def test_every_number_is_the_one_in_json(result: StudyResult, tables: Tables) -> None:
-    text = said(result, tables)
+    text = render_words(result, tables)
     found = json.loads(result.to_json_text())
     arms = find_rows(text, "arm | success")
     for name, arm in found["arms"].items():
@@ -68,7 +68,7 @@ def test_every_number_is_the_one_in_json(result: StudyResult, tables: Tables) ->
 
 
 def test_every_p_stands_beside_its_difference(result: StudyResult, tables: Tables) -> None:
-    text = said(result, tables)
+    text = render_words(result, tables)
     heads = [line for line in text.splitlines() if line.startswith("| contrast | all units")]
     assert len(heads) == 3, "primary, secondary, exploratory"
     assert "p, Holm" in heads[0]
@@ -99,8 +99,8 @@ def test_a_broken_budget_is_said_first(result: StudyResult, tables: Tables) -> N
     arm = next(arm for arm in result.arms if arm.name == result.recommended)
     over = replace(PLAN, budget=replace(PLAN.budget, duty=0.1, at_most=arm.duty.value - 0.004))
     under = replace(PLAN, budget=replace(PLAN.budget, duty=0.1, at_most=arm.duty.value + 0.001))
-    broken = said(result, tables, over)
-    kept = said(result, tables, under)
+    broken = render_words(result, tables, over)
+    kept = render_words(result, tables, under)
     assert "0.40\u00a0pp more than the" in broken[: broken.index("## ")]
     assert "Over budget" not in kept
     assert "exceeded by 0.4\u00a0pp" in find_rows(broken, "arm | dial")["`advantage`"]
@@ -114,12 +114,12 @@ def test_criteria_that_calibration_settled_are_not_praised(
     weak = next(p for p in result.frontier if p.gate == "weak")
     tried = replace(weak, setting="as configured, on calibration units")
     turned = replace(result, frontier=(*result.frontier, tried))
-    text = said(turned, tables)
+    text = render_words(turned, tables)
     assert "That says little for `floor` and `ceiling`" in text
     assert "could hardly strike" in find_rows(text, "criterion")["`floor`"]
     assert "not struck" in find_rows(text, "criterion")["`early_auroc`"]
     close = replace(PLAN, kill=replace(PLAN.kill, floor=weak.success.value - 0.01))
-    text = said(turned, tables, close)
+    text = render_words(turned, tables, close)
     assert "That says little for `ceiling`" in text
     assert "not struck" in find_rows(text, "criterion")["`floor`"]
 
@@ -131,7 +131,7 @@ def test_a_placebo_has_no_strong_step(result: StudyResult, tables: Tables) -> No
         else arm
         for arm in result.arms
     )
-    text = said(replace(result, arms=arms), tables)
+    text = render_words(replace(result, arms=arms), tables)
     row = find_rows(text, "arm | success")["`reseed`"]
     assert f"({format_percent(result.arms[3].duty.value)}) no strong step | 0.0 | 0.0 |" in row
     assert "`reseed` never calls the strong policy" in text
@@ -139,7 +139,7 @@ def test_a_placebo_has_no_strong_step(result: StudyResult, tables: Tables) -> No
 
 @pytest.mark.parametrize("change", [{"exploratory": True}, {"lock": {}}])
 def test_exploratory_is_said(result: StudyResult, tables: Tables, change: dict[str, Any]) -> None:
-    text = said(replace(result, **change), tables)
+    text = render_words(replace(result, **change), tables)
     assert "Exploratory: no plan was locked" in text
     assert "pre-registered" not in text
     assert "decided before" not in text

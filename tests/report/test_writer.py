@@ -245,7 +245,7 @@ def test_committed_studies_render(
     root = ROOT / "runs" / study
     found = StoredStudy.read_folder(root)
     tables = StudyTables.read_folder(root)
-    quick = replace(found, facts=replace(found.facts, draws=20))
+    quick = replace(found, context=replace(found.context, draws=20))
     files = written(tmp_path, quick.compute_result(tables), found.select_tables(tables), found.plan)
     sound(files)
     assert {Path(name).stem for name in files if name.endswith(".svg")} == NAMES

@@ -33,11 +33,13 @@ class Episode:
     rows: list[tuple[int, np.ndarray, np.ndarray]]
 
 
-def policies() -> dict[str, ToyPolicy]:
+def make_policies() -> dict[str, ToyPolicy]:
     return {name: ToyPolicy(name, weak=name == "weak") for name in ("weak", "strong")}
 
 
-def parts(gate: Gate[object], probe: Probe | None = None, first: str = "weak") -> Controller:
+def make_controller(
+    gate: Gate[object], probe: Probe | None = None, first: str = "weak"
+) -> Controller:
     return Controller(
         embodiment=toy_embodiment(),
         weak="weak",
@@ -52,8 +54,8 @@ def parts(gate: Gate[object], probe: Probe | None = None, first: str = "weak") -
     )
 
 
-def drive(controller: Controller, key: EpisodeKey) -> Episode:
-    world, session, drivers = ToyWorld(), Session(controller, key), policies()
+def drive_session(controller: Controller, key: EpisodeKey) -> Episode:
+    world, session, drivers = ToyWorld(), Session(controller, key), make_policies()
     world.begin(key)
     outcome, decisions, digests, rows = Outcome(success=False, done=False), [], [], []
     for k in range(world.horizon):
@@ -70,29 +72,29 @@ def drive(controller: Controller, key: EpisodeKey) -> Episode:
     return Episode(outcome.success, decisions, digests, rows)
 
 
-def collect(first: int, n: int) -> FittingTable:
+def collect_table(first: int, n: int) -> FittingTable:
     columns: list[tuple] = []
     for e in range(n):
         key = toy_key(first + e // TASKS, task=e % TASKS)
-        episode = drive(parts(NeverGate()), key)
+        episode = drive_session(make_controller(NeverGate()), key)
         columns += [
             (e, key.task, str(key), k, tap, pose, episode.success) for k, tap, pose in episode.rows
         ]
     e, task, start, k, tap, pose, success = (np.array(c) for c in zip(*columns, strict=True))
-    digest = policies()["weak"].spec.digest
+    digest = make_policies()["weak"].spec.digest
     return FittingTable(e, task, start, k, tap, pose, ~success, 60, "trunk", digest)
 
 
 @pytest.fixture(scope="module")
 def probe() -> Probe:
-    train, calibration = collect(0, 60), collect(100, 60)
+    train, calibration = collect_table(0, 60), collect_table(100, 60)
     return fit_probe(
         train, calibration, kind="logistic", alpha=0.1, guard=0.2, root=1, windows=(0.3, 1.0)
     )
 
 
 def test_the_probe_sees_the_outcome_before_time_leaks_it(probe: Probe) -> None:
-    train, test = collect(0, 60), collect(200, 60)
+    train, test = collect_table(0, 60), collect_table(200, 60)
     early = judge_probe(probe, train, test, root=1, window=0.1, draws=20)
     assert early.ended == 0
     assert early.lines[0].pooled > 0.9
@@ -107,7 +109,10 @@ def test_the_gate_recovers_episodes_and_arms_agree_until_it_fires(probe: Probe) 
     weak, gated = [], []
     for e in range(40):
         key = toy_key(300 + e // TASKS, task=e % TASKS)
-        a, b = drive(parts(NeverGate(), probe), key), drive(parts(gate, probe), key)
+        a, b = (
+            drive_session(make_controller(NeverGate(), probe), key),
+            drive_session(make_controller(gate, probe), key),
+        )
         weak.append(a.success)
         gated.append(b.success)
         first = next((d.k for d in b.decisions if d.mode.active == "strong"), 60)
@@ -120,14 +125,14 @@ def test_the_gate_recovers_episodes_and_arms_agree_until_it_fires(probe: Probe) 
 
 
 def test_a_strong_only_arm_needs_no_weak_policy() -> None:
-    episode = drive(parts(NeverGate(), first="strong"), toy_key(0))
+    episode = drive_session(make_controller(NeverGate(), first="strong"), toy_key(0))
     assert episode.success
     assert not episode.rows
 
 
 def test_a_session_is_one_episode(probe: Probe) -> None:
     gate = ConformalGate(threshold=probe.threshold)
-    one, two = (drive(parts(gate, probe), toy_key(305, task=3)) for _ in range(2))
+    one, two = (drive_session(make_controller(gate, probe), toy_key(305, task=3)) for _ in range(2))
     assert one.digests == two.digests
     assert [d.command.action.tobytes() for d in one.decisions] == [
         d.command.action.tobytes() for d in two.decisions

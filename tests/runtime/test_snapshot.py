@@ -33,15 +33,15 @@ GATES = {
 }
 
 
-def rollout(gate: str = "aegis", index: int = 3) -> Lockstep:
+def make_lockstep(gate: str = "aegis", index: int = 3) -> Lockstep:
     return Lockstep(ToyWorld(), controller(GATES[gate]), toy_policies(), toy_key(index))
 
 
-def resumed(snapshot: Snapshot, gate: str) -> Lockstep:
+def resume_lockstep(snapshot: Snapshot, gate: str) -> Lockstep:
     return Lockstep.from_snapshot(ToyWorld(), controller(GATES[gate]), toy_policies(), snapshot)
 
 
-def course(rollout: Lockstep) -> list[str]:
+def trace_course(rollout: Lockstep) -> list[str]:
     """Plays to the end and says what happened, every bit of it."""
     said = []
     while not rollout.done:
@@ -54,8 +54,8 @@ def course(rollout: Lockstep) -> list[str]:
 def test_a_fork_goes_the_same_way(
     gate: str, index: int, at: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    whole = course(rollout(gate, index))
-    left = rollout(gate, index)
+    whole = trace_course(make_lockstep(gate, index))
+    left = make_lockstep(gate, index)
     left.play_until(at)
     if left.done:
         with pytest.raises(ConfigError, match="nothing goes on"):
@@ -63,26 +63,27 @@ def test_a_fork_goes_the_same_way(
         return
     path = tmp_path_factory.mktemp("snap") / "at.npz"
     left.take_snapshot().write_npz(path)
-    twin, read = left.fork_into(ToyWorld()), resumed(Snapshot.read_npz(path), gate)
-    assert course(twin) == course(left) == course(read) == whole[at:]
+    twin, read = left.fork_into(ToyWorld()), resume_lockstep(Snapshot.read_npz(path), gate)
+    assert trace_course(twin) == trace_course(left) == trace_course(read) == whole[at:]
 
 
 def test_another_process_goes_the_same_way(tmp_path: Path) -> None:
-    left = rollout("random")
+    left = make_lockstep("random")
     left.play_until(14)
     left.take_snapshot().write_npz(tmp_path / "at.npz")
     code = f"""
 from pathlib import Path
 from tests.runtime.test_snapshot import *
-print(course(resumed(Snapshot.read_npz(Path({str(tmp_path / "at.npz")!r})), "random")))
+snapshot = Snapshot.read_npz(Path({str(tmp_path / "at.npz")!r}))
+print(trace_course(resume_lockstep(snapshot, "random")))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(course(left))
+    assert done.stdout.strip() == str(trace_course(left))
 
 
 @pytest.mark.parametrize("at", [0, 8, 20])
 def test_handing_over_by_hand_is_what_a_schedule_does(at: int) -> None:
-    left = rollout("never", index=4)
+    left = make_lockstep("never", index=4)
     left.play_until(at)
     alone = controller(NeverGate(), first="strong")
     helped = left.hand_over(ToyWorld(), alone)
@@ -100,14 +101,14 @@ def test_handing_over_by_hand_is_what_a_schedule_does(at: int) -> None:
 
 
 def test_a_finished_episode_is_not_played_on() -> None:
-    done = rollout()
+    done = make_lockstep()
     done.play_until(99)
     with pytest.raises(ConfigError, match="begin another one"):
         done.play_tick()
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
-    left = rollout()
+    left = make_lockstep()
     left.play_until(9)
     snapshot = left.take_snapshot()
     blind = replace(controller(GATES["never"]), detectors=())
@@ -121,7 +122,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "at.npz"
-    left = rollout()
+    left = make_lockstep()
     left.take_snapshot().write_npz(path)
     whole = path.read_bytes()
     for content in (b"", whole[:-40], whole[:200], b"x" * 99):
@@ -209,4 +210,4 @@ def test_a_policy_may_have_a_name_of_its_own() -> None:
         part: OwnName(part, weak=part == "weak", cameras=cameras) for part in ("weak", "strong")
     }
     other = Lockstep(ToyWorld(), controller(GATES["aegis"]), policies, toy_key(3))
-    assert course(other) == course(rollout("aegis", 3))
+    assert trace_course(other) == trace_course(make_lockstep("aegis", 3))

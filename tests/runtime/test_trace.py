@@ -22,7 +22,7 @@ from tests.fleet.toyrun import (
 from tests.golden.trace import Trace, TraceRecorder, replay_trace
 
 
-def record() -> Trace:
+def record_trace() -> Trace:
     """An episode with a hand-over and a few unusable proposals."""
     policies = toy_policies() | {"weak": NanPolicy("weak", since=4, until=7, weak=True)}
     world, key = ToyWorld(horizon=HORIZON, p_hard=1.0), toy_key(3)
@@ -38,7 +38,7 @@ def record() -> Trace:
 
 
 def test_replay_is_bit_identical_also_from_a_file(tmp_path: Path) -> None:
-    trace = record()
+    trace = record_trace()
     text = " ".join(trace.answers)
     assert '"Hold"' in text
     assert '"active": "strong"' in text
@@ -51,7 +51,7 @@ def test_replay_is_bit_identical_also_from_a_file(tmp_path: Path) -> None:
 
 
 def test_another_gate_or_bit_is_found() -> None:
-    trace = record()
+    trace = record_trace()
     with pytest.raises(TraceError, match="differs at tick"):
         replay_trace(controller(ConformalGate(threshold=99.0)), trace)
     k, tick = next((i, t) for i, t in enumerate(trace.ticks) if t.proposals)
@@ -68,7 +68,7 @@ def test_damaged_traces_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "trace.npz"
     with pytest.raises(TraceError, match="missing or damaged"):
         Trace.read_npz(path)
-    record().write_npz(path)
+    record_trace().write_npz(path)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(TraceError, match="missing or damaged"):
         Trace.read_npz(path)

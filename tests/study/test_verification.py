@@ -29,7 +29,7 @@ QUIET = row("random", 0, False)
 ROWS = (WEAK, OURS, QUIET)
 
 
-def edited(one: EpisodeRow, **changes: object) -> Sequence[EpisodeRow]:
+def edit_row(one: EpisodeRow, **changes: object) -> Sequence[EpisodeRow]:
     return [replace(r, **changes) if r is one else r for r in ROWS]
 
 
@@ -42,16 +42,16 @@ def test_rows_that_agree() -> None:
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        (edited(OURS, success=False), "success is not how it stopped"),
-        (edited(WEAK, stop="success"), "success is not how it stopped"),
-        (edited(OURS, strong_steps=11), "steps do not add up"),
-        (edited(OURS, handover_k=3), "hand-over before it was decided"),
-        (edited(OURS, fires=0), "hand-overs without a first"),
-        (edited(OURS, holds=()), "strong steps without a stay"),
-        (edited(QUIET, digest="other"), "never handed over, but differs from weak"),
-        (edited(QUIET, final="other"), "never handed over, but differs from weak"),
-        (edited(QUIET, success=True, stop="success"), "never handed over, but differs from weak"),
-        (edited(WEAK, steps=5, weak_steps=5), "handed over after weak had ended"),
+        (edit_row(OURS, success=False), "success is not how it stopped"),
+        (edit_row(WEAK, stop="success"), "success is not how it stopped"),
+        (edit_row(OURS, strong_steps=11), "steps do not add up"),
+        (edit_row(OURS, handover_k=3), "hand-over before it was decided"),
+        (edit_row(OURS, fires=0), "hand-overs without a first"),
+        (edit_row(OURS, holds=()), "strong steps without a stay"),
+        (edit_row(QUIET, digest="other"), "never handed over, but differs from weak"),
+        (edit_row(QUIET, final="other"), "never handed over, but differs from weak"),
+        (edit_row(QUIET, success=True, stop="success"), "never handed over, but differs from weak"),
+        (edit_row(WEAK, steps=5, weak_steps=5), "handed over after weak had ended"),
         ([OURS], "no reference"),
     ],
 )
@@ -106,7 +106,7 @@ def test_samples_are_addressed_and_distinct() -> None:
 
 def test_what_is_played_again_must_be_equal_in_every_column() -> None:
     assert check_replay("again", ROWS, ROWS[1:]).count == 2
-    check = check_replay("again", ROWS, edited(OURS, final="y", steps=41)[1:])
+    check = check_replay("again", ROWS, edit_row(OURS, final="y", steps=41)[1:])
     assert "toy/0/wide/0@7, ours: steps, final differ" in check.detail
     assert "not in the table" in check_replay("again", ROWS[:1], ROWS).detail
 

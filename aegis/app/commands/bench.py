@@ -1,4 +1,4 @@
-"""`aegis bench`: how fast, against whom, on this machine."""
+"""`aegis bench`: measures speed on this machine against references."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from aegis.records.json_values import replace_non_finite
 from aegis.records.provenance import describe_machine
 
 FIGURES = "figures"
-"""Instead of a benchmark: draws the kept results."""
+"""Verb that draws stored results instead of measuring."""
 
 
 def _list_benchmarks(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     if options.overrides:
-        raise ConfigError(f"Name a benchmark first: aegis bench {next(iter(BENCHES))} KEY=VALUE.")
+        raise ConfigError(f"Give the benchmark first: aegis bench {next(iter(BENCHES))} KEY=VALUE.")
     screen.print_table("benchmarks", ("name", "what"), [[n, text] for n, text in BENCHES.items()])
     return {"benchmarks": list(BENCHES)}
 
@@ -62,7 +62,7 @@ def _measure_benchmark(
 
 
 def _draw_figures(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    """Draws what is kept in ``benchmarks/``, or in the folder that is named."""
+    """Draws the results stored in ``benchmarks/`` or in the given folder."""
     if options.overrides:
         raise ConfigError(
             f"aegis bench {FIGURES} takes one folder and no settings. Got: {options.overrides}."
@@ -70,9 +70,9 @@ def _draw_figures(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
     results = figures.read_results(Path(options.place or "benchmarks"))
     lines = figures.compare_floors(results)
     screen.print_table("floors", ("row", "floor", "measured", "holds"), lines)
-    drawn = [str(path) for path in figures.draw_figures(results, Path("docs/images"))]
-    screen.print_line("\n".join(drawn))
-    return {"figures": drawn, "floors": [list(line) for line in lines]}
+    paths = [str(path) for path in figures.draw_figures(results, Path("docs/images"))]
+    screen.print_line("\n".join(paths))
+    return {"figures": paths, "floors": [list(line) for line in lines]}
 
 
 def _print_rows(name: str, rows: Sequence[BenchRow], screen: Screen) -> None:
@@ -105,8 +105,8 @@ def _build_verb(name: str, summary: str) -> Verb:
         name=name,
         summary=summary,
         examples=(
-            (f"aegis bench {name}", "measures it here"),
-            (f"aegis bench {name} out=benchmarks/{name}.json", "keeps the result"),
+            (f"aegis bench {name}", "measures it on this machine"),
+            (f"aegis bench {name} out=benchmarks/{name}.json", "stores the result"),
         ),
         run=partial(_measure_benchmark, name),
     )
@@ -114,14 +114,14 @@ def _build_verb(name: str, summary: str) -> Verb:
 
 _DRAW = Verb(
     name=FIGURES,
-    summary="draws kept results into docs/images and names the floors",
+    summary="draws stored results into docs/images and compares them with the floors",
     examples=(
         ("aegis bench figures", "draws benchmarks/*.json"),
-        ("aegis bench figures /tmp/mine", "draws those of another folder"),
+        ("aegis bench figures /tmp/mine", "draws the results in another folder"),
     ),
     run=_draw_figures,
     place="FOLDER",
-    place_help="folder of kept results; 'benchmarks' if none is named",
+    place_help="folder of stored results; 'benchmarks' by default",
     settings="none.",
 )
 
@@ -129,16 +129,19 @@ _DRAW = Verb(
 COMMAND = Command(
     name="bench",
     details="""
-        Times us and a reference in turns, in one run, by CPU time (worker processes included) and
-        by wall, and prints medians of repeats. A ratio is the reference's cost over ours. Rows that
-        compare results say whether these are equal.
+        Times AEGIS and a reference alternately in one run, by CPU time (worker processes included)
+        and by wall-clock time, and prints medians over the repeats. A ratio is the reference's cost
+        divided by that of AEGIS. Rows that compare results say whether they are equal.
     """,
     examples=(
-        ("aegis bench", "what there is"),
+        ("aegis bench", "lists the benchmarks"),
         ("aegis bench step", "a control step against robosuite's"),
         ("aegis bench study bench.units=60", "a smaller study than the paper's"),
-        ("aegis bench gate out=benchmarks/gate.json", "keeps the result"),
-        ("aegis bench figures", "draws benchmarks/*.json into docs/images and names the floors"),
+        ("aegis bench gate out=benchmarks/gate.json", "stores the result"),
+        (
+            "aegis bench figures",
+            "draws benchmarks/*.json into docs/images",
+        ),
     ),
     configured=True,
     options=add_no_options,

@@ -1,4 +1,4 @@
-"""`aegis collect`: rolls a policy and logs its activations and outcomes."""
+"""`aegis collect`: rolls out a policy and logs its activations and outcomes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _run_collect(options: argparse.Namespace, screen: Screen) -> Mapping[str, Js
 
 def _play_collection(lab: Lab, out: Path, screen: Screen) -> Sequence[EpisodeRow]:
     settings, arms = lab.settings, build_collection_arms(lab)
-    # Arms of one unit share what comes before they part; that is audited where arms compete.
+    # Arms of one unit share their common prefix; studies audit that, collections need not.
     plan = build_run_plan(
         lab,
         lab.list_units(settings.integer("units", 1)),
@@ -107,28 +107,38 @@ def _print_counts(counts: _SuccessCounts, screen: Screen) -> None:
     )
     lines = [(f"task {task}", pair) for task, pair in counts.per_task.items()]
     lines += [(f"arm {arm}", pair) for arm, pair in counts.per_arm.items() if arm != ALONE_ARM]
-    for name, (won, played) in lines:
-        screen.print_line(f"  {name}: {won}/{played} {wilson_interval(won, played)}")
+    for name, (n_successes, n_episodes) in lines:
+        screen.print_line(
+            f"  {name}: {n_successes}/{n_episodes} {wilson_interval(n_successes, n_episodes)}"
+        )
 
 
 COMMAND = Command(
     name="collect",
     details="""
-        Lets one policy drive alone and writes down, per chunk, the activations of its tapped
-        layers, and per episode whether it reached its goal: what `aegis fit` needs. With
-        stints=true the same start states are also played with one stay of the strong policy, at a
-        random time for a random length: what comes after shows when control can be given back. With
-        forks=[...] everything is handed over at these ticks, to the strong policy and to the weak
-        one with fresh noise. The start states are those of the training split unless told
-        otherwise.
+        Lets one policy drive alone and logs the activations of its tapped layers per chunk, and
+        success per episode, as input of `aegis fit`. With stints=true the same start states are
+        also played with one stay of the strong policy, at a random time for a random length; the
+        remaining steps show when control can be given back. With forks=[...] control is handed over
+        for good at these ticks, to the strong policy and to the weak one with fresh noise. The
+        start states come from the training split by default.
     """,
     examples=(
         ("aegis collect", "200 episodes of the weak policy"),
-        ("aegis collect units=600 weak.taps=[trunk.last,head.hidden]", "more, and two layers"),
-        ("aegis collect stints=true name=stints", "after stays of the strong policy, too"),
-        ("aegis collect forks=[0,25,50,75,100] name=forks", "what a hand-over is worth, by tick"),
-        ("aegis collect name=check weak=nano_strong start=official", "the strong policy's figures"),
-        ("aegis collect weak.paraphrase=held_out name=words", "with words it was never told"),
+        (
+            "aegis collect units=600 weak.taps=[trunk.last,head.hidden]",
+            "more, and two layers",
+        ),
+        ("aegis collect stints=true name=stints", "also with stays of the strong policy"),
+        ("aegis collect forks=[0,25,50,75,100] name=forks", "the effect of a hand-over, by tick"),
+        (
+            "aegis collect name=check weak=nano_strong start=official",
+            "the strong policy's success",
+        ),
+        (
+            "aegis collect weak.paraphrase=held_out name=words",
+            "with unseen instructions",
+        ),
     ),
     configured=True,
     options=add_no_options,

@@ -43,7 +43,7 @@ def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
         film = _film_recovery(lab, tables, treated, screen)
     saved = result.write_json(out / RESULT_FILE)
     screen.print_line(
-        f"{result.units} start states show how it works; what it is worth takes more: aegis study\n"
+        f"{result.units} start states only show how it works; to measure the effect: aegis study\n"
         f"results: {out}"
     )
     return {"out": str(out), "film": None if film is None else str(film), **saved}
@@ -52,15 +52,17 @@ def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
 def _drop_unread_detectors(arm: Arm) -> Arm:
     """Returns an arm without the detectors that neither its gate nor its switch reads.
 
-    A study logs all scores of all arms, to judge the detectors. A demo judges none, and networks
-    on seven layers cost as much as the weak policy that they watch.
+    A study logs all scores of all arms to evaluate the detectors. A demo evaluates none, and
+    networks on seven layers cost as much as the weak policy that they watch.
     """
     control = arm.controller
     gate, switch = scores_read_by(control.gate), scores_read_by(control.switch)
     if not gate or not switch:  # a rule that names no score may read them all
         return arm
-    kept = tuple(one for one in control.detectors if one.name in {*gate, *switch})
-    return replace(arm, controller=replace(control, detectors=kept))
+    read_detectors = tuple(
+        detector for detector in control.detectors if detector.name in {*gate, *switch}
+    )
+    return replace(arm, controller=replace(control, detectors=read_detectors))
 
 
 def _play_arms(lab: Lab, arms: tuple[Arm, ...], out: Path, screen: Screen) -> RunTables:
@@ -115,9 +117,9 @@ COMMAND = Command(
     name="demo",
     details="""
         Plays a few LIBERO-Spatial episodes three times, with the same start states and noise: with
-        the weak policy alone, with the published rule, and with the rule that we recommend, live on
-        the terminal. Prints what help was worth and what it cost, and films an episode that the
-        weak policy loses and the recommended rule wins. Real physics, learned policies, calibrated
+        the weak policy alone, with the published rule, and with the recommended rule, live on the
+        terminal. Prints the benefit and the cost of help, and films an episode that the weak policy
+        fails and the recommended rule recovers. Real physics, learned policies, calibrated
         probes.
     """,
     examples=(

@@ -1,4 +1,4 @@
-"""`aegis doctor`: what this machine has, what it lacks, and how to fix that."""
+"""`aegis doctor`: checks this machine and says how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -29,15 +29,18 @@ _STATE_MARKS = {
 
 
 def _run_doctor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    given = options.config_dir
-    find_config_folders("run", given)  # A wrong folder is the user's mistake, not the machine's.
+    config_dir = options.config_dir
+    # Raises for a wrong folder: that is the user's mistake, not the machine's.
+    find_config_folders("run", config_dir)
     findings = []
-    extra = (
-        partial(_check_assets, given),
-        *(partial(_check_policy, given, p) for p in ("weak", "strong")),
+    further_checks = (
+        partial(_check_assets, config_dir),
+        *(partial(_check_policy, config_dir, p) for p in ("weak", "strong")),
     )
-    with screen.err.status("looking at this machine"):
-        for finding in diagnosis.examine_machine((*extra, partial(_check_probe, given))):
+    with screen.err.status("checking this machine"):
+        for finding in diagnosis.examine_machine(
+            (*further_checks, partial(_check_probe, config_dir))
+        ):
             findings.append(finding)
             _print_finding(finding, screen)
     failed = [finding for finding in findings if finding.state is FindingState.FAIL]
@@ -45,10 +48,10 @@ def _run_doctor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
     if failed:
         screen.print_line(f"{len(failed)} to fix: {', '.join(finding.name for finding in failed)}")
     else:
-        screen.print_line("all that AEGIS needs is here")
+        screen.print_line("this machine has everything that AEGIS needs")
     return {
         "findings": [
-            {"name": f.name, "state": f.state.value, "found": f.found, "mend": f.mend}
+            {"name": f.name, "state": f.state.value, "found": f.found, "fix": f.fix}
             for f in findings
         ],
         "ok": not failed,
@@ -60,52 +63,58 @@ def _print_finding(finding: Finding, screen: Screen) -> None:
     mark, color = _STATE_MARKS[finding.state]
     line = Text.assemble((f"{mark:>5}  ", color), f"{finding.name:<16} {finding.found}")
     screen.out.print(line, soft_wrap=True)
-    if finding.mend:
-        screen.print_line(f"{'':>24}-> {finding.mend}")
+    if finding.fix:
+        screen.print_line(f"{'':>24}-> {finding.fix}")
 
 
-def _check_assets(given: str | None) -> Finding:
+def _check_assets(config_dir: str | None) -> Finding:
     def describe_assets() -> str:
-        composed = compose_config("assets", [], *find_config_folders("assets", given))
+        composed = compose_config("assets", [], *find_config_folders("assets", config_dir))
         return str(build_target(composed, "resolve", Settings(composed.tree).node("resolve")))
 
-    return _run_check("assets", describe_assets, "run with assets=builtin, or name their folder")
+    return _run_check(
+        "assets", describe_assets, "use assets=builtin, or give the folder: assets=PATH"
+    )
 
 
-def _check_policy(given: str | None, part: PolicyId) -> Finding:
+def _check_policy(config_dir: str | None, part: PolicyId) -> Finding:
     def describe_policy() -> str:
-        composed = compose_config("run", [], *find_config_folders("run", given))
+        composed = compose_config("run", [], *find_config_folders("run", config_dir))
         policy = build_policy(composed, part, Settings(composed.tree).node(part))
         policy.close()
         return f"{policy.spec.digest[:16]}, taps: {', '.join(policy.spec.taps) or 'none'}"
 
     return _run_check(
-        f"{part} policy", describe_policy, "git checkout the file, or make it with aegis train"
+        f"{part} policy",
+        describe_policy,
+        "restore the file (git checkout) or train one (aegis train)",
     )
 
 
-def _check_probe(given: str | None) -> Finding:
+def _check_probe(config_dir: str | None) -> Finding:
     def describe_probe() -> str:
-        composed = compose_config("run", [], *find_config_folders("run", given))
+        composed = compose_config("run", [], *find_config_folders("run", config_dir))
         settings = Settings(composed.tree)
         detector = build_target(composed, "detector", settings.node("detector"))
         policy = build_policy(composed, "weak", settings.node("weak"))
         if isinstance(detector, SpecChecker):
             detector.check(policy.spec)
         policy.close()
-        known = detector.calibration if isinstance(detector, Calibrated) else {}
-        return ", ".join(f"{name} {value:.3g}" for name, value in known.items()) or "built"
+        calibration = detector.calibration if isinstance(detector, Calibrated) else {}
+        return ", ".join(f"{name} {value:.3g}" for name, value in calibration.items()) or "built"
 
-    return _run_check("probe", describe_probe, "git checkout the file, or make it with aegis fit")
+    return _run_check(
+        "probe", describe_probe, "restore the file (git checkout) or fit one (aegis fit)"
+    )
 
 
-def _run_check(name: str, look: Callable[[], str], mend: str) -> Finding:
+def _run_check(name: str, describe: Callable[[], str], fix: str) -> Finding:
     try:
-        return Finding(name, FindingState.OK, look())
-    except MachineError as error:  # It says what to install.
+        return Finding(name, FindingState.OK, describe())
+    except MachineError as error:  # Its message says what to install.
         return Finding(name, FindingState.FAIL, str(error))
     except AegisError as error:
-        return Finding(name, FindingState.FAIL, str(error), mend)
+        return Finding(name, FindingState.FAIL, str(error), fix)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -115,17 +124,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 COMMAND = Command(
     name="doctor",
     details="""
-        Looks at Python, torch, MuJoCo, rendering without a display (it really renders, in a process
-        of its own), LIBERO, assets, checkpoints, cores, memory and disk, and says how to fix what
-        is missing.
+        Checks Python, torch, MuJoCo, rendering without a display (by rendering a picture in a
+        separate process), LIBERO, assets, checkpoints, cores, memory and disk, and says how to fix
+        what is missing.
     """,
     examples=(
-        ("aegis doctor", "a report; exit code 3 if something needed is missing"),
+        ("aegis doctor", "a report; exit code 3 if something required is missing"),
         (
             "MUJOCO_GL=osmesa aegis doctor",
             "the same, in the environment of `MUJOCO_GL=osmesa aegis run`",
         ),
-        ("aegis doctor --json", "the report for machines"),
+        ("aegis doctor --json", "the report as JSON"),
     ),
     configured=False,
     options=_add_options,

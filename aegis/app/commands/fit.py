@@ -33,8 +33,8 @@ def _run_fit(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     resolve_run_folder(settings.text("name"))
     with screen.err.status("reading episodes"):
         sets = read_fitting_sets(settings, seed)
-    chosen = settings.value("strength") is None
-    with screen.err.status("fitting" + ", with cross-validation by start state" * chosen):
+    chooses_strength = settings.value("strength") is None
+    with screen.err.status("fitting" + ", with cross-validation by start state" * chooses_strength):
         probe = _fit_configured_probe(settings, sets, seed)
     with screen.err.status("judging, with bootstrap intervals by episode"):
         label = settings.choice("label", LABELS)
@@ -48,7 +48,7 @@ def _run_fit(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
 
 
 def _write_probe(probe: Probe, report: ProbeReport, out: Path) -> dict[str, Json]:
-    """Writes the probe, and beside it what it was found to be worth; returns the latter."""
+    """Writes the probe, and its evaluation beside it; returns the latter."""
     facts = _describe_fit(probe, report, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     probe.write_file(out)
@@ -68,19 +68,19 @@ def _print_fit(probe: Probe, report: ProbeReport, screen: Screen) -> None:
     )
 
 
-def find_reader(label: str, given: str) -> str:
-    """Returns the command, and the part of its configuration, that reads such a probe."""
+def find_reader(label: str, condition: str) -> str:
+    """Returns the command, and the part of its configuration, that uses such a probe."""
     if label == FAILURE:
         return "run detector"
-    return f"study detectors.{'keep' if (label, given) == (RESCUE, 'success') else label}"
+    return f"study detectors.{'keep' if (label, condition) == (RESCUE, 'success') else label}"
 
 
 def _fit_configured_probe(settings: Settings, sets: FittingSets, seed: int) -> Probe:
-    """Fits a probe as the configuration says."""
+    """Fits a probe as configured."""
     strength, window = settings.value("strength"), settings.value("window")
     guard, calibration = settings.number("guard", 0.0, 1.0), sets.calibration
     if settings.choice("label", LABELS) != FAILURE:
-        # A row before the guard is no episode that ended calmly: no gate would be asked there.
+        # A row before the guard does not count as a calm episode: no gate acts there.
         calibration = calibration.select_rows(calibration.k >= guard * calibration.horizon)
     return fit_probe(
         sets.train,
@@ -126,14 +126,14 @@ COMMAND = Command(
     details="""
         Fits a risk head on the activations of collected episodes, calibrates its threshold by split
         conformal prediction on weak-only episodes from other start states, and reports AUROC with
-        bootstrap intervals in the first 30 % of the horizon, next to what time, task and
-        proprioception alone can tell. Episodes in which the strong policy drove for a while teach
-        it when control can be given back; only rows after that are read. Of several folders, those
-        may lack some of the arms. On forks it learns, instead, where only the strong policy
-        succeeds; on stays, where a short one makes the episode succeed.
+        bootstrap intervals in the first 30 % of the horizon, next to baselines that see only time,
+        task and proprioception. Episodes with a stay of the strong policy teach the probe when
+        control can be given back; only their rows after the stay are used. If several folders are
+        given, some may lack some of the arms. From forks the probe learns where only the strong
+        policy succeeds; from stays, where a short one makes the episode succeed.
     """,
     examples=(
-        ("aegis fit", "on runs/collect, dealt out by start state"),
+        ("aegis fit", "on runs/collect, split by start state"),
         ("aegis fit kind=mlp layer=trunk.last name=mlp", "another head, another layer"),
         (
             "aegis fit train=runs/a calibration=runs/b test=runs/c alpha=0.05",
@@ -142,15 +142,15 @@ COMMAND = Command(
         (
             "aegis fit kind=ensemble strength=0.3 weight=row arms=[weak,stint_early] "
             "layer=head.hidden+trunk.last+tick train=[runs/a,runs/b]",
-            "networks, on two layers and time, after stays of the strong policy too",
+            "networks on two layers and time, also fitted after stays of the strong policy",
         ),
         (
             "aegis fit label=advantage forks=runs/forks name=advantage",
-            "is help needed, and enough?",
+            "predicts where only the strong policy succeeds",
         ),
         (
             "aegis fit label=rescue arms=[stint_early,stint_middle] train=runs/stints name=rescue",
-            "will a short stay do? from aegis collect stints=true",
+            "predicts where a short stay is enough; from aegis collect stints=true",
         ),
     ),
     configured=True,

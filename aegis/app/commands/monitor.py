@@ -15,7 +15,7 @@ from aegis.monitor.sinks import PanelSink, write_panel_svg
 from aegis.records.store import RunTables
 
 POLL_PERIOD = 0.5  # [s]
-SILENCE_LIMIT = 120.0  # [s]; a run that says nothing for so long is taken for dead
+SILENCE_LIMIT = 120.0  # [s]; a run that is silent for longer counts as dead
 
 
 def _run_monitor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
@@ -37,8 +37,7 @@ def _run_monitor(options: argparse.Namespace, screen: Screen) -> Mapping[str, Js
         state = "silent"
         screen.print_note(
             f"no sign of life for {attachment.measure_age(time.time()):.0f} s: was the run killed? "
-            "The "
-            "command that started it goes on where it stopped."
+            "Repeat the command that started it to resume."
         )
     if options.svg is not None:
         if not isinstance(sink, PanelSink):
@@ -66,21 +65,21 @@ def _count_by_arm(root: Path) -> Mapping[str, Json]:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="name of a run, or its folder")
-    parser.add_argument("--once", action="store_true", help="show how it stands, and stop")
-    parser.add_argument("--svg", metavar="PATH", help="write the panel as a picture, too")
+    parser.add_argument("--once", action="store_true", help="show the current state and exit")
+    parser.add_argument("--svg", metavar="PATH", help="also write the panel as a picture")
 
 
 COMMAND = Command(
     name="monitor",
     details="""
-        Shows a run from another terminal: episodes in flight with task, step, driver, what the
-        arm's rule judges beside the bar above which it hands over, stays and duty; tallies per arm
-        over the units that are complete in every arm; rate and time left. Looking never changes a
-        run; Ctrl-C ends the looking only.
+        Shows a run from another terminal: episodes in flight with task, step, driver, the gate's
+        quantity beside its threshold, stays and duty; tallies per arm over the units that every arm
+        has completed; rate and time left. Monitoring never changes a run, and Ctrl-C ends only the
+        monitor.
     """,
     examples=(
         ("aegis monitor study", "attach to runs/study"),
-        ("aegis monitor runs/study --once", "how it stands now"),
+        ("aegis monitor runs/study --once", "its current state"),
         ("aegis monitor study --once --svg panel.svg", "as a picture"),
     ),
     configured=False,

@@ -1,4 +1,4 @@
-"""`aegis run`: gated episodes of one arm."""
+"""`aegis run`: runs gated episodes of one arm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from aegis.app.command import Command, add_no_options
-from aegis.app.config.arm_builder import build_arm
+from aegis.app.config.arm_builder import build_run_arm
 from aegis.app.config.lab import open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
@@ -23,9 +23,7 @@ def _run_episodes(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
     settings = Settings(composed.tree)
     out = resolve_run_folder(settings.text("name"))
     with open_lab(composed, ("weak", "strong")) as lab:
-        parts = {name: settings.value(name) for name in ("gate", "switch", "first")}
-        fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
-        arm = build_arm(lab, "aegis", Settings({**parts, **fixed}))
+        arm = build_run_arm(lab)
         plan = build_run_plan(lab, lab.list_units(settings.integer("units", 1)), [arm])
         sink = make_run_sink(screen, f"run · {settings.text('name')}", out)
         with WorkerPool(lab.world, lab.workers) as pool:
@@ -54,8 +52,8 @@ COMMAND = Command(
     name="run",
     details="""
         Plays episodes in which the weak policy drives, the detector watches it, and the gate hands
-        over to the strong policy. Results go to runs/<name>; the same command resumes a run that
-        was stopped.
+        over to the strong policy. Results go to runs/<name>; the same command resumes an
+        interrupted run.
     """,
     examples=(
         ("aegis run", "20 episodes with the published gate, live on the terminal"),

@@ -1,4 +1,4 @@
-"""`aegis train`: collects demonstrations and trains a policy from them."""
+"""`aegis train`: collects demonstrations and trains a policy on them."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def _run_train(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json
         return {}
     settings = Settings(composed.tree)
     folder = settings.level("demos").text("out")
-    kept = _collect_missing_demos(composed, settings, Path(folder), screen)
-    screen.print_line(f"{kept} demonstrations in {folder}")
+    n_demos = _collect_missing_demos(composed, settings, Path(folder), screen)
+    screen.print_line(f"{n_demos} demonstrations in {folder}")
     if options.demos_only:
-        return {"demonstrations": kept, "folder": folder}
+        return {"demonstrations": n_demos, "folder": folder}
     node = settings.node("model")
     steps = settings.level("model").level("training").integer("steps", 1)
-    with screen.show_progress("training", steps) as tell:
-        out = call_target(composed, "model", node, progress=_make_reporter(tell))
+    with screen.show_progress("training", steps) as update_bar:
+        out = call_target(composed, "model", node, progress=_make_reporter(update_bar))
     screen.print_line(f"written to {out}; next: aegis collect weak.checkpoint={out}")
-    return {"demonstrations": kept, "folder": folder, "checkpoint": str(out)}
+    return {"demonstrations": n_demos, "folder": folder, "checkpoint": str(out)}
 
 
 def _collect_missing_demos(
     composed: ComposedConfig, settings: Settings, folder: Path, screen: Screen
 ) -> int:
-    """Makes the demonstrations that are not there yet."""
+    """Collects the demonstrations that are still missing."""
     demos = settings.level("demos")
     start = settings.level("start")
     world = cast("Callable[[], World]", make_target_factory(composed, "env", settings.node("env")))
@@ -63,7 +63,7 @@ def _collect_missing_demos(
     sample.close()
     unused = () if recipe.lead is not None else ("lead",)
     identity |= collect_identity(composed, (), unused)
-    with screen.show_progress("demonstrations", len(units)) as tell:
+    with screen.show_progress("demonstrations", len(units)) as update_bar:
         return collect_demos(
             recipe,
             units,
@@ -71,14 +71,14 @@ def _collect_missing_demos(
             count_workers(settings),
             identity,
             read_versions(),
-            lambda done, total, kept: tell(done, f"{kept} successes"),
+            lambda completed, total, successes: update_bar(completed, f"{successes} successes"),
         )
 
 
 def _read_lead_policy(
     composed: ComposedConfig, settings: Settings, demos: Settings
 ) -> dict[str, Any]:
-    """Reads who drives before the expert takes over, if anybody."""
+    """Reads which policy drives before the expert takes over, if any."""
     if demos.value("lead_ticks") is None:
         return {}
     first, last = demos.integers("lead_ticks")
@@ -87,7 +87,7 @@ def _read_lead_policy(
 
 
 class TrainingProgress(Protocol):
-    """Report of a trainer."""
+    """Progress that a trainer reports."""
 
     @property
     def step(self) -> int:
@@ -100,11 +100,11 @@ class TrainingProgress(Protocol):
         ...
 
 
-def _make_reporter(tell: Callable[[int, str], None]) -> Callable[[TrainingProgress], None]:
-    """Returns what a trainer reports to: it moves a progress bar."""
+def _make_reporter(update_bar: Callable[[int, str], None]) -> Callable[[TrainingProgress], None]:
+    """Returns a callback of a trainer that moves a progress bar."""
 
     def report_progress(progress: TrainingProgress) -> None:
-        tell(progress.step, f"loss {progress.loss:.4f}")
+        update_bar(progress.step, f"loss {progress.loss:.4f}")
 
     return report_progress
 
@@ -127,10 +127,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 COMMAND = Command(
     name="train",
     details="""
-        Lets the scripted expert play with a shaken hand and writes down what it wanted to do
-        (start states of the training split); then trains a policy to do the same. Demonstrations
-        that are there already are not made again, and an interrupted training goes on: the same
-        command resumes both.
+        Plays the scripted expert with noise on its actions and records the actions that it intended
+        (start states of the training split), then trains a policy to imitate them. The same command
+        resumes both steps: existing demonstrations are reused, and an interrupted training
+        continues.
     """,
     examples=(
         ("aegis train", "1000 demonstrations, then the weak policy"),

@@ -24,6 +24,13 @@ def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
     return tuple(build_arm(lab, name, settings.level(name)) for name in settings.names())
 
 
+def build_run_arm(lab: Lab) -> Arm:
+    """Builds the only arm of `aegis run`, from ``gate``, ``switch`` and ``first`` at the root."""
+    parts = {name: lab.settings.value(name) for name in ("gate", "switch", "first")}
+    fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
+    return build_arm(lab, "aegis", Settings({**parts, **fixed}))
+
+
 def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = False) -> Arm:
     """Builds one arm.
 
@@ -31,11 +38,11 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
         lab: World, policies and detectors.
         name: Name of the arm.
         settings: Its part of the configuration.
-        log_features: Whether activations are written down.
+        log_features: Whether activations are logged.
 
     Raises:
-        ConfigError: If its name is none, or the parts cannot work together.
-        UnknownNameError: If gate or switch read a score that no detector of the arm gives.
+        ConfigError: If its name is not valid, or the parts cannot work together.
+        UnknownNameError: If gate or switch read a score that no detector of the arm computes.
     """
     check_name(name, "an arm")
     detectors = lab.detectors if settings.flag("detect") else ()
@@ -76,18 +83,18 @@ def fill_calibrated(name: str, node: ConfigNode, detectors: Sequence[Detector[An
     Args:
         name: Name of the arm.
         node: Its configuration.
-        detectors: Those that were calibrated. A part takes the numbers of the one whose score it
-            reads, else those of the first.
+        detectors: Calibrated detectors. A part takes the numbers of the detector whose score it
+            reads, or of the first one.
 
     Raises:
-        ConfigError: If that was not calibrated.
-        UnknownNameError: If none gives the score.
+        ConfigError: If that detector was not calibrated.
+        UnknownNameError: If no detector computes the score.
     """
     return {
-        part: _fill_calibrated_part(cast("ConfigNode", value), f"arms.{name}.{part}", detectors)
+        part: _fill_calibrated_part(cast("ConfigNode", part_node), f"arms.{name}.{part}", detectors)
         if part in ("gate", "switch")
-        else value
-        for part, value in node.items()
+        else part_node
+        for part, part_node in node.items()
     }
 
 
@@ -95,29 +102,31 @@ def _fill_calibrated_part(
     node: ConfigNode, where: str, detectors: Sequence[Detector[Any]]
 ) -> ConfigNode:
     """Replaces ``calibrated`` by the number that the part's detector was calibrated to."""
-    done: dict[str, object] = {}
+    filled: dict[str, object] = {}
     for name, value in node.items():
-        done[str(name)] = value
+        filled[str(name)] = value
         if value == CALIBRATED:
             if node.get("score") is not None:
                 _check_score(str(node["score"]), where, detectors)
-            done[str(name)] = _read_calibrated_number(
+            filled[str(name)] = _read_calibrated_number(
                 str(name), where, _find_detector(node, detectors)
             )
-    return done
+    return filled
 
 
 def _check_score(score: str, where: str, detectors: Sequence[Detector[Any]]) -> None:
-    """Refuses a score that no detector gives: to a gate it would be unknown, and thus risk."""
+    """Refuses a score that no detector computes: a gate would take it for unknown, so for risk."""
     names = [detector.name for detector in detectors]
     if score not in names:
         raise UnknownNameError("score", score, names or ["(no detector watches)"], where)
 
 
 def _find_detector(node: ConfigNode, detectors: Sequence[Detector[Any]]) -> Detector[Any] | None:
-    """Returns the detector whose score a part reads; the first where it names none."""
+    """Returns the detector whose score a part reads; the first if it names no score."""
     score = node.get("score")
-    return next((one for one in detectors if score is None or one.name == score), None)
+    return next(
+        (detector for detector in detectors if score is None or detector.name == score), None
+    )
 
 
 def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | None) -> float:
@@ -125,7 +134,7 @@ def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | Non
     if value is None:
         raise ConfigError(
             f"'{where}.{name}' is 'calibrated', but the detector has no {name} in its calibration. "
-            "Give a number, or a detector that was calibrated (`aegis fit`)."
+            "Give a number, or a calibrated detector (`aegis fit`)."
         )
     return float(value)
 

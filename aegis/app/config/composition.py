@@ -41,9 +41,9 @@ class ComposedConfig:
     """A composed configuration.
 
     Attributes:
-        name: The command that it is for.
-        tree: Everything in it, as plain Python.
-        trusted: Packages of the user's own that targets may lie in.
+        name: Name of the command.
+        tree: The whole configuration as plain Python.
+        trusted: The user's packages that targets may come from.
         text: The same as YAML, for the run folder.
     """
 
@@ -58,19 +58,21 @@ def compose_config(name: str, overrides: Sequence[str], *folders: Path) -> Compo
 
     Args:
         name: The command.
-        overrides: ``key=value``, ``group=option`` or ``part=option``, as typed.
-        folders: Folders of configurations; files and options are taken from the first that has
-            them.
+        overrides: ``key=value``, ``group=option`` or ``part=option`` from the command line.
+        folders: Folders of configurations; each file and option comes from the first folder that
+            has it.
 
     Raises:
         UnknownNameError: If a key, group or option does not exist.
         ConfigError: If an override cannot be read, or a target is not allowed.
     """
-    places = [folder / f"{name}.yaml" for folder in folders]
-    root = next((place for place in places if place.is_file()), None)
+    paths = [folder / f"{name}.yaml" for folder in folders]
+    root = next((path for path in paths if path.is_file()), None)
     if root is None:
-        known = list_options(".", folders)
-        raise UnknownNameError("configuration", name, known, " and ".join(map(str, folders)))
+        configurations = list_options(".", folders)
+        raise UnknownNameError(
+            "configuration", name, configurations, " and ".join(map(str, folders))
+        )
     with _initialize_hydra(folders):
         parsed = parse_overrides(overrides)
         parts = _read_parts(root)
@@ -89,14 +91,14 @@ def compose_config(name: str, overrides: Sequence[str], *folders: Path) -> Compo
 def restore_config(
     name: str, tree: Mapping[str, object], text: str, *, check: bool = True
 ) -> ComposedConfig:
-    """Returns a configuration that was resolved before, checked as if it came anew.
+    """Returns a configuration that was resolved before, checked like a new one.
 
     Args:
         name: The command.
-        tree: Everything in it.
-        text: The file that it was read from.
-        check: Whether its targets are checked now. Where it is only read, they need not be
-            installed; whatever is built of it is checked then.
+        tree: The whole configuration.
+        text: Its YAML source.
+        check: Whether to check its targets now. A configuration that is only read may name
+            targets that are not installed; they are checked when they are built.
 
     Raises:
         UnknownNameError: If a target does not exist.
@@ -112,7 +114,7 @@ def build_target(composed: ComposedConfig, where: str, node: ConfigNode) -> obje
     """Builds the target of a node, and the targets among its arguments.
 
     Raises:
-        AegisError: Whatever the target raises on purpose.
+        AegisError: If the target raises it.
         ConfigError: If it raises anything else.
     """
     check_tree({where: node}, composed.trusted)
@@ -126,11 +128,13 @@ def build_target(composed: ComposedConfig, where: str, node: ConfigNode) -> obje
         raise ConfigError(f"'{where}' cannot be built: {cause or error}.") from error
 
 
-def call_target(composed: ComposedConfig, where: str, node: ConfigNode, **more: object) -> object:
+def call_target(
+    composed: ComposedConfig, where: str, node: ConfigNode, **further_arguments: object
+) -> object:
     """Calls the target of a node with its arguments, built where they are targets, and more.
 
     Raises:
-        AegisError: Whatever the target raises on purpose.
+        AegisError: If the target raises it.
     """
     check_tree({where: node}, composed.trusted)
     arguments = {str(name): value for name, value in node.items() if name != "_target_"}
@@ -140,7 +144,7 @@ def call_target(composed: ComposedConfig, where: str, node: ConfigNode, **more: 
         else:
             arguments[name] = resolve_paths(value, composed.trusted)
     target = locate_target(str(node["_target_"]), where, composed.trusted)
-    return target(**arguments, **more)
+    return target(**arguments, **further_arguments)
 
 
 def make_target_factory(composed: ComposedConfig, where: str, node: ConfigNode) -> object:
@@ -150,7 +154,7 @@ def make_target_factory(composed: ComposedConfig, where: str, node: ConfigNode) 
 
 
 class _FurtherFolders(SearchPathPlugin):
-    """Lets hydra look in all folders: it takes one when it starts, and asks plugins for more."""
+    """Adds further folders to hydra, which accepts one at start-up and asks plugins for more."""
 
     folders: ClassVar[Sequence[Path]] = ()
 
@@ -184,7 +188,7 @@ def _compose_with_hydra(
 
 
 def _apply_values(config: DictConfig, values: Sequence[Override], root: Path) -> None:
-    """Sets values; hydra would take the name of any group for a choice of an option."""
+    """Sets values here, because hydra takes the name of any group for a choice of an option."""
     for override in values:
         try:
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
@@ -239,16 +243,18 @@ def _read_parts(path: Path) -> dict[str, str]:
     parts = {}
     for entry in cast(DictConfig, root).get("defaults", []):
         if isinstance(entry, DictConfig):
-            for place in entry:
-                group, _, part = str(place).removeprefix("override ").lstrip("/").partition("@")
+            for group_at_part in entry:
+                group, _, part = (
+                    str(group_at_part).removeprefix("override ").lstrip("/").partition("@")
+                )
                 parts[part or group] = group
     return parts
 
 
 def _read_trusted(tree: Mapping[str, object]) -> tuple[str, ...]:
-    given = tree.get("trusted", [])
-    if not isinstance(given, list) or not all(
-        isinstance(name, str) and name.isidentifier() for name in given
+    packages = tree.get("trusted", [])
+    if not isinstance(packages, list) or not all(
+        isinstance(name, str) and name.isidentifier() for name in packages
     ):
-        raise ConfigError(f"trusted must be a list of package names. Got: {given!r}.")
-    return tuple(given)
+        raise ConfigError(f"trusted must be a list of package names. Got: {packages!r}.")
+    return tuple(packages)

@@ -8,7 +8,7 @@ import aegis
 from aegis.core.errors import ConfigError
 
 OWN = Path("configs")
-"""Where a user's own configurations lie, if no folder is named."""
+"""Folder of a user's own configurations, unless another one is given."""
 
 
 def find_home() -> Path:
@@ -20,39 +20,39 @@ def find_shipped_configs() -> Path:
     """Returns the folder of shipped configurations.
 
     Raises:
-        ConfigError: If the installation lacks them.
+        ConfigError: If they are not installed.
     """
-    # A wheel carries them inside the package, for a folder beside it would be everybody's.
-    places = (Path(aegis.__file__).resolve().parent / "configs", find_home() / "configs")
-    for place in places:
-        if (place / "run.yaml").is_file():
-            return place
+    # A wheel carries them inside the package: a folder beside it would be shared by all packages.
+    folders = (Path(aegis.__file__).resolve().parent / "configs", find_home() / "configs")
+    for folder in folders:
+        if (folder / "run.yaml").is_file():
+            return folder
     raise ConfigError(
-        f"AEGIS was installed without its configurations: none in {places[0]} or {places[1]}. "
+        f"AEGIS was installed without its configurations: none in {folders[0]} or {folders[1]}. "
         "Install it again: pip install --force-reinstall aegis-escalation."
     )
 
 
-def find_config_folders(name: str, given: str | None = None) -> tuple[Path, ...]:
-    """Returns where a command's configuration and its groups are looked for, first match first.
+def find_config_folders(name: str, config_dir: str | None = None) -> tuple[Path, ...]:
+    """Returns the folders to search for a command's configuration and its groups, in order.
 
-    A folder that is named comes first. Without one, ``./configs`` does if it holds the command's
-    file; others' ``./configs`` do not concern us. The shipped configurations come last, so a folder
-    of one's own needs to hold no more than what is its own.
+    A given folder comes first. Without one, ``./configs`` comes first if it holds the command's
+    file; any other ``./configs`` is ignored. The shipped configurations come last, so a user's
+    folder needs to hold only what differs.
 
     Args:
         name: The command, for example ``"run"``.
-        given: Folder that the user named.
+        config_dir: Folder given by the user.
 
     Raises:
         ConfigError: If it holds no configurations.
     """
     shipped = find_shipped_configs()
-    if given is not None:
-        first = Path(given)
+    if config_dir is not None:
+        first = Path(config_dir)
         if not first.is_dir() or not any(first.glob("**/*.yaml")):
             raise ConfigError(
-                f"No configurations (*.yaml) in {given}. Name a folder that holds some: "
+                f"No configurations (*.yaml) in {config_dir}. Name a folder that holds some: "
                 f"--config-dir PATH; AEGIS's own are in {shipped}."
             )
     elif (OWN / f"{name}.yaml").is_file():

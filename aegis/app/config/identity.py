@@ -1,7 +1,7 @@
 """Identity of a configuration: every setting, file, source and version that rows depend on.
 
-Whatever is not named here as an exception counts. A setting that a release adds, or a plug-in
-brings along, is therefore part of the identity without anybody having thought of it.
+Everything counts except what is listed here. A setting that a release or a plug-in adds is
+therefore part of the identity by default.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from aegis.study.plan.imports import read_imported_versions
 
 EXEMPT_SETTINGS: Mapping[str, str] = {
     "name": "names the folder",
-    "units": "how many rows there are; each has its start state as its key",
-    "tasks": "which rows there are",
-    "start.split": "which rows there are",
-    "start.offset": "which rows there are",
-    "workers": "who plays a row cannot be seen in it",
-    "slots": "when a row is played cannot be seen in it",
+    "units": "number of rows; each has its start state as its key",
+    "tasks": "selects rows",
+    "start.split": "selects rows",
+    "start.offset": "selects rows",
+    "workers": "rows do not depend on the process that plays them",
+    "slots": "rows do not depend on when they are played",
     "trusted": "packages have digests of their own",
-    "audit": "how many rows are checked",
+    "audit": "number of rows to check",
     "plan": "how a study judges its rows; its lock has a digest of its own",
-    "calibration": "on which rows dials are set; an arm with its dial set has a fingerprint",
+    "calibration": "rows that set the dials; an arm with its dial set has a fingerprint",
     "forks": "each fork is an arm with a fingerprint",
-    "keep": "which scores are copied into the small tables",
-    "latency": "times are measured apart",
+    "keep": "selects scores for the small tables",
+    "latency": "times are measured separately",
     "pictures": "drawn afterwards",
     "film": "drawn afterwards",
     "demos.out": "names the folder",
-    "demos.units": "how many demonstrations there are",
+    "demos.units": "number of demonstrations",
     "model": "trained afterwards",
 }
 """Settings that no row depends on, with the reason; what lies below them is exempt, too."""
 
 EXEMPT_ARM_SETTINGS: Mapping[str, str] = {
-    "dial": "where a dial begins; an arm with its dial set has a fingerprint",
-    "like": "another way to write the settings of an arm",
+    "dial": "start of a dial; an arm with its dial set has a fingerprint",
+    "like": "shorthand for the settings of another arm",
 }
 """The same in each arm of a study."""
 
@@ -70,24 +70,24 @@ VERSIONED_PACKAGES: Mapping[str, str] = {
     "PyOpenGL": "pictures",
     "opencv-python-headless": "pictures",
 }
-"""Installed packages that rows of our own parts depend on; plug-ins add those that they import.
+"""Installed packages that rows of shipped parts depend on; plug-ins add those that they import.
 
-Python is none of them: no row depends on it but through these.
+Python itself is not listed: rows depend on it only through these packages.
 """
 
 _LARGEST_FOLDER = 10_000
-"""A folder with more files is told by its path: it is no checkpoint, but perhaps a home."""
+"""A folder with more files counts by its path: it is no checkpoint, but perhaps a home."""
 
 
 def collect_identity(
     composed: ComposedConfig, arms: Sequence[str], unused: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Returns what rows depend on besides units, policies and fingerprints of arms, by name.
+    """Returns everything that rows depend on except units, policies and fingerprints of arms.
 
     Args:
         composed: The configuration.
-        arms: The arms that are played; settings of others do not matter.
-        unused: Further settings that no row depends on as things stand.
+        arms: Arms of the run; settings of others do not count.
+        unused: Further settings that no row of this run depends on.
 
     Raises:
         ConfigError: If the code of a trusted package cannot be found.
@@ -101,11 +101,11 @@ def collect_identity(
 
 
 def describe_settings(value: object, packages: Sequence[str] = ()) -> str:
-    """Returns a part of a configuration in words; files and folders are told by what they hold.
+    """Returns a part of a configuration as text; files and folders appear as digests of contents.
 
     Args:
         value: The part.
-        packages: Packages of the user's own, whose files a path may name.
+        packages: The user's packages whose files a path may name.
     """
     return json.dumps(
         _replace_files(value, packages), sort_keys=True, ensure_ascii=False, default=describe_value
@@ -124,18 +124,18 @@ def flatten_config(node: object, skipped: Sequence[str] = (), where: str = "") -
         return {}
     if not isinstance(node, Mapping) or (not node and where):
         return {where: node}
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for name, child in node.items():
-        found |= flatten_config(child, skipped, f"{where}.{name}" if where else str(name))
-    return found
+        values |= flatten_config(child, skipped, f"{where}.{name}" if where else str(name))
+    return values
 
 
 def _list_settings(
     composed: ComposedConfig, arms: Sequence[str], unused: Sequence[str]
 ) -> dict[str, str]:
     tree = dict(composed.tree)
-    if isinstance(given := tree.pop("arms", None), Mapping):
-        tree["arms"] = {name: node for name, node in given.items() if name in arms}
+    if isinstance(arm_nodes := tree.pop("arms", None), Mapping):
+        tree["arms"] = {name: node for name, node in arm_nodes.items() if name in arms}
     exempt = [*EXEMPT_SETTINGS, *unused]
     exempt += [f"arms.{arm}.{name}" for arm in arms for name in EXEMPT_ARM_SETTINGS]
     return {
@@ -152,29 +152,29 @@ def _list_outer_packages(composed: ComposedConfig) -> tuple[str, ...]:
 
 
 def _read_row_versions(sources: Sequence[Path]) -> dict[str, str]:
-    found = dict(read_imported_versions(sources))
+    versions = dict(read_imported_versions(sources))
     for package in VERSIONED_PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "missing"
+            versions[package] = "missing"
     return {
         f"{VERSION_PREFIX}{package}": version
-        for package, version in sorted(found.items())
+        for package, version in sorted(versions.items())
         if package != "aegis-escalation"  # Its code has digests.
     }
 
 
 def _replace_files(value: object, packages: Sequence[str]) -> object:
-    """Returns a value in which what a path names stands instead of the path."""
+    """Returns a value with paths replaced by digests of the files that they name."""
     if isinstance(value, Mapping):
         return {str(name): _replace_files(item, packages) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_replace_files(item, packages) for item in value]
     if not isinstance(value, str) or not _looks_like_path(value):
         return value
-    found = find_packaged_file(value, packages)
-    path = found if found is not None else Path(value).expanduser()
+    packaged = find_packaged_file(value, packages)
+    path = packaged if packaged is not None else Path(value).expanduser()
     try:
         if path.is_file():
             return _describe_file(path)
@@ -186,7 +186,7 @@ def _replace_files(value: object, packages: Sequence[str]) -> object:
 
 
 def _looks_like_path(text: str) -> bool:
-    """Says whether a text names a file where there is one: a mere word is a name of something."""
+    """Returns whether a text looks like a path; a bare word is a name of something else."""
     return "/" in text or "\\" in text or bool(Path(text).suffix)
 
 
@@ -208,5 +208,5 @@ def _describe_file(path: Path) -> str:
 
 @cache
 def _digest_once(path: Path, *stamp: int) -> str:
-    del stamp  # Only tells one state of the file from the next.
+    del stamp  # Part of the cache key only: it changes with the file.
     return compute_file_digest(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aegis.app.config.composition import ComposedConfig, build_target, make_target_factory
@@ -12,8 +12,8 @@ from aegis.app.config.identity import describe_settings
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import ConfigNode
 from aegis.core.capabilities import AssetBacked, SpecChecker
-from aegis.core.errors import ConfigError
-from aegis.core.protocols import Detector, Policy, PolicySpec, World
+from aegis.core.errors import AegisError, ConfigError
+from aegis.core.protocols import Detector, Policy, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
 from aegis.records.names import check_family_name
@@ -25,18 +25,20 @@ SPLITS = ("training", "calibration", "test")
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """What experiments are made of.
+    """World, policies and detectors of an experiment.
 
     Attributes:
         composed: The configuration.
         settings: The same, for reading.
-        world: Builds a world; can be pickled.
-        embodiment: The robot.
+        world: Factory of worlds; can be pickled.
+        embodiment: Embodiment of the robot.
         horizon: Longest episode [control steps].
         policies: Part (``weak``, ``strong``) to policy.
-        detectors: They watch the weak policy; the one in ``detector`` first, then ``detectors``.
-        identity: What the world says of itself: its horizon, and the digest of its assets.
-        origins: What detectors, gates and switches were built from.
+        detectors: Detectors on the weak policy: ``detector`` first, then ``detectors``.
+        identity: Horizon of the world, and the digest of its assets if it has any.
+        origins: Configurations that detectors, gates and switches were built from.
+        unfit: Name of a detector to the reason why it cannot watch the weak policy; empty unless
+            such detectors are allowed.
     """
 
     composed: ComposedConfig
@@ -48,11 +50,12 @@ class Lab:
     detectors: tuple[Detector[Any], ...]
     identity: Mapping[str, str]
     origins: PartOrigins
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
     def list_units(
         self, count: int, split: str | None = None, offset: int | None = None
     ) -> tuple[EpisodeKey, ...]:
-        """Lists start states as the configuration says, or of another split."""
+        """Lists start states of the configured split, or of another one."""
         start = self.settings.level("start")
         return choose_units(self.settings, start, self.suite, count, split, offset)
 
@@ -68,12 +71,16 @@ class Lab:
 
 
 @contextmanager
-def open_lab(composed: ComposedConfig, parts: Sequence[PolicyId]) -> Iterator[Lab]:
+def open_lab(
+    composed: ComposedConfig, parts: Sequence[PolicyId], *, allow_unfit: bool = False
+) -> Iterator[Lab]:
     """Builds a lab and frees it afterwards.
 
     Args:
         composed: The configuration.
-        parts: Which policies to build: ``weak``, ``strong``.
+        parts: Policies to build: ``weak``, ``strong``.
+        allow_unfit: Whether detectors may be unable to watch the weak policy. They must not be
+            played then; ``unfit`` lists them.
 
     Raises:
         AegisError: If something cannot be built or does not fit together.
@@ -86,10 +93,19 @@ def open_lab(composed: ComposedConfig, parts: Sequence[PolicyId]) -> Iterator[La
         for part in parts:
             policies[part] = build_policy(composed, part, settings.node(part))
         origins = PartOrigins()
-        detectors = _build_detectors(composed, settings, policies, origins)
-        identity = {"horizon": str(horizon), **facts}
+        detectors = _build_detectors(composed, settings, origins)
+        unfit = _find_unfit_detectors(detectors, policies, allow_unfit)
         yield Lab(
-            composed, settings, world, embodiment, horizon, policies, detectors, identity, origins
+            composed=composed,
+            settings=settings,
+            world=world,
+            embodiment=embodiment,
+            horizon=horizon,
+            policies=policies,
+            detectors=detectors,
+            identity={"horizon": str(horizon), **facts},
+            origins=origins,
+            unfit=unfit,
         )
     finally:
         for policy in policies.values():
@@ -97,18 +113,18 @@ def open_lab(composed: ComposedConfig, parts: Sequence[PolicyId]) -> Iterator[La
 
 
 def build_policy(composed: ComposedConfig, part: PolicyId, node: ConfigNode) -> Policy:
-    """Builds a policy under the name of the part that it plays.
+    """Builds a policy under the name of its part.
 
     Raises:
-        ConfigError: If what is built is no policy.
+        ConfigError: If the target does not build a policy.
     """
     policy = build_target(composed, part, {**node, "name": part} if "name" in node else node)
     if not isinstance(policy, Policy):
-        raise ConfigError(f"'{part}' is no policy: it needs spec, propose and close.")
+        raise ConfigError(f"'{part}' is not a policy: it needs spec, propose and close.")
     if policy.spec.name != part:
         raise ConfigError(
             f"'{part}' names itself '{policy.spec.name}'. Give its class an argument 'name' and "
-            "pass that on to its PolicySpec."
+            "pass it to its PolicySpec."
         )
     return policy
 
@@ -121,7 +137,7 @@ def choose_units(
     split: str | None,
     offset: int | None,
 ) -> tuple[EpisodeKey, ...]:
-    """Lists start states as a configuration says, or of another split."""
+    """Lists start states of the configured split, or of another one."""
     tasks, seed = settings.integers("tasks"), settings.integer("seed", 0)
     family = check_family_name(start.text("family"))
     if split is None and family == "official" and start.value("split") == "all":
@@ -145,11 +161,12 @@ def count_workers(settings: Settings) -> int:
 
 
 def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str]]:
-    """Builds a world to see what it is like; workers build their own."""
+    """Reads embodiment, horizon and assets from a sample; workers build their own worlds."""
     sample = world()
     if not isinstance(sample, World):
         raise ConfigError(
-            "'env' is no world: it needs embodiment, horizon, begin, observe, apply, digest, close."
+            "'env' is not a world: it needs embodiment, horizon, begin, observe, apply, digest and "
+            "close."
         )
     try:
         facts = {"assets": sample.assets_digest} if isinstance(sample, AssetBacked) else {}
@@ -159,17 +176,14 @@ def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[st
 
 
 def _build_detectors(
-    composed: ComposedConfig,
-    settings: Settings,
-    policies: Mapping[PolicyId, Policy],
-    origins: PartOrigins,
+    composed: ComposedConfig, settings: Settings, origins: PartOrigins
 ) -> tuple[Detector[Any], ...]:
-    """Builds the detector, then the further ones under the names that they have there."""
-    found: list[Detector[Any]] = []
+    """Builds ``detector``, then ``detectors`` under their keys."""
+    detectors: list[Detector[Any]] = []
     if "detector" in composed.tree:
         node = settings.node("detector")
-        found.append(_build_detector(composed, "detector", node, policies["weak"].spec))
-        origins.add_part(found[-1], describe_settings(node, composed.trusted))
+        detectors.append(_build_detector(composed, "detector", node))
+        origins.add_part(detectors[-1], describe_settings(node, composed.trusted))
     if "detectors" in composed.tree:
         further = settings.level("detectors")
         for name in further.names():
@@ -177,23 +191,39 @@ def _build_detectors(
                 continue
             node, where = further.node(name), f"detectors.{name}"
             named = {**node, "name": name} if "name" in node else node
-            detector = _build_detector(composed, where, named, policies["weak"].spec)
+            detector = _build_detector(composed, where, named)
             if detector.name != name:
                 raise ConfigError(
                     f"'{where}' names its score '{detector.name}'. Give its class an argument "
-                    "'name', or call it what it is called."
+                    "'name', or use its name as the key."
                 )
-            found.append(detector)
+            detectors.append(detector)
             origins.add_part(detector, describe_settings(named, composed.trusted))
-    return tuple(found)
+    return tuple(detectors)
 
 
-def _build_detector(
-    composed: ComposedConfig, where: str, node: ConfigNode, spec: PolicySpec
-) -> Detector[Any]:
+def _build_detector(composed: ComposedConfig, where: str, node: ConfigNode) -> Detector[Any]:
     detector = build_target(composed, where, node)
     if not isinstance(detector, Detector):
-        raise ConfigError(f"'{where}' is no detector: it needs name, start and update.")
-    if isinstance(detector, SpecChecker):
-        detector.check(spec)
+        raise ConfigError(f"'{where}' is not a detector: it needs name, start and update.")
     return detector
+
+
+def _find_unfit_detectors(
+    detectors: Sequence[Detector[Any]], policies: Mapping[PolicyId, Policy], allow: bool
+) -> dict[str, str]:
+    """Returns name to reason of the detectors that cannot watch the weak policy.
+
+    Raises:
+        AegisError: If there is one, and none is allowed.
+    """
+    unfit = {}
+    for detector in detectors:
+        try:
+            if isinstance(detector, SpecChecker):
+                detector.check(policies["weak"].spec)
+        except AegisError as error:
+            if not allow:
+                raise
+            unfit[detector.name] = str(error)
+    return unfit

@@ -1,4 +1,4 @@
-"""Overrides: reads what was typed as ``key=value``, and says how to quote what cannot be read."""
+"""Overrides: parses ``key=value`` arguments, and says how to quote those that do not parse."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from aegis.app.config.quoting import quote_override
 from aegis.core.errors import ConfigError, UnknownNameError
 
 NAME = "name"
-"""Key of the name of a run; what is typed for it is taken as it was typed, or not at all."""
+"""Key of the name of a run; its value is taken literally or refused."""
 
 _KEY = re.compile(r"[\w@./:-]+")
 
 
 def parse_overrides(typed: Sequence[str]) -> list[Override]:
-    """Reads overrides.
+    """Parses overrides.
 
     Args:
         typed: ``key=value``, ``group=option`` or ``part=option``.
 
     Raises:
-        ConfigError: If one cannot be read, or asks for more than a value; says how to quote it.
+        ConfigError: If one does not parse, or does more than set a value; says how to quote it.
     """
     parser = OverridesParser.create()
     return [_parse_override(parser, text) for text in typed]
@@ -38,9 +38,9 @@ def split_overrides(
     """Splits overrides into those that choose an option and those that set a value.
 
     Args:
-        overrides: As typed.
+        overrides: Parsed overrides.
         parts: Part of the configuration to the group that fills it.
-        folders: Where configurations are looked for.
+        folders: Folders of configurations.
 
     Raises:
         UnknownNameError: If a part or an option does not exist.
@@ -54,10 +54,10 @@ def split_overrides(
             values.append(override)
             continue
         group = parts[part]
-        place = group if part == group else f"{group}@{part}"
+        group_at_part = group if part == group else f"{group}@{part}"
         _, _, option = (override.input_line or "").partition("=")
         _check_options(group, option, folders)
-        groups.append(f"{place}={option}")
+        groups.append(f"{group_at_part}={option}")
     return groups, values
 
 
@@ -68,7 +68,7 @@ def check_override_key(
 
     Raises:
         UnknownNameError: If it does not.
-        ConfigError: If it goes on below a value.
+        ConfigError: If it continues below a value.
     """
     node: object = base
     path = str(override.key_or_group).split(".")
@@ -83,12 +83,12 @@ def check_override_key(
 
 
 def list_options(group: str, folders: Sequence[Path]) -> list[str]:
-    """Returns the options of a group, those of all folders together."""
+    """Returns the options of a group from all folders."""
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
 
 
 def describe_places(group: str, folders: Sequence[Path]) -> str:
-    """Returns where the options of a group lie, for a message."""
+    """Returns the folders of the options of a group, for a message."""
     places = [str(folder / group) for folder in folders if (folder / group).is_dir()]
     return " and ".join(places) or str(folders[0] / group)
 
@@ -97,36 +97,36 @@ def _parse_override(parser: OverridesParser, text: str) -> Override:
     try:
         override = parser.parse_override(text)
     except HydraException as error:
-        raise ConfigError(f"Cannot read '{text}'. {_describe_cure(parser, text)}") from error
+        raise ConfigError(f"Cannot read '{text}'. {_describe_fix(parser, text)}") from error
     if override.is_delete() or override.is_add():
         raise ConfigError(
-            f"'{text}': only key=value is allowed; every key stands in the configuration (no '+', "
-            "no '~')."
+            f"'{text}': only key=value is allowed; keys can be neither added ('+') nor removed "
+            "('~')."
         )
     key, _, value = text.partition("=")
     if override.is_sweep_override():
         raise ConfigError(
-            f"'{text}': only key=value is allowed, one value and no sweep. A text with commas is "
-            f"quoted: {quote_override(key, value)}; a list stands in brackets: {key}=[...]."
+            f"'{text}': only key=value is allowed, with one value and no sweep. Quote a text "
+            f"with commas: {quote_override(key, value)}; put a list in brackets: {key}=[...]."
         )
     if key == NAME and not isinstance(override.value(), str):
         raise ConfigError(
-            f"'{text}': a name is a text, and '{value}' reads as something else. Quote it: "
+            f"'{text}': a name must be text, but '{value}' reads as another type. Quote it: "
             f"{quote_override(key, value)}."
         )
     return override
 
 
-def _describe_cure(parser: OverridesParser, text: str) -> str:
-    """Returns the cure of an override that cannot be read: quotes, where they are all it lacks."""
+def _describe_fix(parser: OverridesParser, text: str) -> str:
+    """Returns the remedy for an override that does not parse: quotes, where they suffice."""
     key, equals, value = text.partition("=")
     if not equals or not _KEY.fullmatch(key) or value[:1] in ("[", "{", "'", '"'):
         return "Write key=value, for example gate.guard_fraction=0.2, and a list as [1,2]."
     try:
         parser.parse_override(f"{key}=x")
     except HydraException:
-        return f"'{key}' is no key. Write key=value, for example gate.guard_fraction=0.2."
-    return f"Quote a text that holds more than plain letters: {quote_override(key, value)}."
+        return f"'{key}' is not a key. Write key=value, for example gate.guard_fraction=0.2."
+    return f"Quote a text with special characters: {quote_override(key, value)}."
 
 
 def _check_options(group: str, text: str, folders: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Own packages: those that AEGIS consists of, and what to say when one is hidden."""
+"""Own packages: the packages of AEGIS, and a check that no other package hides them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ OWN_PACKAGES = ("aegis", "envs", "policies")
 
 
 def check_own_package(name: str) -> None:
-    """Checks that Python takes one of our packages from where the others are.
+    """Checks that Python imports one of AEGIS's packages from its installation.
 
-    ``envs`` and ``policies`` are names that others use, too: a folder of this name earlier on
+    Other projects use the names ``envs`` and ``policies``, too: a folder of this name earlier on
     ``sys.path`` hides ours.
 
     Args:
@@ -28,20 +28,20 @@ def check_own_package(name: str) -> None:
     spec = importlib.util.find_spec(name)
     if spec is None:
         raise ConfigError(f"AEGIS's package '{name}' is missing: no {ours}. Install AEGIS again.")
-    found = [Path(place) for place in spec.submodule_search_locations or ()]
-    if any(place.resolve() == ours for place in found[:1]):
+    folders = [Path(path) for path in spec.submodule_search_locations or ()]
+    if any(path.resolve() == ours for path in folders[:1]):
         return
-    file = Path(spec.origin) if spec.origin is not None else found[0]
-    folder = found[0].parent if found else file.parent
+    file = Path(spec.origin) if spec.origin is not None else folders[0]
+    folder = folders[0].parent if folders else file.parent
     raise ConfigError(
-        f"Python takes '{name}' from {file}, which hides AEGIS's own {ours}, for {folder} comes "
-        f"first on sys.path{_guess_cause(folder)}. Rename yours, or keep {folder} off the path; a "
-        f"package of your own needs another name, say my_{name}: trusted=[my_{name}]."
+        f"Python imports '{name}' from {file}, which hides AEGIS's own {ours}, because {folder} "
+        f"comes first on sys.path{_guess_cause(folder)}. Rename yours, or remove {folder} from the "
+        f"path; give your own package another name, for example my_{name}: trusted=[my_{name}]."
     )
 
 
 def _guess_cause(folder: Path) -> str:
-    """Returns how a folder came onto the path, as far as one can tell."""
+    """Returns the likely reason why a folder is on the path."""
     if sys.path and Path(sys.path[0] or ".").resolve() == folder.resolve():
         return " (put there by `python -m` or PYTHONPATH; the command `aegis` does not)"
     return " (PYTHONPATH?)"

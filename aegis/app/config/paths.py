@@ -1,10 +1,10 @@
-"""Paths in configurations: shipped files are found in their package, others from where one stands.
+"""Paths in configurations: shipped files lie in their package, others in the working folder.
 
 A path such as ``policies/nano_vla/checkpoints/weak.safetensors`` begins with the name of a package;
-if the package holds that file, it is meant, wherever it is installed. All other relative paths
-begin in the folder that the command was typed in, as they do for every program; so does one that
-begins with ``./``. Configurations and locked plans keep the path as it was written, so that they
-mean the same on every machine; it is replaced when something is built from it.
+if the package holds that file, the path means it, wherever the package is installed. All other
+relative paths, and those that begin with ``./``, start in the working folder. Configurations and
+locked plans keep paths unresolved, so that they mean the same on every machine; paths are resolved
+when something is built.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def resolve_paths(value: _T, packages: Sequence[str] = ()) -> _T:
 
     Args:
         value: Text, number, list or mapping.
-        packages: Packages of the user's own whose files may be named, too.
+        packages: The user's packages whose files may be named, too.
 
     Raises:
-        ConfigError: If a package of ours is hidden by another one.
+        ConfigError: If another package hides one of AEGIS's.
     """
     if isinstance(value, str):
-        return cast("_T", _resolve(value, packages))
+        return cast("_T", _resolve_text(value, packages))
     if isinstance(value, Mapping):
         return cast("_T", {name: resolve_paths(item, packages) for name, item in value.items()})
     if isinstance(value, list):
@@ -43,28 +43,28 @@ def find_packaged_file(text: str, packages: Sequence[str] = ()) -> Path | None:
 
     Args:
         text: The path, with ``/``.
-        packages: Packages of the user's own.
+        packages: The user's packages.
     """
-    package, slash, rest = text.partition("/")
+    package, slash, inner_path = text.partition("/")
     if (
         not slash
-        or not rest
-        or ".." in rest.split("/")
+        or not inner_path
+        or ".." in inner_path.split("/")
         or package not in (*OWN_PACKAGES, *packages)
     ):
         return None
-    for folder in _folders(package):
-        if (folder / rest).exists():
-            return folder / rest
+    for folder in _list_package_folders(package):
+        if (folder / inner_path).exists():
+            return folder / inner_path
     return None
 
 
-def _resolve(text: str, packages: Sequence[str]) -> str:
-    found = find_packaged_file(text, packages)
-    return text if found is None else str(found)
+def _resolve_text(text: str, packages: Sequence[str]) -> str:
+    packaged = find_packaged_file(text, packages)
+    return text if packaged is None else str(packaged)
 
 
-def _folders(package: str) -> list[Path]:
+def _list_package_folders(package: str) -> list[Path]:
     if package in OWN_PACKAGES:
         check_own_package(package)
     spec = importlib.util.find_spec(package)

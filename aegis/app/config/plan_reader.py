@@ -16,14 +16,14 @@ _DIAL_KEYS = ("kind", "target", "holds", "starts", "low", "high")
 
 
 def read_plan(settings: Settings) -> StudyPlan:
-    """Reads what is decided before test units are played.
+    """Reads the decisions that a study makes before it plays test units.
 
     Args:
         settings: Root of the configuration.
 
     Raises:
-        ConfigError: If something is missing, or cannot be meant.
-        UnknownNameError: If the plan names an arm that is not played.
+        ConfigError: If something is missing or contradictory.
+        UnknownNameError: If the plan names an arm that the study lacks.
     """
     level, arms = settings.level("plan"), settings.level("arms").names()
     budget, kill = level.level("budget"), level.level("kill")
@@ -60,11 +60,11 @@ def read_plan(settings: Settings) -> StudyPlan:
 
 
 def read_arms(settings: Settings, plan: StudyPlan) -> UncalibratedArms:
-    """Reads the arms, their dials, and which are like another one.
+    """Reads the arms, their dials, and the arms whose settings others copy.
 
     Raises:
-        ConfigError: If a dial cannot be meant.
-        UnknownNameError: If a dial names an arm that is not played.
+        ConfigError: If a dial is invalid.
+        UnknownNameError: If a dial names an arm that the study lacks.
     """
     level = settings.level("arms")
     nodes: dict[str, ConfigNode] = {}
@@ -90,15 +90,19 @@ def _read_contrasts(level: Settings, family: str) -> tuple[PlannedContrast, ...]
             f"'plan.{family}' must be a list of {{arm: A, against: B, alternative: greater}}. "
             f"Got: {value!r}."
         )
-    found = []
+    contrasts = []
     for i, item in enumerate(value):
-        one = Settings(item, f"plan.{family}[{i}]")
-        for name in one.names():
+        contrast = Settings(item, f"plan.{family}[{i}]")
+        for name in contrast.names():
             if name not in ("arm", "against", "alternative"):
                 allowed = ("arm", "against", "alternative")
                 raise UnknownNameError("key", name, allowed, f"plan.{family}[{i}]")
-        found.append(PlannedContrast(one.text("arm"), one.text("against"), one.text("alternative")))
-    return tuple(found)
+        contrasts.append(
+            PlannedContrast(
+                contrast.text("arm"), contrast.text("against"), contrast.text("alternative")
+            )
+        )
+    return tuple(contrasts)
 
 
 def _read_dial(arm: Settings, plan: StudyPlan) -> PlannedDial:

@@ -73,14 +73,14 @@ class Settings:
     def texts(self, name: str) -> tuple[str, ...]:
         """Returns a list of texts; one text is a list of one."""
         value = self.value(name)
-        given = [value] if isinstance(value, str) else value
+        items = [value] if isinstance(value, str) else value
         if (
-            not isinstance(given, list)
-            or not given
-            or not all(isinstance(item, str) and item for item in given)
+            not isinstance(items, list)
+            or not items
+            or not all(isinstance(item, str) and item for item in items)
         ):
             raise self._build_error(name, value, "a text, or a list of them")
-        return tuple(given)
+        return tuple(items)
 
     def choice(self, name: str, allowed: Sequence[str]) -> str:
         """Returns one of the allowed names."""

@@ -17,7 +17,7 @@ from aegis.app.extras import build_missing_error
 from aegis.core.errors import ConfigError, UnknownNameError
 
 CALIBRATED = "calibrated"
-"""Stands for a number that the probe was calibrated to, see aegis/app/config/arm_builder.py."""
+"""Placeholder of a number from the probe's calibration, see aegis/app/config/arm_builder.py."""
 
 ConfigNode = Mapping[str, object]
 _TYPE_WORDS: dict[object, str] = {
@@ -48,10 +48,10 @@ def check_tree(tree: ConfigNode, trusted: Sequence[str]) -> None:
 
     Args:
         tree: A composed configuration.
-        trusted: Packages of the user's own that it may name besides ours.
+        trusted: The user's packages that it may name besides AEGIS's.
 
     Raises:
-        ConfigError: If a target lies elsewhere, or an instruction to hydra is hidden in the tree.
+        ConfigError: If a target lies elsewhere, or the tree contains an instruction to hydra.
         UnknownNameError: If a target does not exist or does not take an argument.
     """
     nodes = list(walk_targets(tree))
@@ -80,31 +80,31 @@ def _check_target_allowed(where: str, node: ConfigNode, trusted: Sequence[str]) 
 
 
 def locate_target(target: str, where: str, trusted: Sequence[str] = ()) -> Callable[..., object]:
-    """Imports what a target names.
+    """Imports a target.
 
     Raises:
-        ConfigError: If it is defined outside the allowed packages (reached through an import of
-            theirs), or cannot be called.
+        ConfigError: If it is defined outside the allowed packages (and only imported there), or
+            cannot be called.
         UnknownNameError: If it does not exist.
-        MachineError: If it needs a package that an extra brings.
+        MachineError: If it needs a package that an extra installs.
     """
     module, path = _import_longest_module(target, where)
-    found: object = module
+    located: object = module
     for name in target.split(".")[len(path.split(".")) :]:
-        inside = getattr(found, name, None)
-        if inside is None:
+        member = getattr(located, name, None)
+        if member is None:
             raise UnknownNameError(
-                "target", name, _list_public_names(vars(found)), f"{where} ({path})"
+                "target", name, _list_public_names(vars(located)), f"{where} ({path})"
             )
-        found = inside
-    home = str(getattr(found, "__module__", ""))
-    if home.split(".")[0] not in (*OWN_PACKAGES, *trusted) or not callable(found):
+        located = member
+    home = str(getattr(located, "__module__", ""))
+    if home.split(".")[0] not in (*OWN_PACKAGES, *trusted) or not callable(located):
         raise ConfigError(f"'{where}._target_' is '{target}', defined in '{home}', not in ours.")
-    return found
+    return located
 
 
 def _import_longest_module(target: str, where: str) -> tuple[ModuleType, str]:
-    """Imports the longest module path that a target begins with."""
+    """Imports the longest module path at the start of a target."""
     parts = target.split(".")
     path, module = parts[0], _import_root(parts[0], where)
     for name in parts[1:-1]:
@@ -149,18 +149,18 @@ def _list_public_names(names: Mapping[str, object]) -> list[str]:
 
 
 def check_arguments(
-    where: str, node: ConfigNode, trusted: Sequence[str] = (), given: int = 0
+    where: str, node: ConfigNode, trusted: Sequence[str] = (), filled_in: int = 0
 ) -> None:
-    """Checks that a target takes the arguments that stand beside it.
+    """Checks that a target accepts its configured arguments.
 
     Args:
         where: Key path of the node.
         node: The target and its arguments.
-        trusted: Packages of the user's own.
-        given: Number of further arguments that the command fills in.
+        trusted: The user's packages.
+        filled_in: Number of further arguments that the command fills in.
 
     Raises:
-        UnknownNameError: If it does not take one of them.
+        UnknownNameError: If it does not accept one of them.
         ConfigError: If one is missing.
     """
     target = locate_target(str(node["_target_"]), where, trusted)
@@ -171,7 +171,7 @@ def check_arguments(
         if name not in signature.parameters and not takes_any:
             raise UnknownNameError("option", name, signature.parameters, f"'{where}'")
     try:
-        signature.bind(*([None] * given), **arguments)
+        signature.bind(*([None] * filled_in), **arguments)
     except TypeError as error:
         raise ConfigError(f"'{where}' does not fit {node['_target_']}: {error}.") from error
 

@@ -1,4 +1,4 @@
-"""Latency: measures calls and decisions on a few units of a study that has been played."""
+"""Latency measurement: times calls and decisions on a few units of a finished study."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from aegis.study.play.small_tables import write_latency
 
 
 def measure_latency(prepared: PreparedStudy, root: Path, screen: Screen) -> None:
-    """Plays the first units again, each arm alone, and writes down what calls took.
+    """Replays the first units, each arm alone, and writes the durations of calls.
 
-    It does nothing unless the configuration says on how many (``latency.units``).
+    It does nothing if the configuration has ``latency.units: 0``.
 
     Args:
         prepared: The study.
@@ -62,8 +62,8 @@ def _time_episode(
     address = {"task": key.task, "start": key.start, "index": key.index, "arm": arm.name}
     episode = Lockstep(world, arm.controller, policies, key, arm.salt)
     while not episode.done:
-        k, played = episode.k, episode.play_tick()
-        if warm >= set(played.call_ns):
-            calls = list(played.call_ns.items())
-            yield {**address, "k": k, "calls": calls, "decide": played.decide_ns}
-        warm |= set(played.call_ns)
+        k, tick = episode.k, episode.play_tick()
+        if warm >= set(tick.call_ns):
+            calls = list(tick.call_ns.items())
+            yield {**address, "k": k, "calls": calls, "decide": tick.decide_ns}
+        warm |= set(tick.call_ns)

@@ -1,4 +1,4 @@
-"""Facts: what an analysis reads from a locked plan besides the plan itself."""
+"""Locked context: what an analysis reads from a locked plan besides the plan itself."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from aegis.study.plan.lockfile import DigestChange, LockedPlan
 from aegis.study.plan.study_plan import FIRST_DRAWS, StudyPlan
 
 HELPING_POLICY = "strong"
-"""The policy that helps; a placebo arm hands over to another one."""
+"""The helping policy; a placebo arm hands over to another one."""
 
 
 def build_analysis_context(
     locked: LockedPlan, plan: StudyPlan, root: Path, changes: Sequence[DigestChange] = ()
 ) -> AnalysisContext:
-    """Returns what an analysis needs.
+    """Returns the context of an analysis.
 
     Args:
         locked: The locked plan.
-        plan: What it decides.
-        root: Run folder; has the calibration episodes.
-        changes: What differs from when the plan was locked, for the reader.
+        plan: Its section ``plan``.
+        root: Run folder with the calibration episodes.
+        changes: Differences from the state at locking, for the reader.
     """
     settings = Settings(locked.tree)
     calibrated = settings.level("calibrated")
     dials = cast("Mapping[str, Mapping[str, float | str]]", calibrated.node("dials"))
     detectors = cast("Mapping[str, Mapping[str, float]]", calibrated.node("detectors"))
     arms = settings.level("arms")
-    read = read_rules(locked)
+    rules = read_rules(locked)
     helpers = {arm: arms.level(arm).text("strong") for arm in arms.names()}
-    helped = [arm for arm in read if helpers[arm] == HELPING_POLICY]
+    helped = [arm for arm in rules if helpers[arm] == HELPING_POLICY]
     first = next(iter(detectors), "probe")
-    alarm = read[plan.published].score if plan.published in read else first
+    alarm = rules[plan.published].score if plan.published in rules else first
     gate = arms.level(plan.published).node("gate")
-    known = detectors.get(alarm, {})
+    calibration = detectors.get(alarm, {})
     return AnalysisContext(
         name=settings.text("name"),
         arms=tuple(arms.names()),
         horizon=calibrated.integer("horizon", 1),
         tasks=settings.integers("tasks"),
-        detector=read[plan.recommended].score if plan.recommended in read else first,
+        detector=rules[plan.recommended].score if plan.recommended in rules else first,
         alarm=alarm,
-        threshold=_number_or_default(gate.get("threshold"), known.get("threshold", math.nan)),
-        guard=_number_or_default(gate.get("guard_fraction"), known.get("guard", 0.0)),
-        false_alarms=known.get("alpha", math.nan),
+        threshold=_number_or_default(gate.get("threshold"), calibration.get("threshold", math.nan)),
+        guard=_number_or_default(gate.get("guard_fraction"), calibration.get("guard", 0.0)),
+        false_alarms=calibration.get("alpha", math.nan),
         scored=tuple(sorted(helped, key=lambda arm: arm not in (plan.published, plan.recommended))),
         helpers=helpers,
         duty_target={arm: float(dial["target"]) for arm, dial in dials.items()},
@@ -69,7 +69,7 @@ def _describe_changes(changes: Sequence[DigestChange]) -> tuple[str, ...]:
     names = ", ".join(change.name for change in changes)
     return (
         f"Analysed by other code or versions than the plan was locked with: {names}. The tables "
-        "are as sealed; aegis study verify tells whether they can be played again.",
+        "are as sealed; aegis study verify checks whether they can be replayed.",
     )
 
 

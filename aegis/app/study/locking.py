@@ -1,4 +1,4 @@
-"""Locking: sets the dials of a plan and writes it down for good."""
+"""Locking: sets the dials of a plan and writes the plan for good."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from aegis.study.plan.lockfile import PLAN_FILE, LockedPlan, read_lock, write_lo
 from aegis.study.plan.uncalibrated_arms import UncalibratedArms
 
 REQUEST_KEY = "request"
-"""Name of the digest of the settings that were asked for, before dials were set."""
+"""Name of the digest of the requested settings, before dials are set."""
 
 
 def lock_study(composed: ComposedConfig, screen: Screen) -> LockedPlan:
@@ -41,18 +41,18 @@ def lock_study(composed: ComposedConfig, screen: Screen) -> LockedPlan:
 
     Raises:
         LockError: If the folder holds a plan from other settings, or test units were played.
-        BusyFolderError: If another process plays into the folder.
-        AegisError: Whatever prevents calibration.
+        BusyFolderError: If another process writes to the folder.
+        AegisError: If calibration fails.
     """
     out = resolve_run_folder(Settings(composed.tree).text("name"))
     if (out / PLAN_FILE).exists():
         return _require_same_request(composed, read_lock(out))
     _refuse_played(out)
-    with open_study(composed) as stand:
-        stand.plan.check_draws()
-        test, _ = stand.list_test_units(), stand.list_kept_arms()
+    with open_study(composed) as study:
+        study.plan.check_draws()
+        test, _ = study.list_test_units(), study.list_kept_arms()
         with lock_folder(out):
-            return _lock_opened(stand, out, test, screen)
+            return _lock_opened(study, out, test, screen)
 
 
 def _refuse_played(out: Path) -> None:
@@ -65,19 +65,19 @@ def _refuse_played(out: Path) -> None:
 
 
 def _lock_opened(
-    stand: PreparedStudy, out: Path, test: tuple[EpisodeKey, ...], screen: Screen
+    study: PreparedStudy, out: Path, test: tuple[EpisodeKey, ...], screen: Screen
 ) -> LockedPlan:
-    """Sets the dials and writes the plan; nobody else writes into the folder meanwhile."""
-    composed = stand.lab.composed
+    """Sets the dials and writes the plan, while the folder is locked for this process."""
+    composed = study.lab.composed
     if (out / PLAN_FILE).exists():  # Another process was faster.
         return _require_same_request(composed, read_lock(out))
     _refuse_played(out)
     screen.print_note(
-        f"locking {out}: dials are set on {len(stand.list_calibration_units())} calibration units; "
+        f"locking {out}: dials are set on {len(study.list_calibration_units())} calibration units; "
         f"none of the {len(test)} test units is played"
     )
-    with WorkerPool(stand.lab.world, stand.lab.workers) as pool:
-        calibrator = _build_calibrator(stand, out, screen, pool)
+    with WorkerPool(study.lab.world, study.lab.workers) as pool:
+        calibrator = _build_calibrator(study, out, screen, pool)
         nodes = calibrator.set_dials()
     write_calibration_table(out, calibrator.played)
     tree = {
@@ -85,84 +85,90 @@ def _lock_opened(
         **composed.tree,
         "arms": {name: dict(node) for name, node in nodes.items()},
         "calibrated": {
-            "dials": {name: one.as_dict() for name, one in calibrator.reached.items()},
-            "detectors": {one.name: _read_calibration(one) for one in stand.lab.detectors},
-            "horizon": stand.lab.horizon,
+            "dials": {name: dial.as_dict() for name, dial in calibrator.reached.items()},
+            "detectors": {
+                detector.name: _read_calibration(detector) for detector in study.lab.detectors
+            },
+            "horizon": study.lab.horizon,
         },
-        "seeds": _describe_seeds(stand, test),
+        "seeds": _describe_seeds(study, test),
     }
     digests = {
         REQUEST_KEY: digest_request(composed),
         **collect_outer_digests(out, composed.trusted),
-        **stand.collect_digests(),
+        **study.collect_digests(),
     }
     return write_lock(out, tree, digests)
 
 
 def digest_request(composed: ComposedConfig) -> str:
-    """Returns the digest of what was asked for, machine settings left out."""
-    asked = {name: value for name, value in composed.tree.items() if name not in MACHINE_SETTINGS}
-    return hashlib.sha256(repr(asked).encode()).hexdigest()
+    """Returns the digest of the requested settings without machine settings."""
+    requested = {
+        name: value for name, value in composed.tree.items() if name not in MACHINE_SETTINGS
+    }
+    return hashlib.sha256(repr(requested).encode()).hexdigest()
 
 
 def _build_calibrator(
-    stand: PreparedStudy, out: Path, screen: Screen, pool: WorkerPool
+    study: PreparedStudy, out: Path, screen: Screen, pool: WorkerPool
 ) -> Calibrator:
-    """Returns who sets the dials; every run of a setting has a folder, so it can be resumed."""
+    """Returns the calibrator; each run of a setting has its own folder and can be resumed."""
     nodes = {
-        name: fill_calibrated(name, node, stand.lab.detectors)
-        for name, node in stand.arms.nodes.items()
+        name: fill_calibrated(name, node, study.lab.detectors)
+        for name, node in study.arms.nodes.items()
     }
-    units, weak = stand.list_calibration_units(), stand.lab.policies["weak"]
+    units, weak = study.list_calibration_units(), study.lab.policies["weak"]
 
     def play_setting(name: str, node: ConfigNode, folder: str) -> RunTables:
-        plan = stand.plan_run(units, [stand.build_arm(name, node)], {})
-        place = out / "calibration" / folder
-        machine = stand.build_executor(screen, f"calibration · {name}", place)
-        return machine.execute_plan(plan, place, pool)
+        plan = study.plan_run(units, [study.build_arm(name, node)], {})
+        run_folder = out / "calibration" / folder
+        executor = study.build_executor(screen, f"calibration · {name}", run_folder)
+        return executor.execute_plan(plan, run_folder, pool)
 
     return Calibrator(
-        plan=stand.plan,
-        arms=UncalibratedArms(nodes, stand.arms.dials, stand.arms.likes),
+        plan=study.plan,
+        arms=UncalibratedArms(nodes, study.arms.dials, study.arms.likes),
         play=play_setting,
         chunk=weak.spec.execute,
-        horizon=stand.lab.horizon,
-        tries=stand.settings.level("calibration").integer("tries", 1),
+        horizon=study.lab.horizon,
+        tries=study.settings.level("calibration").integer("tries", 1),
         tell=screen.print_note,
-        build=lambda name, node: stand.build_arm(name, node).controller,
+        build=lambda name, node: study.build_arm(name, node).controller,
     )
 
 
 def _read_calibration(detector: Detector[Any]) -> dict[str, float]:
-    """Returns the numbers that a detector was calibrated to, as far as it has any."""
-    known = detector.calibration if isinstance(detector, Calibrated) else {}
-    return {name: known[name] for name in ("threshold", "alpha", "guard") if name in known}
+    """Returns the calibrated numbers of a detector; empty if it has none."""
+    calibration = detector.calibration if isinstance(detector, Calibrated) else {}
+    return {
+        name: calibration[name] for name in ("threshold", "alpha", "guard") if name in calibration
+    }
 
 
 def _require_same_request(composed: ComposedConfig, locked: LockedPlan) -> LockedPlan:
     """Returns the lock if it came from the same settings.
 
     Raises:
-        LockError: If it did not; names what differs.
+        LockError: If it did not; the message names the differences.
     """
     if locked.digests.get(REQUEST_KEY) == digest_request(composed):
         return locked
     skipped = (*LOCK_SECTIONS, "arms", *MACHINE_SETTINGS)
-    mine, theirs = flatten_config(composed.tree, skipped), flatten_config(locked.tree, skipped)
-    other = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
-    said = [f"{key} ({theirs.get(key)} there, {mine.get(key)} here)" for key in other]
+    ours, theirs = flatten_config(composed.tree, skipped), flatten_config(locked.tree, skipped)
+    differing = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+    differences = [f"{key} ({theirs.get(key)} there, {ours.get(key)} here)" for key in differing]
     raise LockError(
-        f"{locked.path} was locked with other settings: {', '.join(said) or 'arms'} differ. A "
-        f"plan is locked once: run it as it is (aegis study run {locked.path.parent}), or lock "
+        f"{locked.path} was locked with other settings: {', '.join(differences) or 'arms'} differ. "
+        f"A plan is locked once: run it as it is (aegis study run {locked.path.parent}), or lock "
         "another one (name=ANOTHER)."
     )
 
 
-def _describe_seeds(stand: PreparedStudy, test: tuple[EpisodeKey, ...]) -> dict[str, object]:
-    """Returns which start states are for what, for people; splits never share one."""
+def _describe_seeds(study: PreparedStudy, test: tuple[EpisodeKey, ...]) -> dict[str, object]:
+    """Returns the ranges of start states per split, for people; splits never share one."""
     training = get_split_indices(test[0].start, Split.TRAINING)
-    spans = {"calibration": stand.list_calibration_units(), "test": test}
-    said = {
+    spans = {"calibration": study.list_calibration_units(), "test": test}
+    ranges = {
         name: {
             "units": len(keys),
             "first": min(key.index for key in keys),
@@ -170,5 +176,5 @@ def _describe_seeds(stand: PreparedStudy, test: tuple[EpisodeKey, ...]) -> dict[
         }
         for name, keys in spans.items()
     }
-    whole = {"first": training.start, "last": training.stop - 1}
-    return {"root": test[0].root, "family": test[0].start, "training": whole, **said}
+    training_range = {"first": training.start, "last": training.stop - 1}
+    return {"root": test[0].root, "family": test[0].start, "training": training_range, **ranges}

@@ -22,24 +22,24 @@ EpisodePictures = dict[str, dict[int, bytes]]
 
 
 def gather_pictures(
-    root: Path, composed: ComposedConfig, shown: Mapping[str, Example], screen: Screen
+    root: Path, composed: ComposedConfig, examples: Mapping[str, Example], screen: Screen
 ) -> EpisodePictures:
-    """Returns PNG pictures by kind of example and tick; takes those that are missing.
+    """Returns PNG pictures by kind of example and tick; renders those that are missing.
 
-    They are kept in ``pictures/`` of the run folder, so that a report can be written again where
-    the table of steps is not. Without both, or where the world goes another way, there are none.
+    They are stored in ``pictures/`` of the run folder, so that a report can be rewritten without
+    the table of steps. Without both, or if the replay diverges, there are none.
 
     Args:
         root: Run folder.
         composed: The study's configuration; its ``pictures`` names camera, size and number.
-        shown: Episodes of the report, by kind.
-        screen: Receives the reason why there are none.
+        examples: Episodes of the report, by kind.
+        screen: Receives the reason if there are none.
     """
     settings = Settings(composed.tree)
     level = settings.level("pictures")
     count = level.integer("count", 0)
     pictures: EpisodePictures = {}
-    for kind, example in shown.items() if count else ():
+    for kind, example in examples.items() if count else ():
         row = example.episode
         paths = {k: _locate_picture(root, kind, row, k) for k in choose_ticks(row, count)}
         if not all(path.exists() for path in paths.values()):

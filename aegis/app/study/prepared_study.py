@@ -35,11 +35,11 @@ LOCK_SECTIONS = ("calibrated", "seeds")
 
 @dataclass(frozen=True, slots=True)
 class PreparedStudy:
-    """A study that is ready to be played.
+    """A study that is ready to play.
 
     Attributes:
         lab: World, policies (``reseed`` too) and detectors.
-        plan: What is decided beforehand.
+        plan: Its section ``plan``.
         arms: The arms and their dials.
     """
 
@@ -53,7 +53,7 @@ class PreparedStudy:
         return self.lab.settings
 
     def list_calibration_units(self) -> tuple[EpisodeKey, ...]:
-        """Lists the units that dials are set on."""
+        """Lists the units of the calibration of dials."""
         level = self.settings.level("calibration")
         count, offset = level.integer("units", 1), level.integer("offset", 0)
         return self.lab.list_units(count, split="calibration", offset=offset)
@@ -62,11 +62,11 @@ class PreparedStudy:
         """Lists the test units in their planned order.
 
         Raises:
-            ConfigError: If they are not what they should be.
+            ConfigError: If they overlap with calibration units.
         """
-        found = self.lab.list_units(self.settings.integer("units", 1))
-        check_splits(self.list_calibration_units(), found)
-        return found
+        units = self.lab.list_units(self.settings.integer("units", 1))
+        check_splits(self.list_calibration_units(), units)
+        return units
 
     def build_arm(self, name: str, node: ConfigNode) -> Arm:
         """Builds an arm."""
@@ -77,16 +77,16 @@ class PreparedStudy:
         return tuple(self.build_arm(name, node) for name, node in self.arms.nodes.items())
 
     def read_truth_names(self) -> tuple[str, ...]:
-        """Returns the names of simulator truth that are written down."""
+        """Returns the names of the simulator truth to log."""
         value = self.settings.value("truth")
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise ConfigError(f"'truth' must be a list of names. Got: {value!r}.")
         return tuple(value)
 
     def list_kept_arms(self) -> tuple[str, ...]:
-        """Returns the arms whose scores are kept in the small tables.
+        """Returns the arms whose scores the small tables keep.
 
-        Those of the reference, of the published and of the recommended arm always are.
+        The reference, the published and the recommended arm are always among them.
 
         Raises:
             ConfigError: If the configuration does not name arms.
@@ -107,19 +107,19 @@ class PreparedStudy:
         lock: Mapping[str, str],
         truth: tuple[str, ...] = (),
     ) -> RunPlan:
-        """Returns the plan of playing arms on units, under a lock.
+        """Returns the plan of a run under a lock.
 
         Args:
             units: Start states.
-            arms: Ways of driving.
+            arms: Arms.
             lock: Digests that the run carries.
-            truth: Simulator truth to write down; where nobody asks for it, it only costs space.
+            truth: Names of the simulator truth to log.
         """
         plan = build_run_plan(self.lab, units, arms)
         return replace(plan, identity={**plan.identity, **lock}, truth=truth)
 
     def build_executor(self, screen: Screen, title: str, out: Path) -> StudyExecutor:
-        """Returns what it runs on."""
+        """Returns the executor of its runs."""
         return StudyExecutor(
             policies=self.lab.policies,
             world=self.lab.world,
@@ -129,11 +129,14 @@ class PreparedStudy:
         )
 
     def collect_digests(self) -> dict[str, str]:
-        """Returns digests of what was built: policies, detectors, assets."""
+        """Returns digests of the built parts: policies, detectors, assets."""
         lab = self.lab
         return {
             **{f"policy.{part}": lab.policies[part].spec.digest for part in POLICY_PARTS},
-            **{f"detector.{one.name}": digest_detector(one, lab.origins) for one in lab.detectors},
+            **{
+                f"detector.{detector.name}": digest_detector(detector, lab.origins)
+                for detector in lab.detectors
+            },
             **lab.identity,
         }
 
@@ -143,14 +146,14 @@ def open_study(composed: ComposedConfig) -> Iterator[PreparedStudy]:
     """Builds a study and frees it afterwards.
 
     Raises:
-        AegisError: If something cannot be built or does not fit together.
+        AegisError: If parts cannot be built or do not fit together.
     """
     settings = Settings(composed.tree)
     plan = read_plan(settings)
     arms = read_arms(settings, plan)
     with open_lab(composed, POLICY_PARTS) as lab:
-        again = RenamedPolicy(lab.policies["weak"], RESEED)
-        yield PreparedStudy(replace(lab, policies={**lab.policies, RESEED: again}), plan, arms)
+        reseeded = RenamedPolicy(lab.policies["weak"], RESEED)
+        yield PreparedStudy(replace(lab, policies={**lab.policies, RESEED: reseeded}), plan, arms)
 
 
 def compose_locked(
@@ -160,23 +163,23 @@ def compose_locked(
 
     Args:
         locked: The plan.
-        machine: Settings that no result depends on.
-        check: Whether its targets are checked now; see ``composed_again``.
+        machine: Machine settings to use instead of the plan's.
+        check: Whether to check its targets now; see ``restore_config``.
     """
     tree = {name: value for name, value in locked.tree.items() if name not in LOCK_SECTIONS}
     return restore_config("study", {**tree, **machine}, locked.text, check=check)
 
 
 def collect_outer_digests(root: Path, trusted: Sequence[str]) -> dict[str, str]:
-    """Returns digests of code, versions and calibration episodes: what can be seen unbuilt.
+    """Returns digests of code, versions and calibration episodes, without building anything.
 
     Args:
         root: Run folder.
-        trusted: Packages of the user's own.
+        trusted: The user's packages.
     """
-    found = compute_code_digests((*PACKAGES, *trusted))
+    digests = compute_code_digests((*PACKAGES, *trusted))
     versions = read_versions(STUDY_PACKAGES)
-    found |= {f"version.{name}": value for name, value in versions.items()}
+    digests |= {f"version.{name}": value for name, value in versions.items()}
     if (root / TRIED).exists():
-        found["calibration"] = compute_file_digest(root / TRIED)
-    return found
+        digests["calibration"] = compute_file_digest(root / TRIED)
+    return digests

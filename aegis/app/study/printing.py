@@ -14,7 +14,7 @@ from aegis.study.verification import CheckResult
 
 
 def print_lock(locked: LockedPlan, screen: Screen) -> None:
-    """Prints where the plan lies, and what its dials were set to."""
+    """Prints the path of the plan, and the settings of its dials."""
     dials = Settings(locked.tree).level("calibrated").level("dials")
     rows = []
     for arm in dials.names():
@@ -29,7 +29,7 @@ def print_lock(locked: LockedPlan, screen: Screen) -> None:
 
 
 def print_result(result: StudyResult, screen: Screen) -> None:
-    """Prints the claim, the arms, the planned contrasts, and criteria that struck."""
+    """Prints the claim, the arms, the planned contrasts, and the kill criteria that are met."""
     screen.print_line(result.claim)
     screen.print_line()
     arms = [
@@ -43,21 +43,21 @@ def print_result(result: StudyResult, screen: Screen) -> None:
     title = f"{result.units} paired units; recovered, disrupted refer to '{result.reference}'"
     screen.print_table(title, ["arm", "success", "recovered", "disrupted", "duty"], arms)
     screen.print_line()
-    primary = [one for one in result.contrasts if one.is_primary]
-    same = len({one.arm for one in primary}) == 1
+    primary = [contrast for contrast in result.contrasts if contrast.is_primary]
+    has_one_arm = len({contrast.arm for contrast in primary}) == 1
     contrasts = [
         [
-            one.against if same else f"{one.arm} - {one.against}",
-            f"{one.recovered}:{one.disrupted}",
-            _format_estimate(one.difference),
-            _format_estimate(one.recovered_difference),
-            f"{one.p_holm:.2g}",
-            "yes" if one.passed else "no",
+            contrast.against if has_one_arm else f"{contrast.arm} - {contrast.against}",
+            f"{contrast.recovered}:{contrast.disrupted}",
+            _format_estimate(contrast.difference),
+            _format_estimate(contrast.recovered_difference),
+            f"{contrast.p_holm:.2g}",
+            "yes" if contrast.passed else "no",
         ]
-        for one in primary
+        for contrast in primary
     ]
-    who = f"{primary[0].arm} against others" if primary and same else "planned contrasts"
-    title = f"{who}: units only one solved, differences with 95 % intervals, Holm's p"
+    heading = f"{primary[0].arm} against others" if primary and has_one_arm else "planned contrasts"
+    title = f"{heading}: units only one solved, differences with 95 % intervals, Holm's p"
     columns = ["against", "only", "all units", "failures", "p", "holds"]
     screen.print_table(title, columns, contrasts)
     for kill in result.kill_criteria:
@@ -75,20 +75,20 @@ def print_checks(checks: Sequence[CheckResult], screen: Screen) -> None:
 
 
 def print_sizes(sizes: Sequence[ContrastSize], alpha: float, screen: Screen) -> None:
-    """Prints what each contrast needs."""
+    """Prints the units that each contrast needs."""
     rows = [
         [
-            f"{one.arm} against {one.against}, {one.alternative}",
-            f"{one.recovered:.3f}",
-            f"{one.disrupted:.3f}",
-            f"{_format_count(one.units_80)} / {_format_count(one.units_90)}",
-            f"{_format_count(one.units_80_holm)} / {_format_count(one.units_90_holm)}",
-            f"{one.power:.2f} / {one.power_holm:.2f}",
+            f"{size.arm} against {size.against}, {size.alternative}",
+            f"{size.recovered:.3f}",
+            f"{size.disrupted:.3f}",
+            f"{_format_count(size.units_80)} / {_format_count(size.units_90)}",
+            f"{_format_count(size.units_80_holm)} / {_format_count(size.units_90_holm)}",
+            f"{size.power:.2f} / {size.power_holm:.2f}",
             ""
-            if one.sequential is None
-            else f"{one.sequential:.2f}, {_format_count(one.sequential_80)}",
+            if size.sequential is None
+            else f"{size.sequential:.2f}, {_format_count(size.sequential_80)}",
         ]
-        for one in sizes
+        for size in sizes
     ]
     columns = [
         "contrast",

@@ -27,85 +27,87 @@ from aegis.study.play.small_tables import StudyTables
 
 REPORT_FILE = "report.json"
 EXPLORATORY_FOLDER = "exploratory"
-"""Folder of a report that does not follow the plan."""
+"""Folder of a report that deviates from the plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredStudy:
-    """A study as it is on disk.
+    """A study on disk.
 
     Attributes:
-        locked: Its plan's file.
-        plan: What it decides.
-        facts: What else an analysis needs.
-        changes: Code and versions that are not those that the plan was locked with.
+        locked: File of its plan.
+        plan: Section ``plan`` of that file.
+        context: Context of the analysis.
+        changes: Code and versions that differ from those at locking.
     """
 
     locked: LockedPlan
     plan: StudyPlan
-    facts: AnalysisContext
+    context: AnalysisContext
     changes: tuple[DigestChange, ...]
 
     @classmethod
-    def read_folder(cls, root: Path, otherwise: Sequence[str] = ()) -> StoredStudy:
+    def read_folder(cls, root: Path, overrides: Sequence[str] = ()) -> StoredStudy:
         """Reads the plan of a run folder.
 
         Args:
             root: Run folder.
-            otherwise: Changes of the plan, ``plan.key=value``; the analysis is then exploratory.
+            overrides: Changes of the plan, ``plan.key=value``; the analysis is then exploratory.
 
         Raises:
-            TraceError: If there is none.
+            TraceError: If there is no plan.
             LockError: If it was edited.
         """
         locked = read_lock(root)
         composed = compose_locked(locked, {}, check=False)
-        plan = read_plan(Settings(apply_overrides(composed.tree, otherwise)))
+        plan = read_plan(Settings(apply_overrides(composed.tree, overrides)))
         changes = compare_digests(locked.digests, collect_outer_digests(root, composed.trusted))
-        facts = build_analysis_context(locked, plan, root, changes)
-        if otherwise:
-            note = f"Exploratory: {', '.join(otherwise)}, decided after the test units were played."
-            facts = replace(facts, exploratory=True, notes=(*facts.notes, note))
-        return cls(locked, plan, facts, changes)
+        context = build_analysis_context(locked, plan, root, changes)
+        if overrides:
+            note = f"Exploratory: {', '.join(overrides)}, decided after the test units were played."
+            context = replace(context, exploratory=True, notes=(*context.notes, note))
+        return cls(locked, plan, context, changes)
 
     def compute_result(self, tables: StudyTables) -> StudyResult:
-        """Computes the result from the tables, whatever computed it before."""
-        return analyse_study(self.plan, tables, self.facts)
+        """Computes the result from the tables anew."""
+        return analyse_study(self.plan, tables, self.context)
 
     def select_tables(self, tables: StudyTables) -> Tables:
-        """Returns what figures need beyond the result."""
+        """Returns the tables that figures need besides the result."""
         rules = read_rules(self.locked)
         return Tables(tables.episodes, tables.scores, tables.events, rules)
 
 
 def write_study_report(
-    root: Path, screen: Screen, otherwise: Sequence[str] = ()
+    root: Path, screen: Screen, overrides: Sequence[str] = ()
 ) -> tuple[StudyResult, tuple[Path, ...], tuple[DigestChange, ...]]:
     """Writes ``report.json``, ``report.md``, ``report.html``, figures and pictures.
 
     Args:
         root: Run folder.
         screen: Receives notes.
-        otherwise: Changes of the plan; the report then goes into ``exploratory/``, marked as such.
+        overrides: Changes of the plan; the report then goes into ``exploratory/``, marked as such.
 
     Returns:
-        The result, the files, and what differs from when the plan was locked.
+        The result, the files, and the differences from the state at locking.
 
     Raises:
         TraceError: If the run is not finished.
         LockError: If the plan or a table was edited.
     """
-    # Drawing is rare, and importing what draws is slow.
+    # Importing the drawing library is slow, and most commands draw nothing.
     from aegis.report.writer import write_report
 
-    found = StoredStudy.read_folder(root, otherwise)
-    check_seal(root, found.locked.digest)
+    study = StoredStudy.read_folder(root, overrides)
+    check_seal(root, study.locked.digest)
     tables = StudyTables.read_folder(root)
-    result, drawn = found.compute_result(tables), found.select_tables(tables)
-    out = root / EXPLORATORY_FOLDER if otherwise else root
+    result, figure_tables = study.compute_result(tables), study.select_tables(tables)
+    out = root / EXPLORATORY_FOLDER if overrides else root
     out.mkdir(exist_ok=True)
     write_atomic(out / REPORT_FILE, result.to_json_text().encode())
-    shown = select_examples(result, found.plan, drawn)
-    taken = gather_pictures(root, compose_locked(found.locked, {}, check=False), shown, screen)
-    files = write_report(result, found.plan, drawn, out, taken)
-    return result, (out / REPORT_FILE, *files), found.changes
+    examples = select_examples(result, study.plan, figure_tables)
+    pictures = gather_pictures(
+        root, compose_locked(study.locked, {}, check=False), examples, screen
+    )
+    files = write_report(result, study.plan, figure_tables, out, pictures)
+    return result, (out / REPORT_FILE, *files), study.changes

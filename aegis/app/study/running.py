@@ -1,4 +1,4 @@
-"""Running: plays a locked study on its test units, and seals what it left behind."""
+"""Running: plays a locked study on its test units, and seals its tables."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ LOCK_KEY = "lock"
 
 
 def run_locked_study(root: Path, machine: Mapping[str, object], screen: Screen) -> Seal:
-    """Plays what is left of a locked study; one that is sealed is checked and left alone.
+    """Plays the remainder of a locked study; a sealed study is only checked.
 
     Args:
         root: Run folder with ``plan.yaml``.
-        machine: Workers and slots, if others are wanted.
-        screen: Is told.
+        machine: Workers and slots, if not those of the plan.
+        screen: Receives notes and progress.
 
     Raises:
-        LockError: If anything that the plan was locked with has changed.
-        BusyFolderError: If another process plays into the folder.
-        StudyKilledError: If the plan says that a criterion stops the study, and one struck.
-        AegisError: Whatever ends a run.
+        LockError: If anything under the lock has changed.
+        BusyFolderError: If another process writes to the folder.
+        StudyKilledError: If a kill criterion is met and the plan says that this stops the study.
+        AegisError: If the run fails.
     """
     locked = read_lock(root)
     composed = compose_locked(locked, machine)
@@ -48,47 +48,47 @@ def run_locked_study(root: Path, machine: Mapping[str, object], screen: Screen) 
     if read_seal(root) is not None:
         screen.print_note(f"{root} is finished and sealed")
         return check_seal(root, locked.digest)
-    with lock_folder(root), open_study(composed) as stand:
-        refuse_changes(locked.path, compare_digests(locked.digests, stand.collect_digests()))
-        _play_study(stand, locked, screen)
+    with lock_folder(root), open_study(composed) as study:
+        refuse_changes(locked.path, compare_digests(locked.digests, study.collect_digests()))
+        _play_study(study, locked, screen)
         return write_seal(root, locked.digest)
 
 
-def _play_study(stand: PreparedStudy, locked: LockedPlan, screen: Screen) -> None:
-    """Plays all that the plan asks for and distils the small tables."""
-    root, arms, units = locked.path.parent, stand.build_arms(), stand.list_test_units()
+def _play_study(study: PreparedStudy, locked: LockedPlan, screen: Screen) -> None:
+    """Plays the units of the plan and writes the small tables."""
+    root, arms, units = locked.path.parent, study.build_arms(), study.list_test_units()
     screen.print_note(
         f"{len(units)} test units with {len(arms)} arms each, as locked in {locked.path}"
     )
-    plan = stand.plan_run(units, arms, {LOCK_KEY: locked.digest}, stand.read_truth_names())
-    player = stand.build_executor(screen, f"study · {stand.settings.text('name')}", root)
-    if stand.plan.kill.stops:
-        context = build_analysis_context(locked, stand.plan, root)
-        play_reference(plan, stand.plan, context, player, root)
-    play_arms(plan, stand.plan, player, root)
-    _play_forks(stand, locked, arms, screen)
-    write_small_tables(root, stand.list_kept_arms(), stand.plan.reference)
-    measure_latency(stand, root, screen)
+    plan = study.plan_run(units, arms, {LOCK_KEY: locked.digest}, study.read_truth_names())
+    executor = study.build_executor(screen, f"study · {study.settings.text('name')}", root)
+    if study.plan.kill.stops:
+        context = build_analysis_context(locked, study.plan, root)
+        play_reference(plan, study.plan, context, executor, root)
+    play_arms(plan, study.plan, executor, root)
+    _play_forks(study, locked, arms, screen)
+    write_small_tables(root, study.list_kept_arms(), study.plan.reference)
+    measure_latency(study, root, screen)
 
 
-def build_fork_arms(stand: PreparedStudy, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
-    """Returns the arms of the fork set; none if nothing is forked."""
-    level = stand.settings.level("forks")
+def build_fork_arms(study: PreparedStudy, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """Returns the arms of the fork set; empty without forks."""
+    level = study.settings.level("forks")
     if not level.integer("units", 0):
         return ()
-    weak = next(arm for arm in arms if arm.name == stand.plan.reference)
+    weak = next(arm for arm in arms if arm.name == study.plan.reference)
     return fork_arms(weak, level.integers("ticks"))
 
 
 def _play_forks(
-    stand: PreparedStudy, locked: LockedPlan, arms: tuple[Arm, ...], screen: Screen
+    study: PreparedStudy, locked: LockedPlan, arms: tuple[Arm, ...], screen: Screen
 ) -> None:
     """Plays the fork set into a folder of its own."""
-    chosen, root = build_fork_arms(stand, arms), locked.path.parent
-    if not chosen:
+    arms_of_forks, root = build_fork_arms(study, arms), locked.path.parent
+    if not arms_of_forks:
         return
-    units = stand.list_test_units()[: stand.settings.level("forks").integer("units", 0)]
-    screen.print_note(f"fork set: {len(units)} units, {len(chosen) - 1} hand-overs each")
-    plan = stand.plan_run(units, chosen, {LOCK_KEY: locked.digest})
-    machine = stand.build_executor(screen, "forks", root / "forks")
-    write_forks(root, machine.execute_plan(plan, root / "forks").episodes)
+    units = study.list_test_units()[: study.settings.level("forks").integer("units", 0)]
+    screen.print_note(f"fork set: {len(units)} units, {len(arms_of_forks) - 1} hand-overs each")
+    plan = study.plan_run(units, arms_of_forks, {LOCK_KEY: locked.digest})
+    executor = study.build_executor(screen, "forks", root / "forks")
+    write_forks(root, executor.execute_plan(plan, root / "forks").episodes)

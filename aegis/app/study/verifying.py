@@ -1,4 +1,4 @@
-"""Verifying: every check of a finished study, from lock to episodes."""
+"""Verifying: all checks of a finished study, from lock to episodes."""
 
 from __future__ import annotations
 
@@ -38,109 +38,111 @@ from aegis.study.verification import (
 _T = TypeVar("_T")
 _ROUNDING_PREFIX = "rounding."
 _LOCKED_PREFIXES = (CODE_PREFIX, VERSION_PREFIX)
-"""What a lock has digests of, too; a change there is said once, and what counts is the replay."""
+"""Covered by digests of the lock, too; a change is reported once, and the replay decides."""
 _REPLAYED_UNITS = 2
-"""Units of the fork set, and of calibration, that are played again: they have many arms."""
+"""Units of the fork set, and of calibration, to replay: few, because they have many arms."""
 
 
 def verify_study(
-    root: Path, count: int, pick: int, machine: Mapping[str, object], screen: Screen
+    root: Path, sample_size: int, pick: int, machine: Mapping[str, object], screen: Screen
 ) -> tuple[CheckResult, ...]:
     """Checks a finished study.
 
     Args:
         root: Run folder.
-        count: Units to play again; 0 for none.
-        pick: Another number draws others.
-        machine: Workers and slots, if others are wanted.
-        screen: Is told.
+        sample_size: Number of units to replay; 0 for none.
+        pick: Seed of the sample.
+        machine: Workers and slots, if not those of the plan.
+        screen: Receives notes and progress.
     """
     checks: list[CheckResult] = []
-    found = _catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
-    if found is None:
+    stored = _catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
+    if stored is None:
         return tuple(checks)
-    digests = found.locked.digests
+    digests = stored.locked.digests
     checks.append(CheckResult("plan", True, 1, "the text is what was locked"))
-    _catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, found)))
-    for change in found.changes:
+    _catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
+    for change in stored.changes:
         screen.print_note(f"not as locked: {change}")
     tables = _catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
     if tables is not None:
         _catch_refusal(
-            checks, "numbers", lambda: checks.append(_check_report_numbers(root, found, tables))
+            checks, "numbers", lambda: checks.append(_check_report_numbers(root, stored, tables))
         )
-        checks.append(check_rows(tables.episodes, found.plan.reference))
-        with open_study(compose_locked(found.locked, machine)) as stand:
-            built = stand.collect_digests()
+        checks.append(check_rows(tables.episodes, stored.plan.reference))
+        with open_study(compose_locked(stored.locked, machine)) as study:
+            built = study.collect_digests()
             checks.append(
                 check_digests(
                     "policies and assets", compare_digests(digests, built), len(built), "as locked"
                 )
             )
-            arms = stand.build_arms()
-            units = stand.list_test_units()
+            arms = study.build_arms()
+            units = study.list_test_units()
             _catch_refusal(
                 checks,
                 "manifest",
-                lambda: checks.append(_check_manifest(stand, root, found, screen)),
+                lambda: checks.append(_check_manifest(study, root, stored, screen)),
             )
             checks.append(check_units(tables.episodes, [arm.name for arm in arms], units))
-            if count:
-                checks += _replay_units(stand, root, tables, arms, (count, pick), screen)
+            if sample_size:
+                checks += _replay_units(study, root, tables, arms, (sample_size, pick), screen)
     return tuple(checks)
 
 
-def _check_sealed_tables(root: Path, found: StoredStudy) -> CheckResult:
-    """Checks that tables are what the run left behind, under this very plan."""
-    digest = found.locked.digest
+def _check_sealed_tables(root: Path, stored: StoredStudy) -> CheckResult:
+    """Checks that the tables are those that the run sealed under this plan."""
+    digest = stored.locked.digest
     seal = check_seal(root, digest)
-    wrong = (
+    faults = (
         []
         if _read_identity(root).get(LOCK_KEY) == digest
         else ["the run was played under another plan"]
     )
     absent = seal.list_absent(root)
-    good = f"as sealed{'; not here: ' + ', '.join(absent) if absent else ''}"
-    return CheckResult.from_faults("seal", len(seal.tables) - len(absent), wrong, good)
+    summary = f"as sealed{'; not here: ' + ', '.join(absent) if absent else ''}"
+    return CheckResult.from_faults("seal", len(seal.tables) - len(absent), faults, summary)
 
 
 def _check_manifest(
-    stand: PreparedStudy, root: Path, found: StoredStudy, screen: Screen
+    study: PreparedStudy, root: Path, stored: StoredStudy, screen: Screen
 ) -> CheckResult:
-    """Checks that the run was made of what the plan says: arms, policies, horizon, seeds.
+    """Checks that the manifest matches the plan: arms, policies, horizon, seeds.
 
-    Rounding is this machine's affair; where it is another one, the last bits may be, too.
+    Rounding belongs to the machine; on another one, the last bits may differ.
     """
-    plan = stand.plan_run(
-        stand.list_test_units(),
-        stand.build_arms(),
-        {LOCK_KEY: found.locked.digest},
-        stand.read_truth_names(),
+    plan = study.plan_run(
+        study.list_test_units(),
+        study.build_arms(),
+        {LOCK_KEY: stored.locked.digest},
+        study.read_truth_names(),
     )
-    there = {str(name): str(value) for name, value in _read_identity(root).items()}
-    computed = compute_identity(plan, stand.lab.policies)
-    # Earlier releases wrote down less; what they did write must come out.
-    names = {**there, **(computed if there.get(FORMAT_KEY) == FORMAT else {})}
-    here = {
+    recorded = {str(name): str(value) for name, value in _read_identity(root).items()}
+    computed = compute_identity(plan, study.lab.policies)
+    # Earlier releases recorded less; the entries that they did record must match.
+    names = {**recorded, **(computed if recorded.get(FORMAT_KEY) == FORMAT else {})}
+    expected = {
         name: computed.get(name, "nothing")
         for name in names
         if name != FORMAT_KEY and not name.startswith(_LOCKED_PREFIXES)
     }
-    changes = compare_digests(there, here)
+    changes = compare_digests(recorded, expected)
     for change in changes:
         if change.name.startswith(_ROUNDING_PREFIX):
             screen.print_note(f"{change}: this machine may not repeat a run bit for bit")
-    other = [change for change in changes if not change.name.startswith(_ROUNDING_PREFIX)]
-    return check_digests("manifest", other, len(here), "arms, policies and seeds of the plan")
+    differing = [change for change in changes if not change.name.startswith(_ROUNDING_PREFIX)]
+    return check_digests(
+        "manifest", differing, len(expected), "arms, policies and seeds of the plan"
+    )
 
 
 def _read_identity(root: Path) -> Mapping[str, object]:
-    found = read_manifest(root)["identity"]
-    assert isinstance(found, dict)
-    return found
+    identity = read_manifest(root)["identity"]
+    assert isinstance(identity, dict)
+    return identity
 
 
-def _check_report_numbers(root: Path, found: StoredStudy, tables: StudyTables) -> CheckResult:
+def _check_report_numbers(root: Path, stored: StoredStudy, tables: StudyTables) -> CheckResult:
     """Recomputes the report."""
     path = root / REPORT_FILE
     if not path.exists():
@@ -151,82 +153,86 @@ def _check_report_numbers(root: Path, found: StoredStudy, tables: StudyTables) -
         reported = json.loads(path.read_text())
     except ValueError as error:
         return CheckResult("numbers", False, 0, f"{path} is damaged: {error}")
-    return check_numbers(reported, json.loads(found.compute_result(tables).to_json_text()))
+    return check_numbers(reported, json.loads(stored.compute_result(tables).to_json_text()))
 
 
 def _replay_units(
-    stand: PreparedStudy,
+    study: PreparedStudy,
     root: Path,
     tables: StudyTables,
     arms: tuple[Arm, ...],
-    drawn: tuple[int, int],
+    sample: tuple[int, int],
     screen: Screen,
 ) -> list[CheckResult]:
-    """Plays a sample of units again, in all arms, and the forks and calibration of some."""
+    """Replays a sample of units in all arms, and some of the forks and calibration."""
     units = list(dict.fromkeys(row.key for row in tables.episodes))
-    keys = sample_units(units, *drawn) if units else ()
+    keys = sample_units(units, *sample) if units else ()
     if not keys:
         return [CheckResult("played again", False, 0, "nothing to check")]
     screen.print_note(f"playing {len(keys)} units again, with {len(arms)} arms each")
     checks = []
     with tempfile.TemporaryDirectory(prefix="aegis-verify-") as scratch:
-        place = Path(scratch) / "run"
-        again = _play_plan(stand, stand.plan_run(keys, arms, {}, stand.read_truth_names()), place)
-        checks.append(check_replay("played again", tables.episodes, again.episodes))
-        write_small_tables(place, stand.list_kept_arms(), stand.plan.reference)
-        small = StudyTables.read_folder(place)
+        run_folder = Path(scratch) / "run"
+        replayed = _play_plan(
+            study, study.plan_run(keys, arms, {}, study.read_truth_names()), run_folder
+        )
+        checks.append(check_replay("played again", tables.episodes, replayed.episodes))
+        write_small_tables(run_folder, study.list_kept_arms(), study.plan.reference)
+        replayed_tables = StudyTables.read_folder(run_folder)
         for name, stored, fresh in (
-            ("scores again", tables.scores, small.scores),
-            ("events again", tables.events, small.events),
+            ("scores again", tables.scores, replayed_tables.scores),
+            ("events again", tables.events, replayed_tables.events),
         ):
             if stored.num_rows:
                 checks.append(check_table(name, stored, fresh, keys))
         if (root / "steps.parquet").exists():
-            stored, fresh = RunTables.read_folder(root).read_steps(), again.read_steps()
+            stored, fresh = RunTables.read_folder(root).read_steps(), replayed.read_steps()
             checks.append(check_table("steps again", stored, fresh, keys))
-        chosen = build_fork_arms(stand, arms)
-        there = list(dict.fromkeys(row.key for row in tables.forks))
-        if chosen and there:
-            mine = sample_units(there, *drawn)[:_REPLAYED_UNITS]
-            rows = _play_plan(
-                stand, stand.plan_run(mine, chosen, {}), Path(scratch) / "forks"
+        fork_arms = build_fork_arms(study, arms)
+        fork_units = list(dict.fromkeys(row.key for row in tables.forks))
+        if fork_arms and fork_units:
+            fork_keys = sample_units(fork_units, *sample)[:_REPLAYED_UNITS]
+            fork_rows = _play_plan(
+                study, study.plan_run(fork_keys, fork_arms, {}), Path(scratch) / "forks"
             ).episodes
-            checks.append(check_replay("forks again", tables.forks, rows))
-        checks += _replay_calibration(stand, root, arms, Path(scratch), drawn)
+            checks.append(check_replay("forks again", tables.forks, fork_rows))
+        checks += _replay_calibration(study, root, arms, Path(scratch), sample)
     return checks
 
 
 def _replay_calibration(
-    stand: PreparedStudy, root: Path, arms: Sequence[Arm], scratch: Path, drawn: tuple[int, int]
+    study: PreparedStudy, root: Path, arms: Sequence[Arm], scratch: Path, sample: tuple[int, int]
 ) -> list[CheckResult]:
-    """Plays calibration units again at the settings that were locked."""
-    dials = stand.arms.dials
+    """Replays calibration units at the locked settings."""
+    dials = study.arms.dials
     stored: list[EpisodeRow] = []
-    for one in read_calibration_table(root):
-        if one.arm in dials:
-            stored += one.rows
+    for setting in read_calibration_table(root):
+        if setting.arm in dials:
+            stored += setting.rows
     units = {row.key for row in stored}
     if not units:
         return []
-    keys = sample_units(list(units), *drawn)[:_REPLAYED_UNITS]
-    chosen = [arm for arm in arms if arm.name in dials]
-    rows = _play_plan(stand, stand.plan_run(keys, chosen, {}), scratch / "calibration").episodes
-    known = set(stored)
-    wrong = [f"{row.key}, {row.arm}" for row in rows if row not in known]
+    keys = sample_units(list(units), *sample)[:_REPLAYED_UNITS]
+    dialled_arms = [arm for arm in arms if arm.name in dials]
+    rows = _play_plan(
+        study, study.plan_run(keys, dialled_arms, {}), scratch / "calibration"
+    ).episodes
+    stored_rows = set(stored)
+    faults = [f"{row.key}, {row.arm}" for row in rows if row not in stored_rows]
     return [
         CheckResult.from_faults(
-            "calibration again", len(rows), wrong, "episodes at the locked settings"
+            "calibration again", len(rows), faults, "episodes at the locked settings"
         )
     ]
 
 
-def _play_plan(stand: PreparedStudy, plan: RunPlan, out: Path) -> RunTables:
-    machine = replace(stand.build_executor(Screen(machine=True), "verify", out), sink=NullSink())
-    return machine.execute_plan(replace(plan, audit=0.0), out)
+def _play_plan(study: PreparedStudy, plan: RunPlan, out: Path) -> RunTables:
+    executor = replace(study.build_executor(Screen(machine=True), "verify", out), sink=NullSink())
+    return executor.execute_plan(replace(plan, audit=0.0), out)
 
 
 def _catch_refusal(checks: list[CheckResult], name: str, act: Callable[[], _T]) -> _T | None:
-    """Does something that may be refused; a refusal is a check that failed."""
+    """Runs something that may raise; an error becomes a failed check."""
     try:
         return act()
     except AegisError as error:

@@ -16,7 +16,7 @@ from aegis.study.outcomes import Outcomes
 from tests.study.rows import HORIZON, row, rows
 
 
-def forked(weak: str, at: dict[int, str], reseed: str = "") -> list[EpisodeRow]:
+def make_forks(weak: str, at: dict[int, str], reseed: str = "") -> list[EpisodeRow]:
     found = rows("weak", weak)
     for k, outcomes in at.items():
         for i, c in enumerate(outcomes):
@@ -26,7 +26,7 @@ def forked(weak: str, at: dict[int, str], reseed: str = "") -> list[EpisodeRow]:
 
 def test_rates_at_a_tick() -> None:
     (point,) = describe_forks(
-        forked("00001111", {10: "11100111"}, reseed="10000111"), "weak", draws=50
+        make_forks("00001111", {10: "11100111"}, reseed="10000111"), "weak", draws=50
     )
     assert (point.k, point.n) == (10, 8)
     assert (point.failing.count, point.failing.of) == (4, 8)
@@ -38,13 +38,13 @@ def test_rates_at_a_tick() -> None:
 
 
 def test_help_that_harms_more_does_not_pay() -> None:
-    (point,) = describe_forks(forked("01111111", {10: "11000111"}), "weak")
+    (point,) = describe_forks(make_forks("01111111", {10: "11000111"}), "weak")
     assert not point.pays  # p = 1/8 < (3/7) / (1 + 3/7)
     assert np.isnan(point.advantage.value)  # the weak policy was not tried again
 
 
 def test_episodes_that_had_ended_are_left_out() -> None:
-    episodes = forked("0101", {10: "1111", 30: "1111"})
+    episodes = make_forks("0101", {10: "1111", 30: "1111"})
     short = [
         r if r.success is False or r.arm != "weak" else row("weak", 1, True, steps=20)
         for r in episodes
@@ -55,7 +55,7 @@ def test_episodes_that_had_ended_are_left_out() -> None:
     assert (early.n, late.n) == (3, 2)
 
 
-def duty(found: tuple[EpisodeRow, ...]) -> float:
+def measure_duty(found: tuple[EpisodeRow, ...]) -> float:
     return sum(r.strong_steps for r in found) / sum(r.steps for r in found)
 
 
@@ -69,22 +69,22 @@ def duty(found: tuple[EpisodeRow, ...]) -> float:
 def test_no_choice_of_timing_within_the_budget_solves_more(
     weak: str, early: str, late: str, budget: float
 ) -> None:
-    forks = forked(weak, {5: early, 30: late})
+    forks = make_forks(weak, {5: early, 30: late})
     found = make_oracle_rows(forks, "weak", budget, "oracle")
     assert {r.arm for r in found} == {"oracle"}
-    assert duty(found) <= budget + 1e-9
+    assert measure_duty(found) <= budget + 1e-9
     options = [[r for r in forks if r.key == unit.key] for unit in found]
     best = max(
         sum(r.success for r in choice)
         for choice in product(*options)
-        if duty(choice) <= budget + 1e-9
+        if measure_duty(choice) <= budget + 1e-9
     )
     # A unit more may fit where the budget ends inside the last one: that is all it can miss.
     assert best - 1 <= sum(r.success for r in found) <= best
 
 
 def test_a_budget_for_all_costs_no_more_than_it_must() -> None:
-    found = make_oracle_rows(forked("0011", {5: "1111", 30: "1010"}), "weak", 0.9, "oracle")
+    found = make_oracle_rows(make_forks("0011", {5: "1111", 30: "1010"}), "weak", 0.9, "oracle")
     assert [r.success for r in found] == [True] * 4
     assert sorted(r.strong_steps for r in found) == [0, 0, 10, 35]
 

@@ -23,7 +23,7 @@ from aegis.study.estimates import Share
 RATES = st.floats(-1, 1)
 
 
-def read(text: str) -> float:
+def parse_number(text: str) -> float:
     return float(text.split()[0].replace("−", "-"))
 
 
@@ -31,15 +31,15 @@ def read(text: str) -> float:
 @example(-1e-9)
 @example(0.12345)
 def test_what_is_written_is_the_number(value: float) -> None:
-    assert abs(read(format_percent(value)) - 100 * value) <= 0.05 + 1e-9
-    assert abs(read(format_points(value)) - 100 * value) <= 0.05 + 1e-9
+    assert abs(parse_number(format_percent(value)) - 100 * value) <= 0.05 + 1e-9
+    assert abs(parse_number(format_points(value)) - 100 * value) <= 0.05 + 1e-9
     assert abs(float(format_decimal(value, 3).replace("−", "-")) - value) <= 5e-4 + 1e-12
 
 
 @given(RATES)
 def test_signs(value: float) -> None:
     text = format_points(value)
-    assert text[0] == ("+" if read(text) > 0 else "−" if read(text) < 0 else "0")
+    assert text[0] == ("+" if parse_number(text) > 0 else "−" if parse_number(text) < 0 else "0")
     assert not format_percent(-abs(value) / 1e6).startswith("−")
 
 

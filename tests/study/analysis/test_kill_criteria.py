@@ -22,7 +22,7 @@ from aegis.study.plan.study_plan import KillCriteria, StudyPlan
 from tests.study.rows import ARMS, facts, plan, row, rows, study_rows, tables
 
 
-def struck(what: StudyPlan, episodes: list[EpisodeRow] | None = None) -> set[str]:
+def list_struck(what: StudyPlan, episodes: list[EpisodeRow] | None = None) -> set[str]:
     outcomes = Outcomes.from_rows(episodes or list(tables().episodes), ARMS)
     detector = evaluate_detector(outcomes, tables().scores, what, facts())
     arms = describe_arms(outcomes, "weak", {}, facts())
@@ -33,14 +33,14 @@ def struck(what: StudyPlan, episodes: list[EpisodeRow] | None = None) -> set[str
 
 
 def test_none_strikes_in_a_sound_study() -> None:
-    assert struck(plan()) == set()
+    assert list_struck(plan()) == set()
 
 
 def test_each_strikes_at_its_bound() -> None:
-    assert struck(plan(kill=KillCriteria(0.999, 0.3, 0.03, 0.97))) == {"early_auroc"}
-    assert struck(plan(kill=KillCriteria(0.5, 0.2, 0.03, 0.97))) == {"duty"}
-    assert struck(plan(kill=KillCriteria(0.5, 0.3, 0.6, 0.97))) == {"floor"}
-    assert struck(plan(kill=KillCriteria(0.5, 0.3, 0.03, 0.1))) == {"ceiling"}
+    assert list_struck(plan(kill=KillCriteria(0.999, 0.3, 0.03, 0.97))) == {"early_auroc"}
+    assert list_struck(plan(kill=KillCriteria(0.5, 0.2, 0.03, 0.97))) == {"duty"}
+    assert list_struck(plan(kill=KillCriteria(0.5, 0.3, 0.6, 0.97))) == {"floor"}
+    assert list_struck(plan(kill=KillCriteria(0.5, 0.3, 0.03, 0.1))) == {"ceiling"}
 
 
 def test_what_was_not_measured_has_struck() -> None:
@@ -55,7 +55,7 @@ def test_what_was_not_measured_has_struck() -> None:
     assert evaluate_early_auroc(plan(), replace(detector, auroc_early_within_task=unknown)).killed
 
 
-def prefix(*episodes: EpisodeRow) -> KillResult:
+def judge_common_prefix(*episodes: EpisodeRow) -> KillResult:
     return evaluate_common_prefix(
         Outcomes.from_rows([*rows("weak", "01"), *episodes], ("weak", "ours")), "weak"
     )
@@ -63,12 +63,12 @@ def prefix(*episodes: EpisodeRow) -> KillResult:
 
 def test_a_broken_common_prefix() -> None:
     quiet = [row("ours", 0, False), row("ours", 1, True)]
-    assert not prefix(*quiet).killed
-    assert "2 never handed over" in prefix(*quiet).measured
-    assert prefix(replace(quiet[0], digest="other"), quiet[1]).killed
-    assert prefix(replace(quiet[0], success=True), quiet[1]).killed
+    assert not judge_common_prefix(*quiet).killed
+    assert "2 never handed over" in judge_common_prefix(*quiet).measured
+    assert judge_common_prefix(replace(quiet[0], digest="other"), quiet[1]).killed
+    assert judge_common_prefix(replace(quiet[0], success=True), quiet[1]).killed
     helped = row("ours", 0, True, strong=10, handover=8, digest="other")
-    assert not prefix(helped, quiet[1]).killed
+    assert not judge_common_prefix(helped, quiet[1]).killed
     weak = [row("weak", 0, True, steps=8), row("weak", 1, True)]
     broken = Outcomes.from_rows([*weak, helped, quiet[1]], ("weak", "ours"))
     assert evaluate_common_prefix(
@@ -76,7 +76,7 @@ def test_a_broken_common_prefix() -> None:
     ).killed  # it was helped after the reference had ended
 
 
-def sentence(what: StudyPlan, episodes: list[EpisodeRow], *, exploratory: bool = False) -> str:
+def write_claim(what: StudyPlan, episodes: list[EpisodeRow], *, exploratory: bool = False) -> str:
     outcomes = Outcomes.from_rows(episodes, ARMS)
     arms = describe_arms(outcomes, "weak", {}, facts())
     contrasts = [c for c in compare_families(outcomes, what, 50) if c.is_primary]
@@ -88,20 +88,22 @@ def sentence(what: StudyPlan, episodes: list[EpisodeRow], *, exploratory: bool =
 
 def test_the_claim_says_how_it_ended() -> None:
     good = study_rows()
-    said = sentence(plan(), good)
+    said = write_claim(plan(), good)
     assert said.startswith("Confirmed: with the strong policy driving 25.0\u00a0% of steps, ours ")
     assert "all 2 planned contrasts hold, the hardest over " in said
-    assert sentence(plan(), good, exploratory=True).startswith("Exploratory, not locked beforehand")
+    assert write_claim(plan(), good, exploratory=True).startswith(
+        "Exploratory, not locked beforehand"
+    )
     killed = plan(kill=KillCriteria(0.5, 0.2, 0.03, 0.97))
-    assert sentence(killed, good).startswith("Killed by duty, so this is no evidence: ")
+    assert write_claim(killed, good).startswith("Killed by duty, so this is no evidence: ")
     tie = [replace(r, arm="ours") if r.arm == "blind" else r for r in good if r.arm != "ours"]
     tie += [r for r in good if r.arm == "blind"]
-    assert sentence(plan(), tie).startswith("Not confirmed: ")
-    said = sentence(plan(), tie)
+    assert write_claim(plan(), tie).startswith("Not confirmed: ")
+    said = write_claim(plan(), tie)
     assert "none of 2 planned contrasts holds; not: over blind (0.0\u00a0pp, " in said
     half = [r for r in good if r.arm != "blind"]
     half += [replace(r, arm="blind") for r in good if r.arm == "ours"]
-    said = sentence(plan(), half)
+    said = write_claim(plan(), half)
     assert said.startswith("Confirmed in part: ")
     assert "1 of 2 planned contrasts holds; not: over blind (0.0\u00a0pp, Holm's p" in said
     assert "over random" not in said

@@ -15,7 +15,7 @@ TASKS, STUDIES = 10, 2000
 DIFFICULTY = np.linspace(-1.0, 1.5, TASKS)
 
 
-def simulate(
+def simulate_study(
     rng: np.random.Generator, n: int, lift: float
 ) -> tuple[Bools, Bools, Bools, NDArray[np.int64]]:
     """Returns reference, other arm and arm, which share a latent ease of each start state."""
@@ -26,7 +26,7 @@ def simulate(
     return reference, against, ease + noise[2] > 0.8 - lift, task
 
 
-def truth(lift: float) -> tuple[float, float]:
+def compute_truth(lift: float) -> tuple[float, float]:
     """Returns the difference over all units, and on those that the reference fails."""
     grid = np.linspace(-8, 8, 4001)
     weight = np.exp(-(grid**2) / 2)
@@ -38,11 +38,11 @@ def truth(lift: float) -> tuple[float, float]:
     return over, float((weight * gain * lost).sum() / (weight * lost).sum())
 
 
-def studies(n: int, lift: float, draws: int, count: int = STUDIES) -> list[ContrastResult]:
+def simulate_studies(n: int, lift: float, draws: int, count: int = STUDIES) -> list[ContrastResult]:
     rng = np.random.default_rng(2024)
     found = []
     for i in range(count):
-        reference, against, arm, task = simulate(rng, n, lift)
+        reference, against, arm, task = simulate_study(rng, n, lift)
         found.append(
             compare_success(arm, against, reference, task, np.arange(n), root=i, draws=draws)
         )
@@ -51,7 +51,7 @@ def studies(n: int, lift: float, draws: int, count: int = STUDIES) -> list[Contr
 
 @pytest.mark.slow
 def test_type_one_error_is_at_most_alpha() -> None:
-    found = studies(400, 0.0, draws=20)
+    found = simulate_studies(400, 0.0, draws=20)
     slack = 3 * np.sqrt(0.05 * 0.95 / STUDIES)
     assert np.mean([c.p <= 0.05 for c in found]) <= 0.05 + slack
     assert np.mean([c.failures_p <= 0.05 for c in found]) <= 0.05 + slack
@@ -61,8 +61,8 @@ def test_type_one_error_is_at_most_alpha() -> None:
 
 @pytest.mark.slow
 def test_intervals_cover_what_they_promise() -> None:
-    over, conditional = truth(0.4)
-    found = studies(400, 0.4, draws=1000)
+    over, conditional = compute_truth(0.4)
+    found = simulate_studies(400, 0.4, draws=1000)
     slack = 3 * np.sqrt(0.05 * 0.95 / STUDIES)
 
     def coverage(low: list[float], high: list[float], value: float) -> float:

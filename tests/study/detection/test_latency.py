@@ -18,7 +18,7 @@ from tests.study.rows import facts, plan, tables
 MS = 1_000_000
 
 
-def measured() -> pa.Table:
+def measure_calls() -> pa.Table:
     """Two steps of one chunk: a query of 3 ms and one of 1 ms, 0.5 ms to decide, then 0.1 ms."""
     rows = []
     for index in range(2):
@@ -30,7 +30,7 @@ def measured() -> pa.Table:
 
 
 def test_known_times() -> None:
-    found = summarise_latency(measured())
+    found = summarise_latency(measure_calls())
     assert found is not None
     assert (found.units, found.machine) == (2, {"cpu": "abacus"})
     assert found.calls == {
@@ -58,9 +58,9 @@ def test_nothing_measured_is_said_as_such() -> None:
 
 def test_it_is_read_back_and_reported(tmp_path: Path) -> None:
     make_run(tmp_path)
-    write_latency(tmp_path, measured())
+    write_latency(tmp_path, measure_calls())
     back = StudyTables.read_folder(tmp_path).latency
-    assert summarise_latency(back) == summarise_latency(measured())
+    assert summarise_latency(back) == summarise_latency(measure_calls())
     said = analyse_study(plan(), replace(tables(), latency=back), facts()).as_dict()["latency"]
     assert isinstance(said, dict)
     assert said["calls"]["weak"] == {"n": 2, "median_ms": 3.0, "p95_ms": 3.0}

@@ -61,7 +61,7 @@ class Tables(RunTables):
         return pa.Table.from_pylist(steps, schema=STEP_SCHEMA)
 
 
-def build(name: str, node: ConfigNode) -> Controller:
+def build_controller(name: str, node: ConfigNode) -> Controller:
     """Builds the controller of an arm of ``NODES``."""
     settings = dict(node["gate"])
     make = RescueGate if "rescue" in settings else GATES[name]
@@ -95,18 +95,20 @@ class Game:
         ]
 
 
-def calibrator(game: Game, arms: UncalibratedArms | None = None, **changes: object) -> Calibrator:
+def make_calibrator(
+    game: Game, arms: UncalibratedArms | None = None, **changes: object
+) -> Calibrator:
     fields = {
         "plan": PLAN, "arms": arms or UncalibratedArms(NODES, DIALS, {"reseed": "ours"}),
         "play": game.play, "chunk": 5, "horizon": 40, "tries": 8, "tell": lambda _: None,
-        "build": build, **changes,
+        "build": build_controller, **changes,
     }  # fmt: skip
     return Calibrator(**fields)
 
 
 def test_dials_are_set_for_the_budget_then_for_the_arm_that_met_it() -> None:
     game = Game()
-    one = calibrator(game)
+    one = make_calibrator(game)
     nodes = one.set_dials()
     assert list(nodes) == list(NODES)
     assert one.reached["ours"].duty == pytest.approx(0.25, abs=0.031)
@@ -120,7 +122,7 @@ def test_dials_are_set_for_the_budget_then_for_the_arm_that_met_it() -> None:
 
 
 def test_a_threshold_is_one_of_the_scores_at_boundaries() -> None:
-    one = calibrator(Game())
+    one = make_calibrator(Game())
     one.set_dials()
     tried = {attempt.setting for attempt in one.reached["ours"].tried}
     assert tried <= {i / 100 for i in range(0, 100, 2)}, "those of another score are none of it"
@@ -128,7 +130,9 @@ def test_a_threshold_is_one_of_the_scores_at_boundaries() -> None:
 
 def test_a_threshold_on_two_scores_is_one_of_the_differences_of_chances() -> None:
     two = {"gate": {"threshold": 0.5, "risk": "probe", "rescue": "other"}}
-    one = calibrator(Game(), UncalibratedArms({**NODES, "ours": two}, DIALS, {"reseed": "ours"}))
+    one = make_calibrator(
+        Game(), UncalibratedArms({**NODES, "ours": two}, DIALS, {"reseed": "ours"})
+    )
     one.set_dials()
     tried = [attempt.setting for attempt in one.reached["ours"].tried]
     assert set(tried) <= {i / 100 for i in range(-100, 101)}
@@ -137,7 +141,7 @@ def test_a_threshold_on_two_scores_is_one_of_the_differences_of_chances() -> Non
 
 def test_the_placebo_takes_over_what_was_set_and_no_dial() -> None:
     nodes = {**NODES, "ours": {**NODES["ours"], "dial": {"kind": "threshold"}}}
-    found = calibrator(Game(), UncalibratedArms(nodes, DIALS, {"reseed": "ours"})).set_dials()
+    found = make_calibrator(Game(), UncalibratedArms(nodes, DIALS, {"reseed": "ours"})).set_dials()
     assert found["reseed"]["gate"] == found["ours"]["gate"]
     assert found["reseed"]["salt"] == {"reseed": 1}
     assert "dial" not in found["reseed"]
@@ -145,7 +149,7 @@ def test_the_placebo_takes_over_what_was_set_and_no_dial() -> None:
 
 def test_nothing_is_played_twice_and_all_that_was_is_kept() -> None:
     game = Game()
-    one = calibrator(game)
+    one = make_calibrator(game)
     one.set_dials()
     settings = [f"{played.arm} {played.words}" for played in one.played]
     assert len(settings) == len(set(settings))
@@ -163,7 +167,7 @@ def test_the_best_of_several_ticks_is_kept() -> None:
             return [replace(row(name, i, solved, strong=min(strong, 40))) for i in range(4)]
 
     dials = {"blind": PlannedDial("stint", starts=(0, 10, 20))}
-    one = calibrator(Late(), UncalibratedArms(NODES, dials, {"reseed": "ours"}))
+    one = make_calibrator(Late(), UncalibratedArms(NODES, dials, {"reseed": "ours"}))
     nodes = one.set_dials()
     assert nodes["blind"]["gate"]["start_tick"] == 10
     assert one.reached["blind"].success == 1.0
@@ -173,7 +177,7 @@ def test_the_best_of_several_ticks_is_kept() -> None:
 def test_an_arm_that_never_hands_over_leaves_nothing_to_match() -> None:
     nodes = {**NODES, "ours": {"gate": {"threshold": 1.0}}}
     with pytest.raises(CalibrationError, match="'ours' never handed over"):
-        calibrator(
+        make_calibrator(
             Game(), UncalibratedArms(nodes, {"random": PlannedDial("rate", "ours")}, {})
         ).set_dials()
 
@@ -183,7 +187,7 @@ def test_arms_that_wait_for_each_other_are_named() -> None:
         NODES, {"blind": PlannedDial("start", "random"), "random": PlannedDial("rate", "blind")}, {}
     )
     with pytest.raises(ConfigError, match="wait for each other: blind, random"):
-        calibrator(Game(), arms).set_dials()
+        make_calibrator(Game(), arms).set_dials()
     with pytest.raises(UnknownNameError, match=r"Unknown arm 'our'.*Did you mean 'ours'"):
         UncalibratedArms(NODES, {"blind": PlannedDial("start", "our")}, {})
 
@@ -198,12 +202,12 @@ def test_a_dial_that_no_rule_has_is_named_before_anything_is_played() -> None:
     ):
         dials = {**DIALS, "blind": PlannedDial(kind, "ours", starts=starts)}
         with pytest.raises((ConfigError, UnknownNameError), match=error):
-            calibrator(game, UncalibratedArms(NODES, dials, {"reseed": "ours"})).set_dials()
+            make_calibrator(game, UncalibratedArms(NODES, dials, {"reseed": "ours"})).set_dials()
     assert game.folders == []
 
 
 def test_the_dial_of_a_switch_is_found() -> None:
-    dial = find_dial("blind", PlannedDial("lead"), build("blind", NODES["blind"]))
+    dial = find_dial("blind", PlannedDial("lead"), build_controller("blind", NODES["blind"]))
     assert (dial.key, dial.dial.rises) == ("switch.holds", True)
     with pytest.raises(ConfigError, match="'switch' is a value"):
         dial.apply_setting({"gate": {}, "switch": 3}, 1.4)

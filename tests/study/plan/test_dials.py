@@ -38,13 +38,13 @@ DIALS = [
 SCHEDULE, ONCE = ScheduleGate(0, (3,)).dials(), DialRange(5, 22, ())
 
 
-def known(*scores: float, name: str = "probe") -> DialRange:
+def make_range(*scores: float, name: str = "probe") -> DialRange:
     return DialRange(5, 220, [Score(name, score) for score in scores])
 
 
 @pytest.mark.parametrize("one", DIALS)
 def test_a_grid_ascends_and_each_setting_can_be_set(one: ArmDial) -> None:
-    grid = one.list_settings(known(0.3, nan, 0.1, inf, 0.3))
+    grid = one.list_settings(make_range(0.3, nan, 0.1, inf, 0.3))
     assert list(grid) == sorted(set(grid))
     for setting in (grid[0], grid[-1]):
         turned = one.apply_setting(NODE, setting)
@@ -77,10 +77,10 @@ def test_a_tick_is_chosen_beside_the_setting() -> None:
 def test_grids_are_what_makes_sense() -> None:
     assert SCHEDULE["start"].list_settings(ONCE) == [0, 5, 10, 15, 20]
     threshold = ConformalGate(0.5).dials()["threshold"]
-    assert threshold.list_settings(known(0.3, nan, 0.1, inf)) == [0.1, 0.3]
+    assert threshold.list_settings(make_range(0.3, nan, 0.1, inf)) == [0.1, 0.3]
     assert threshold.list_settings(ONCE) == []
     named = ConformalGate(0.5, score="probe").dials()["threshold"]
-    assert named.list_settings(known(0.3, name="other")) == [], "another detector's scores"
+    assert named.list_settings(make_range(0.3, name="other")) == [], "another detector's scores"
     chances = RescueGate(0.0, "a", "b").dials()["threshold"].list_settings(ONCE)
     assert (len(chances), chances[0], chances[100], chances[-1]) == (201, -1.0, 0.0, 1.0)
     stays = SCHEDULE["hold"].list_settings(DialRange(5, 15, ()))

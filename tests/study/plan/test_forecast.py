@@ -33,7 +33,7 @@ GATES: dict[str, Gate] = {
 STAY = HysteresisSwitch(release=-math.inf, max_chunks=None)
 
 
-def arms() -> dict[str, Controller]:
+def make_arms() -> dict[str, Controller]:
     found = {name: controller(gate) for name, gate in GATES.items()}
     found["stays"] = replace(found["risk"], switch=STAY)
     found["brief"] = replace(found["risk"], switch=HysteresisSwitch(0.9, 1, 2))
@@ -46,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunTables:
     """The policy that helps is the weak one under another name, so no help changes anything."""
     weak = toy_policies()["weak"]
     same = {"weak": weak, "strong": RenamedPolicy(weak, "strong")}
-    played = tuple(Arm(name, one) for name, one in arms().items())
+    played = tuple(Arm(name, one) for name, one in make_arms().items())
     return toy_run(tmp_path_factory.mktemp("same"), toy_plan(16, played), policies=same)
 
 
@@ -55,22 +55,22 @@ def courses(run: RunTables) -> tuple[ScoredEpisode, ...]:
     return read_scored_episodes(run, "weak")
 
 
-@pytest.mark.parametrize("name", list(arms()))
+@pytest.mark.parametrize("name", list(make_arms()))
 def test_where_help_changes_nothing_the_expectation_is_what_is_spent(
     run: RunTables, courses: tuple[ScoredEpisode, ...], name: str
 ) -> None:
     spent = Spending.from_rows([row for row in run.episodes if row.arm == name]).duty
-    assert forecast_duty(arms()[name], courses) == spent
+    assert forecast_duty(make_arms()[name], courses) == spent
     assert (spent > 0) == (name != "weak")
 
 
 def test_it_rises_as_a_threshold_falls(courses: tuple[ScoredEpisode, ...]) -> None:
     gates = [ConformalGate(i / 20, guard_fraction=0.0, score="trunk") for i in range(-20, 200, 5)]
-    found = [forecast_duty(replace(arms()["stays"], gate=gate), courses) for gate in gates]
+    found = [forecast_duty(replace(make_arms()["stays"], gate=gate), courses) for gate in gates]
     assert found == sorted(found, reverse=True)
     assert found[0] > found[-1] == 0.0
 
 
 def test_without_episodes_nothing_is_expected(run: RunTables, tmp_path: Path) -> None:
     assert read_scored_episodes(run, "nobody") == ()
-    assert math.isnan(forecast_duty(arms()["once"], ()))
+    assert math.isnan(forecast_duty(make_arms()["once"], ()))

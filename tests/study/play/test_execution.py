@@ -26,13 +26,13 @@ WORLD = partial(ToyWorld, horizon=HORIZON, p_hard=0.8)
 ALL = {arm.name: arm for arm in toy_arms()}
 
 
-def policies() -> dict[str, Policy]:
+def make_policies() -> dict[str, Policy]:
     found: dict[str, Policy] = dict(toy_policies())
     return {**found, RESEED: RenamedPolicy(found["weak"], RESEED)}
 
 
-def machine() -> StudyExecutor:
-    return StudyExecutor(policies(), WORLD, NullSink(), 1, 4)
+def make_executor() -> StudyExecutor:
+    return StudyExecutor(make_policies(), WORLD, NullSink(), 1, 4)
 
 
 def with_reseed(arm: Arm) -> Arm:
@@ -40,20 +40,20 @@ def with_reseed(arm: Arm) -> Arm:
     return replace(arm, controller=replace(arm.controller, execute=execute))
 
 
-def duel(count: int) -> RunPlan:
+def make_duel(count: int) -> RunPlan:
     return toy_plan(count, (ALL["weak"], ALL["strong"]))
 
 
 def test_a_sequential_study_stops_when_decided_and_only_at_a_look(tmp_path: Path) -> None:
     contrast = (PlannedContrast("strong", "weak"),)
     study = plan(stopping="sequential", looks=(4, 12, 20), contrasts=contrast)
-    early = play_arms(duel(24), study, machine(), tmp_path / "early")
+    early = play_arms(make_duel(24), study, make_executor(), tmp_path / "early")
     played = {row.key for row in early.episodes}
     assert len(played) == 12, "strong wins nearly every discordant unit, but not within 4"
-    assert played == set(duel(24).units[:12]), "the first units of the plan"
-    fixed = play_arms(duel(24), plan(contrasts=contrast), machine(), tmp_path / "fixed")
+    assert played == set(make_duel(24).units[:12]), "the first units of the plan"
+    fixed = play_arms(make_duel(24), plan(contrasts=contrast), make_executor(), tmp_path / "fixed")
     assert len(fixed.episodes) == 48
-    again = play_arms(duel(24), study, machine(), tmp_path / "early")
+    again = play_arms(make_duel(24), study, make_executor(), tmp_path / "early")
     assert again == early
 
 
@@ -92,7 +92,7 @@ def test_forks_take_over_at_their_tick_and_keep_control(tmp_path: Path) -> None:
     arms = fork_arms(with_reseed(ALL["weak"]), (0, 8, 20))
     names = [arm.name for arm in arms]
     assert names == ["weak", *(f"{w}_at_{t:03d}" for w in ("strong", RESEED) for t in (0, 8, 20))]
-    found = machine().execute_plan(toy_plan(6, arms), tmp_path).episodes
+    found = make_executor().execute_plan(toy_plan(6, arms), tmp_path).episodes
     first = {row.key: row for row in found if row.arm == "weak"}
     for row in found:
         tick = 0 if row.arm == "weak" else int(row.arm[-3:])

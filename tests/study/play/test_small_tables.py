@@ -26,7 +26,7 @@ from tests.study.rows import fork_rows, rows
 STEPS_EACH = 60
 
 
-def moved(row: EpisodeRow, truth: bool) -> list[dict[str, object]]:
+def make_moving_steps(row: EpisodeRow, truth: bool) -> list[dict[str, object]]:
     """Returns steps of a hand that closes on nothing at tick 40, as simulators log them."""
     found = []
     for k in range(row.steps):
@@ -49,7 +49,7 @@ def make_run(root: Path, *, truth: bool = True) -> list[EpisodeRow]:
     weak = [replace(row, steps=STEPS_EACH) for row in rows("weak", "0110")]
     ours = [replace(row, steps=STEPS_EACH) for row in rows("ours", "1111")]
     episodes = sorted([*weak, *ours], key=lambda row: (row.task, row.start, row.index, row.arm))
-    steps = [step for row in episodes for step in moved(row, truth)]
+    steps = [step for row in episodes for step in make_moving_steps(row, truth)]
     pq.write_table(
         build_episode_table(episodes), root / "episodes.parquet", write_page_checksum=True
     )
@@ -67,7 +67,9 @@ def test_distilled_tables_hold_boundaries_and_events(tmp_path: Path) -> None:
     assert found.scores.num_rows == 4 * STEPS_EACH / 5
     assert found.scores.column("scores")[1].as_py() == [("probe", 0.05)]
     pose = found.scores.column("proprio")[1].as_py()
-    assert np.allclose(pose, moved(episodes[0], truth=True)[5]["proprio"], atol=1 / 2048)  # type: ignore[arg-type]
+    assert np.allclose(
+        pose, make_moving_steps(episodes[0], truth=True)[5]["proprio"], atol=1 / 2048
+    )  # type: ignore[arg-type]
     events = map_events(found.events)
     assert [events[0, "wide", i].kind for i in (0, 1)] == ["missed", ""]
     assert [events[0, "wide", i].k for i in (0, 1)] == [40, -1]
