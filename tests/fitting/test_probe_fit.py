@@ -79,7 +79,7 @@ def test_the_training_window_is_chosen_by_what_it_sees_early() -> None:
 
 
 def test_fitting_is_repeatable() -> None:
-    train, calibration = rollouts("train", 40), rollouts("calibration", 60)
+    train, calibration = make_rollouts("train", 40), make_rollouts("calibration", 60)
     for kind in ("logistic", "mlp"):
         probes = [fit(kind, train=train, calibration=calibration) for _ in range(2)]
         assert probes[0].threshold == probes[1].threshold
