@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import sys
 import traceback
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_format_usage())
         return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"aegis {importlib.metadata.version('aegis-escalation')}")
+        return 0
     screen = Screen(machine="--json" in arguments)
     try:
         return _run_command(arguments, screen)
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_command(arguments: Sequence[str], screen: Screen) -> int:
     if arguments[0].startswith("-"):
-        raise UnknownNameError("option", arguments[0], ["--help"], "aegis")
+        raise UnknownNameError("option", arguments[0], ["--help", "--version"], "aegis")
     command = load_command(arguments[0])
     options = _parse_options(command, arguments[1:])
     if options is None:
@@ -97,7 +101,8 @@ def _format_usage() -> str:
             "",
             *lines,
             "",
-            "'aegis <command> --help' explains a command, with examples.",
+            "'aegis <command> --help' explains a command, with examples; 'aegis --version' says",
+            "which release this is.",
         ]
     )
 

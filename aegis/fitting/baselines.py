@@ -7,7 +7,6 @@ and a study's report judge a detector against the same ones.
 from __future__ import annotations
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from aegis.core.types import F64, I64, Bools
@@ -52,6 +51,8 @@ def score_by_logistic(train: F64, failed: Bools, features: F64) -> F64:
     Returns:
         Shape (m,); zeros, which rank nothing, where all of the others failed, or none.
     """
+    from sklearn.linear_model import LogisticRegression  # a second, and only where one is fitted
+
     if failed.all() or not failed.any():
         return np.zeros(len(features))
     centre, scale = train.mean(axis=0), train.std(axis=0)

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from aegis.core.types import F32, F64
@@ -71,6 +68,8 @@ _Layers = tuple[tuple[F64, ...], tuple[F64, ...]]
 
 def _train_logistic(z: F64, positive: NDArray[np.bool_], weight: F64, strength: float) -> _Layers:
     """Returns the head's layer: weights of shape (f, 1) and bias (1,), from rows ``z`` (n, f)."""
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=strength, max_iter=2000)
     model.fit(z, positive, sample_weight=weight)
     return (model.coef_.T.copy(),), (model.intercept_.copy(),)
@@ -84,6 +83,9 @@ def _train_mlp(
     Weights are of shapes (f, hidden) and (hidden, 1), biases of (hidden,) and (1,). Other arguments
     as of ``train_head``.
     """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
     batch = min(_BATCH, len(z))
     epochs = max(_EPOCHS, _STEPS * batch // len(z))
     model = MLPClassifier(

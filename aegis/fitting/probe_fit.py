@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import isnan
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from aegis.core.errors import CalibrationError, UnknownNameError
 from aegis.core.seeds import root_stream
@@ -230,6 +229,8 @@ def _score_out_of_fold(
 
 def _split_folds(train: FittingTable, root: int) -> list[list[str]]:
     """Returns the start states that each of up to five folds leaves out."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
     starts = [set(train.start[train.positive == value]) for value in (True, False)]
     n = min(5, *(len(names) for names in starts))
     if n < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 
 import pytest
 
@@ -31,11 +32,16 @@ def test_no_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None
     assert all(name in text for name in COMMAND_SUMMARIES)
 
 
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"aegis {version('aegis-escalation')}\n"
+
+
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
         ("stuyd", "Unknown command 'stuyd' in aegis. Did you mean 'study'?"),
-        ("--version", "Unknown option '--version' in aegis."),
+        ("--verzion", "Unknown option '--verzion' in aegis. Did you mean '--version'?"),
         ("run gat=blind", "Unknown key 'gat' in the configuration. Did you mean 'gate'?"),
         ("run gate=blnd", "Unknown gate 'blnd'"),
         ("run gate.treshold=0.3", "Unknown key 'treshold' in gate. Did you mean 'threshold'?"),
