@@ -179,9 +179,11 @@ def collect_outer_digests(root: Path, trusted: Sequence[str]) -> dict[str, str]:
         root: Run folder.
         trusted: The user's packages.
     """
-    digests = code_digests((*PACKAGES, *trusted))
     versions = read_versions(STUDY_PACKAGES)
-    digests |= {f"version.{name}": value for name, value in versions.items()}
+    digests = {
+        **code_digests((*PACKAGES, *trusted)),
+        **{f"version.{name}": value for name, value in versions.items()},
+    }
     if (root / TRIED).exists():
         digests["calibration"] = file_digest(root / TRIED)
     return digests
