@@ -1,7 +1,7 @@
 """Checks of plug-ins: world, policy, detector, gate and switch against their protocols.
 
 Each raises ``PluginError``, which says which promise of ``aegis/core/protocols.py`` is broken, what
-came, what is allowed and how to mend it. `aegis check` runs them on a configuration; call them
+came, what is allowed and how to fix it. `aegis check` runs them on a configuration; call them
 from the tests of a plug-in of your own::
 
     check_world(MyWorld, key)

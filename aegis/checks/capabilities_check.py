@@ -24,8 +24,8 @@ def check_rule_capabilities(one: NamedPlugin, rule: object) -> None:
     """
     if isinstance(rule, ScoreReader):
         reads = rule.reads
-        mend = "Return a tuple of names, or an empty one where it reads all scores"
-        promise = one.make_promise("reads", "it names different scores", mend)
+        remedy = "Return a tuple of names, or an empty one where it reads all scores"
+        promise = one.make_promise("reads", "it names different scores", remedy)
         good = isinstance(reads, tuple) and all(isinstance(name, str) and name for name in reads)
         promise.require(good and len(set(reads)) == len(reads), repr(reads), "a tuple of texts")
     if isinstance(rule, Tunable):
@@ -50,8 +50,8 @@ def check_detector_capabilities(one: NamedPlugin, detector: object) -> None:
         promise.require(isinstance(first, str) and first == again, repr(first), "one text")
     if isinstance(detector, Calibrated):
         known = detector.calibration
-        mend = "Leave out what was not calibrated"
-        promise = one.make_promise("calibration", "it maps names to finite numbers", mend)
+        remedy = "Leave out what was not calibrated"
+        promise = one.make_promise("calibration", "it maps names to finite numbers", remedy)
         good = isinstance(known, Mapping) and all(
             isinstance(name, str) and is_number(value) and math.isfinite(value)
             for name, value in known.items()
@@ -63,16 +63,16 @@ def _check_dial(one: NamedPlugin, rule: object, kind: str, dial: Dial) -> None:
     """A dial sets arguments that exist, and its settings ascend."""
     known = set(inspect.signature(type(rule)).parameters)
     named = [*dial.arguments, *([dial.tick_argument] if dial.tick_argument else [])]
-    mend = "Name arguments of its constructor"
-    promise = one.make_promise("dials", f"'{kind}' sets its own arguments", mend)
+    remedy = "Name arguments of its constructor"
+    promise = one.make_promise("dials", f"'{kind}' sets its own arguments", remedy)
     promise.require(dial.arguments and known >= set(named), named, ", ".join(sorted(known)))
     scores = [Score("check", i / 10) for i in range(11)]
     reads = rule.reads if isinstance(rule, ScoreReader) else ()
     scores += [Score(name, score.value) for name in reads for score in scores[:11]]
     with one.guard_call("dials"):
         grid = list(dial.list_settings(DialRange(_CHUNK, _HORIZON, scores)))
-    mend = "Sort the settings and drop what comes twice"
-    promise = one.make_promise("dials", f"the settings of '{kind}' ascend", mend)
+    remedy = "Sort the settings and drop what comes twice"
+    promise = one.make_promise("dials", f"the settings of '{kind}' ascend", remedy)
     good = all(is_number(value) and math.isfinite(value) for value in grid)
     good = good and all(low < high for low, high in pairwise(grid))
     promise.require(grid and good, grid[:5], "at least one finite number, ascending")

@@ -19,12 +19,12 @@ class Promise:
     Attributes:
         where: The protocol's member and the class, for example ``"World.observe of MyWorld"``.
         says: What is promised.
-        mend: What to do if it is broken.
+        remedy: What to do if it is broken.
     """
 
     where: str
     says: str
-    mend: str
+    remedy: str
 
     def require(self, true: object, given: object, allowed: str) -> None:
         """Goes on if it is true.
@@ -33,7 +33,7 @@ class Promise:
             PluginError: If it is not.
         """
         if not true:
-            raise PluginError(self.where, self.says, given, allowed, self.mend)
+            raise PluginError(self.where, self.says, given, allowed, self.remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class NamedPlugin:
     protocol: str
     name: str
 
-    def make_promise(self, member: str, says: str, mend: str) -> Promise:
+    def make_promise(self, member: str, says: str, remedy: str) -> Promise:
         """Returns a promise that one of its members makes."""
-        return Promise(f"{self.protocol}.{member} of {self.name}", says, mend)
+        return Promise(f"{self.protocol}.{member} of {self.name}", says, remedy)
 
     @contextmanager
     def guard_call(self, member: str) -> Iterator[None]:

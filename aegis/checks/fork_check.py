@@ -44,8 +44,8 @@ def check_fork(
     promise.require(np.array_equal(kept, state.values, equal_nan=True), "another one", "a copy")
     # Another episode comes in between, so that what restore forgets to put back differs.
     one.begin(replace(key, index=0 if key.index else 1))
-    mend = "Put everything into the snapshot: solvers' warm starts, filters, caches, what lags"
-    promise = tool.make_promise("restore", "the world goes on as if it had not stopped", mend)
+    remedy = "Put everything into the snapshot: solvers' warm starts, filters, caches, what lags"
+    promise = tool.make_promise("restore", "the world goes on as if it had not stopped", remedy)
     for world, where in ((one, "in the same world"), (fresh, "in a fresh world")):
         with tool.guard_call("restore"):
             world.restore(state)
@@ -59,8 +59,8 @@ def _check_snapshot(tool: NamedPlugin, one: ForkableWorld, key: EpisodeKey, k: i
     before = one.digest()
     with tool.guard_call("snapshot"):
         state = one.snapshot()
-    mend = "Return WorldState(model, key, k, values) with a float64 vector"
-    promise = tool.make_promise("snapshot", "it is the episode at this tick", mend)
+    remedy = "Return WorldState(model, key, k, values) with a float64 vector"
+    promise = tool.make_promise("snapshot", "it is the episode at this tick", remedy)
     good = isinstance(state, WorldState) and state.values.ndim == 1
     promise.require(good and (state.key, state.k) == (key, k), state, f"{key} at tick {k}")
     promise = tool.make_promise("snapshot", "taking it changes nothing", "Copy what you read")
@@ -70,8 +70,8 @@ def _check_snapshot(tool: NamedPlugin, one: ForkableWorld, key: EpisodeKey, k: i
 
 def _check_refusals(tool: NamedPlugin, world: ForkableWorld, state: WorldState) -> None:
     """Checks that a world refuses snapshots that are not its own, or are damaged."""
-    mend = "Compare the model and the length, and raise SnapshotError"
-    promise = tool.make_promise("restore", "it refuses what is not its own", mend)
+    remedy = "Compare the model and the length, and raise SnapshotError"
+    promise = tool.make_promise("restore", "it refuses what is not its own", remedy)
     others = {
         "a state of another model": replace(state, model=state.model + "x"),
         "a state that is cut": replace(state, values=state.values[:-1].copy()),

@@ -52,8 +52,8 @@ def check_policy(
         _check_proposal(one, policy.spec, query, alone[-1], width or alone[0].actions.shape[-1])
         kept.append(_extract_content(alone[-1]))
     _check_company(one, policy, asked, kept)
-    mend = "Return new arrays each time"
-    promise = one.make_promise("propose", "a proposal is a value that stays as it is", mend)
+    remedy = "Return new arrays each time"
+    promise = one.make_promise("propose", "a proposal is a value that stays as it is", remedy)
     now = [_extract_content(proposal) for proposal in alone]
     promise.require(now == kept, "one that changed in a later call", "a copy")
     promise = one.make_promise("spec", "it never changes", "Build it in the constructor")
@@ -140,14 +140,14 @@ def _check_proposal(
     )
     promise.require(proposal.k0 == query.k, f"{proposal.k0}", f"{query.k}")
     shape, actions = (spec.horizon, width), proposal.actions
-    mend = "Return spec.horizon rows, one column per dimension of the robot's action"
-    promise = one.make_promise("propose", "actions are float32, of one shape", mend)
+    remedy = "Return spec.horizon rows, one column per dimension of the robot's action"
+    promise = one.make_promise("propose", "actions are float32, of one shape", remedy)
     good = actions.dtype == np.float32 and actions.shape == shape
     promise.require(good, f"{actions.dtype} of shape {actions.shape}", f"float32 of shape {shape}")
     promise = one.make_promise("propose", "actions are finite", "Raise NonFiniteError on bad input")
     promise.require(np.isfinite(actions).all(), "NaN or infinity", "finite numbers")
-    mend = "Report the layers of spec.taps, pooled over the chunk"
-    promise = one.make_promise("propose", "features are as spec.taps says", mend)
+    remedy = "Report the layers of spec.taps, pooled over the chunk"
+    promise = one.make_promise("propose", "features are as spec.taps says", remedy)
     forms = {name: (array.dtype.name, array.shape) for name, array in proposal.features.items()}
     wanted = {name: ("float32", (size,)) for name, size in spec.taps.items()}
     promise.require(forms == wanted, forms, str(wanted))

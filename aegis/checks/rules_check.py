@@ -53,13 +53,13 @@ def check_detector(
     def update_detector(state: Any, case: tuple[Proposal | None, Observation]) -> tuple[Any, Score]:
         with one.guard_call("update"):
             after, score = detector.update(state, *case)
-        mend = f"Return Score('{name}', value); NaN where the value is unknown"
-        promise = one.make_promise("update", "it answers a Score under its name", mend)
+        remedy = f"Return Score('{name}', value); NaN where the value is unknown"
+        promise = one.make_promise("update", "it answers a Score under its name", remedy)
         good = isinstance(score, Score) and score.detector == name and is_number(score.value)
         promise.require(good, repr(score), f"Score('{name}', a number)")
         if case[0] is None:
-            mend = "Answer Score(self.name, float('nan')) when proposal is None"
-            promise = one.make_promise("update", "without a proposal the score is NaN", mend)
+            remedy = "Answer Score(self.name, float('nan')) when proposal is None"
+            promise = one.make_promise("update", "without a proposal the score is NaN", remedy)
             promise.require(score.value != score.value, score.value, "nan")
         return after, score
 
@@ -80,8 +80,8 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
     def judge_case(state: Any, case: tuple[tuple[Score, ...], Context]) -> tuple[Any, Verdict]:
         with one.guard_call("judge"):
             after, verdict = gate.judge(state, *case)
-        mend = "Return Verdict(Level..., 'why'), with hold None or at least 1 chunk"
-        promise = one.make_promise("judge", "it answers a Verdict", mend)
+        remedy = "Return Verdict(Level..., 'why'), with hold None or at least 1 chunk"
+        promise = one.make_promise("judge", "it answers a Verdict", remedy)
         promise.require(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None)")
         return after, verdict
 
@@ -118,8 +118,8 @@ def check_switch(switch: Switch[Any], key: EpisodeKey) -> None:
     ) -> tuple[Any, str]:
         with one.guard_call("transition"):
             after, driver = switch.transition(state, *case)
-        mend = "Return context.weak or context.strong"
-        promise = one.make_promise("transition", "one of the two policies drives next", mend)
+        remedy = "Return context.weak or context.strong"
+        promise = one.make_promise("transition", "one of the two policies drives next", remedy)
         promise.require(driver in (_WEAK, _STRONG), repr(driver), f"'{_WEAK}' or '{_STRONG}'")
         return after, driver
 
@@ -147,8 +147,8 @@ def _check_bar(
     """From the start of an episode, a gate hands over where its quantity is above its bar."""
     promise = one.make_promise("quantity", "it is a name", "Name the score, or what it makes of it")
     promise.require(isinstance(gate.quantity, str) and gate.quantity, repr(gate.quantity), "a text")
-    mend = "Let judge(), measure() and bar() use the same numbers; bar is NaN where nothing fires"
-    promise = one.make_promise("bar", "the gate hands over above it, and only there", mend)
+    remedy = "Let judge(), measure() and bar() use the same numbers; bar is NaN where nothing fires"
+    promise = one.make_promise("bar", "the gate hands over above it, and only there", remedy)
     for k, values in product(range(0, HORIZON, STRIDE), product(_CHANCES, repeat=len(read) or 1)):
         scores = _make_scores(*values, read=read)
         state, verdict = judge(begin(), (scores, _make_context(k, _WEAK)))
@@ -204,8 +204,8 @@ def _check_unknown_risk(
     read: tuple[str, ...],
 ) -> None:
     """Unknown risk is judged no better than the highest: after high ones, and from the start on."""
-    mend = "Escalate if there is no score or one is NaN; note that NaN > threshold is False"
-    promise = one.make_promise("judge", "NaN, or no score where scores are needed, is risk", mend)
+    remedy = "Escalate if there is no score or one is NaN; note that NaN > threshold is False"
+    promise = one.make_promise("judge", "NaN, or no score where scores are needed, is risk", remedy)
     risky, blind, alarmed = begin(), begin(), False
     for k in range(0, HORIZON, STRIDE):
         context = _make_context(k, _WEAK)
@@ -229,8 +229,8 @@ def _check_release(
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
     read: tuple[str, ...],
 ) -> None:
-    mend = "Keep the strong policy while a score is NaN, however long it drives"
-    promise = one.make_promise("transition", "NaN never gives control back", mend)
+    remedy = "Keep the strong policy while a score is NaN, however long it drives"
+    promise = one.make_promise("transition", "NaN never gives control back", remedy)
     for values in ((nan,), (nan, _LOW), (_LOW, nan)):
         given = f"'{_WEAK}' on {list(values)}"
         state, _ = move(
@@ -251,8 +251,8 @@ def _check_stays(
     move: Callable[[Any, tuple[Verdict, tuple[Score, ...], Context]], tuple[Any, str]],
     read: tuple[str, ...],
 ) -> None:
-    mend = "Remember verdict.hold when you hand over, and give back when context.dwell reaches it"
-    promise = one.make_promise("transition", "the hold of a verdict is kept exactly", mend)
+    remedy = "Remember verdict.hold when you hand over, and give back when context.dwell reaches it"
+    promise = one.make_promise("transition", "the hold of a verdict is kept exactly", remedy)
     for hold, value in product((1, 2, 5), (_LOW, _HIGH)):
         order = Verdict(Level.ESCALATE, "", hold)
         state, _ = move(begin(), (order, _make_scores(_HIGH, read=read), _make_context(60, _WEAK)))

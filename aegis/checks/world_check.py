@@ -90,11 +90,14 @@ class _CheckedWorld:
     def apply_command(self, command: Act | Hold) -> Outcome:
         with self.plugin.guard_call("apply"):
             outcome = self.world.apply(command)
-        says, mend = "it answers an Outcome", "Return Outcome(success=..., done=...) of plain bools"
+        says, remedy = (
+            "it answers an Outcome",
+            "Return Outcome(success=..., done=...) of plain bools",
+        )
         good = isinstance(outcome, Outcome) and all(
             isinstance(part, bool) for part in (outcome.success, outcome.done)
         )
-        self.plugin.make_promise("apply", says, mend).require(
+        self.plugin.make_promise("apply", says, remedy).require(
             good, repr(outcome), "Outcome(bool, bool)"
         )
         return outcome
@@ -130,8 +133,8 @@ def _open_world(
 
 def _check_robot(one: _CheckedWorld, two: _CheckedWorld) -> None:
     robots = [one.world.embodiment, one.world.embodiment, two.world.embodiment]
-    mend = "Build one Embodiment in the constructor and return that"
-    promise = one.plugin.make_promise("embodiment", "it is the robot, always the same", mend)
+    remedy = "Build one Embodiment in the constructor and return that"
+    promise = one.plugin.make_promise("embodiment", "it is the robot, always the same", remedy)
     for robot in robots:
         promise.require(isinstance(robot, Embodiment), type(robot).__name__, "an Embodiment")
         kinds = [robot.low.dtype, robot.high.dtype, robot.hold.dtype]
@@ -150,8 +153,8 @@ def _check_robot(one: _CheckedWorld, two: _CheckedWorld) -> None:
 def _check_looking(bench: _CheckedWorld, key: EpisodeKey) -> tuple[str, Observation]:
     """Looking changes nothing, and what was seen stays what it was."""
     digest, obs = bench.begin_episode(key)
-    mend = "Copy arrays that the simulator writes to, and draw no randomness here"
-    promise = bench.plugin.make_promise("observe", "it changes nothing", mend)
+    remedy = "Copy arrays that the simulator writes to, and draw no randomness here"
+    promise = bench.plugin.make_promise("observe", "it changes nothing", remedy)
     kept = extract_bits(obs)
     bench.take_observation({})
     again = bench.take_observation(bench.cameras)
@@ -180,18 +183,18 @@ def _check_observation(
     promise.require(is_count(obs.stamp, 0), repr(obs.stamp), "an int of nanoseconds")
     promise = one.make_promise("observe", "instruction is a text", "Give the task in words")
     promise.require(isinstance(obs.instruction, str), repr(obs.instruction), "a str")
-    mend = "Convert with np.asarray(..., np.float32) and sort out sensors that gave nothing"
-    promise = one.make_promise("observe", "proprio is a finite float32 vector", mend)
+    remedy = "Convert with np.asarray(..., np.float32) and sort out sensors that gave nothing"
+    promise = one.make_promise("observe", "proprio is a finite float32 vector", remedy)
     got = obs.proprio
     promise.require(
         got.dtype == np.float32 and got.ndim == 1, _describe_array(got), "float32 of shape (p,)"
     )
     promise.require(np.isfinite(got).all(), got, "finite numbers")
-    mend = "Render the names in `cameras`, and no others"
-    promise = one.make_promise("observe", "it renders just the given cameras", mend)
+    remedy = "Render the names in `cameras`, and no others"
+    promise = one.make_promise("observe", "it renders just the given cameras", remedy)
     promise.require(set(obs.images) == set(cameras), sorted(obs.images), str(sorted(cameras)))
-    mend = "Render to (height, width) in that order, as RGB"
-    promise = one.make_promise("observe", "a picture is as asked for", mend)
+    remedy = "Render to (height, width) in that order, as RGB"
+    promise = one.make_promise("observe", "a picture is as asked for", remedy)
     for name, (height, width) in cameras.items():
         picture, shape = obs.images[name], (height, width, 3)
         good = picture.dtype == np.uint8 and picture.shape == shape
@@ -211,8 +214,10 @@ def _check_same_start(
     then: tuple[str, Observation],
     where: str,
 ) -> None:
-    mend = "Set all of the state from the key; draw with aegis.core.seeds.episode_stream(key, ...)"
-    promise = bench.plugin.make_promise(member, "equal keys start alike", mend)
+    remedy = (
+        "Set all of the state from the key; draw with aegis.core.seeds.episode_stream(key, ...)"
+    )
+    promise = bench.plugin.make_promise(member, "equal keys start alike", remedy)
     promise.require(first[0] == then[0], f"another digest {where}", "the same digest")
     seen = f"another observation {where}"
     promise.require(extract_bits(first[1]) == extract_bits(then[1]), seen, "the same observation")
@@ -221,18 +226,22 @@ def _check_same_start(
 def _check_repeatability(
     bench: _CheckedWorld, path: list[str], other: list[str], looked: list[str]
 ) -> None:
-    mend = "Draw with aegis.core.seeds.episode_stream(key, 'env', k), and reset solvers and caches"
-    promise = bench.plugin.make_promise("apply", "equal starts and commands go the same way", mend)
+    remedy = (
+        "Draw with aegis.core.seeds.episode_stream(key, 'env', k), and reset solvers and caches"
+    )
+    promise = bench.plugin.make_promise(
+        "apply", "equal starts and commands go the same way", remedy
+    )
     promise.require(
         path == other, f"a difference at tick {_find_divergence(path, other)}", "equal digests"
     )
-    mend = "Let observe() compute from a copy of the state"
-    promise = bench.plugin.make_promise("observe", "looking does not change what follows", mend)
+    remedy = "Let observe() compute from a copy of the state"
+    promise = bench.plugin.make_promise("observe", "looking does not change what follows", remedy)
     promise.require(
         path == looked, f"a difference at tick {_find_divergence(path, looked)}", "equal digests"
     )
-    mend = "Hash all of the physical state: positions, speeds, actuators, time"
-    promise = bench.plugin.make_promise("digest", "it tells different states apart", mend)
+    remedy = "Hash all of the physical state: positions, speeds, actuators, time"
+    promise = bench.plugin.make_promise("digest", "it tells different states apart", remedy)
     still = f"one digest over {len(path) - 1} random commands"
     promise.require(len(set(path)) > 1, still, "one that changes as the world moves")
 
@@ -244,8 +253,8 @@ def _check_other_starts(bench: _CheckedWorld, key: EpisodeKey, digest: str) -> N
             with bench.plugin.guard_call("begin"):
                 bench.world.begin(replace(key, index=index))
             digests.add(bench.read_digest())
-    mend = "Draw the start state from all of the key, index included"
-    promise = bench.plugin.make_promise("begin", "another index is another start state", mend)
+    remedy = "Draw the start state from all of the key, index included"
+    promise = bench.plugin.make_promise("begin", "another index is another start state", remedy)
     same = f"one start state for all of {key.suite}/{key.task}/{key.start}"
     promise.require(digests != {digest}, same, "start states that differ")
 

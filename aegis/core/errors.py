@@ -46,11 +46,11 @@ class PluginError(AegisError):
         promise: What is promised.
         given: What came instead.
         allowed: What may come.
-        mend: What to do.
+        remedy: What to do.
     """
 
-    def __init__(self, where: str, promise: str, given: object, allowed: str, mend: str) -> None:
-        super().__init__(f"{where}: {promise}. Got: {given}. Allowed: {allowed}. {mend}.")
+    def __init__(self, where: str, promise: str, given: object, allowed: str, remedy: str) -> None:
+        super().__init__(f"{where}: {promise}. Got: {given}. Allowed: {allowed}. {remedy}.")
 
 
 class EmbodimentError(AegisError):

@@ -1,4 +1,4 @@
-"""The check of snapshots finds every way to break them, and says how to mend it."""
+"""The check of snapshots finds every way to break them, and says how to fix it."""
 
 from __future__ import annotations
 

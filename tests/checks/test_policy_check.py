@@ -1,4 +1,4 @@
-"""The check of policies finds what breaks a promise, and says how to mend it."""
+"""The check of policies finds what breaks a promise, and says how to fix it."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ if __name__ == "__main__":
     assert drivers.count("strong") == 10, drivers
     assert type_in("assets", "assets=builtin")["name"] == "builtin"
     doctor = type_in("doctor", code=3)
-    cures = " ".join(f"{one['found']} {one['mend']}" for one in doctor["findings"])
+    cures = " ".join(f"{one['found']} {one['fix']}" for one in doctor["findings"])
     assert "[sim]" in cures, cures
     assert "[learn]" in cures, cures
     check_refused("report", "run")

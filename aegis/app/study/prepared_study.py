@@ -177,9 +177,11 @@ def collect_outer_digests(root: Path, trusted: Sequence[str]) -> dict[str, str]:
         root: Run folder.
         trusted: The user's packages.
     """
-    digests = compute_code_digests((*PACKAGES, *trusted))
     versions = read_versions(STUDY_PACKAGES)
-    digests |= {f"version.{name}": value for name, value in versions.items()}
+    digests = {
+        **compute_code_digests((*PACKAGES, *trusted)),
+        **{f"version.{name}": value for name, value in versions.items()},
+    }
     if (root / TRIED).exists():
         digests["calibration"] = compute_file_digest(root / TRIED)
     return digests
