@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from aegis.core.errors import MachineError
+from aegis.host.compilation import keep_compiled_functions
 from aegis.host.rendering import (
     DEVICE_VARIABLE,
     MUJOCO_VARIABLE,
@@ -22,7 +23,6 @@ from aegis.host.rendering import (
 )
 from envs.contained import replace_environment, silence_log_files
 from envs.gl_context import import_backend
-from envs.numba_cache import keep_compiled_functions
 
 _NO_OPENGL = "glx"
 """MUJOCO_GL for robosuite to load no OpenGL library: it insists on EGL for most other values."""

@@ -145,6 +145,15 @@ class BatchAdapter(ABC):
         self._spec = replace(self._spec, rounding=rounding, batch_invariant=bool(sizes))
         return bool(sizes)
 
+    def declare_invariant(self, rounding: str) -> None:
+        """Says that every batch size gives a row the same bits, by construction.
+
+        Args:
+            rounding: How it is computed, for ``PolicySpec.rounding``.
+        """
+        self._sizes = tuple(range(1, self._batch + 1))
+        self._spec = replace(self._spec, rounding=rounding, batch_invariant=True)
+
     def make_example(self, number: int) -> Query:
         """Returns a question to measure with: random pictures and proprioception."""
         rng = root_stream(0, "example", number)

@@ -7,17 +7,14 @@ import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import cast
 
 import mujoco
 import numba
 import scipy
 from llvmlite import binding
 
-from envs.numba_cache import keep_compiled_functions
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from aegis.host.compilation import njit as njit
 
 
 def _load_lapack() -> None:
@@ -43,12 +40,6 @@ def _load_lapack() -> None:
 
 
 _load_lapack()
-
-
-def njit(function: Callable[P, R]) -> Callable[P, R]:
-    """Compiles a function, keeps the result on disk, and frees the interpreter while it runs."""
-    with keep_compiled_functions():
-        return cast(Callable[P, R], numba.njit(cache=True, nogil=True)(function))
 
 
 # numba annotates its C types as Python's; void called with them yields a signature.

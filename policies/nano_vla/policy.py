@@ -19,6 +19,8 @@ from policies.adapter import BatchAdapter, Inference
 from policies.nano_vla.checkpoint import load_checkpoint
 from policies.nano_vla.config import CAMERAS, PROPRIO_SIZE
 from policies.nano_vla.engine import ComputeMode, Engine
+from policies.nano_vla.model import NanoNet
+from policies.nano_vla.portable.network import ROUNDING, PortableNet
 from policies.nano_vla.steady_linear import BLOCK_ROWS
 from policies.nano_vla.training.paraphrase import HELD_OUT_GRAMMAR, paraphrase_instruction
 
@@ -47,6 +49,9 @@ class NanoVLA(BatchAdapter):
             one, and beside simulators a second one spins and slows both several times.
         precision: ``float32``, or ``bfloat16`` for matrix products and convolutions.
         graph: Whether passes are CUDA graphs.
+        portable: Whether to compute in arithmetic of a fixed order, see
+            ``policies.nano_vla.portable``: the same bits on every CPU and in any batch. Needs
+            device=cpu and precision=float32.
 
     Raises:
         CheckpointError: If the checkpoint cannot be used.
@@ -67,12 +72,18 @@ class NanoVLA(BatchAdapter):
         threads: int = 1,
         precision: str = "float32",
         graph: bool = False,
+        portable: bool = False,
     ) -> None:
         if paraphrase not in PARAPHRASES:
             raise UnknownNameError("paraphrase", paraphrase, PARAPHRASES, f"policy '{name}'")
         mode = ComputeMode(device, precision, graph)
         if not 0 <= temperature <= 1:
             raise ConfigError(f"'{name}.temperature' must be in [0, 1]. Got: {temperature}.")
+        if portable and not mode.is_exact:
+            raise ConfigError(
+                f"'{name}.portable=true' is for device=cpu and precision=float32. Got: {mode}. "
+                f"Set {name}.portable=false: a GPU's bits are its own."
+            )
         torch.set_num_threads(threads)
         self._guard = ProcessGuard("torch", f"Or set {name}.threads=1 and device=cpu.")
         loaded = load_checkpoint(Path(checkpoint), "cpu")
@@ -82,8 +93,8 @@ class NanoVLA(BatchAdapter):
         self._texts: dict[str, F32] = {}
         self._said: dict[tuple[EpisodeKey, str], str] = {}
         with _explain_out_of_memory(name, batch, mode):
-            net = loaded.net.to(device)
-            self._engine = Engine(net, taps, mode, samples)
+            self._mode = mode
+            self._engine = _build_engine(loaded.net.to(device), taps, mode, samples, portable)
             spec = PolicySpec(
                 name=name,
                 digest=f"{loaded.digest}:{paraphrase}:{temperature}",
@@ -93,7 +104,10 @@ class NanoVLA(BatchAdapter):
                 taps=self._engine.widths,
             )
             super().__init__(spec, batch, PROPRIO_SIZE, config.action, samples)
-            self._measure_batch_sizes(mode)
+            if isinstance(self._engine, PortableNet):
+                self.declare_invariant(ROUNDING)
+            else:
+                self._measure_batch_sizes(self._engine)
 
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         """Computes chunks; see :class:`BatchAdapter`.
@@ -107,11 +121,11 @@ class NanoVLA(BatchAdapter):
             MachineError: If the device has no memory left, or the policy was built before a fork
                 and computes with more than this thread.
         """
-        if torch.get_num_threads() > 1 or not self._engine.mode.on_cpu:
+        if torch.get_num_threads() > 1 or not self._mode.on_cpu:
             self._guard.require_same_process()  # or torch waits for threads that are not there
         texts = [self._encode_instruction(row) for row in rows]
         noise = noise * self._temperature
-        with _explain_out_of_memory(self.spec.name, len(rows), self._engine.mode):
+        with _explain_out_of_memory(self.spec.name, len(rows), self._mode):
             actions, samples, *pooled = self._engine.run_batch([r.obs for r in rows], texts, noise)
         features = dict(zip(self._engine.widths, pooled, strict=True))
         return Inference(actions, features, samples if samples.shape[1] else None)
@@ -127,19 +141,19 @@ class NanoVLA(BatchAdapter):
             _store_bounded(self._said, place, paraphrase_instruction(text, HELD_OUT_GRAMMAR, draw))
         return self._said[place]
 
-    def _measure_batch_sizes(self, mode: ComputeMode) -> None:
+    def _measure_batch_sizes(self, engine: Engine) -> None:
         """Measures which batch sizes may be used.
 
         On a CPU the bits of batches of eight count, else of the full batch, else of single rows.
         A GPU that worked on single rows would be wasted: there the full batch counts, or nothing.
         """
-        if not mode.is_exact:
-            self.measure_sizes(str(mode), self._batch)
+        if not engine.mode.is_exact:
+            self.measure_sizes(str(engine.mode), self._batch)
             return
         for rows in dict.fromkeys((BLOCK_ROWS, self._batch, 1)):
-            self._engine.prepare_rows(rows)
+            engine.prepare_rows(rows)
             self._texts.clear()
-            if self.measure_sizes(str(mode), rows):
+            if self.measure_sizes(str(engine.mode), rows):
                 return
 
     def _encode_instruction(self, query: Query) -> F32:
@@ -149,6 +163,16 @@ class NanoVLA(BatchAdapter):
             tokens = self._tokenizer.encode_texts([words], self._length)[0]
             _store_bounded(self._texts, words, self._engine.encode_sentence(tokens))
         return self._texts[words]
+
+
+def _build_engine(
+    net: NanoNet, taps: Sequence[str], mode: ComputeMode, samples: int, portable: bool
+) -> Engine | PortableNet:
+    """Returns what computes the network, which is ready for inference afterwards."""
+    if not portable:
+        return Engine(net, taps, mode, samples)
+    tensors = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    return PortableNet(net.config, tensors, taps, samples)
 
 
 def _store_bounded(memory: dict[K, V], key: K, value: V) -> None:
