@@ -126,7 +126,9 @@ class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         super().reset(seed=seed)
         if seed is not None:
             self._seed, self._resets = seed, 0
-        options = options or {}
+        options = {} if options is None else options
+        if not isinstance(options, Mapping):
+            raise ConfigError(f"options of GymEnv.reset must be a mapping. Got: {options!r}.")
         for name in options:
             if name not in OPTIONS:
                 raise UnknownNameError("option", name, OPTIONS, "options of GymEnv.reset")

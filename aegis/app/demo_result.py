@@ -109,6 +109,16 @@ def choose_episode(episodes: Sequence[EpisodeRow], arm: str, reference: str) -> 
     return min(recovered or helped, key=lambda row: (not row.success, row.duty), default=None)
 
 
+def describe_outcome(episodes: Sequence[EpisodeRow], row: EpisodeRow, reference: str) -> str:
+    """Returns how an episode ended beside the reference's on the same unit: ``"recovered"``, ..."""
+    reference_won = any(
+        other.success for other in episodes if other.arm == reference and other.key == row.key
+    )
+    if reference_won:
+        return "kept" if row.success else "disrupted"
+    return "recovered" if row.success else "still failed"
+
+
 def print_demo(result: DemoResult, recommended: str, screen: Screen) -> None:
     """Prints the table of arms, and the contrast of the recommended arm in words."""
     p_values = {contrast.arm: contrast.p for contrast in result.contrasts}

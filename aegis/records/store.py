@@ -254,7 +254,8 @@ def read_table(path: Path) -> pa.Table:
         return _read_parquet(path)
     except (OSError, pa.ArrowException) as error:
         raise TraceError(
-            f"{path} is missing or damaged ({error}). Run the same command again to finish it."
+            f"{path} is missing or damaged ({error}). If the run was never played, or not "
+            "to its end, the same command plays it on; of a finished run, fetch the table again."
         ) from error
 
 

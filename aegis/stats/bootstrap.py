@@ -75,7 +75,8 @@ def bootstrap_totals(
         estimate = float(statistic(sample.rows.sum(axis=0)))
         resampled = np.asarray(statistic(sample.resample_totals(rng, draws)), np.float64)
         parts = [np.asarray(statistic(part), np.float64) for part in sample.leave_one_out_totals()]
-    if not isfinite(estimate):
+    # Where every stratum has a single cluster, all resamples are the data: nothing is known.
+    if not isfinite(estimate) or len(np.unique(sample.stratum)) == len(sample.rows):
         return Interval(float("nan"), float("nan"))
     left_out = [part[np.isfinite(part)] for part in parts]
     centred = [part - part.mean() for part in left_out if len(part)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -56,7 +58,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
         ("run tasks=[", "Cannot read 'tasks=['"),
         ("run units.x=3", "'units' is a value and holds no keys"),
         ("run --config-dir", "expected one argument"),
-        ("run --config-dir nowhere", "No configurations (*.yaml) in nowhere"),
+        ("run --config-dir nowhere", "No configurations in nowhere"),
         ("monitor nosuch", "Unknown run 'nosuch'"),
     ],
 )
@@ -99,3 +101,10 @@ def test_show_prints_what_would_run(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "seed: 3" in text
     assert "aegis.gates.schedule.ScheduleGate" in text
+
+
+def test_python_m_aegis_is_the_command_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aegis", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"aegis {version('aegis-escalation')}\n"

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis.app.demo_result import DemoResult, choose_episode, print_demo, summarise_demo
+from aegis.app.demo_result import (
+    DemoResult,
+    choose_episode,
+    describe_outcome,
+    print_demo,
+    summarise_demo,
+)
 from aegis.app.screen import Screen
 from aegis.core.errors import PairingError, UnknownNameError
 from aegis.records.rows import EpisodeRow
@@ -96,3 +102,9 @@ def test_the_episode_that_is_shown_is_the_best_there_is(
     recovered = [one for one in helped if one.success and not weak[one.index].success]
     assert chosen in (recovered or helped)
     assert all(chosen.strong_steps <= one.strong_steps for one in recovered)
+
+
+def test_an_outcome_is_named_beside_the_references() -> None:
+    episodes = rows("weak", "1100") + rows("rescue", "1010", 10)
+    found = [describe_outcome(episodes, one, "weak") for one in episodes if one.arm == "rescue"]
+    assert found == ["kept", "disrupted", "recovered", "still failed"]

@@ -39,6 +39,23 @@ def test_configurations_of_others_do_not_concern_us(away: Path, others: str) -> 
     assert "aegis.gates.conformal" in type_in(away, "run", "--show")["said"]
 
 
+def test_an_option_of_ones_own_is_found_without_being_asked_for(away: Path) -> None:
+    text = (find_shipped_configs() / "policy/nano_weak.yaml").read_text()
+    (away / "configs/policy").mkdir(parents=True)
+    (away / "configs/policy/mine.yaml").write_text(text.replace("batch: 16", "batch: 3"))
+    said = type_in(away, "run", "weak=mine", "--show")["said"]
+    assert "batch: 3" in said
+    assert "aegis.gates.conformal" in said, "ours fill what one has not"
+
+
+def test_a_folder_above_ones_own_is_refused(away: Path) -> None:
+    (away / "inner/policy").mkdir(parents=True)
+    (away / "inner/policy/mine.yaml").write_text("name: mine\n")
+    assert find_config_folders("run", "inner")[0] == away / "inner"
+    with pytest.raises(ConfigError, match=r"neither a \*.yaml nor a group"):
+        find_config_folders("run", ".")
+
+
 def test_ones_own_file_comes_first_and_says_so(away: Path) -> None:
     (away / "configs").mkdir()
     (away / "configs/run.yaml").write_text("defaults: [{gate: blind}, _self_]\nname: mine\n")

@@ -100,6 +100,7 @@ def test_official_starts_pass_anybodys_loop() -> None:
         ({"start": "oficial"}, UnknownNameError, "Did you mean 'official'"),
         ({"start": 3}, ConfigError, "must be a text. Got: 3"),
         ({"task": 10}, UnknownNameError, "task '10'"),
+        (["task"], ConfigError, "options of GymEnv.reset must be a mapping. Got: \\['task'\\]"),
         ({"task": "3"}, ConfigError, "options\\['task'\\] .* must be an integer. Got: '3'"),
         ({"index": 1.5}, ConfigError, "must be an integer. Got: 1.5"),
         ({"index": True}, ConfigError, "must be an integer. Got: True"),

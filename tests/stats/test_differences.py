@@ -225,8 +225,9 @@ def test_swapping_the_arms_mirrors_the_estimates(
     ):
         np.testing.assert_allclose(one.value, -two.value)
         for found in (one, two):
-            assert found.interval.low <= found.interval.high or np.isnan(found.value)
-            assert np.isnan(found.value) or -1 <= found.interval.low <= found.interval.high <= 1
+            known = np.isfinite([found.interval.low, found.interval.high])
+            assert known[0] == known[1]
+            assert not known[0] or -1 <= found.interval.low <= found.interval.high <= 1
     cells = PairedOutcome.from_success(x, y)
     assert clustered_difference(
         x, y, task, start, root_stream(9, "b"), draws=10
@@ -298,3 +299,15 @@ def test_bca_leaves_unknown_resamples_out_and_falls_back_where_it_is_undefined()
     assert bca_interval(resampled, 0.99, lone, level=0.9999999) == percentile_interval(
         resampled, level=0.9999999
     )
+
+
+def test_a_single_unit_of_each_task_leaves_the_interval_unknown() -> None:
+    won, lost = np.array([True, True, False]), np.array([False, True, False])
+    task, start = np.arange(3), np.zeros(3, int)
+    alone = clustered_difference(won, lost, task, start, root_stream(9, "b"))
+    assert alone.value == pytest.approx(1 / 3)
+    assert np.isnan([alone.interval.low, alone.interval.high]).all()
+    task[1] = 0  # two units of one task
+    start[1] = 1
+    known = clustered_difference(won, lost, task, start, root_stream(9, "b"))
+    assert known.interval.low < known.value < known.interval.high or known.interval.low == 0

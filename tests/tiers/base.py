@@ -67,5 +67,5 @@ if __name__ == "__main__":
     assert "[learn]" in cures, cures
     check_refused("report", "run")
     check_refused("report", "study", "verify", "reference")
-    check_refused("learn", "fit")
+    check_refused("report", "fit")
     check_refused("sim", "check")

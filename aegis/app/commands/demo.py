@@ -11,7 +11,7 @@ from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arms
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
-from aegis.app.demo_result import choose_episode, print_demo, summarise_demo
+from aegis.app.demo_result import choose_episode, describe_outcome, print_demo, summarise_demo
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.screen import Json, Screen
 from aegis.export.video import FilmStyle, film_episode
@@ -22,7 +22,7 @@ from aegis.gates.limits import scores_read_by
 from aegis.records.store import RunTables
 
 REFERENCE_ARM = "weak"
-FILM_FILE, RESULT_FILE = "recovered.mp4", "demo.json"
+RESULT_FILE = "demo.json"
 
 
 def _run_demo(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
@@ -79,7 +79,7 @@ def _play_arms(lab: Lab, arms: tuple[Arm, ...], out: Path, screen: Screen) -> Ru
 
 
 def _film_recovery(lab: Lab, tables: RunTables, arm: Arm, screen: Screen) -> Path | None:
-    """Films an episode that the reference lost and the arm won, if there is one."""
+    """Films an episode that the reference lost and the arm won, else another hand-over."""
     row = choose_episode(tables.episodes, arm.name, REFERENCE_ARM)
     style = _choose_film_style(lab, arm)
     if row is None or not style.cameras:
@@ -87,17 +87,16 @@ def _film_recovery(lab: Lab, tables: RunTables, arm: Arm, screen: Screen) -> Pat
             "no hand-over to film; try other start states: aegis demo seed=1 name=demo1"
         )
         return None
+    outcome = describe_outcome(tables.episodes, row, REFERENCE_ARM)
+    film = f"{outcome.replace(' ', '_')}.mp4"
     world = lab.world()
     try:
         with screen.show_progress("filming", row.steps) as report_progress:
-            path = film_episode(
-                tables.root, row, world, tables.root / FILM_FILE, style, report_progress
-            )
+            path = film_episode(tables.root, row, world, tables.root / film, style, report_progress)
     finally:
         world.close()
-    ending = "recovered" if row.success else "not recovered"
     screen.print_line(
-        f"film: {path} (task {row.task}, '{row.instruction}': {ending}, the strong policy drove "
+        f"film: {path} (task {row.task}, '{row.instruction}': {outcome}, the strong policy drove "
         f"{row.strong_steps} of {row.steps} steps)"
     )
     return path

@@ -37,8 +37,9 @@ def find_config_folders(name: str, config_dir: str | None = None) -> tuple[Path,
     """Returns the folders to search for a command's configuration and its groups, in order.
 
     A given folder comes first. Without one, ``./configs`` comes first if it holds the command's
-    file; any other ``./configs`` is ignored. The shipped configurations come last, so a user's
-    folder needs to hold only what differs.
+    file, or a file in a group of ours, such as ``configs/policy/mine.yaml``; any other
+    ``./configs`` is somebody else's and ignored. The shipped configurations come last, so a
+    user's folder needs to hold only what differs.
 
     Args:
         name: The command, for example ``"run"``.
@@ -50,14 +51,21 @@ def find_config_folders(name: str, config_dir: str | None = None) -> tuple[Path,
     shipped = find_shipped_configs()
     if config_dir is not None:
         first = Path(config_dir)
-        if not first.is_dir() or not any(first.glob("**/*.yaml")):
+        if not any(first.glob("*.yaml")) and not _has_group(first, shipped):
             raise ConfigError(
-                f"No configurations (*.yaml) in {config_dir}. Name a folder that holds some: "
-                f"--config-dir PATH; AEGIS's own are in {shipped}."
+                f"No configurations in {config_dir}: neither a *.yaml nor a group such as "
+                "policy/mine.yaml. Name a folder that holds some: --config-dir PATH; AEGIS's own "
+                f"are in {shipped}."
             )
-    elif (OWN / f"{name}.yaml").is_file():
+    elif (OWN / f"{name}.yaml").is_file() or _has_group(OWN, shipped):
         first = OWN
     else:
         return (shipped,)
     first = first.resolve()
     return (first,) if first == shipped.resolve() else (first, shipped)
+
+
+def _has_group(folder: Path, shipped: Path) -> bool:
+    """Says whether a folder holds an option of a group that is among the shipped ones."""
+    groups = (path.name for path in shipped.iterdir() if path.is_dir())
+    return any(any((folder / group).glob("**/*.yaml")) for group in groups)
