@@ -7,10 +7,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import MappingProxyType
 
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import World
@@ -32,16 +33,24 @@ class WorkerPool:
     Args:
         world: Builds a world; must pickle, as ``functools.partial`` of a class does.
         limit: Largest number of workers.
+        dispatch: Environment variables that hold their libraries still; see
+            ``aegis.host.dispatch``.
 
     Raises:
         ConfigError: If the limit is below 1.
     """
 
-    def __init__(self, world: Callable[[], World], limit: int) -> None:
+    def __init__(
+        self,
+        world: Callable[[], World],
+        limit: int,
+        dispatch: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         if limit < 1:
             raise ConfigError(f"workers must be at least 1. Got: {limit}.")
         self._world = world
         self._limit = limit
+        self._environment = {**build_thread_environment(1), **dispatch}
         self._setup: RunSetup | None = None
         # Spawned, not forked: a forked copy of threads, locks and GL contexts does not work.
         self._context = multiprocessing.get_context("spawn")
@@ -130,7 +139,7 @@ class WorkerPool:
         process = self._context.Process(
             target=main, args=(theirs, self._world, buffer), daemon=True
         )
-        with set_environment(build_thread_environment(1)), ignore_sigint():
+        with set_environment(self._environment), ignore_sigint():
             process.start()
         # Our copy of the worker's end: while it is open, the connection outlives the worker, and
         # its death is not noticed.

@@ -52,7 +52,7 @@ def _play_collection(lab: Lab, out: Path, screen: Screen) -> Sequence[EpisodeRow
         audit=0.0,
     )
     sink = make_run_sink(screen, f"collect · {settings.text('name')}", out)
-    with WorkerPool(lab.world, lab.workers) as pool:
+    with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:
         return play_plan(
             plan, alias_policies(lab), pool, out, sink, settings.integer("slots", 1)
         ).episodes

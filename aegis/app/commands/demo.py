@@ -74,7 +74,7 @@ def _play_arms(lab: Lab, arms: tuple[Arm, ...], out: Path, screen: Screen) -> Ru
     )
     plan, slots = build_run_plan(lab, units, arms), lab.settings.integer("slots", 1)
     sink = make_run_sink(screen, "demo", out)
-    with WorkerPool(lab.world, lab.workers) as pool:
+    with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:
         return play_plan(plan, lab.policies, pool, out, sink, slots)
 
 

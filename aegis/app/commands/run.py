@@ -26,7 +26,7 @@ def _run_episodes(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
         arm = build_run_arm(lab)
         plan = build_run_plan(lab, lab.list_units(settings.integer("units", 1)), [arm])
         sink = make_run_sink(screen, f"run · {settings.text('name')}", out)
-        with WorkerPool(lab.world, lab.workers) as pool:
+        with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:
             tables = play_plan(plan, lab.policies, pool, out, sink, settings.integer("slots", 1))
     rows = tables.episodes
     won = sum(row.success for row in rows)

@@ -16,11 +16,16 @@ from aegis.core.errors import AegisError, ConfigError
 from aegis.core.protocols import Detector, Policy, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
+from aegis.host.dispatch import build_dispatch
 from aegis.records.names import check_family_name
 from aegis.records.part_identity import PartOrigins
 from aegis.records.provenance import count_cores
 
 SPLITS = ("training", "calibration", "test")
+
+
+PORTABLE = "portable"
+"""The setting by which rows are the same on every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,15 @@ class Lab:
         """Simulator processes."""
         return count_workers(self.settings)
 
+    @property
+    def dispatch(self) -> dict[str, str]:
+        """Environment variables for simulator processes; none if a plan is older than them.
+
+        Raises:
+            MachineError: If the machine cannot be portable, and is to be.
+        """
+        return build_dispatch(is_portable(self.settings))
+
 
 @contextmanager
 def open_lab(
@@ -113,12 +127,17 @@ def open_lab(
 
 
 def build_policy(composed: ComposedConfig, part: PolicyId, node: ConfigNode) -> Policy:
-    """Builds a policy under the name of its part.
+    """Builds a policy under the name of its part; it is portable where the experiment is.
 
     Raises:
         ConfigError: If the target does not build a policy.
     """
-    policy = build_target(composed, part, {**node, "name": part} if "name" in node else node)
+    given = dict(node)
+    if "name" in node:
+        given["name"] = part
+    if node.get(PORTABLE) is True:
+        given[PORTABLE] = is_portable(Settings(composed.tree))
+    policy = build_target(composed, part, given)
     if not isinstance(policy, Policy):
         raise ConfigError(f"'{part}' is not a policy: it needs spec, propose and close.")
     if policy.spec.name != part:
@@ -151,6 +170,11 @@ def read_suite_name(composed: ComposedConfig) -> str:
     """Returns the name of the task suite: ``env.suite``, else the class of the environment."""
     node = Settings(composed.tree).node("env")
     return str(node.get("suite", str(node["_target_"]).rpartition(".")[2]))
+
+
+def is_portable(settings: Settings) -> bool:
+    """Says whether rows are to be the same on every machine; plans of before are not."""
+    return settings.flag(PORTABLE) if PORTABLE in settings.names() else False
 
 
 def count_workers(settings: Settings) -> int:

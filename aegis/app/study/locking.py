@@ -76,7 +76,7 @@ def _lock_opened(
         f"locking {out}: dials are set on {len(study.list_calibration_units())} calibration units; "
         f"none of the {len(test)} test units is played"
     )
-    with WorkerPool(study.lab.world, study.lab.workers) as pool:
+    with WorkerPool(study.lab.world, study.lab.workers, study.lab.dispatch) as pool:
         calibrator = _build_calibrator(study, out, screen, pool)
         nodes = calibrator.set_dials()
     write_calibration_table(out, calibrator.played)

@@ -125,6 +125,7 @@ class PreparedStudy:
             world=self.lab.world,
             sink=make_run_sink(screen, title, out),
             workers=self.lab.workers,
+            dispatch=self.lab.dispatch,
             slots=self.settings.integer("slots", 1),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class StudyExecutor:
         sink: Who is told.
         workers: Simulator processes, where there is no pool.
         slots: Branches that each of them keeps in flight.
+        dispatch: Environment variables for these processes; see ``aegis.host.dispatch``.
     """
 
     policies: Mapping[PolicyId, Policy]
@@ -47,12 +48,13 @@ class StudyExecutor:
     sink: ProgressSink
     workers: int
     slots: int
+    dispatch: Mapping[str, str] = field(default_factory=dict)
 
     def execute_plan(self, plan: RunPlan, out: Path, pool: WorkerPool | None = None) -> RunTables:
         """Runs a plan with own workers, or with those of a pool; see ``play_plan``."""
         if pool is not None:
             return play_plan(plan, self.policies, pool, out, self.sink, self.slots)
-        with WorkerPool(self.world, self.workers) as own:
+        with WorkerPool(self.world, self.workers, self.dispatch) as own:
             return play_plan(plan, self.policies, own, out, self.sink, self.slots)
 
 

@@ -1,0 +1,64 @@
+"""Dispatch: which kernels numerical libraries choose, held still over CPUs.
+
+Libraries look at the CPU when they are loaded and pick kernels that round differently. The
+variables here hold them at one level; they count only in a process that has not loaded them yet.
+
+What was found to choose, on one machine with AVX-512: OpenBLAS, by core type (numpy's and scipy's,
+in physics); ATen, by vector width; MKL, by instructions and maker (both in torch). oneDNN, numpy's
+loops, LLVM behind numba and Mesa's llvmpipe chose without effect on an episode; they are held all
+the same, since another version may be otherwise.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
+    __cpu_dispatch__,
+    __cpu_features__,
+)
+
+from aegis.core.errors import MachineError
+
+LEVEL = "x86-64-v3"
+"""The level of instructions: what Intel has made since Haswell (2013) and AMD since Zen (2017)."""
+
+_NEEDED = ("AVX2", "FMA3")
+_ABOVE = ("AVX512", "X86_V4")
+"""What the names of numpy's loops above the level begin with."""
+_HELD: Mapping[str, str] = MappingProxyType(
+    {
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "MKL_CBWR": "AVX2",
+        "NUMBA_DISABLE_INTEL_SVML": "1",
+        "LP_NATIVE_VECTOR_WIDTH": "256",
+    }
+)
+
+
+def build_dispatch(portable: bool) -> dict[str, str]:
+    """Returns the environment variables for a process that computes rows.
+
+    Args:
+        portable: Whether the libraries are held at ``LEVEL``; else there are none.
+
+    Raises:
+        MachineError: If they are to be, and this machine is below the level.
+    """
+    if not portable:
+        return {}
+    missing = [name for name in _NEEDED if not __cpu_features__.get(name)]
+    if platform.machine() not in ("x86_64", "AMD64") or missing:
+        lacks = f" without {', '.join(missing)}" if missing else ""
+        raise MachineError(
+            f"portable=true needs {LEVEL}. This machine is {platform.machine()}{lacks}. Set "
+            "portable=false: the rows are then those of machines like this one."
+        )
+    loops = [name for name in __cpu_dispatch__ if name.startswith(_ABOVE)]
+    above = [name for name in loops if __cpu_features__[name]]
+    return {**_HELD, **({"NPY_DISABLE_CPU_FEATURES": ",".join(above)} if above else {})}
