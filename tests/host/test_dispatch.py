@@ -1,0 +1,69 @@
+"""Dispatch: what holds libraries still reaches them, and a machine below the level is told so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from aegis.core.errors import MachineError
+from aegis.host import dispatch
+from aegis.host.dispatch import build_dispatch
+
+FOUND = """
+import json
+from numpy._core._multiarray_umath import __cpu_features__
+from threadpoolctl import threadpool_info
+import torch
+cores = [one["architecture"] for one in threadpool_info() if one["internal_api"] == "openblas"]
+wide = [name for name in ("AVX512F", "X86_V4", "AVX512_SKX") if __cpu_features__.get(name)]
+print(json.dumps([cores, torch.backends.cpu.get_cpu_capability(), wide]))
+"""
+
+
+def test_nothing_is_held_where_it_is_not_asked_for() -> None:
+    assert build_dispatch(False) == {}
+
+
+def test_libraries_are_held_at_the_level() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", FOUND],
+        env={**os.environ, **build_dispatch(True)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    cores, capability, wide = json.loads(done.stdout)
+    assert cores
+    assert set(cores) == {"Haswell"}
+    assert capability == "AVX2"
+    assert "AVX512_SKX" not in wide
+    assert "X86_V4" not in wide
+
+
+@pytest.mark.parametrize(
+    ("machine", "missing", "says"),
+    [
+        ("x86_64", "AVX2", "This machine is x86_64 without AVX2"),
+        ("x86_64", "FMA3", "This machine is x86_64 without FMA3"),
+        ("aarch64", "", "This machine is aarch64"),
+    ],
+)
+def test_a_machine_below_the_level_is_told_so(
+    machine: str, missing: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = {**dispatch.__cpu_features__, **({missing: False} if missing else {})}
+    monkeypatch.setattr(dispatch, "__cpu_features__", features)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with pytest.raises(MachineError, match=f"{says}.*Set portable=false"):
+        build_dispatch(True)
+    assert build_dispatch(False) == {}
+
+
+def test_only_loops_that_numpy_has_are_named() -> None:
+    names = build_dispatch(True).get("NPY_DISABLE_CPU_FEATURES", "").split(",")
+    known = {*dispatch.__cpu_dispatch__, ""}
+    assert set(names) <= known
