@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -57,3 +60,28 @@ def test_where_strong_neither_recovers_nor_ruins_nothing_pays() -> None:
     rule = describe_gate(gain(0.0, (0, 0, 0), 0.0), 100, "probe")
     assert rule is not None
     assert list(rule.pieces(100)) == []
+
+
+WITHOUT_SIMULATOR = """
+import sys
+from pathlib import Path
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("mujoco", "robosuite", "libero", "numba", "torch"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name.split(".")[0])
+
+sys.meta_path.insert(0, Missing())
+from aegis.app.study.rules import read_rules
+from aegis.study.plan.lockfile import read_lock
+print(*sorted(read_rules(read_lock(Path(sys.argv[1])))))
+"""
+
+
+def test_rules_of_a_locked_plan_need_no_simulator() -> None:
+    study = Path(__file__).resolve().parents[2] / "runs/reference"
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SIMULATOR, str(study)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"aegis", "rescue"} <= set(done.stdout.split())

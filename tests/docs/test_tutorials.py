@@ -33,6 +33,7 @@ def test_a_quick_tutorial_runs_as_it_stands(name: str, tmp_path: Path) -> None:
     run_page(read_tutorial(name), tmp_path)
 
 
+@pytest.mark.slow
 def test_the_guide_to_replayed_actions_runs_as_it_stands(tmp_path: Path) -> None:
     run_page(read_tutorial("replay-actions", GUIDES), tmp_path)
 

@@ -15,6 +15,8 @@ from policies.expert import ScriptedExpert
 
 SUITE = "libero_spatial"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def framebuffers() -> Iterator[None]:

@@ -24,7 +24,7 @@ def read_rules(locked: LockedPlan) -> dict[str, Rule]:
     Args:
         locked: The locked plan.
     """
-    settings, composed = Settings(locked.tree), compose_locked(locked, {})
+    settings, composed = Settings(locked.tree), compose_locked(locked, {}, check=False)
     calibrated, arms = settings.level("calibrated"), settings.level("arms")
     horizon, detectors = calibrated.integer("horizon", 1), calibrated.node("detectors")
     rules = {}
