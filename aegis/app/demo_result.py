@@ -162,8 +162,9 @@ def _format_counts(share: Share) -> str:
 
 def _describe_contrast(contrast: ContrastResult) -> str:
     interval = format_interval(contrast.difference.ci, sign=True)
+    difference = f"{format_points(contrast.difference.value)} {interval}".rstrip()
     return (
         f"{contrast.recovered} units only '{contrast.arm}' solved, {contrast.disrupted} only "
-        f"'{contrast.against}': {format_points(contrast.difference.value)} {interval}, "
+        f"'{contrast.against}': {difference}, "
         f"p = {format_p_value(contrast.p)} (exact McNemar, one-sided)."
     )

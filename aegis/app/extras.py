@@ -12,7 +12,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "gymnasium", "mujoco", "numba", "scipy", "easydict", "cloudpickle", "future", "matplotlib",
         "cv2", "PIL", "termcolor", "OpenGL",
     ),
-    "learn": ("torch", "safetensors", "sklearn"),
+    "learn": ("torch", "safetensors", "sklearn", "numba"),
     "report": (
         "pyarrow", "scipy", "sklearn", "matplotlib", "jinja2", "markupsafe", "PIL", "av",
         "threadpoolctl",

@@ -37,6 +37,17 @@ class FilmStyle:
     arm: Arm
 
 
+def film_recording(
+    build_world: Callable[[], World], root: Path, row: EpisodeRow, path: Path, style: FilmStyle
+) -> Path:
+    """Builds a world, films a recorded episode in it, and closes it; see ``film_episode``."""
+    world = build_world()
+    try:
+        return film_episode(root, row, world, path, style, lambda *_: None)
+    finally:
+        world.close()
+
+
 def film_episode(
     root: Path,
     row: EpisodeRow,

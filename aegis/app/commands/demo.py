@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arms
@@ -14,9 +17,9 @@ from aegis.app.config.settings import Settings
 from aegis.app.demo_result import choose_episode, describe_outcome, print_demo, summarise_demo
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
 from aegis.app.screen import Json, Screen
-from aegis.export.video import FilmStyle, film_episode
+from aegis.export.video import FilmStyle, film_recording
 from aegis.fleet.arm import Arm
-from aegis.fleet.pool import WorkerPool
+from aegis.fleet.pool import WorkerPool, set_environment
 from aegis.fleet.runner import play_plan
 from aegis.gates.limits import scores_read_by
 from aegis.records.store import RunTables
@@ -89,17 +92,26 @@ def _film_recovery(lab: Lab, tables: RunTables, arm: Arm, screen: Screen) -> Pat
         return None
     outcome = describe_outcome(tables.episodes, row, REFERENCE_ARM)
     film = f"{outcome.replace(' ', '_')}.mp4"
-    world = lab.world()
-    try:
-        with screen.show_progress("filming", row.steps) as report_progress:
-            path = film_episode(tables.root, row, world, tables.root / film, style, report_progress)
-    finally:
-        world.close()
+    with screen.show_progress("filming", row.steps) as report_progress:
+        path = _film_like_a_worker(
+            lab.dispatch, lab.world, tables.root, row, tables.root / film, style
+        )
+        report_progress(row.steps, "")
     screen.print_line(
         f"film: {path} (task {row.task}, '{row.instruction}': {outcome}, the strong policy drove "
         f"{row.strong_steps} of {row.steps} steps)"
     )
     return path
+
+
+def _film_like_a_worker(dispatch: Mapping[str, str], *arguments: Any) -> Path:
+    """Films in a process whose libraries are held as those of the workers that played were.
+
+    Here they are loaded and have chosen: an episode played again would part from the recorded one.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with set_environment(dict(dispatch)), ProcessPoolExecutor(1, mp_context=spawn) as process:
+        return process.submit(film_recording, *arguments).result()
 
 
 def _choose_film_style(lab: Lab, arm: Arm) -> FilmStyle:
