@@ -108,7 +108,8 @@ def test_who_attaches_late_sees_the_same_panel(run: Path, late: int) -> None:
     assert there.board.complete_units == here.board.complete_units == 3
     for place, flight in here.board.flights.items():
         assert there.board.flights[place].last.k == flight.last.k
-        assert there.board.flights[place].track.cells == flight.track.cells
+        # As text: from Python 3.13 on, dataclasses that hold the same NaN are not equal.
+        assert repr(there.board.flights[place].track.cells) == repr(flight.track.cells)
     assert there.board.resumed == 0, "what was over when one came was played by this run"
     mine, theirs = here.build_panel()._pace, there.build_panel()._pace
     assert theirs.elapsed == pytest.approx(mine.elapsed, abs=0.1)
