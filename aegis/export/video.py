@@ -38,12 +38,17 @@ class FilmStyle:
 
 
 def film_recording(
-    build_world: Callable[[], World], root: Path, row: EpisodeRow, path: Path, style: FilmStyle
+    build_world: Callable[[], World],
+    root: Path,
+    row: EpisodeRow,
+    path: Path,
+    style: FilmStyle,
+    report_progress: Callable[[int, str], None] = lambda *_: None,
 ) -> Path:
     """Builds a world, films a recorded episode in it, and closes it; see ``film_episode``."""
     world = build_world()
     try:
-        return film_episode(root, row, world, path, style, lambda *_: None)
+        return film_episode(root, row, world, path, style, report_progress)
     finally:
         world.close()
 

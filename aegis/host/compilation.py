@@ -1,6 +1,6 @@
 """Compilation by numba: typed decorators, and a cache below ours instead of beside the sources.
 
-It is the one module of this room that imports a library, and nothing in the room imports it.
+Only what compiles imports it: numba takes half a second.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ def _fuse_multiply_add(context: Any, a: Any, b: Any, c: Any) -> Any:
     if not (a == b == c and isinstance(a, types.Float)):
         return None
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit_code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         del context, signature
         return builder.fma(*arguments)
 
-    return a(a, b, c), emit
+    return a(a, b, c), emit_code
 
 
 fuse_multiply_add = cast(Callable[[Any, Any, Any], Any], _fuse_multiply_add)

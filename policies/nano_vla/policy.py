@@ -172,7 +172,7 @@ def _build_engine(
     if not portable:
         return Engine(net, taps, mode, samples)
     tensors = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
-    return PortableNet(net.config, tensors, taps, samples)
+    return PortableNet(net.config, tensors, taps)
 
 
 def _store_bounded(memory: dict[K, V], key: K, value: V) -> None:

@@ -11,11 +11,7 @@ from scipy.stats import norm
 
 from aegis.core.errors import ShapeError
 from aegis.core.seeds import root_stream
-from aegis.stats.bootstrap import (
-    bca_interval,
-    paired_difference_interval,
-    percentile_interval,
-)
+from aegis.stats.bootstrap import bca_interval, paired_difference_interval, percentile_interval
 from aegis.stats.differences import (
     clustered_difference,
     conditional_difference,
@@ -299,15 +295,3 @@ def test_bca_leaves_unknown_resamples_out_and_falls_back_where_it_is_undefined()
     assert bca_interval(resampled, 0.99, lone, level=0.9999999) == percentile_interval(
         resampled, level=0.9999999
     )
-
-
-def test_a_single_unit_of_each_task_leaves_the_interval_unknown() -> None:
-    won, lost = np.array([True, True, False]), np.array([False, True, False])
-    task, start = np.arange(3), np.zeros(3, int)
-    alone = clustered_difference(won, lost, task, start, root_stream(9, "b"))
-    assert alone.value == pytest.approx(1 / 3)
-    assert np.isnan([alone.interval.low, alone.interval.high]).all()
-    task[1] = 0  # two units of one task
-    start[1] = 1
-    known = clustered_difference(won, lost, task, start, root_stream(9, "b"))
-    assert known.interval.low < known.value < known.interval.high or known.interval.low == 0

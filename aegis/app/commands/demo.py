@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arms
@@ -93,10 +93,13 @@ def _film_recovery(lab: Lab, tables: RunTables, arm: Arm, screen: Screen) -> Pat
     outcome = describe_outcome(tables.episodes, row, REFERENCE_ARM)
     film = f"{outcome.replace(' ', '_')}.mp4"
     with screen.show_progress("filming", row.steps) as report_progress:
-        path = _film_like_a_worker(
-            lab.dispatch, lab.world, tables.root, row, tables.root / film, style
-        )
-        report_progress(row.steps, "")
+        path = tables.root / film
+        recording = (lab.world, tables.root, row, path, style)
+        if lab.dispatch:
+            _film_like_a_worker(lab, partial(film_recording, *recording))
+            report_progress(row.steps, "")
+        else:
+            film_recording(*recording, report_progress)
     screen.print_line(
         f"film: {path} (task {row.task}, '{row.instruction}': {outcome}, the strong policy drove "
         f"{row.strong_steps} of {row.steps} steps)"
@@ -104,14 +107,14 @@ def _film_recovery(lab: Lab, tables: RunTables, arm: Arm, screen: Screen) -> Pat
     return path
 
 
-def _film_like_a_worker(dispatch: Mapping[str, str], *arguments: Any) -> Path:
+def _film_like_a_worker(lab: Lab, film: Callable[[], Path]) -> Path:
     """Films in a process whose libraries are held as those of the workers that played were.
 
     Here they are loaded and have chosen: an episode played again would part from the recorded one.
     """
     spawn = multiprocessing.get_context("spawn")
-    with set_environment(dict(dispatch)), ProcessPoolExecutor(1, mp_context=spawn) as process:
-        return process.submit(film_recording, *arguments).result()
+    with set_environment(lab.dispatch), ProcessPoolExecutor(1, mp_context=spawn) as process:
+        return process.submit(film).result()
 
 
 def _choose_film_style(lab: Lab, arm: Arm) -> FilmStyle:

@@ -19,7 +19,7 @@ _NORM_EPSILON = 1e-5
 
 
 @njit_ieee
-def rectify(x: F32) -> None:
+def rectify_rows(x: F32) -> None:
     """Replaces what is negative by 0, in place, and keeps NaN. Shape (m, n)."""
     m, n = x.shape
     for i in range(m):

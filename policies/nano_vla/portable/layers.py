@@ -52,7 +52,7 @@ class Block:
         out = apply_linear(self._merge, mixed)
         kernels.add_rows(out, x)
         grown = apply_linear(self._grow, apply_norm(self._norms[1], out))
-        kernels.rectify(grown)
+        kernels.rectify_rows(grown)
         change = apply_linear(self._shrink, grown)
         kernels.add_rows(out, change)
         return out
@@ -71,7 +71,7 @@ class Stem:
         self._keys, self._coarse, self._patch = (
             weights.read_convolution(f"{name}.{part}") for part in ("keys", "coarse", "patch")
         )
-        self._cells = cells = config.image // 4
+        cells = config.image // 4
         axis = np.array([-1.0 + 2.0 * i / (cells - 1) for i in range(cells)], np.float32)
         self.grid = np.ascontiguousarray(
             np.stack([np.tile(axis, cells), np.repeat(axis, cells)], axis=1)
@@ -95,13 +95,13 @@ class Stem:
         kernels.modulate_map(x.reshape(-1, x.shape[2]), self._place, apply_linear(self._film, text))
         for layer in self._relate:
             x = apply_convolution(layer, x, 3, padding=1)
-            kernels.rectify(x.reshape(-1, x.shape[2]))
+            kernels.rectify_rows(x.reshape(-1, x.shape[2]))
         attention = np.ascontiguousarray(apply_linear(self._keys, x.reshape(-1, x.shape[2])).T)
         kernels.soften_rows(attention)
         keypoints = np.empty((len(attention), 2), np.float32)
         multiply_matrices(attention, self.grid, self._none, keypoints)
         coarse = apply_convolution(self._coarse, x, 3, stride=2, padding=1)
-        kernels.rectify(coarse.reshape(-1, coarse.shape[2]))
+        kernels.rectify_rows(coarse.reshape(-1, coarse.shape[2]))
         tokens = apply_convolution(self._patch, coarse, 2, stride=2)
         return tokens.reshape(-1, tokens.shape[2]), keypoints.reshape(1, -1), x, attention
 
@@ -143,7 +143,7 @@ class Head:
             seen = []
             for norm, grow, shrink in self._layers:
                 grown = apply_linear(grow, apply_norm(norm, state))
-                kernels.rectify(grown)
+                kernels.rectify_rows(grown)
                 change = apply_linear(shrink, grown)
                 kernels.add_rows(change, state)
                 state = change

@@ -29,7 +29,6 @@ class PortableNet:
         config: Sizes.
         tensors: Weights and statistics, by the names of `policies.nano_vla.model.NanoNet`.
         taps: Layers to report.
-        samples: Extra draws per row.
 
     Raises:
         UnknownNameError: If a layer does not exist.
@@ -43,10 +42,9 @@ class PortableNet:
         config: NanoConfig,
         tensors: Mapping[str, F32],
         taps: Sequence[str],
-        samples: int = 0,
     ) -> None:
         weights = Weights(tensors)
-        self._taps, self._draws = tuple(taps), 1 + samples
+        self._taps = tuple(taps)
         self.widths = _find_widths(config, taps)
         self._embed = weights.read_matrix("text.embed.weight")
         self._word_order = weights.read_matrix("text.order")
