@@ -22,6 +22,7 @@ from policies.nano_vla.engine import ComputeMode, Engine
 from policies.nano_vla.model import NanoNet
 from policies.nano_vla.portable.network import ROUNDING, PortableNet
 from policies.nano_vla.steady_linear import BLOCK_ROWS
+from policies.nano_vla.taps import Taps
 from policies.nano_vla.training.paraphrase import HELD_OUT_GRAMMAR, paraphrase_instruction
 
 PARAPHRASES = ("none", "held_out")
@@ -172,7 +173,7 @@ def _build_engine(
     if not portable:
         return Engine(net, taps, mode, samples)
     tensors = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
-    return PortableNet(net.config, tensors, taps)
+    return PortableNet(net.config, tensors, Taps(net, taps).widths)
 
 
 def _store_bounded(memory: dict[K, V], key: K, value: V) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aegis.core.errors import UnknownNameError
 from aegis.core.types import F32, F64, Observation
 from policies.nano_vla.config import CAMERAS, NanoConfig
 from policies.nano_vla.portable import kernels, pooling
@@ -19,8 +19,6 @@ from policies.nano_vla.tokenizer import PAD
 ROUNDING = "fixed order, 1"
 """Name of this arithmetic; another order of any sum gets another number."""
 
-_CELLS_PER_SIDE = 4
-
 
 class PortableNet:
     """A frozen network whose bits depend on no CPU and on no companion in a batch.
@@ -28,24 +26,17 @@ class PortableNet:
     Args:
         config: Sizes.
         tensors: Weights and statistics, by the names of `policies.nano_vla.model.NanoNet`.
-        taps: Layers to report.
-
-    Raises:
-        UnknownNameError: If a layer does not exist.
-
-    Attributes:
-        widths: Tapped layers and their widths.
+        widths: Layers to report, and their widths; see ``policies.nano_vla.taps.Taps``.
     """
 
     def __init__(
         self,
         config: NanoConfig,
         tensors: Mapping[str, F32],
-        taps: Sequence[str],
+        widths: Mapping[str, int],
     ) -> None:
         weights = Weights(tensors)
-        self._taps = tuple(taps)
-        self.widths = _find_widths(config, taps)
+        self.widths = dict(widths)
         self._embed = weights.read_matrix("text.embed.weight")
         self._word_order = weights.read_matrix("text.order")
         self._reader = Block(weights, "text.block", config.heads)
@@ -104,7 +95,7 @@ class PortableNet:
         seen["head.hidden"] = seen[f"head.{len(sums) - 1}"]
         actions = chunks.reshape(noise.shape) * self._action_scale + self._action_mean
         limited = _limit_actions(actions)
-        return [limited[0], limited[1:], *(seen[name] for name in self._taps)]
+        return [limited[0], limited[1:], *(seen[name] for name in self.widths)]
 
     def _compute_condition(self, row: Observation, text: F32, seen: dict[str, F32]) -> F32:
         """Sees, feels and joins; notes tapped layers. Shape (1, hidden)."""
@@ -118,7 +109,7 @@ class PortableNet:
         kernels.add_rows(x, self._order)
         for i, block in enumerate(self._blocks):
             x = block.mix_tokens(x, len(x))
-            if f"trunk.{i}" in self._taps or "trunk.last" in self._taps:
+            if f"trunk.{i}" in self.widths or "trunk.last" in self.widths:
                 seen[f"trunk.{i}"] = seen["trunk.last"] = np.empty(x.shape[1], np.float32)
                 pooling.average_rows(x, len(x), seen["trunk.last"])
         first = apply_norm(self._norm, x[:1])
@@ -133,30 +124,14 @@ class PortableNet:
         """Returns a camera's tokens, (n, width), and keypoints, (1, 2 k); notes tapped layers."""
         stem = self._stems[name]
         tokens, points, cells, attention = stem.see_picture(row.images[name], text)
-        if f"{name}.map" in self._taps:
-            seen[f"{name}.map"] = np.empty(_CELLS_PER_SIDE**2 * cells.shape[2], np.float32)
-            pooling.average_cells(cells, _CELLS_PER_SIDE, seen[f"{name}.map"])
-        if f"{name}.keys" in self._taps:
+        if f"{name}.map" in self.widths:
+            width = self.widths[f"{name}.map"]
+            seen[f"{name}.map"] = np.empty(width, np.float32)
+            pooling.average_cells(cells, isqrt(width // cells.shape[2]), seen[f"{name}.map"])
+        if f"{name}.keys" in self.widths:
             seen[f"{name}.keys"] = np.empty(4 * len(attention), np.float32)
             pooling.measure_attention(attention, stem.grid, seen[f"{name}.keys"])
         return tokens, points
-
-
-def _find_widths(config: NanoConfig, taps: Sequence[str]) -> dict[str, int]:
-    """Returns the widths of tapped layers; see ``policies.nano_vla.taps.list_layers``."""
-    known = {"text": config.text}
-    for camera in CAMERAS:
-        known[f"{camera}.map"] = _CELLS_PER_SIDE**2 * config.stem[0]
-        known[f"{camera}.keys"] = 4 * config.keypoints
-    blocks = [f"trunk.{i}" for i in range(config.blocks)]
-    known |= dict.fromkeys([*blocks, "trunk.last"], config.width)
-    known["trunk.condition"] = config.hidden
-    layers = [f"head.{i}" for i in range(config.layers)]
-    known |= dict.fromkeys([*layers, "head.hidden"], config.hidden)
-    for name in taps:
-        if name not in known:
-            raise UnknownNameError("layer", name, known, "the Nano-VLA")
-    return {name: known[name] for name in taps}
 
 
 def _embed_moments(steps: int) -> F32:
