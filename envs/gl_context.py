@@ -67,6 +67,19 @@ def _open_context(backend: str) -> Any:
     return context
 
 
+def describe_renderer() -> str:
+    """Returns the names of driver and version, as they name themselves.
+
+    Raises:
+        MachineError: If no off-screen OpenGL can be had.
+    """
+    make_current()
+    from OpenGL import GL  # only now: it binds to the platform of the context
+
+    texts = [GL.glGetString(name) for name in (GL.GL_RENDERER, GL.GL_VERSION)]
+    return ", ".join(text.decode() for text in texts if text)
+
+
 def import_backend(backend: str) -> ModuleType:
     """Imports MuJoCo's module of a backend.
 

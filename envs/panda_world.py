@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from aegis.core.errors import ConfigError, SnapshotError, StartStateError, UnknownNameError
 from aegis.core.protocols import Outcome, WorldState
 from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Stop
+from envs.gl_context import describe_renderer
 from envs.panda import check_action, panda_embodiment
 
 
@@ -92,6 +93,10 @@ class PandaWorld(ABC, Generic[S]):
         """Returns a hash of physics and controller state."""
         state = self._require_simulation().read_state()
         return hashlib.blake2b(state.tobytes(), digest_size=8).hexdigest()
+
+    def describe_renderer(self) -> str:
+        """Returns the names of the OpenGL driver and its version, as they name themselves."""
+        return describe_renderer()
 
     def snapshot(self) -> WorldState:
         """Returns all that `restore` needs to go on bit for bit, with the same observation.

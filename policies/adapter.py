@@ -145,14 +145,14 @@ class BatchAdapter(ABC):
         self._spec = replace(self._spec, rounding=rounding, batch_invariant=bool(sizes))
         return bool(sizes)
 
-    def declare_invariant(self, rounding: str) -> None:
-        """Says that every batch size gives a row the same bits, by construction.
+    def declare_portable(self, rounding: str) -> None:
+        """Says that every batch size and every machine give a row the same bits, by construction.
 
         Args:
             rounding: How it is computed, for ``PolicySpec.rounding``.
         """
         self._sizes = tuple(range(1, self._batch + 1))
-        self._spec = replace(self._spec, rounding=rounding, batch_invariant=True)
+        self._spec = replace(self._spec, rounding=rounding, batch_invariant=True, portable=True)
 
     def make_example(self, number: int) -> Query:
         """Returns a question to measure with: random pictures and proprioception."""

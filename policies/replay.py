@@ -35,7 +35,8 @@ class ReplayPolicy:
         self._actions = load_trace(Path(trace))
         self._trace = trace
         digest = hashlib.sha256(Path(trace).read_bytes()).hexdigest()
-        self._spec = PolicySpec(name, f"{digest}:{horizon}:{execute}", {}, horizon, execute, {})
+        settings = f"{digest}:{horizon}:{execute}"
+        self._spec = PolicySpec(name, settings, {}, horizon, execute, {}, portable=True)
 
     @property
     def spec(self) -> PolicySpec:

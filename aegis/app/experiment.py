@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +17,13 @@ from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import StatusFile, Tee
 from aegis.fleet.run_plan import RunPlan
+from aegis.host.dispatch import describe_cpu
 from aegis.records.names import check_name
 from aegis.records.provenance import read_versions
 
 RUNS_FOLDER = Path("runs")
+LEVEL_KEY = "level"
+"""Name of the level of arithmetic in identities and locks; see ``aegis.host.dispatch``."""
 
 
 def compose_or_show(
@@ -76,8 +80,13 @@ def build_run_plan(
         units=units,
         arms=tuple(arms),
         config=lab.composed.text,
-        identity={**lab.identity, **collect_identity(lab.composed, [arm.name for arm in arms])},
-        notes=read_versions(),
+        identity={
+            LEVEL_KEY: lab.level,
+            **lab.identity,
+            **collect_identity(lab.composed, [arm.name for arm in arms]),
+        },
+        notes={**read_versions(), "cpu": describe_cpu(), "libc": "-".join(platform.libc_ver())},
+        machine=lab.machine,
         sharing=sharing,
         audit=audit,
         batch_dependent=settings.flag("batch_dependent"),

@@ -119,3 +119,16 @@ class AssetBacked(Protocol):
     def assets_digest(self) -> str:
         """Hash of these files."""
         ...
+
+
+@runtime_checkable
+class Rendering(Protocol):
+    """A world whose pictures are drawn by a driver, on which their bits depend."""
+
+    def describe_renderer(self) -> str:
+        """Returns name and version of the driver, as it names itself.
+
+        Raises:
+            MachineError: If no picture can be drawn here.
+        """
+        ...

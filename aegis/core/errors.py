@@ -7,7 +7,7 @@ what was asked, 5 a promise of ours was broken (please report).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 
@@ -15,6 +15,22 @@ class AegisError(Exception):
     """Base of all errors that AEGIS raises on purpose."""
 
     exit_code = 2
+
+    def __reduce__(self) -> tuple[Callable[..., AegisError], tuple[type[AegisError], str]]:
+        # Subclasses take apart what they say; in another process it is said already.
+        return rebuild_error, (type(self), str(self))
+
+
+def rebuild_error(kind: type[AegisError], text: str) -> AegisError:
+    """Returns an error that says a text, whatever its class takes.
+
+    Args:
+        kind: Its class.
+        text: The whole message.
+    """
+    error = kind.__new__(kind)
+    Exception.__init__(error, text)
+    return error
 
 
 class UnknownNameError(AegisError):

@@ -162,6 +162,8 @@ class PolicySpec:
         batch_invariant: Whether a row comes out the same, bit for bit, whatever its companions
             and its place in the batch. Where it does not, arms are not paired, and a run refuses
             the policy unless told otherwise. A policy that can measure it should.
+        portable: Whether every machine of the portable level gives the same bits; see
+            ``aegis.host.dispatch``.
     """
 
     name: PolicyId
@@ -173,6 +175,7 @@ class PolicySpec:
     privileged: bool = False
     rounding: str = ""
     batch_invariant: bool = True
+    portable: bool = False
 
 
 @runtime_checkable
@@ -209,7 +212,8 @@ class Outcome:
 class World(Protocol):
     """A simulator or a robot. Commands and queries are separate: looking costs only when used.
 
-    One that is built from files says which (``AssetBacked`` in ``aegis/core/capabilities.py``).
+    One that is built from files says which, and one that draws pictures by what (``AssetBacked``
+    and ``Rendering`` in ``aegis/core/capabilities.py``).
     """
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from aegis.core import errors
 from aegis.core.errors import AegisError, EpisodeError
 from aegis.core.protocols import PolicySpec
 from aegis.core.types import F32, F64, EpisodeKey, Nanos, Observation, PolicyId, Proposal
@@ -75,6 +76,18 @@ class PlayUnit:
     key: EpisodeKey
     arms: tuple[int, ...]
     audit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeRenderer:
+    """To a worker: say what draws the pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class RendererDescription:
+    """From a worker: what draws its pictures; empty where none are drawn or nobody knows."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +164,8 @@ class JobFailed:
     trace: str
 
 
-ToWorker: TypeAlias = RunSetup | PlayUnit | Answers | Drain
-FromWorker: TypeAlias = Questions | EpisodeDone | JobDone | JobFailed
+ToWorker: TypeAlias = RunSetup | DescribeRenderer | PlayUnit | Answers | Drain
+FromWorker: TypeAlias = RendererDescription | Questions | EpisodeDone | JobDone | JobFailed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,9 +234,7 @@ def rebuild_error(failed: JobFailed, label: str) -> Exception:
     text = f"{failed.text} (in {label})"
     error: Exception
     if issubclass(failed.kind, AegisError):
-        # Without __init__: error classes take what they say apart, but here it is said already.
-        error = failed.kind.__new__(failed.kind)
-        Exception.__init__(error, text)
+        error = errors.rebuild_error(failed.kind, text)
     else:
         error = EpisodeError(f"{failed.kind.__name__}: {text}")
     error.__cause__ = RuntimeError(f"in a worker process:\n{failed.trace}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +12,18 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import MappingProxyType
 
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, MachineError
 from aegis.core.protocols import World
-from aegis.fleet.messages import FromWorker, RunSetup, ToWorker
+from aegis.fleet.messages import (
+    DescribeRenderer,
+    FromWorker,
+    RendererDescription,
+    RunSetup,
+    ToWorker,
+)
 from aegis.fleet.shared_images import SharedImages
 from aegis.fleet.worker import build_thread_environment, main
+from aegis.host.child_process import set_environment
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +101,38 @@ class WorkerPool:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._members[worker].connection.send(message)
 
+    def ask_renderer(self, retries: int) -> str:
+        """Asks a worker what draws its pictures; to be called before there is other work.
+
+        Args:
+            retries: How often another worker is asked if one dies of the question.
+
+        Returns:
+            Names of driver and version; empty without pictures.
+
+        Raises:
+            MachineError: If all of them die.
+        """
+        for _ in range(retries + 1):
+            self.send_message(0, DescribeRenderer())
+            answer = self._await_answer()
+            if answer is not None:
+                return answer
+        raise MachineError(
+            "Simulator processes die as they start or open the graphics library. `aegis doctor` "
+            "looks for the cause; a script of your own must start runs under "
+            "`if __name__ == '__main__':`."
+        )
+
+    def _await_answer(self) -> str | None:
+        """Waits for the answer of the first worker; None if it died."""
+        while True:
+            for worker, message in self.receive_messages(timeout=1.0):
+                if isinstance(message, RendererDescription):
+                    return message.text
+                if message is None and worker == 0:
+                    return None
+
     def get_images(self, worker: int) -> SharedImages:
         """Returns the buffer in which a worker's pictures lie."""
         return self._members[worker].images
@@ -169,18 +207,3 @@ def ignore_sigint() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def set_environment(values: dict[str, str]) -> Iterator[None]:
-    """Sets environment variables for processes started inside."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -28,6 +28,8 @@ class RunPlan:
             digests of code and assets, versions, by name. A run folder with another identity is
             refused.
         notes: Versions and such; written down only.
+        machine: What rows depend on here that other machines may not share, by name; rows of two
+            such machines are not mixed. What draws the pictures is added by the runner.
         truth: Names of simulator truth to write down.
         retries: How often the work of a crashed worker is tried again.
         sharing: Whether arms of a unit are one simulation until they part; results are equal.
@@ -44,6 +46,7 @@ class RunPlan:
     config: str
     identity: Mapping[str, str]
     notes: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, str] = field(default_factory=dict)
     truth: tuple[str, ...] = ()
     retries: int = 2
     sharing: bool = True

@@ -27,6 +27,7 @@ from aegis.fleet.messages import (
     PlayUnit,
     Question,
     Questions,
+    RendererDescription,
     RunSetup,
     ViewSpec,
     rebuild_error,
@@ -60,7 +61,8 @@ def play_plan(
         slots: Branches (see ``aegis.fleet.branches``) that each process keeps in flight.
 
     Raises:
-        ConfigError: If the folder holds another experiment, or slots are below 1.
+        ConfigError: If the folder holds another experiment or rows of a machine whose rows may
+            differ, or slots are below 1.
         BusyFolderError: If another process plays into the folder.
         PluginError: If a detector, a gate or a switch cannot say what it is.
         InterruptedRunError: After Ctrl-C, with all finished episodes on disk.
@@ -141,6 +143,7 @@ class _PlanRun:
 
     def _serve_workers(self, pool: WorkerPool) -> None:
         pool.prepare_run(self._setup, self._deal.waiting)
+        self._check_machine(pool)
         self._deal.set_workers(pool.size)
         while self._deal.waiting or self._deal.is_busy:
             if self._stopping and not self._resting:
@@ -156,6 +159,12 @@ class _PlanRun:
                 self._handle_message(worker, message)
             if self._asked:
                 self._answer_questions(pool)
+
+    def _check_machine(self, pool: WorkerPool) -> None:
+        """Writes down what rows depend on besides identity, or compares it with what is there."""
+        renderer = pool.ask_renderer(self._plan.retries)
+        drawn_by = {"renderer": renderer} if renderer else {}
+        self._store.check_machine({**self._plan.machine, **drawn_by})
 
     def _assign_jobs(self, pool: WorkerPool) -> None:
         """Hands out units, one to each worker in turn until all slots are taken."""
@@ -178,6 +187,8 @@ class _PlanRun:
             self._record_episode(self._deal[message.job], message.row)
         elif isinstance(message, JobDone):
             self._finish_job(worker, message)
+        elif isinstance(message, RendererDescription):
+            raise AssertionError("nobody asked")
         else:
             raise rebuild_error(message, str(self._deal[message.job].key))
 

@@ -16,6 +16,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
+from aegis.core.capabilities import Rendering
 from aegis.core.protocols import ForkableWorld, World
 from aegis.core.types import Proposal
 from aegis.fleet import branches as episodes
@@ -23,6 +24,7 @@ from aegis.fleet.arm import Source
 from aegis.fleet.branches import Branch, BranchResult, Pause
 from aegis.fleet.messages import (
     Answers,
+    DescribeRenderer,
     Drain,
     EpisodeDone,
     FromWorker,
@@ -31,6 +33,7 @@ from aegis.fleet.messages import (
     PlayUnit,
     Question,
     Questions,
+    RendererDescription,
     RunSetup,
     ToWorker,
     pack_observation,
@@ -142,6 +145,8 @@ class _Worker:
             self.ready.extend((ticket, unpack_proposals(item)) for ticket, item in message.items)
         elif isinstance(message, RunSetup):
             self.setup, self.resting = message, False
+        elif isinstance(message, DescribeRenderer):
+            self.connection.send(RendererDescription(self._describe_renderer()))
         elif isinstance(message, Drain):
             self.resting = True
             dropped, self.waiting = self.waiting, deque()
@@ -150,6 +155,18 @@ class _Worker:
         else:
             job = self.jobs[message.job] = _ActiveJob(message)
             self._run_guarded(job, partial(self._open_job, job))
+
+    def _describe_renderer(self) -> str:
+        """Returns what draws the pictures of this run; empty without pictures."""
+        if not any(spec.cameras for spec in self._require_setup().view_specs.values()):
+            return ""
+        try:
+            if not self.spare:
+                self.spare.append(self.world())
+            world = self.spare[-1]
+            return world.describe_renderer() if isinstance(world, Rendering) else ""
+        except Exception:  # The first unit raises it again, and names itself.
+            return ""
 
     def _run_guarded(self, job: _ActiveJob, act: Callable[[], None]) -> None:
         """Reports what goes wrong with a job; the main process then ends the run."""

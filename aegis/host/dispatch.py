@@ -11,8 +11,10 @@ the same, since another version may be otherwise.
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
@@ -24,6 +26,11 @@ from aegis.core.errors import MachineError
 
 LEVEL = "x86-64-v3"
 """The level of instructions: what Intel has made since Haswell (2013) and AMD since Zen (2017)."""
+
+PORTABLE_LEVEL = f"{LEVEL}/1"
+"""What rows are played at by default; the number goes up when portable arithmetic changes."""
+NATIVE_LEVEL = "native"
+"""What they are played at where libraries choose by the CPU."""
 
 _NEEDED = ("AVX2", "FMA3")
 _ABOVE = ("AVX512", "X86_V4")
@@ -62,3 +69,28 @@ def build_dispatch(portable: bool) -> dict[str, str]:
     loops = [name for name in __cpu_dispatch__ if name.startswith(_ABOVE)]
     above = [name for name in loops if __cpu_features__[name]]
     return {**_HELD, **({"NPY_DISABLE_CPU_FEATURES": ",".join(above)} if above else {})}
+
+
+def describe_cpu(environ: Mapping[str, str] | None = None) -> str:
+    """Returns what libraries choose kernels by: maker, levels of instructions, and own wishes.
+
+    Two machines with one description are of one class: libraries choose the same there, so that
+    rows are equal without being portable.
+
+    Args:
+        environ: Environment variables; by default, those of this process.
+    """
+    environ = os.environ if environ is None else environ
+    levels = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    wishes = [f"{name}={environ[name]}" for name in sorted(_HELD) if environ.get(name)]
+    return ", ".join([platform.machine(), _read_maker(), *levels, *wishes])
+
+
+def _read_maker() -> str:
+    """Returns the maker of the CPU, as it names itself; Linux only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.system()
+    makers = [line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")]
+    return makers[0] if makers else "unknown maker"

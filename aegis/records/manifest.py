@@ -11,6 +11,8 @@ from aegis.records.files import disk_error, write_atomic
 
 FILE_NAME = "manifest.json"
 FORMAT_KEY = "format"
+MACHINE_KEY = "machine"
+"""Section of a manifest, beside ``identity`` and ``notes``."""
 SETTING_PREFIX, CODE_PREFIX, VERSION_PREFIX = "config.", "code.", "version."
 """First words of the names of settings, sources and versions in an identity."""
 
@@ -47,6 +49,35 @@ def open_folder(
         raise disk_error(root, error) from error
     write_manifest(root, {"identity": dict(identity), "notes": dict(notes)})
     return True
+
+
+def check_machine(root: Path, machine: Mapping[str, str]) -> None:
+    """Writes the machine of a run into its manifest, or checks that it is the one that is there.
+
+    Args:
+        root: Run folder with a manifest.
+        machine: What rows depend on that other machines may not share, by name.
+
+    Raises:
+        ConfigError: If rows were played on another machine.
+        TraceError: If the manifest is damaged.
+    """
+    manifest = read_manifest(root)
+    stored = manifest.get(MACHINE_KEY)
+    if not isinstance(stored, dict):
+        write_manifest(root, {**manifest, MACHINE_KEY: dict(machine)})
+        return
+    other = sorted(name for name in {*stored, *machine} if stored.get(name) != machine.get(name))
+    if other:
+        differences = "; ".join(
+            f"{name}: {stored.get(name, _ABSENT)} there, {machine.get(name, _ABSENT)} here"
+            for name in other
+        )
+        raise ConfigError(
+            f"{root} was begun on a machine whose rows may differ from those of this one in single "
+            f"bits: {differences}. Go on where it was begun, or give this run another name "
+            "(name=ANOTHER)."
+        )
 
 
 def read_manifest(root: Path) -> dict[str, object]:

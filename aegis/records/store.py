@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from aegis.core.errors import TraceError
 from aegis.core.types import EpisodeKey
 from aegis.records.files import disk_error, remove_orphans, write_atomic
-from aegis.records.manifest import FORMAT_KEY, open_folder
+from aegis.records.manifest import FORMAT_KEY, check_machine, open_folder
 from aegis.records.names import format_part_name
 from aegis.records.rows import EpisodeRecord, EpisodeRow, parse_episode_row
 from aegis.records.schemas import (
@@ -117,6 +117,17 @@ class RunStore:
             remove_orphans(folder)
         if fresh or not (self.root / "config.yaml").exists():
             write_atomic(self.root / "config.yaml", config.encode())
+
+    def check_machine(self, machine: Mapping[str, str]) -> None:
+        """Writes down the machine that plays first; see ``aegis.records.manifest``.
+
+        Args:
+            machine: What rows depend on that other machines may not share.
+
+        Raises:
+            ConfigError: If rows were played on another one.
+        """
+        check_machine(self.root, machine)
 
     def has_episodes(self) -> bool:
         """Says whether an episode was played into the folder; one that is damaged counts, too."""

@@ -106,7 +106,7 @@ class NanoVLA(BatchAdapter):
             )
             super().__init__(spec, batch, PROPRIO_SIZE, config.action, samples)
             if isinstance(self._engine, PortableNet):
-                self.declare_invariant(ROUNDING)
+                self.declare_portable(ROUNDING)
             else:
                 self._measure_batch_sizes(self._engine)
 

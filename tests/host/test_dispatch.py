@@ -67,3 +67,9 @@ def test_only_loops_that_numpy_has_are_named() -> None:
     names = build_dispatch(True).get("NPY_DISABLE_CPU_FEATURES", "").split(",")
     known = {*dispatch.__cpu_dispatch__, ""}
     assert set(names) <= known
+
+
+def test_wishes_of_the_user_are_part_of_a_machines_class() -> None:
+    plain = dispatch.describe_cpu({})
+    assert dispatch.describe_cpu({"OPENBLAS_CORETYPE": "Zen"}) == f"{plain}, OPENBLAS_CORETYPE=Zen"
+    assert dispatch.describe_cpu({"OPENBLAS_CORETYPE": "", "HOME": "/"}) == plain

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +17,10 @@ from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink,
 from aegis.app.screen import Json, Screen
 from aegis.export.video import FilmStyle, film_recording
 from aegis.fleet.arm import Arm
-from aegis.fleet.pool import WorkerPool, set_environment
+from aegis.fleet.pool import WorkerPool
 from aegis.fleet.runner import play_plan
 from aegis.gates.limits import scores_read_by
+from aegis.host.child_process import call_in_child
 from aegis.records.store import RunTables
 
 REFERENCE_ARM = "weak"
@@ -96,7 +95,9 @@ def _film_recovery(lab: Lab, tables: RunTables, arm: Arm, screen: Screen) -> Pat
         path = tables.root / film
         recording = (lab.world, tables.root, row, path, style)
         if lab.dispatch:
-            _film_like_a_worker(lab, partial(film_recording, *recording))
+            # Like the workers that played: here libraries are loaded and have chosen kernels, and
+            # an episode played again would part from the recorded one.
+            call_in_child(partial(film_recording, *recording), lab.dispatch)
             report_progress(row.steps, "")
         else:
             film_recording(*recording, report_progress)
@@ -105,16 +106,6 @@ def _film_recovery(lab: Lab, tables: RunTables, arm: Arm, screen: Screen) -> Pat
         f"{row.strong_steps} of {row.steps} steps)"
     )
     return path
-
-
-def _film_like_a_worker(lab: Lab, film: Callable[[], Path]) -> Path:
-    """Films in a process whose libraries are held as those of the workers that played were.
-
-    Here they are loaded and have chosen: an episode played again would part from the recorded one.
-    """
-    spawn = multiprocessing.get_context("spawn")
-    with set_environment(lab.dispatch), ProcessPoolExecutor(1, mp_context=spawn) as process:
-        return process.submit(film).result()
 
 
 def _choose_film_style(lab: Lab, arm: Arm) -> FilmStyle:

@@ -16,7 +16,12 @@ from aegis.core.errors import AegisError, ConfigError
 from aegis.core.protocols import Detector, Policy, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
-from aegis.host.dispatch import build_dispatch
+from aegis.host.dispatch import (
+    NATIVE_LEVEL,
+    PORTABLE_LEVEL,
+    build_dispatch,
+    describe_cpu,
+)
 from aegis.records.names import check_family_name
 from aegis.records.part_identity import PartOrigins
 from aegis.records.provenance import count_cores
@@ -73,6 +78,19 @@ class Lab:
     def workers(self) -> int:
         """Simulator processes."""
         return count_workers(self.settings)
+
+    @property
+    def level(self) -> str:
+        """Name of the arithmetic that rows are played at, for identities and locks."""
+        if not is_portable(self.settings):
+            return NATIVE_LEVEL
+        free = sorted(name for name, policy in self.policies.items() if not policy.spec.portable)
+        return f"{PORTABLE_LEVEL} except {', '.join(free)}" if free else PORTABLE_LEVEL
+
+    @property
+    def machine(self) -> dict[str, str]:
+        """What rows depend on that other machines may not share; see ``RunPlan``."""
+        return {} if self.level == PORTABLE_LEVEL else {"cpu": describe_cpu()}
 
     @property
     def dispatch(self) -> dict[str, str]:

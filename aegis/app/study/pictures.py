@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from aegis.app.config.composition import ComposedConfig, make_target_factory
+from aegis.app.config.lab import is_portable
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError
 from aegis.core.protocols import World
 from aegis.export.stills import choose_ticks, take_stills
+from aegis.host.child_process import call_in_child
+from aegis.host.dispatch import build_dispatch
 from aegis.records.files import write_atomic
 from aegis.records.rows import EpisodeRow
 from aegis.report.examples import Example
@@ -49,7 +53,10 @@ def gather_pictures(
             )
             camera, size = level.text("camera"), level.integer("size", 16)
             try:
-                stills = take_stills(root, row, build_world, camera, size, paths)
+                stills = call_in_child(
+                    partial(take_stills, root, row, build_world, camera, size, tuple(paths)),
+                    build_dispatch(is_portable(settings)),
+                )
             except (AegisError, KeyError) as error:
                 screen.print_note(f"no pictures of the {kind} episode: {error}")
                 continue

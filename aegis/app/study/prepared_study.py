@@ -12,12 +12,13 @@ from aegis.app.config.composition import ComposedConfig, restore_config
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.plan_reader import read_arms, read_plan
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import build_run_plan, make_run_sink
+from aegis.app.experiment import LEVEL_KEY, build_run_plan, make_run_sink
 from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
 from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
 from aegis.fleet.run_plan import RunPlan, digest_detector
+from aegis.host.dispatch import NATIVE_LEVEL
 from aegis.records.provenance import STUDY_PACKAGES, read_versions
 from aegis.study.plan.calibration_table import CALIBRATION_FILE as TRIED
 from aegis.study.plan.dials import ConfigNode
@@ -139,6 +140,8 @@ class PreparedStudy:
                 for detector in lab.detectors
             },
             **lab.identity,
+            # Plans of before say nothing of it; they are played natively.
+            **({} if lab.level == NATIVE_LEVEL else {LEVEL_KEY: lab.level}),
         }
 
 

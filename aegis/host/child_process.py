@@ -1,0 +1,54 @@
+"""Child process: runs a function where libraries are loaded under environment variables of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from aegis.core.errors import MachineError
+
+_T = TypeVar("_T")
+
+
+@contextlib.contextmanager
+def set_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables for processes started inside."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def call_in_child(function: Callable[[], _T], environment: Mapping[str, str]) -> _T:
+    """Calls a function in a process of its own, which starts with environment variables.
+
+    Libraries that choose kernels when they are loaded have chosen in this process already; in a
+    new one they obey the variables.
+
+    Args:
+        function: The function; it, what it returns and what it raises must pickle.
+        environment: Environment variables, besides those of this process.
+
+    Raises:
+        MachineError: If the process dies.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with set_environment(environment), ProcessPoolExecutor(1, mp_context=spawn) as process:
+        try:
+            return process.submit(function).result()
+        except BrokenProcessPool as error:
+            raise MachineError(
+                "A child process died. Is the memory full, or is the graphics library broken? "
+                "`aegis doctor` looks for the cause."
+            ) from error

@@ -1,0 +1,58 @@
+"""Child process: it starts with the variables, and its errors arrive whole."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from functools import partial
+
+import pytest
+
+from aegis.core import errors
+from aegis.core.errors import AegisError, MachineError, PluginError, UnknownNameError
+from aegis.host.child_process import call_in_child, set_environment
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _refuse() -> None:
+    raise UnknownNameError("layer", "trnk", ["trunk", "head"], "policy 'weak'")
+
+
+def test_a_child_has_the_variables_and_the_parent_keeps_its_own() -> None:
+    assert call_in_child(partial(os.getenv, "AEGIS_TRY"), {"AEGIS_TRY": "1"}) == "1"
+    assert "AEGIS_TRY" not in os.environ
+
+
+def test_variables_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEGIS_TRY", "before")
+    with set_environment({"AEGIS_TRY": "inside"}):
+        assert os.environ["AEGIS_TRY"] == "inside"
+    assert os.environ["AEGIS_TRY"] == "before"
+
+
+def test_an_error_arrives_with_its_whole_message() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'trunk'"):
+        call_in_child(_refuse, {})
+
+
+def test_the_death_of_a_child_is_named() -> None:
+    with pytest.raises(MachineError, match="aegis doctor"):
+        call_in_child(_die, {})
+
+
+KINDS = [one for one in vars(errors).values() if isinstance(one, type)]
+
+
+@pytest.mark.parametrize("kind", [one for one in KINDS if issubclass(one, AegisError)])
+def test_every_error_survives_a_change_of_process(kind: type[AegisError]) -> None:
+    error = pickle.loads(pickle.dumps(errors.rebuild_error(kind, "said (in full).")))
+    assert (type(error), str(error)) == (kind, "said (in full).")
+
+
+def test_errors_that_take_parts_say_the_same_after_it() -> None:
+    given = PluginError("World.observe of Mine", "is calm", 3, "0", "Calm down")
+    assert str(pickle.loads(pickle.dumps(given))) == str(given)
