@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
 from aegis.app.config.arm_builder import build_arms
 from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
-from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.lab import PORTABLE, Lab, open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan
 from aegis.bench.contest import Contest
+from aegis.bench.portable_contest import PortableContest
 from aegis.bench.profile_contest import ProfileContest
 from aegis.bench.rollout_contest import RolloutContest, VectorPart
 from aegis.bench.study_contests import PlanPlayer, PlayContest, SharingContest, WarmStartContest
@@ -31,6 +32,7 @@ BENCHES = {
     "render": "two pictures against LIBERO's own renderer",
     "rollout": "episodes against a loop like LeRobot's; scaling; start of a worker",
     "study": "five arms with shared prefixes against each alone; a study at paper scale",
+    "portable": "episodes whose bits no machine changes against portable=false",
     "gate": "one tick of the controller against the control period",
     "inference": "batched inference against the bare batched forward",
 }
@@ -49,6 +51,9 @@ def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedCont
         contests = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
         for contest in contests:
             yield contest, settings.integer("repeats", 1)
+        return
+    if name == "portable":
+        yield from _build_portable_contests(composed)
         return
     makers: dict[str, Callable[[_BenchSetup], Iterator[RepeatedContest]]]
     makers = {
@@ -79,12 +84,32 @@ class _BenchSetup:
     def create_workers(self, workers: int | None = None, slots: int | None = None) -> PlanPlayer:
         """Returns fresh workers."""
         lab = self.lab
-        return PlanPlayer(lab.policies, lab.world, workers or lab.workers, slots or self.slots)
+        counts = workers or lab.workers, slots or self.slots
+        return PlanPlayer(lab.policies, lab.world, *counts, lab.dispatch)
 
     def build_plan(self, count: int, arms: Sequence[Arm]) -> RunPlan:
         """Returns a plan of some arms on the first units; not audited."""
         plan = build_run_plan(self.lab, self.lab.list_units(count), arms, sharing=True, audit=0.0)
         return replace(plan, config="")
+
+
+def _build_portable_contests(composed: ComposedConfig) -> Iterator[RepeatedContest]:
+    """Yields a contest per arm, between two labs that differ in ``portable`` alone."""
+    with ExitStack() as stack:
+        setups = []
+        for portable in (True, False):
+            mine = replace(composed, tree={**composed.tree, PORTABLE: portable})
+            lab, settings = (
+                stack.enter_context(open_lab(mine, ("weak", "strong"))),
+                Settings(mine.tree),
+            )
+            setups.append(_BenchSetup(lab, settings, settings.level("bench")))
+        units = setups[0].bench.integer("units", 1)
+        for arm in setups[0].bench.texts("compared"):
+            plans = [setup.build_plan(units, [setup.find_arm(arm)]) for setup in setups]
+            players = [setup.create_workers() for setup in setups]
+            contest = PortableContest(arm, players[0], plans[0], players[1], plans[1])
+            yield contest, setups[0].repeats
 
 
 def _build_gate_contests(setup: _BenchSetup) -> Iterator[RepeatedContest]:

@@ -31,6 +31,7 @@ class PlanPlayer:
         world: Builds a world; must pickle.
         workers: Simulator processes.
         slots: Branches that each of them keeps in flight.
+        dispatch: Environment variables of the processes; see ``aegis.host.dispatch``.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class PlanPlayer:
         world: Callable[[], World],
         workers: int,
         slots: int,
+        dispatch: Mapping[str, str],
     ) -> None:
         self._policies, self._slots = policies, slots
-        self._pool = WorkerPool(world, workers)
+        self._pool = WorkerPool(world, workers, dispatch)
         self._scratch = tempfile.TemporaryDirectory(prefix="aegis-bench-")
         self._runs = 0
 
