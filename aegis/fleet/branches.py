@@ -8,7 +8,7 @@ episode played alone. Until arms part they pay for one world, one look and one i
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aegis.core.protocols import ForkableWorld, Outcome, World, WorldState
 from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Stop, Tick
@@ -17,7 +17,7 @@ from aegis.fleet.journal import Journal, Standing, WorldRecord
 from aegis.fleet.messages import ViewSpec
 from aegis.records.rows import EpisodeRecord
 from aegis.runtime.session import Session
-from aegis.runtime.views import Views, merge_cameras
+from aegis.runtime.views import Views, hash_pictures, merge_cameras
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +156,7 @@ class _TickViews:
         rendered = Views(world, sources.values())
         self.views = {source: rendered.select_view(cameras) for source, cameras in sources.items()}
         self._rendered = rendered
+        self._hashes: dict[tuple[tuple[str, tuple[int, int]], ...], str] = {}
         bare = rendered.select_view({})
         known = tuple((name, bare.privileged[name].ravel().tolist()) for name in truth)
         self.scene = WorldRecord(bare, known, world.digest())
@@ -165,6 +166,14 @@ class _TickViews:
         obs = self._rendered.select_view(self._cameras[arm_run])
         answers = {policy: proposals[source] for policy, source in self._asked[arm_run].items()}
         return Tick(k, obs.stamp, obs, answers)
+
+    def hash_pictures(self, arm_run: int) -> str:
+        """Returns a hash of the pictures that one arm asked for, whoever else looked."""
+        cameras = self._cameras[arm_run]
+        wanted = tuple(sorted(cameras.items()))
+        if wanted not in self._hashes:
+            self._hashes[wanted] = hash_pictures(self._rendered.select_view(cameras).images)
+        return self._hashes[wanted]
 
 
 def _group_by_command(
@@ -176,7 +185,8 @@ def _group_by_command(
         tick, asked = tick_views.build_tick(i, k, proposals), arm_run.session.ask
         decision = arm_run.session.feed(tick)
         gate = arm_run.session.state.gate
-        arm_run.journal.record_step(decision, tick_views.scene, asked, tick.proposals, gate)
+        scene = replace(tick_views.scene, pictures=tick_views.hash_pictures(i))
+        arm_run.journal.record_step(decision, scene, asked, tick.proposals, gate)
         command = decision.command
         # Arms share a world only while they send it the same bits: 0.0 and -0.0 are equal, but not
         # alike.

@@ -51,17 +51,19 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorldRecord:
-    """What all arms that share a world find at a tick.
+    """What an arm finds at a tick; but for the pictures, all that share a world find the same.
 
     Attributes:
         obs: What was sensed.
         truth: Simulator truth that is written down, by name.
         digest: Hash of the state.
+        pictures: Hash of the pictures that the arm's policies look at; empty where none does.
     """
 
     obs: Observation
     truth: tuple[tuple[str, list[float]], ...]
     digest: str
+    pictures: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -192,6 +194,7 @@ class Journal:
             proprio=scene.obs.proprio,
             truth=scene.truth,
             digest=scene.digest,
+            pictures=scene.pictures,
         )
 
     def _read_judgement(self, decision: Decision, state: object) -> Judgement:

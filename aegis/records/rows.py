@@ -91,6 +91,7 @@ class StepRow:
         proprio: Shape (p,).
         truth: Simulator truth by name, as far as the plan asks for it.
         digest: Hash of the state before the command.
+        pictures: Hash of the pictures that were looked at; empty where none were.
     """
 
     k: int
@@ -112,6 +113,7 @@ class StepRow:
     proprio: F32
     truth: tuple[tuple[str, list[float]], ...]
     digest: str
+    pictures: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,6 +54,7 @@ STEP_SCHEMA = pa.schema(
         ("proprio", pa.list_(pa.float32())),
         ("truth", pa.map_(pa.string(), pa.list_(pa.float64()))),
         ("digest", pa.string()),
+        ("pictures", pa.string()),
     ]
 )
 FEATURE_SCHEMA = pa.schema(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from aegis.core.protocols import World
 from aegis.core.types import U8, Observation
@@ -47,6 +50,21 @@ class Views:
             if name in obs.images:  # what a world leaves out, the policy will miss by name
                 self._pictures[name, size] = obs.images[name]
         return obs
+
+
+def hash_pictures(images: Mapping[str, U8]) -> str:
+    """Returns a hash of pictures by camera name; empty without pictures.
+
+    Args:
+        images: Pictures, each of shape (height, width, 3).
+    """
+    if not images:
+        return ""
+    whole = hashlib.blake2b(digest_size=8)
+    for name, picture in sorted(images.items()):
+        whole.update(f"{name}{picture.shape}".encode())
+        whole.update(np.ascontiguousarray(picture).tobytes())
+    return whole.hexdigest()
 
 
 def merge_cameras(wanted: Iterable[Cameras]) -> dict[str, tuple[int, int]]:

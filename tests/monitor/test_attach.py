@@ -55,7 +55,7 @@ def make_step_row(k: int) -> StepRow:
     none = np.zeros(1, np.float32)
     return StepRow(
         k, "weak", 0, "weak", False, 1, "act", none, "", None, (), "STAY", "", None, 0, (), none,
-        (), "d",
+        (), "d", "",
     )  # fmt: skip
 
 

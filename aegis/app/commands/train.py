@@ -10,13 +10,18 @@ from typing import Any, Protocol, cast
 from aegis.app.command import Command
 from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
 from aegis.app.config.identity import collect_identity
-from aegis.app.config.lab import choose_units, count_workers, read_suite_name
+from aegis.app.config.lab import (
+    choose_units,
+    count_workers,
+    make_world_factory,
+    read_suite_name,
+)
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.core.capabilities import AssetBacked
 from aegis.core.errors import ConfigError
-from aegis.core.protocols import Policy, World
+from aegis.core.protocols import Policy
 from aegis.demos.collector import DemoRecipe, collect_demos
 from aegis.demos.demonstration import ActionNoise
 from aegis.records.provenance import read_versions
@@ -46,7 +51,7 @@ def _collect_missing_demos(
     """Collects the demonstrations that are still missing."""
     demos = settings.level("demos")
     start = settings.level("start")
-    world = cast("Callable[[], World]", make_target_factory(composed, "env", settings.node("env")))
+    world = make_world_factory(composed)
     expert = {**settings.node("expert"), "name": "expert"}
     recipe = DemoRecipe(
         world=world,

@@ -118,7 +118,7 @@ def open_lab(
         AegisError: If something cannot be built or does not fit together.
     """
     settings = Settings(composed.tree)
-    world = cast("Callable[[], World]", make_target_factory(composed, "env", settings.node("env")))
+    world = make_world_factory(composed)
     policies: dict[PolicyId, Policy] = {}
     try:
         embodiment, horizon, facts = _inspect_world(world)
@@ -142,6 +142,12 @@ def open_lab(
     finally:
         for policy in policies.values():
             policy.close()
+
+
+def make_world_factory(composed: ComposedConfig) -> Callable[[], World]:
+    """Returns a factory of the configured world; it can be pickled."""
+    node = Settings(composed.tree).node("env")
+    return cast("Callable[[], World]", make_target_factory(composed, "env", node))
 
 
 def build_policy(composed: ComposedConfig, part: PolicyId, node: ConfigNode) -> Policy:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import cast
 
-from aegis.app.config.composition import ComposedConfig, make_target_factory
-from aegis.app.config.lab import is_portable
+from aegis.app.config.composition import ComposedConfig
+from aegis.app.config.lab import is_portable, make_world_factory
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError
-from aegis.core.protocols import World
 from aegis.export.stills import choose_ticks, take_stills
 from aegis.host.child_process import call_in_child
 from aegis.host.dispatch import build_dispatch
@@ -47,10 +45,7 @@ def gather_pictures(
         row = example.episode
         paths = {k: _locate_picture(root, kind, row, k) for k in choose_ticks(row, count)}
         if not all(path.exists() for path in paths.values()):
-            build_world = cast(
-                "Callable[[], World]",
-                make_target_factory(composed, "env", settings.node("env")),
-            )
+            build_world = make_world_factory(composed)
             camera, size = level.text("camera"), level.integer("size", 16)
             try:
                 stills = call_in_child(

@@ -13,8 +13,10 @@ from aegis.app.config.plan_reader import read_plan
 from aegis.app.config.settings import MACHINE_SETTINGS, Settings
 from aegis.app.experiment import RUNS_FOLDER, compose_or_show, resolve_run_folder
 from aegis.app.screen import Json, Screen
+from aegis.app.study.levels import AUTOMATIC
 from aegis.app.study.locking import lock_study
 from aegis.app.study.printing import print_checks, print_lock, print_result, print_sizes
+from aegis.app.study.replaying import Sample
 from aegis.app.study.reporting import StoredStudy, write_study_report
 from aegis.app.study.running import run_locked_study
 from aegis.app.study.verifying import verify_study
@@ -76,20 +78,29 @@ def report_tables(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
 def verify_files(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     """Checks files and numbers, and plays a sample of units again."""
     root = _require_locked_folder(options)
-    numbers = _read_numbers(options.overrides, (*MACHINE_SETTINGS, *SAMPLE_SETTINGS), "verify")
+    wanted = [word.partition("=")[2] for word in options.overrides if word.startswith("level=")]
+    words = [word for word in options.overrides if not word.startswith("level=")]
+    numbers = _read_numbers(words, (*MACHINE_SETTINGS, *SAMPLE_SETTINGS), "verify")
     if _show_plan(root, options, screen):
         return {}
-    count, pick = numbers.pop("sample", 10), numbers.pop("pick", 0)
-    checks = verify_study(root, count, pick, numbers, screen)
+    sample = Sample(numbers.pop("sample", None), numbers.pop("pick", 0))
+    found = verify_study(root, sample, wanted[-1] if wanted else AUTOMATIC, numbers, screen)
+    checks, level = found.checks, found.level
     print_checks(checks, screen)
     passed = all(check.passed for check in checks)
     said = "verified" if passed else "NOT VERIFIED"
     screen.print_line(
-        f"{root}: {said}, {sum(c.passed for c in checks)} of {len(checks)} checks hold"
+        f"{root}: {said} at level {level.name}, {sum(c.passed for c in checks)} of {len(checks)} "
+        "checks hold"
     )
-    found: dict[str, Json] = {"out": str(root), "verified": passed}
-    found["checks"] = [cast("dict[str, Json]", asdict(check)) for check in checks]
-    return found if passed else {**found, "exit_code": EXIT_VERIFICATION_FAILED}
+    answer: dict[str, Json] = {
+        "out": str(root),
+        "level": level.name,
+        "why": level.reason,
+        "verified": passed,
+        "checks": [cast("dict[str, Json]", asdict(check)) for check in checks],
+    }
+    return answer if passed else {**answer, "exit_code": EXIT_VERIFICATION_FAILED}
 
 
 def size_plan(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:

@@ -3,65 +3,93 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from aegis.app.config.lab import PORTABLE
+from aegis.app.experiment import LEVEL_KEY
 from aegis.app.screen import Screen
+from aegis.app.study.levels import TABLES, VerificationLevel, choose_level, inspect_machine
 from aegis.app.study.prepared_study import PreparedStudy, compose_locked, open_study
+from aegis.app.study.replaying import Sample, StudyReplay
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
-from aegis.app.study.running import LOCK_KEY, build_fork_arms
+from aegis.app.study.running import LOCK_KEY
 from aegis.core.errors import AegisError
-from aegis.fleet.arm import Arm
-from aegis.fleet.progress import NullSink
-from aegis.fleet.run_plan import RunPlan, compute_identity
-from aegis.records.manifest import CODE_PREFIX, FORMAT_KEY, VERSION_PREFIX, read_manifest
-from aegis.records.rows import EpisodeRow
-from aegis.records.store import FORMAT, RunTables
-from aegis.study.plan.calibration_table import read_calibration_table
+from aegis.fleet.run_plan import compute_identity
+from aegis.records.manifest import (
+    CODE_PREFIX,
+    FORMAT_KEY,
+    SETTING_PREFIX,
+    VERSION_PREFIX,
+    read_manifest,
+)
+from aegis.records.store import FORMAT
 from aegis.study.plan.lockfile import compare_digests
+from aegis.study.play.action_table import ACTIONS_FILE
 from aegis.study.play.seal import check_seal
-from aegis.study.play.small_tables import StudyTables, write_small_tables
+from aegis.study.play.small_tables import StudyTables
 from aegis.study.verification import (
     CheckResult,
     check_digests,
     check_numbers,
-    check_replay,
     check_rows,
-    check_table,
     check_units,
-    sample_units,
 )
 
 _T = TypeVar("_T")
-_ROUNDING_PREFIX = "rounding."
+_MACHINE_NAMES = ("rounding.", LEVEL_KEY, f"{SETTING_PREFIX}{PORTABLE}")
+"""First words of what belongs to the machine: on another one it is said, and no fault."""
 _LOCKED_PREFIXES = (CODE_PREFIX, VERSION_PREFIX)
 """Covered by digests of the lock, too; a change is reported once, and the replay decides."""
-_REPLAYED_UNITS = 2
-"""Units of the fork set, and of calibration, to replay: few, because they have many arms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found out about a finished study.
+
+    Attributes:
+        level: How much was checked.
+        checks: The checks.
+    """
+
+    level: VerificationLevel
+    checks: tuple[CheckResult, ...]
 
 
 def verify_study(
-    root: Path, sample_size: int, pick: int, machine: Mapping[str, object], screen: Screen
-) -> tuple[CheckResult, ...]:
+    root: Path, sample: Sample, wanted_level: str, machine: Mapping[str, object], screen: Screen
+) -> Verification:
     """Checks a finished study.
 
     Args:
         root: Run folder.
-        sample_size: Number of units to replay; 0 for none.
-        pick: Seed of the sample.
+        sample: Units to play again.
+        wanted_level: One of ``aegis.app.study.levels.CHOICES``.
         machine: Workers and slots, if not those of the plan.
         screen: Receives notes and progress.
+
+    Raises:
+        UnknownNameError: If there is no such level.
+        ConfigError: If the study does not allow the level.
     """
     checks: list[CheckResult] = []
+    unplayed = VerificationLevel(TABLES, "nothing is played again")
     stored = _catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
     if stored is None:
-        return tuple(checks)
-    digests = stored.locked.digests
+        return Verification(unplayed, tuple(checks))
     checks.append(CheckResult("plan", True, 1, "the text is what was locked"))
     _catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
+    level = unplayed
+    if sample.count != 0:
+        here = inspect_machine(stored.locked, lambda: True)
+        manifest = _catch_refusal(checks, "manifest", lambda: read_manifest(root))
+        has_actions = (root / ACTIONS_FILE).exists()
+        level = choose_level(wanted_level, manifest or {}, has_actions, here)
+        if not here.is_portable:
+            machine = {**machine, PORTABLE: False}
+    screen.print_line(f"level: {level.name} ({level.reason})")
     for change in stored.changes:
         screen.print_note(f"not as locked: {change}")
     tables = _catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
@@ -71,23 +99,26 @@ def verify_study(
         )
         checks.append(check_rows(tables.episodes, stored.plan.reference))
         with open_study(compose_locked(stored.locked, machine)) as study:
-            built = study.collect_digests()
-            checks.append(
-                check_digests(
-                    "policies and assets", compare_digests(digests, built), len(built), "as locked"
-                )
-            )
-            arms = study.build_arms()
-            units = study.list_test_units()
-            _catch_refusal(
-                checks,
-                "manifest",
-                lambda: checks.append(_check_manifest(study, root, stored, screen)),
-            )
-            checks.append(check_units(tables.episodes, [arm.name for arm in arms], units))
-            if sample_size:
-                checks += _replay_units(study, root, tables, arms, (sample_size, pick), screen)
-    return tuple(checks)
+            checks += _check_built_study(study, root, stored, tables, screen)
+            if level.name != TABLES:
+                arms = study.build_arms()
+                replay = StudyReplay(study, root, tables, arms, sample, screen)
+                checks += replay.check_level(level)
+    return Verification(level, tuple(checks))
+
+
+def _check_built_study(
+    study: PreparedStudy, root: Path, stored: StoredStudy, tables: StudyTables, screen: Screen
+) -> list[CheckResult]:
+    """Checks that what was played is what was planned: parts, manifest, units."""
+    built = study.collect_digests()
+    changes = compare_digests(stored.locked.digests, built)
+    checks = [check_digests("policies and assets", changes, len(built), "as locked")]
+    _catch_refusal(
+        checks, "manifest", lambda: checks.append(_check_manifest(study, root, stored, screen))
+    )
+    arms = [arm.name for arm in study.build_arms()]
+    return [*checks, check_units(tables.episodes, arms, study.list_test_units())]
 
 
 def _check_sealed_tables(root: Path, stored: StoredStudy) -> CheckResult:
@@ -128,9 +159,9 @@ def _check_manifest(
     }
     changes = compare_digests(recorded, expected)
     for change in changes:
-        if change.name.startswith(_ROUNDING_PREFIX):
+        if change.name.startswith(_MACHINE_NAMES):
             screen.print_note(f"{change}: this machine may not repeat a run bit for bit")
-    differing = [change for change in changes if not change.name.startswith(_ROUNDING_PREFIX)]
+    differing = [change for change in changes if not change.name.startswith(_MACHINE_NAMES)]
     return check_digests(
         "manifest", differing, len(expected), "arms, policies and seeds of the plan"
     )
@@ -154,81 +185,6 @@ def _check_report_numbers(root: Path, stored: StoredStudy, tables: StudyTables) 
     except ValueError as error:
         return CheckResult("numbers", False, 0, f"{path} is damaged: {error}")
     return check_numbers(reported, json.loads(stored.compute_result(tables).to_json_text()))
-
-
-def _replay_units(
-    study: PreparedStudy,
-    root: Path,
-    tables: StudyTables,
-    arms: tuple[Arm, ...],
-    sample: tuple[int, int],
-    screen: Screen,
-) -> list[CheckResult]:
-    """Replays a sample of units in all arms, and some of the forks and calibration."""
-    units = list(dict.fromkeys(row.key for row in tables.episodes))
-    keys = sample_units(units, *sample) if units else ()
-    if not keys:
-        return [CheckResult("played again", False, 0, "nothing to check")]
-    screen.print_note(f"playing {len(keys)} units again, with {len(arms)} arms each")
-    checks = []
-    with tempfile.TemporaryDirectory(prefix="aegis-verify-") as scratch:
-        run_folder = Path(scratch) / "run"
-        replayed = _play_plan(
-            study, study.plan_run(keys, arms, {}, study.read_truth_names()), run_folder
-        )
-        checks.append(check_replay("played again", tables.episodes, replayed.episodes))
-        write_small_tables(run_folder, study.list_kept_arms(), study.plan.reference)
-        replayed_tables = StudyTables.read_folder(run_folder)
-        for name, stored, fresh in (
-            ("scores again", tables.scores, replayed_tables.scores),
-            ("events again", tables.events, replayed_tables.events),
-        ):
-            if stored.num_rows:
-                checks.append(check_table(name, stored, fresh, keys))
-        if (root / "steps.parquet").exists():
-            stored, fresh = RunTables.read_folder(root).read_steps(), replayed.read_steps()
-            checks.append(check_table("steps again", stored, fresh, keys))
-        fork_arms = build_fork_arms(study, arms)
-        fork_units = list(dict.fromkeys(row.key for row in tables.forks))
-        if fork_arms and fork_units:
-            fork_keys = sample_units(fork_units, *sample)[:_REPLAYED_UNITS]
-            fork_rows = _play_plan(
-                study, study.plan_run(fork_keys, fork_arms, {}), Path(scratch) / "forks"
-            ).episodes
-            checks.append(check_replay("forks again", tables.forks, fork_rows))
-        checks += _replay_calibration(study, root, arms, Path(scratch), sample)
-    return checks
-
-
-def _replay_calibration(
-    study: PreparedStudy, root: Path, arms: Sequence[Arm], scratch: Path, sample: tuple[int, int]
-) -> list[CheckResult]:
-    """Replays calibration units at the locked settings."""
-    dials = study.arms.dials
-    stored: list[EpisodeRow] = []
-    for setting in read_calibration_table(root):
-        if setting.arm in dials:
-            stored += setting.rows
-    units = {row.key for row in stored}
-    if not units:
-        return []
-    keys = sample_units(list(units), *sample)[:_REPLAYED_UNITS]
-    dialled_arms = [arm for arm in arms if arm.name in dials]
-    rows = _play_plan(
-        study, study.plan_run(keys, dialled_arms, {}), scratch / "calibration"
-    ).episodes
-    stored_rows = set(stored)
-    faults = [f"{row.key}, {row.arm}" for row in rows if row not in stored_rows]
-    return [
-        CheckResult.from_faults(
-            "calibration again", len(rows), faults, "episodes at the locked settings"
-        )
-    ]
-
-
-def _play_plan(study: PreparedStudy, plan: RunPlan, out: Path) -> RunTables:
-    executor = replace(study.build_executor(Screen(machine=True), "verify", out), sink=NullSink())
-    return executor.execute_plan(replace(plan, audit=0.0), out)
 
 
 def _catch_refusal(checks: list[CheckResult], name: str, act: Callable[[], _T]) -> _T | None:

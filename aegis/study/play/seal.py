@@ -22,6 +22,7 @@ SEALED_FILES = (
     "events.parquet",
     "forks.parquet",
     "latency.parquet",
+    "actions.parquet",
 )
 """What is sealed, as far as it is there."""
 

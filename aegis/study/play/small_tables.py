@@ -22,6 +22,7 @@ from aegis.records.fork_rows import UnitKey, unit_key_of
 from aegis.records.rows import EpisodeRow
 from aegis.records.schemas import build_episode_table, parse_episode_rows
 from aegis.records.store import RunTables, read_table
+from aegis.study.play.action_table import ACTIONS_FILE, read_kept_actions
 from aegis.study.play.failures import FailureEvent, Motion, find_failure_event
 from aegis.study.play.latency_table import LATENCY
 from aegis.study.play.latency_table import LATENCY_FILE as LATENCY_NAME
@@ -95,7 +96,7 @@ def map_events(events: pa.Table) -> dict[UnitKey, FailureEvent]:
 
 
 def write_small_tables(root: Path, arms: Sequence[str], reference: str) -> None:
-    """Writes ``scores.parquet`` and ``events.parquet`` into a finished run folder.
+    """Writes the tables of scores, events and kept actions into a finished run folder.
 
     Args:
         root: The run folder.
@@ -116,6 +117,8 @@ def write_small_tables(root: Path, arms: Sequence[str], reference: str) -> None:
         root / "events.parquet",
         make_event_table(first, _read_steps(root, MOTION_COLUMNS, [reference])),
     )
+    units = list(dict.fromkeys(row.key for row in rows))
+    _write_table(root / ACTIONS_FILE, read_kept_actions(root, units))
 
 
 def write_forks(root: Path, rows: Sequence[EpisodeRow]) -> None:
