@@ -104,5 +104,7 @@ def _check_state(world: World, row: EpisodeRow, recorded: str, when: str) -> Non
     if world.digest() != recorded:
         raise TraceError(
             f"{row.key}, arm {row.arm}, goes another way {when} than when it was recorded: other "
-            "versions, assets or processor. Run it again here, then replay it."
+            "versions, assets or processor. A program of your own holds its libraries as commands "
+            "do if it starts with env $(python -m aegis.host.dispatch). Else run it again here, "
+            "then replay it."
         )

@@ -1,7 +1,8 @@
 """Dispatch: which kernels numerical libraries choose, held still over CPUs.
 
 Libraries look at the CPU when they are loaded and pick kernels that round differently. The
-variables here hold them at one level; they count only in a process that has not loaded them yet.
+variables here hold them at one level; they count only in a process that has not loaded them yet. Commands
+start their workers so; a program of one's own starts with ``env $(python -m aegis.host.dispatch)``.
 
 What was found to choose, on one machine with AVX-512: OpenBLAS, by core type (numpy's and scipy's,
 in physics); ATen, by vector width; MKL, by instructions and maker (both in torch). oneDNN, numpy's
@@ -94,3 +95,8 @@ def _read_maker() -> str:
         return platform.system()
     makers = [line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")]
     return makers[0] if makers else "unknown maker"
+
+
+if __name__ == "__main__":
+    # For programs of one's own: env $(python -m aegis.host.dispatch) python mine.py
+    print(" ".join(f"{name}={value}" for name, value in build_dispatch(portable=True).items()))

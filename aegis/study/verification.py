@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,15 @@ from aegis.study.detection.handover_timing import has_weak_start
 from aegis.study.plan.lockfile import DigestChange
 
 _MAX_SHOWN = 3
+_P_VALUE = re.compile(r"(^|[._])p(_\w+)?(\[\d+\])*$")
+"""What the keys of p values end with: ``p``, ``mid_p``, ``p_holm``."""
 UNCOMPARED_PARTS = ("notes", "lock")
 """Parts of a report that say how it was made, and need not be equal when it is made again."""
 NUMBER_TOLERANCE = 1e-9
 """Relative; the last digits of sums differ from CPU to CPU, and from library to library."""
+NOISE = 1e-12
+"""Absolute, for all numbers but p values: a difference of equal sums is nothing on one CPU, and the
+rounding of its terms on another. What a p value has left of significance lies below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,7 @@ def list_differences(reported: object, found: object) -> list[str]:
     return [
         f"{key}: reported {theirs.get(key, 'nothing')}, tables give {mine.get(key, 'nothing')}"
         for key in sorted({*mine, *theirs})
-        if key not in mine or key not in theirs or not _agree(theirs[key], mine[key])
+        if key not in mine or key not in theirs or not _agree(key, theirs[key], mine[key])
     ]
 
 
@@ -192,9 +198,10 @@ def _describe_difference(before: EpisodeRow | None, again: EpisodeRow) -> str:
     return f"{', '.join(names)} differ"
 
 
-def _agree(one: object, other: object) -> bool:
+def _agree(key: str, one: object, other: object) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=NUMBER_TOLERANCE, abs_tol=0.0)
+        noise = 0.0 if _P_VALUE.search(key) else NOISE
+        return math.isclose(one, other, rel_tol=NUMBER_TOLERANCE, abs_tol=noise)
     return type(one) is type(other) and one == other
 
 

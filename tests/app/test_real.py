@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from aegis.detectors.probe import Probe
 from aegis.records.store import RunTables
 from policies.nano_vla.policy import NanoVLA
+from tests.app.golden_rows import FILE, describe_rows, play_golden, read_renderer
 from tests.app.typed import type_in
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,7 +32,17 @@ def play(place: Path, name: str, *words: str) -> RunTables:
 
 @pytest.fixture(scope="module")
 def played(place: Path) -> RunTables:
-    return play(place, "one", "workers=1", "slots=1")
+    return play_golden(place)
+
+
+def test_portable_rows_are_those_of_every_machine(place: Path, played: RunTables) -> None:
+    golden, renderer = json.loads(FILE.read_text()), read_renderer(played.root)
+    if renderer != golden["renderer"]:
+        pytest.skip(f"drawn by {renderer}; the golden rows by {golden['renderer']}")
+    found = describe_rows(played)
+    if found != golden["rows"]:
+        course = type_in(place, "doctor", "determinism", code=None)
+        pytest.fail(f"expected {golden['rows']}, found {found}; stages: {course}")
 
 
 def test_arms_are_equal_until_the_first_hand_over(played: RunTables) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aegis.records.rows import EpisodeRow
+from aegis.study.analysis.json_values import flatten_intervals
 from aegis.study.analysis.pipeline import analyse_study
 from aegis.study.plan.lockfile import DigestChange
 from aegis.study.verification import (
@@ -128,3 +131,35 @@ def test_checks_say_a_few_of_many() -> None:
     check = check_digests("code", changes, 9, "as locked")
     assert check.detail.endswith("and 6 more")
     assert CheckResult.from_faults("x", 3, [], "good") == CheckResult("x", True, 3, "good")
+
+
+@pytest.mark.parametrize(
+    ("key", "one", "other", "same"),
+    [
+        ("difference", 0.0, 1e-17, True),
+        ("difference", -1e-17, 1e-17, True),
+        ("difference", 0.0, 1e-11, False),
+        ("difference", 0.2, 0.2 + 1e-11, True),
+        ("p", 0.0, 1e-17, False),
+        ("mid_p", 4e-23, 5e-23, False),
+        ("p_holm", 4e-23, 4e-23 * (1 + 1e-12), True),
+        ("failures_p", 4e-23, 5e-23, False),
+        ("steps", 0.0, 1e-17, True),
+        ("n", 3, 3.0, False),
+        ("passed", True, 1, False),
+    ],
+)
+def test_noise_of_sums_is_no_difference_and_small_p_values_are(
+    key: str, one: object, other: object, same: bool
+) -> None:
+    report = {"contrasts": [{key: one}]}
+    assert check_numbers(report, {"contrasts": [{key: other}]}).passed is same
+
+
+@given(st.floats(-1e300, 1e300), st.integers(-(10**12), 10**12))
+def test_numbers_have_ten_digits_and_counts_all(number: float, count: int) -> None:
+    written = flatten_intervals({"p": number, "n": count})
+    assert isinstance(written, dict)
+    assert written["n"] == count
+    assert written["p"] == float(f"{number:.9e}")
+    assert check_numbers({"p": written["p"]}, {"p": number}).passed

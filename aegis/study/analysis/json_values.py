@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from aegis.records.json_values import replace_non_finite
+
+DIGITS = 10
+"""Significant digits of every number that is no count: estimates, limits, p values. More would be
+those of the CPU that added them up."""
 
 
 def flatten_intervals(value: object) -> object:
     """Returns plain JSON values: ``x`` with an interval becomes ``x`` and ``x_ci``.
 
-    A share keeps its counts as ``x_count`` and ``x_of``; what is not a number becomes null.
+    A share keeps its counts as ``x_count`` and ``x_of``; what is not a number becomes null; other
+    numbers than counts have ``DIGITS`` digits.
     """
     if isinstance(value, Mapping):
         if set(value) == {"low", "high"}:
@@ -26,4 +32,6 @@ def flatten_intervals(value: object) -> object:
         return out
     if isinstance(value, list | tuple):
         return [flatten_intervals(item) for item in value]
+    if isinstance(value, float) and math.isfinite(value):
+        return float(f"{value:.{DIGITS}g}")
     return replace_non_finite(value)
