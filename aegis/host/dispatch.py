@@ -1,8 +1,9 @@
 """Dispatch: which kernels numerical libraries choose, held still over CPUs.
 
 Libraries look at the CPU when they are loaded and pick kernels that round differently. The
-variables here hold them at one level; they count only in a process that has not loaded them yet. Commands
-start their workers so; a program of one's own starts with ``env $(python -m aegis.host.dispatch)``.
+variables here hold them at one level; they count only in a process that has not loaded them yet.
+Commands start their workers so; a program of one's own starts with
+``env $(python -m aegis.host.dispatch)``.
 
 What was found to choose, on one machine with AVX-512: OpenBLAS, by core type (numpy's and scipy's,
 in physics); ATen, by vector width; MKL, by instructions and maker (both in torch). oneDNN, numpy's

@@ -26,9 +26,9 @@ POWER = 0.8
 SOUGHT_DIFFERENCE = 0.03
 """Difference in success, over all arms, that the planned sample finds with this power."""
 PLANNED_SPREAD = 0.15
-"""Standard deviation over units of the mean change of outcomes of all arms of a unit. Measured: 0.136
-over 60 units in 12 arms of ``reference-first``, played again with other kernels of ATen and OpenBLAS
-(648 of 720 outcomes equal)."""
+"""Standard deviation over units of the mean change of outcomes of all arms of a unit. Measured:
+0.136 over 60 units in 12 arms of ``reference-first``, played again with other kernels of ATen and
+OpenBLAS (648 of 720 outcomes equal)."""
 
 
 @dataclass(frozen=True, slots=True)
