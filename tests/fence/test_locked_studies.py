@@ -89,7 +89,7 @@ def test_a_report_made_anew_has_the_committed_numbers(study: Path) -> None:
     ],
 )
 def test_the_comparison_sees_what_it_should(before: object, after: object, same: bool) -> None:
-    assert (list_differences({"x": [before]}, {"x": [after]}) == []) is same
+    assert (list_differences({"p": [before]}, {"p": [after]}) == []) is same
 
 
 def test_the_comparison_sees_what_is_missing() -> None:
