@@ -143,3 +143,15 @@ def test_exploratory_is_said(result: StudyResult, tables: Tables, change: dict[s
     assert "Exploratory: no plan was locked" in text
     assert "pre-registered" not in text
     assert "decided before" not in text
+
+
+def test_the_level_of_arithmetic_is_said_where_the_lock_has_one(
+    result: StudyResult, tables: Tables
+) -> None:
+    assert "Arithmetic:" not in render_words(result, tables)
+    whole = render_words(replace(result, lock={**result.lock, "level": "x86-64-v3/1"}), tables)
+    assert "Arithmetic: `x86-64-v3/1`. Rows are the same on every machine of that level" in whole
+    assert "but for the parts" not in whole
+    level = "x86-64-v3/1 except strong"
+    partly = render_words(replace(result, lock={**result.lock, "level": level}), tables)
+    assert "but for the parts that are named" in partly
