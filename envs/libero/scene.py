@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import mujoco
+import numpy as np
 
-from aegis.core.types import F64
+from aegis.core.types import F64, U8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +93,10 @@ class SceneMeta:
     movables: tuple[Movable, ...]
     fixtures: tuple[Fixture, ...]
     goals: tuple[tuple[str, str], ...]
+
+
+def serialize_model(model: mujoco.MjModel) -> U8:
+    """Returns a compiled model in MuJoCo's binary format [bytes]. Shape (n,)."""
+    buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, buffer)
+    return buffer

@@ -17,6 +17,7 @@ from aegis.core.types import F32, Observation
 from policies.nano_vla.buffers import BatchBuffer
 from policies.nano_vla.graphs import GraphCache
 from policies.nano_vla.model import NanoNet
+from policies.nano_vla.stages import collect_outputs, name_stages
 from policies.nano_vla.steady_linear import BLOCK_ROWS, make_steady
 from policies.nano_vla.taps import Taps
 
@@ -149,18 +150,40 @@ class Engine:
             Actions, shape (b, h, a); further samples, shape (b, n, h, a); pooled activations of
             each tapped layer, shape (b, f).
         """
-        size = len(rows)
-        if size not in self._stages:
-            self._stages[size] = BatchBuffer(self._net.config, size, self._draws, self.mode.device)
-        stage = self._stages[size]
-        stage.fill_rows(rows, texts, noise)
+        stage = self._fill_buffer(rows, texts, noise)
         with torch.inference_mode(), self.mode.device_context():
             stage.send_to_device()
             if self._graphs is None:
                 packed = self._run_pass(stage)
             else:
-                packed = self._graphs.replay_pass(size, lambda: self._run_pass(stage))
+                packed = self._graphs.replay_pass(len(rows), lambda: self._run_pass(stage))
             return self._unpack_result(stage.fetch_result(packed))
+
+    def trace_stages(
+        self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32
+    ) -> dict[str, F32]:
+        """Returns what each stage of ``run_batch`` puts out, by name in order. Shapes (b, n).
+
+        Args:
+            rows: What is looked at.
+            texts: What ``encode_sentence`` gave for each row.
+            noise: Shape (b, 1 + n, h, a).
+        """
+        stage = self._fill_buffer(rows, texts, noise)
+        with torch.inference_mode(), self.mode.device_context(), collect_outputs(self._net) as seen:
+            stage.send_to_device()
+            self._run_pass(stage)
+            return name_stages(seen, self._net.config.flow_steps, len(rows))
+
+    def _fill_buffer(
+        self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32
+    ) -> BatchBuffer:
+        """Puts rows into the memory of their batch size. Noise of shape (b, 1 + n, h, a)."""
+        size = len(rows)
+        if size not in self._stages:
+            self._stages[size] = BatchBuffer(self._net.config, size, self._draws, self.mode.device)
+        self._stages[size].fill_rows(rows, texts, noise)
+        return self._stages[size]
 
     def _run_pass(self, stage: BatchBuffer) -> Tensor:
         """Runs one pass over what lies on the device; all that comes out, in shape (b, n)."""
