@@ -189,7 +189,9 @@ def _add_verbs(parser: CommandParser, command: Command) -> dict[str, CommandPars
             prog=f"aegis {command.name} {verb.name}",
             help=verb.summary,
             description=textwrap.fill(f"{verb.summary[0].upper()}{verb.summary[1:]}.", 88),
-            epilog=_format_epilog(verb.examples, verb.settings or _describe_settings(command, verb)),
+            epilog=_format_epilog(
+                verb.examples, verb.settings or _describe_settings(command, verb)
+            ),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
             parents=[_build_shared_parser(command)],
@@ -232,16 +234,18 @@ def _add_overrides(parser: CommandParser) -> None:
 
 def _describe_settings(command: Command, verb: Verb | None = None) -> str:
     """Returns the help on settings; empty for a command or verb without a configuration."""
-    own = verb.root if verb is not None else ""
-    if not (command.configured or own):
+    line, root = f"aegis {command.name}", ""
+    if verb is not None and verb.root:
+        line, root = f"{line} {verb.name}", verb.root
+    elif command.configured:
+        root = command.root or command.name
+    if not root:
         return ""
-    line = f"aegis {command.name} {verb.name}" if verb is not None and own else f"aegis {command.name}"
     return (
-        f"any key of configs/{own or command.root or command.name}.yaml, for example seed=3; an option "
+        f"any key of configs/{root}.yaml, for example seed=3; an option "
         "of a group, for example env=libero_spatial; a key of a part, for example "
         "env.horizon=280. Quote text that contains spaces, '=' or non-ASCII letters: "
-        f"\"name='läuft'\". '{line} --show' prints all keys; configs/README.md "
-        "explains them."
+        f"\"name='läuft'\". '{line} --show' prints all keys; configs/README.md explains them."
     )
 
 

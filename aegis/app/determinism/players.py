@@ -33,7 +33,7 @@ from aegis.core.capabilities import Fingerprinted
 from aegis.core.errors import AegisError, ConfigError
 from aegis.core.protocols import Detector
 from aegis.core.types import PolicyId
-from aegis.host.kernels import describe_kernels
+from aegis.host.chosen_kernels import describe_kernels
 
 INPUTS, REFERENCES = "inputs.npz", "references.json"
 
@@ -81,7 +81,9 @@ def record_inputs(composed: ComposedConfig, folder: Path) -> None:
     settings = Settings(composed.tree)
     start, tasks = settings.level("start"), settings.integers("tasks")
     keys = choose_units(settings, start, read_suite_name(composed), len(tasks), None, None)
-    weak, strong = (build_policy(composed, part, settings.node(part)) for part in ("weak", "strong"))
+    weak, strong = (
+        build_policy(composed, part, settings.node(part)) for part in ("weak", "strong")
+    )
     try:
         recorder = Recorder(
             worlds=_make_worlds(composed),
@@ -115,9 +117,7 @@ def _play_world(composed: ComposedConfig, course: Course) -> Iterator[StageResul
     return _identify_results(play_world_stages(worlds, course), course, node, facts)
 
 
-def _play_policy(
-    part: PolicyId, composed: ComposedConfig, course: Course
-) -> Iterator[StageResult]:
+def _play_policy(part: PolicyId, composed: ComposedConfig, course: Course) -> Iterator[StageResult]:
     node = Settings(composed.tree).node(part)
     policy = build_policy(composed, part, node)
     try:
@@ -131,7 +131,9 @@ def _play_detectors(composed: ComposedConfig, course: Course) -> Iterator[StageR
     settings = Settings(composed.tree)
     further = settings.level("detectors") if "detectors" in settings.names() else None
     nodes = {"detector": settings.node("detector")}
-    nodes |= {f"detectors.{name}": further.node(name) for name in further.names()} if further else {}
+    nodes |= (
+        {f"detectors.{name}": further.node(name) for name in further.names()} if further else {}
+    )
     for where, node in nodes.items():
         detector = build_target(composed, where, node)
         if not isinstance(detector, Detector):

@@ -21,8 +21,6 @@ from aegis.core.types import F32, F64, U8, EpisodeKey, Observation, Proposal
 from aegis.records.files import write_atomic
 
 Array: TypeAlias = NDArray[Any]
-INDEX = "index"
-"""Name of the text that says what is recorded, beside the arrays."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +100,7 @@ def write_course(course: Course, path: Path) -> None:
     """
     index, arrays = _split_course(course)
     packed = io.BytesIO()
-    np.savez_compressed(packed, **{INDEX: np.array(json.dumps(index)), **arrays})
+    np.savez_compressed(packed, index=np.array(json.dumps(index)), **cast("Any", arrays))
     write_atomic(path, packed.getvalue())
 
 
@@ -115,7 +113,7 @@ def read_course(path: Path) -> Course:
     try:
         with np.load(path, allow_pickle=False) as packed:
             arrays = {name: packed[name] for name in packed.files}
-        return _join_course(json.loads(str(arrays[INDEX])), arrays)
+        return _join_course(json.loads(str(arrays["index"])), arrays)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise TraceError(
             f"{path} holds no recorded course: {error}. Record one: aegis doctor determinism "

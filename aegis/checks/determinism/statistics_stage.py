@@ -20,7 +20,13 @@ def draw_outcomes() -> dict[str, Array]:
     task, risk = np.arange(UNITS) % TASKS, rng.random(UNITS)
     against = rng.random(UNITS) < 0.5
     arm = np.where(rng.random(UNITS) < 0.3, rng.random(UNITS) < 0.8, against)
-    return {"arm": arm, "against": against, "task": task, "start": task // 2, "risk": risk}
+    return {
+        "arm": arm,
+        "against": against,
+        "task": task,
+        "start": np.arange(UNITS) // (2 * TASKS),
+        "risk": risk,
+    }
 
 
 def play_statistics_stage(course: Course) -> StageResult:

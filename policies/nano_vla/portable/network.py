@@ -148,10 +148,15 @@ class PortableNet:
     def _look_through(
         self, name: str, row: Observation, text: F32, seen: dict[str, F32]
     ) -> tuple[F32, F32]:
-        """Returns a camera's tokens, (n, width), and keypoints, (1, 2 k); notes them and tapped layers."""
+        """Returns a camera's tokens, (n, width), and keypoints, (1, 2 k); notes layers.
+
+        Tapped layers are noted where they are asked for, ``EYE_PARTS`` always.
+        """
         stem = self._stems[name]
         tokens, points, cells, attention = stem.see_picture(row.images[name], text)
-        seen |= {f"{name}.{part}": out for part, out in zip(EYE_PARTS, (tokens, points), strict=True)}
+        seen |= {
+            f"{name}.{part}": out for part, out in zip(EYE_PARTS, (tokens, points), strict=True)
+        }
         if f"{name}.map" in self.widths:
             width = self.widths[f"{name}.map"]
             seen[f"{name}.map"] = np.empty(width, np.float32)
