@@ -11,14 +11,13 @@ def describe_kernels() -> dict[str, str]:
     """Returns the choice of each library that this process has loaded, as far as it says.
 
     Keys: ``openblas`` (core types), ``numpy`` (widest loops), ``aten``, ``llvm`` (CPU that numba
-    compiles for), ``opengl`` (renderer) and ``libc``.
+    compiles for) and ``libc``.
     """
     found = {
         "openblas": _read_openblas(),
         "numpy": _read_numpy(),
         "aten": _read_aten(),
         "llvm": _read_llvm(),
-        "opengl": _read_renderer(),
         "libc": _read_libc(),
     }
     return {name: choice for name, choice in found.items() if choice}
@@ -55,19 +54,6 @@ def _read_llvm() -> str:
     from llvmlite import binding
 
     return str(numba.config.CPU_NAME or binding.get_host_cpu_name())
-
-
-def _read_renderer() -> str:
-    """Returns the renderer of the current context, if PyOpenGL is loaded and there is one."""
-    if "OpenGL" not in sys.modules:
-        return ""
-    try:
-        from OpenGL import GL
-
-        name = GL.glGetString(GL.GL_RENDERER)
-    except Exception:  # PyOpenGL raises everything where there is no context.
-        return ""
-    return name.decode() if name else ""
 
 
 def _read_libc() -> str:

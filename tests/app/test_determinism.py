@@ -66,7 +66,7 @@ def test_portable_stages_have_the_bits_of_the_references(tmp_path: Path) -> None
     }
     assert not different
     assert answer["first_difference"] is None
-    assert answer["mode"] == "portable x86-64-v3/1"
+    assert answer["level"] == "x86-64-v3/1"
     assert list(dict.fromkeys(one["group"] for one in answer["stages"])) == list(GROUPS)
     said = answer["said"].splitlines()
     assert "no stage differs" in said

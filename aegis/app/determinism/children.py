@@ -19,8 +19,8 @@ from aegis.app.config.settings import Settings
 from aegis.app.determinism.players import PlayedGroups, play_groups, record_inputs
 from aegis.checks.determinism.results import StageResult
 from aegis.core.errors import MachineError
-from aegis.fleet.pool import set_environment
 from aegis.fleet.worker import build_thread_environment
+from aegis.host.child_process import set_environment
 from aegis.host.dispatch import build_dispatch
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ def _submit_job(
     """Starts a process in an environment; it ends with the stack."""
     context = multiprocessing.get_context("spawn")
     pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=context))
-    with set_environment(dict(environment)):  # The process starts when it is given its job.
+    with set_environment(environment):  # The process starts when it is given its job.
         return pool.submit(function, *arguments)
 
 

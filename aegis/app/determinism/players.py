@@ -27,6 +27,7 @@ from aegis.checks.determinism.world_stages import GROUP as WORLD
 from aegis.checks.determinism.world_stages import (
     WorldFactory,
     play_world_stages,
+    read_renderer,
     read_world_facts,
 )
 from aegis.core.capabilities import Fingerprinted
@@ -69,7 +70,7 @@ def play_groups(composed: ComposedConfig, groups: Sequence[str], folder: Path) -
             results.extend(_PLAYERS[group](composed, course))
         except AegisError as error:
             results.append(StageResult(group, group, error=str(error)))
-    return PlayedGroups(tuple(results), describe_kernels())
+    return PlayedGroups(tuple(results), {**describe_kernels(), **_find_renderer(composed, groups)})
 
 
 def record_inputs(composed: ComposedConfig, folder: Path) -> None:
@@ -108,6 +109,17 @@ def _make_worlds(composed: ComposedConfig) -> dict[str, WorldFactory]:
         way: cast(WorldFactory, make_target_factory(composed, "env", one))
         for way, one in nodes.items()
     }
+
+
+def _find_renderer(composed: ComposedConfig, groups: Sequence[str]) -> dict[str, str]:
+    """Returns the driver of the pictures where a world is played."""
+    if WORLD not in groups:
+        return {}
+    try:
+        renderer = read_renderer(next(iter(_make_worlds(composed).values())))
+    except AegisError:  # The stages of the world say why.
+        return {}
+    return {"opengl": renderer} if renderer else {}
 
 
 def _play_world(composed: ComposedConfig, course: Course) -> Iterator[StageResult]:

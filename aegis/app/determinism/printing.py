@@ -23,13 +23,13 @@ class ComparedCourse:
     """A played course and its references.
 
     Attributes:
-        mode: ``"portable x86-64-v3/1"`` or ``"native"``.
+        level: Level at which it was played, see ``aegis.host.dispatch``.
         machine: Processor, versions and kernels here.
         results: Stages in order.
-        column: References of this mode.
+        column: References of this level.
     """
 
-    mode: str
+    level: str
     machine: Mapping[str, Any]
     results: Sequence[StageResult]
     column: ReferenceColumn
@@ -46,9 +46,9 @@ class ComparedCourse:
 
 def print_course(course: ComparedCourse, screen: Screen) -> dict[str, Json]:
     """Prints a course; returns the same for ``--json``."""
-    screen.print_line(_describe_machine("here", course.mode, course.machine))
+    screen.print_line(_describe_machine("here", course.level, course.machine))
     if course.column.machine:
-        screen.print_line(_describe_machine("references", course.mode, course.column.machine))
+        screen.print_line(_describe_machine("references", course.level, course.column.machine))
         for line in _list_other_versions(course):
             screen.print_line(line)
     pairs = course.compare_stages()
@@ -60,7 +60,7 @@ def print_course(course: ComparedCourse, screen: Screen) -> dict[str, Json]:
     first = course.find_first_difference()
     screen.print_line(_conclude(first, [found for _, found in pairs]))
     return {
-        "mode": course.mode,
+        "level": course.level,
         "machine": dict(course.machine),
         "reference_machine": dict(course.column.machine),
         "stages": [_describe_stage(result, found, course.column) for result, found in pairs],
@@ -69,10 +69,10 @@ def print_course(course: ComparedCourse, screen: Screen) -> dict[str, Json]:
     }
 
 
-def _describe_machine(title: str, mode: str, machine: Mapping[str, Any]) -> str:
+def _describe_machine(title: str, level: str, machine: Mapping[str, Any]) -> str:
     kernels = {_TITLES.get(name, name): chosen for name, chosen in machine["kernels"].items()}
     chosen = ", ".join(f"{name} {choice}" for name, choice in kernels.items())
-    return f"{title}: {machine['cpu']}; {mode}; {chosen}"
+    return f"{title}: {machine['cpu']}; {level}; {chosen}"
 
 
 def _list_other_versions(course: ComparedCourse) -> list[str]:
@@ -98,7 +98,7 @@ def _conclude(first: str | None, agreements: Sequence[Agreement]) -> str:
         return f"first stage that differs: {first}"
     unknown = agreements.count(Agreement.UNKNOWN)
     if unknown == len(agreements):
-        return "nothing to compare with: no references of this configuration and mode"
+        return "nothing to compare with: no references of this configuration at this level"
     return "no stage differs" + (f"; {unknown} have no reference" if unknown else "")
 
 

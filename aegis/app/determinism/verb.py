@@ -23,11 +23,8 @@ from aegis.checks.determinism.references import (
     write_references,
 )
 from aegis.core.errors import UnknownNameError
-from aegis.host.dispatch import LEVEL
+from aegis.host.dispatch import NATIVE_LEVEL, PORTABLE_LEVEL, describe_cpu
 from aegis.records.provenance import BENCH_PACKAGES, describe_machine, read_versions
-
-PORTABLE_MODE, NATIVE_MODE = f"portable {LEVEL}/1", "native"
-"""Columns of references. Another way to hold libraries still gets another number."""
 
 
 def play_course(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
@@ -52,7 +49,7 @@ def play_course(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
     with screen.err.status("playing the course"):
         played = play_in_children(composed, groups, folder)
     course = ComparedCourse(
-        mode=PORTABLE_MODE if is_portable(settings) else NATIVE_MODE,
+        level=PORTABLE_LEVEL if is_portable(settings) else NATIVE_LEVEL,
         machine=_describe_here(played),
         results=[result for group in played for result in group.results],
         column=NO_REFERENCES,
@@ -60,7 +57,7 @@ def play_course(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
     if recording:
         _record_column(folder / REFERENCES, course)
     columns = read_references(folder / REFERENCES)
-    column = columns.get(course.mode, NO_REFERENCES)
+    column = columns.get(course.level, NO_REFERENCES)
     return print_course(replace(course, column=column), screen)
 
 
@@ -85,15 +82,16 @@ def _describe_here(played: Sequence[PlayedGroups]) -> dict[str, Any]:
             merged.setdefault(name, {})[choice] = None
     return {
         "cpu": describe_machine()["cpu"],
+        "class": describe_cpu(),
         "kernels": {name: " and ".join(choices) for name, choices in merged.items()},
         "versions": dict(read_versions((*BENCH_PACKAGES, "scipy"))),
     }
 
 
 def _record_column(path: Path, course: ComparedCourse) -> None:
-    """Replaces the references of a mode; stages that were not played keep theirs."""
+    """Replaces the references of a level; stages that were not played keep theirs."""
     columns = read_references(path)
     new = build_column(course.machine, course.results)
-    kept = columns.get(course.mode, NO_REFERENCES).stages
+    kept = columns.get(course.level, NO_REFERENCES).stages
     column = replace(new, stages={**kept, **new.stages})
-    write_references(path, {**columns, course.mode: column})
+    write_references(path, {**columns, course.level: column})

@@ -45,7 +45,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceColumn:
-    """References of one mode.
+    """References of one level.
 
     Attributes:
         machine: Machine and libraries that they come from.
@@ -80,7 +80,7 @@ def measure_difference(reference: Reference, result: StageResult) -> float:
 
 
 def read_references(path: Path) -> dict[str, ReferenceColumn]:
-    """Returns the columns of a file by mode; none if there is no file.
+    """Returns the columns of a file by level; none if there is no file.
 
     Raises:
         TraceError: If it is damaged.
@@ -88,7 +88,9 @@ def read_references(path: Path) -> dict[str, ReferenceColumn]:
     if not path.is_file():
         return {}
     try:
-        return {mode: _read_column(column) for mode, column in json.loads(path.read_text()).items()}
+        return {
+            level: _read_column(column) for level, column in json.loads(path.read_text()).items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TraceError(
             f"{path} holds no references: {type(error).__name__}: {error}. Restore the file, or "
@@ -102,7 +104,7 @@ def write_references(path: Path, columns: Mapping[str, ReferenceColumn]) -> None
     Raises:
         MachineError: If the file cannot be written.
     """
-    tree = {mode: _describe_column(column) for mode, column in columns.items()}
+    tree = {level: _describe_column(column) for level, column in columns.items()}
     write_atomic(path, (json.dumps(tree, indent=1) + "\n").encode())
 
 

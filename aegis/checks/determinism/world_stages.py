@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aegis.checks.determinism.course import Course, RecordedEpisode
 from aegis.checks.determinism.results import StageResult, play_stage
-from aegis.core.capabilities import AssetBacked, ModelBacked
+from aegis.core.capabilities import AssetBacked, ModelBacked, Rendering
 from aegis.core.protocols import ForkableWorld, World, WorldState
 from aegis.core.types import F64, Act, Observation
 
@@ -46,6 +46,16 @@ def read_world_facts(make: WorldFactory) -> dict[str, str]:
     """Returns what a world's results depend on besides its configuration."""
     with _open_world(make) as world:
         return {"assets": world.assets_digest} if isinstance(world, AssetBacked) else {}
+
+
+def read_renderer(make: WorldFactory) -> str:
+    """Returns the driver that draws a world's pictures; empty where it does not say.
+
+    Raises:
+        MachineError: If no picture can be drawn here.
+    """
+    with _open_world(make) as world:
+        return world.describe_renderer() if isinstance(world, Rendering) else ""
 
 
 @contextmanager
