@@ -5,10 +5,8 @@ variables here hold them at one level; they count only in a process that has not
 Commands start their workers so; a program of one's own starts with
 ``env $(python -m aegis.host.dispatch)``.
 
-What was found to choose, on one machine with AVX-512: OpenBLAS, by core type (numpy's and scipy's,
-in physics); ATen, by vector width; MKL, by instructions and maker (both in torch). oneDNN, numpy's
-loops, LLVM behind numba and Mesa's llvmpipe chose without effect on an episode; they are held all
-the same, since another version may be otherwise.
+`aegis doctor determinism` finds out what they choose; docs/explanations/one-run.md has the table. What
+chose without effect (oneDNN, LLVM behind numba) is held all the same: another version may not.
 """
 
 from __future__ import annotations

@@ -95,8 +95,14 @@ class SceneMeta:
     goals: tuple[tuple[str, str], ...]
 
 
-def serialize_model(model: mujoco.MjModel) -> U8:
-    """Returns a compiled model in MuJoCo's binary format [bytes]. Shape (n,)."""
-    buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
-    mujoco.mj_saveModel(model, None, buffer)
-    return buffer
+def read_model_numbers(model: mujoco.MjModel) -> U8:
+    """Returns all numbers of a compiled model [bytes], shape (n,), but where its files lay."""
+    parts: list[bytes] = []
+    for owner in (model, model.opt, model.stat):
+        parts += [
+            np.asarray(value).tobytes()
+            for name in sorted(dir(owner))
+            if not name.startswith("_") and not name.endswith("pathadr")
+            if isinstance(value := getattr(owner, name, None), np.ndarray | float)
+        ]
+    return np.frombuffer(b"".join(parts), np.uint8)

@@ -22,7 +22,7 @@ from aegis.core.types import F64
 from aegis.host.folders import list_cache_folders
 from envs.libero.cache import write_atomically
 from envs.libero.library import find_package_root, list_task_names
-from envs.libero.scene import Fixture, Movable, Scene, SceneMeta, serialize_model
+from envs.libero.scene import Fixture, Movable, Scene, SceneMeta
 
 CACHE_FORMAT = 3
 """Version of the cached files; raise it when their content changes."""
@@ -97,7 +97,9 @@ def _name_cached_scene(suite: str, name: str, assets_digest: str) -> str:
 
 def _write_scene(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) -> None:
     """Writes a scene with its official start states, shape (50, 1 + nq + nv)."""
-    write_atomically(stem.with_suffix(".mjb"), serialize_model(model).tobytes())
+    buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, buffer)
+    write_atomically(stem.with_suffix(".mjb"), buffer.tobytes())
     packed = io.BytesIO()
     np.savez_compressed(packed, official=official, meta=json.dumps(asdict(meta)))
     write_atomically(stem.with_suffix(".npz"), packed.getvalue())  # last: marks the pair complete

@@ -17,7 +17,7 @@ from aegis.core.errors import StartStateError
 from aegis.core.types import F64, U8, EpisodeKey
 from envs.libero.exact_stepper import Stepper
 from envs.libero.goal import GoalChecker
-from envs.libero.scene import Scene, serialize_model
+from envs.libero.scene import Scene, read_model_numbers
 from envs.libero.starts import MAX_ATTEMPTS, StartState, draw_start, has_collision, is_admissible
 from envs.libero.truth import TruthReader
 from envs.panda import (
@@ -116,9 +116,9 @@ class Simulation:
         return np.concatenate((physics, self.stepper.state, self._pos.ravel(), self._quat.ravel()))
 
     def read_model(self) -> U8:
-        """Returns the compiled model with this episode's fixtures [bytes]. Shape (n,)."""
+        """Returns the model with this episode's fixtures [bytes], shape (n,)."""
         with self._fixtures_in_place():
-            return serialize_model(self.model)
+            return read_model_numbers(self.model)
 
     def snapshot(self) -> F64:
         """Returns the state and what observations need besides. Shape (n,)."""
