@@ -5,8 +5,8 @@ variables here hold them at one level; they count only in a process that has not
 Commands start their workers so; a program of one's own starts with
 ``env $(python -m aegis.host.dispatch)``.
 
-`aegis doctor determinism` finds out what they choose; docs/explanations/one-run.md has the table. What
-chose without effect (oneDNN, LLVM behind numba) is held all the same: another version may not.
+`aegis doctor determinism` finds out what they choose; docs/explanations/one-run.md has the table.
+What chose without effect (oneDNN, LLVM behind numba) is held all the same: another version may not.
 """
 
 from __future__ import annotations
