@@ -50,6 +50,7 @@ class Verb:
         place: Placeholder of its positional argument, for example ``"STUDY"``; empty for none.
         place_help: Help of that argument.
         settings: Settings that it takes, for ``--help``; empty for those of the configuration.
+        root: Name of a configuration of its own; empty for that of the command.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Verb:
     place: str = ""
     place_help: str = ""
     settings: str = ""
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Command:
         run: Function that runs it where no verb is given.
         root: Name of the configuration that it composes; empty for ``configs/<name>.yaml``.
         verbs: Its verbs.
+        folder_option: Whether it reads configurations though it composes none of its own.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Command:
     run: Act
     root: str = ""
     verbs: tuple[Verb, ...] = ()
+    folder_option: bool = False
 
 
 def load_command(name: str) -> Command:
@@ -185,11 +189,15 @@ def _add_verbs(parser: CommandParser, command: Command) -> dict[str, CommandPars
             prog=f"aegis {command.name} {verb.name}",
             help=verb.summary,
             description=textwrap.fill(f"{verb.summary[0].upper()}{verb.summary[1:]}.", 88),
-            epilog=_format_epilog(verb.examples, verb.settings or _describe_settings(command)),
+            epilog=_format_epilog(
+                verb.examples, verb.settings or _describe_settings(command, verb)
+            ),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
             parents=[_build_shared_parser(command)],
         )
+        if verb.root and not command.configured:
+            _add_show(verb_parser)
         if verb.place:
             verb_parser.add_argument("place", nargs="?", metavar=verb.place, help=verb.place_help)
         _add_overrides(verb_parser)
@@ -200,11 +208,10 @@ def _add_verbs(parser: CommandParser, command: Command) -> dict[str, CommandPars
 def _build_shared_parser(command: Command) -> CommandParser:
     """Returns the options of all verbs of a command."""
     parser = CommandParser(prog=f"aegis {command.name}", add_help=False, allow_abbrev=False)
-    if command.configured:
+    if command.configured or command.folder_option:
         parser.add_argument("--config-dir", metavar="PATH", help="folder of configurations")
-        parser.add_argument(
-            "--show", action="store_true", help="print the resolved configuration and stop"
-        )
+    if command.configured:
+        _add_show(parser)
     parser.add_argument(
         "--json",
         action="store_true",
@@ -213,22 +220,32 @@ def _build_shared_parser(command: Command) -> CommandParser:
     return parser
 
 
+def _add_show(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--show", action="store_true", help="print the resolved configuration and stop"
+    )
+
+
 def _add_overrides(parser: CommandParser) -> None:
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="settings to change; see below"
     )
 
 
-def _describe_settings(command: Command) -> str:
-    """Returns the help on settings; empty for a command without a configuration."""
-    if not command.configured:
+def _describe_settings(command: Command, verb: Verb | None = None) -> str:
+    """Returns the help on settings; empty for a command or verb without a configuration."""
+    line, root = f"aegis {command.name}", ""
+    if verb is not None and verb.root:
+        line, root = f"{line} {verb.name}", verb.root
+    elif command.configured:
+        root = command.root or command.name
+    if not root:
         return ""
     return (
-        f"any key of configs/{command.root or command.name}.yaml, for example seed=3; an option "
+        f"any key of configs/{root}.yaml, for example seed=3; an option "
         "of a group, for example env=libero_spatial; a key of a part, for example "
         "env.horizon=280. Quote text that contains spaces, '=' or non-ASCII letters: "
-        f"\"name='läuft'\". 'aegis {command.name} --show' prints all keys; configs/README.md "
-        "explains them."
+        f"\"name='läuft'\". '{line} --show' prints all keys; configs/README.md explains them."
     )
 
 

@@ -1,16 +1,26 @@
-"""Capabilities check: optional members of detectors, gates and switches, where they are there."""
+"""Capabilities check: optional members of plug-ins, where they are there."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from aegis.checks.contract import NamedPlugin, is_number
-from aegis.core.capabilities import Calibrated, Fingerprinted, ScoreReader, Tunable
+import numpy as np
+
+from aegis.checks.contract import NamedPlugin, describe_array, extract_bits, is_number
+from aegis.core.capabilities import (
+    Calibrated,
+    Fingerprinted,
+    ModelBacked,
+    ScoreReader,
+    StagedPolicy,
+    Tunable,
+)
 from aegis.core.dials import Dial, DialRange
-from aegis.core.types import Score
+from aegis.core.protocols import Query, World
+from aegis.core.types import EpisodeKey, Score
 
 _CHUNK, _HORIZON = 5, 200
 """Of a made-up experiment [control steps]."""
@@ -76,3 +86,52 @@ def _check_dial(one: NamedPlugin, rule: object, kind: str, dial: Dial) -> None:
     good = all(is_number(value) and math.isfinite(value) for value in grid)
     good = good and all(low < high for low, high in pairwise(grid))
     promise.require(grid and good, grid[:5], "at least one finite number, ascending")
+
+
+def check_stages(one: NamedPlugin, policy: StagedPolicy, queries: Sequence[Query]) -> None:
+    """Checks ``trace_stages()`` of a policy.
+
+    Args:
+        one: The policy under its name.
+        policy: The policy.
+        queries: What it can answer.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    with one.guard_call("trace_stages"):
+        stages, again = policy.trace_stages(queries), policy.trace_stages(queries)
+    remedy = "Return a dict of arrays, flattened but for the first axis"
+    promise = one.make_promise("trace_stages", "a stage has one row per query", remedy)
+    shapes = {name: getattr(out, "shape", None) for name, out in stages.items()}
+    good = all(shape and len(shape) == 2 and shape[0] == len(queries) for shape in shapes.values())
+    promise.require(shapes and good, shapes, f"shapes ({len(queries)}, n)")
+    promise = one.make_promise("trace_stages", "it repeats", "Keep no state, and copy buffers")
+    promise.require(
+        extract_bits(stages) == extract_bits(again), "other bits when asked again", "the same bits"
+    )
+
+
+def check_model(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
+    """Checks ``read_model()`` of a world, where it has it.
+
+    Args:
+        one: The world under its name.
+        world: The world.
+        key: An episode.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    if not isinstance(world, ModelBacked):
+        return
+    world.begin(key)
+    before = world.digest()
+    with one.guard_call("read_model"):
+        model, again = world.read_model(), world.read_model()
+    promise = one.make_promise("read_model", "it is bytes", "Return a vector of uint8")
+    good = model.dtype == np.uint8 and model.ndim == 1 and model.size > 0
+    promise.require(good, describe_array(model), "uint8 of shape (n,)")
+    promise = one.make_promise("read_model", "it changes nothing", "Copy what you read")
+    same = np.array_equal(model, again) and world.digest() == before
+    promise.require(same, "another model or state after reading", "the same")

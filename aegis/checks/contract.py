@@ -124,3 +124,14 @@ def is_number(value: object) -> bool:
 def is_count(value: object, least: int) -> bool:
     """Tells whether something is a Python integer of at least ``least``."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def describe_array(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
+    """Returns type and shape of an array of any shape, for a message."""
+    return f"{array.dtype} of shape {array.shape}"
+
+
+def find_divergence(one: list[str], two: list[str]) -> int:
+    """Returns the place at which two paths part; their length if one is all of the other."""
+    pairs = enumerate(zip(one, two, strict=False))
+    return next((k for k, (a, b) in pairs if a != b), min(len(one), len(two)))

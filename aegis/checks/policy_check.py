@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from aegis.checks.capabilities_check import check_stages
 from aegis.checks.contract import NamedPlugin, extract_bits, is_count, name_plugin
 from aegis.checks.world_check import draw_course
+from aegis.core.capabilities import StagedPolicy
 from aegis.core.protocols import Policy, PolicySpec, Query, World
 from aegis.core.types import EpisodeKey, Proposal
 
@@ -52,6 +54,8 @@ def check_policy(
         _check_proposal(one, policy.spec, query, alone[-1], width or alone[0].actions.shape[-1])
         kept.append(_extract_content(alone[-1]))
     _check_company(one, policy, asked, kept)
+    if isinstance(policy, StagedPolicy):
+        check_stages(one, policy, queries)
     remedy = "Return new arrays each time"
     promise = one.make_promise("propose", "a proposal is a value that stays as it is", remedy)
     now = [_extract_content(proposal) for proposal in alone]

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aegis.checks.contract import NamedPlugin, extract_bits, is_count, name_plugin
+from aegis.checks.capabilities_check import check_model
+from aegis.checks.contract import (
+    NamedPlugin,
+    describe_array,
+    extract_bits,
+    find_divergence,
+    is_count,
+    name_plugin,
+)
 from aegis.checks.fork_check import check_fork
 from aegis.core.protocols import ForkableWorld, Outcome, World
 from aegis.core.seeds import episode_stream
@@ -52,6 +60,7 @@ def check_world(
         )
         _check_other_starts(one, key, path[0])
         _check_horizon(one, key)
+        check_model(one.plugin, one.world, key)
         _check_forks(make, one.world, key, seen)
 
 
@@ -187,7 +196,7 @@ def _check_observation(
     promise = one.make_promise("observe", "proprio is a finite float32 vector", remedy)
     got = obs.proprio
     promise.require(
-        got.dtype == np.float32 and got.ndim == 1, _describe_array(got), "float32 of shape (p,)"
+        got.dtype == np.float32 and got.ndim == 1, describe_array(got), "float32 of shape (p,)"
     )
     promise.require(np.isfinite(got).all(), got, "finite numbers")
     remedy = "Render the names in `cameras`, and no others"
@@ -198,7 +207,7 @@ def _check_observation(
     for name, (height, width) in cameras.items():
         picture, shape = obs.images[name], (height, width, 3)
         good = picture.dtype == np.uint8 and picture.shape == shape
-        promise.require(good, f"'{name}' {_describe_array(picture)}", f"uint8 of shape {shape}")
+        promise.require(good, f"'{name}' {describe_array(picture)}", f"uint8 of shape {shape}")
     promise = one.make_promise(
         "observe", "arrays are read-only", "Leave them as Observation made them"
     )
@@ -233,12 +242,12 @@ def _check_repeatability(
         "apply", "equal starts and commands go the same way", remedy
     )
     promise.require(
-        path == other, f"a difference at tick {_find_divergence(path, other)}", "equal digests"
+        path == other, f"a difference at tick {find_divergence(path, other)}", "equal digests"
     )
     remedy = "Let observe() compute from a copy of the state"
     promise = bench.plugin.make_promise("observe", "looking does not change what follows", remedy)
     promise.require(
-        path == looked, f"a difference at tick {_find_divergence(path, looked)}", "equal digests"
+        path == looked, f"a difference at tick {find_divergence(path, looked)}", "equal digests"
     )
     remedy = "Hash all of the physical state: positions, speeds, actuators, time"
     promise = bench.plugin.make_promise("digest", "it tells different states apart", remedy)
@@ -287,13 +296,3 @@ def _check_forks(
                 check_fork(world, fresh, key, lasting, cameras)
     finally:
         fresh.close()
-
-
-def _find_divergence(one: list[str], two: list[str]) -> int:
-    pairs = enumerate(zip(one, two, strict=False))
-    return next((k for k, (a, b) in pairs if a != b), min(len(one), len(two)))
-
-
-def _describe_array(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
-    """Returns type and shape of an array of any shape, for a message."""
-    return f"{array.dtype} of shape {array.shape}"

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from aegis.core.dials import Dial
-from aegis.core.protocols import PolicySpec
-from aegis.core.types import Score
+from aegis.core.protocols import PolicySpec, Query
+from aegis.core.types import F32, U8, Score
 
 ADDED_LATER: Mapping[str, bool] = {"added_later": True}
 """Field metadata of an option that a release adds to a part: ``field(default=1.0,
@@ -130,5 +130,37 @@ class Rendering(Protocol):
 
         Raises:
             MachineError: If no picture can be drawn here.
+        """
+        ...
+
+
+@runtime_checkable
+class ModelBacked(Protocol):
+    """A simulator whose episodes run in a model that was compiled on this machine."""
+
+    def read_model(self) -> U8:
+        """Returns the compiled model of the present episode [bytes]. Shape (n,).
+
+        Raises:
+            AegisError: If no episode has begun.
+        """
+        ...
+
+
+@runtime_checkable
+class StagedPolicy(Protocol):
+    """A policy that shows the stages of its computation."""
+
+    def trace_stages(self, queries: Sequence[Query]) -> Mapping[str, F32]:
+        """Returns what each stage puts out on the way to the chunks that ``propose`` returns.
+
+        Args:
+            queries: What is asked, b of them.
+
+        Returns:
+            Stage to its output, in order of computation. Shapes (b, n).
+
+        Raises:
+            ShapeError: If an observation is not what the spec says.
         """
         ...

@@ -5,10 +5,8 @@ variables here hold them at one level; they count only in a process that has not
 Commands start their workers so; a program of one's own starts with
 ``env $(python -m aegis.host.dispatch)``.
 
-What was found to choose, on one machine with AVX-512: OpenBLAS, by core type (numpy's and scipy's,
-in physics); ATen, by vector width; MKL, by instructions and maker (both in torch). oneDNN, numpy's
-loops, LLVM behind numba and Mesa's llvmpipe chose without effect on an episode; they are held all
-the same, since another version may be otherwise.
+`aegis doctor determinism` finds out what they choose; docs/explanations/one-run.md has the table.
+What chose without effect (oneDNN, LLVM behind numba) is held all the same: another version may not.
 """
 
 from __future__ import annotations
@@ -35,8 +33,8 @@ NATIVE_LEVEL = "native"
 """What they are played at where libraries choose by the CPU."""
 
 _NEEDED = ("AVX2", "FMA3")
-_ABOVE = ("AVX512", "X86_V4")
-"""What the names of numpy's loops above the level begin with."""
+_BEYOND = ("AVX512", "X86_V4", "XOP", "FMA4")
+"""What the names of numpy's loops outside the level begin with."""
 _HELD: Mapping[str, str] = MappingProxyType(
     {
         "OPENBLAS_CORETYPE": "Haswell",
@@ -48,6 +46,11 @@ _HELD: Mapping[str, str] = MappingProxyType(
         "LP_NATIVE_VECTOR_WIDTH": "256",
     }
 )
+
+_EMPTIED = ("NPY_DISABLE_CPU_FEATURES", "GALLIUM_OVERRIDE_CPU_CAPS")
+"""What may lower numpy and Mesa's llvmpipe below the level, where a user has set it."""
+_TUNABLES = "GLIBC_TUNABLES"
+"""The same of the C library, beside settings that change no bit."""
 
 
 def build_dispatch(portable: bool) -> dict[str, str]:
@@ -68,9 +71,15 @@ def build_dispatch(portable: bool) -> dict[str, str]:
             f"portable=true needs {LEVEL}. This machine is {platform.machine()}{lacks}. Set "
             "portable=false: the rows are then those of machines like this one."
         )
-    loops = [name for name in __cpu_dispatch__ if name.startswith(_ABOVE)]
-    above = [name for name in loops if __cpu_features__[name]]
-    return {**_HELD, **({"NPY_DISABLE_CPU_FEATURES": ",".join(above)} if above else {})}
+    # Enabled, not disabled above: what the user has disabled is not to be seen from here.
+    loops = [name for name in __cpu_dispatch__ if not name.startswith(_BEYOND)]
+    tunables = os.environ.get(_TUNABLES, "").split(":")
+    return {
+        **_HELD,
+        **dict.fromkeys(_EMPTIED, ""),
+        "NPY_ENABLE_CPU_FEATURES": ",".join(loops),
+        _TUNABLES: ":".join(one for one in tunables if not one.startswith("glibc.cpu.")),
+    }
 
 
 def describe_cpu(environ: Mapping[str, str] | None = None) -> str:
@@ -84,7 +93,8 @@ def describe_cpu(environ: Mapping[str, str] | None = None) -> str:
     """
     environ = os.environ if environ is None else environ
     levels = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
-    wishes = [f"{name}={environ[name]}" for name in sorted(_HELD) if environ.get(name)]
+    names = sorted((*_HELD, *_EMPTIED, _TUNABLES))
+    wishes = [f"{name}={environ[name]}" for name in names if environ.get(name)]
     return ", ".join([platform.machine(), _read_maker(), *levels, *wishes])
 
 

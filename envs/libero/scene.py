@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import mujoco
+import numpy as np
 
-from aegis.core.types import F64
+from aegis.core.types import F64, U8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +93,16 @@ class SceneMeta:
     movables: tuple[Movable, ...]
     fixtures: tuple[Fixture, ...]
     goals: tuple[tuple[str, str], ...]
+
+
+def read_model_numbers(model: mujoco.MjModel) -> U8:
+    """Returns all numbers of a compiled model [bytes], shape (n,), but where its files lay."""
+    parts: list[bytes] = []
+    for owner in (model, model.opt, model.stat):
+        parts += [
+            np.asarray(value).tobytes()
+            for name in sorted(dir(owner))
+            if not name.startswith("_") and not name.endswith("pathadr")
+            if isinstance(value := getattr(owner, name, None), np.ndarray | float)
+        ]
+    return np.frombuffer(b"".join(parts), np.uint8)

@@ -14,10 +14,10 @@ import mujoco
 import numpy as np
 
 from aegis.core.errors import StartStateError
-from aegis.core.types import F64, EpisodeKey
+from aegis.core.types import F64, U8, EpisodeKey
 from envs.libero.exact_stepper import Stepper
 from envs.libero.goal import GoalChecker
-from envs.libero.scene import Scene
+from envs.libero.scene import Scene, read_model_numbers
 from envs.libero.starts import MAX_ATTEMPTS, StartState, draw_start, has_collision, is_admissible
 from envs.libero.truth import TruthReader
 from envs.panda import (
@@ -114,6 +114,11 @@ class Simulation:
         """Returns all that decides how the simulation goes on. Shape (s,)."""
         physics = read_integration_state(self.model, self.data)
         return np.concatenate((physics, self.stepper.state, self._pos.ravel(), self._quat.ravel()))
+
+    def read_model(self) -> U8:
+        """Returns the model with this episode's fixtures [bytes], shape (n,)."""
+        with self._fixtures_in_place():
+            return read_model_numbers(self.model)
 
     def snapshot(self) -> F64:
         """Returns the state and what observations need besides. Shape (n,)."""

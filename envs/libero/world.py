@@ -72,6 +72,14 @@ class LiberoWorld(PandaWorld[Simulation]):
         assets = self._assets
         return load_scene(self._suite, task, assets.path, assets.digest, self._robot)
 
+    def read_model(self) -> U8:
+        """Returns the compiled model of the present episode [bytes]. Shape (n,).
+
+        Raises:
+            StartStateError: If no episode has begun.
+        """
+        return self._require_simulation().read_model()
+
     def count_starts(self, start: str) -> int | None:
         """Returns the number of start states of a family; None if there is no end."""
         return OFFICIAL_STARTS if start == "official" else None

@@ -1,4 +1,4 @@
-"""A stage: the memory of one batch size, here and on the device; pinned where that is a GPU."""
+"""A buffer: the memory of one batch size, here and on the device; pinned where that is a GPU."""
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ from aegis.core.errors import ConfigError, UnknownNameError
 CAMERAS = ("agentview", "wrist")
 """Pictures that the policy looks at, in this order."""
 
+EYE_PARTS = ("tokens", "points")
+"""What an eye makes of a picture: tokens for the trunk, and keypoints."""
+
 PROPRIO_SIZE = 8
 """Entries of proprioception: position (3) [m], axis-angle (3) [rad], fingers (2) [m]."""
 

@@ -17,6 +17,7 @@ from aegis.core.types import F32, Observation
 from policies.nano_vla.buffers import BatchBuffer
 from policies.nano_vla.graphs import GraphCache
 from policies.nano_vla.model import NanoNet
+from policies.nano_vla.stages import collect_outputs, name_stages
 from policies.nano_vla.steady_linear import BLOCK_ROWS, make_steady
 from policies.nano_vla.taps import Taps
 
@@ -105,7 +106,7 @@ class Engine:
         self._taps = Taps(net, taps)
         chunk = (net.config.horizon, net.config.action)
         self._shapes = [chunk, (samples, *chunk), *((width,) for width in self.widths.values())]
-        self._stages: dict[int, BatchBuffer] = {}
+        self._buffers: dict[int, BatchBuffer] = {}
         self._graphs = GraphCache() if mode.graph else None
         if mode.precision == "bfloat16":
             halve_precision(net)
@@ -149,31 +150,53 @@ class Engine:
             Actions, shape (b, h, a); further samples, shape (b, n, h, a); pooled activations of
             each tapped layer, shape (b, f).
         """
-        size = len(rows)
-        if size not in self._stages:
-            self._stages[size] = BatchBuffer(self._net.config, size, self._draws, self.mode.device)
-        stage = self._stages[size]
-        stage.fill_rows(rows, texts, noise)
+        buffer = self._fill_buffer(rows, texts, noise)
         with torch.inference_mode(), self.mode.device_context():
-            stage.send_to_device()
+            buffer.send_to_device()
             if self._graphs is None:
-                packed = self._run_pass(stage)
+                packed = self._run_pass(buffer)
             else:
-                packed = self._graphs.replay_pass(size, lambda: self._run_pass(stage))
-            return self._unpack_result(stage.fetch_result(packed))
+                packed = self._graphs.replay_pass(len(rows), lambda: self._run_pass(buffer))
+            return self._unpack_result(buffer.fetch_result(packed))
 
-    def _run_pass(self, stage: BatchBuffer) -> Tensor:
+    def trace_stages(
+        self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32
+    ) -> dict[str, F32]:
+        """Returns what each stage of ``run_batch`` puts out, by name in order. Shapes (b, n).
+
+        Args:
+            rows: What is looked at.
+            texts: What ``encode_sentence`` gave for each row.
+            noise: Shape (b, 1 + n, h, a).
+        """
+        buffer = self._fill_buffer(rows, texts, noise)
+        with torch.inference_mode(), self.mode.device_context(), collect_outputs(self._net) as seen:
+            buffer.send_to_device()
+            self._run_pass(buffer)
+            return name_stages(seen, self._net.config.flow_steps, len(rows))
+
+    def _fill_buffer(
+        self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32
+    ) -> BatchBuffer:
+        """Puts rows into the memory of their batch size. Noise of shape (b, 1 + n, h, a)."""
+        size = len(rows)
+        if size not in self._buffers:
+            self._buffers[size] = BatchBuffer(self._net.config, size, self._draws, self.mode.device)
+        self._buffers[size].fill_rows(rows, texts, noise)
+        return self._buffers[size]
+
+    def _run_pass(self, buffer: BatchBuffer) -> Tensor:
         """Runs one pass over what lies on the device; all that comes out, in shape (b, n)."""
         with self.mode.compute_context():
             # Only the chunk that is proposed: a detector must not see the further draws.
             with self._taps as taps:
                 condition = self._net.condition_on_text(
-                    stage.read_images(), stage.proprio, stage.text
+                    buffer.read_images(), buffer.proprio, buffer.text
                 )
-                parts = [limit_actions(self._net.sample_actions(condition, stage.noise[0]))]
+                parts = [limit_actions(self._net.sample_actions(condition, buffer.noise[0]))]
             if self._draws > 1:
                 many = condition.repeat_interleave(self._draws - 1, dim=0)
-                noise = stage.noise[1:].transpose(0, 1).flatten(0, 1)
+                noise = buffer.noise[1:].transpose(0, 1).flatten(0, 1)
                 parts.append(limit_actions(self._net.sample_actions(many, noise)))
             size = len(condition)
             # Layers may have seen rows that were filled up; see `FlowHead.sample_chunk`.

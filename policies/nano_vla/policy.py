@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -130,6 +130,32 @@ class NanoVLA(BatchAdapter):
             actions, samples, *pooled = self._engine.run_batch([r.obs for r in rows], texts, noise)
         features = dict(zip(self._engine.widths, pooled, strict=True))
         return Inference(actions, features, samples if samples.shape[1] else None)
+
+    def trace_stages(self, queries: Sequence[Query]) -> Mapping[str, F32]:
+        """Returns the stages of computation; see ``aegis.core.capabilities.StagedPolicy``.
+
+        Each query is computed by itself, in the smallest batch: its bits are those of any other.
+
+        Args:
+            queries: What is asked, b of them.
+
+        Returns:
+            Text, vision, trunk and each step of the flow. Shapes (b, n).
+
+        Raises:
+            ShapeError: If an observation is not what the spec says.
+        """
+        traces = [self._trace_query(query) for query in queries]
+        return {name: np.stack([trace[name] for trace in traces]) for name in traces[0]}
+
+    def _trace_query(self, query: Query) -> dict[str, F32]:
+        """Returns the stages of one query. Shapes (n,)."""
+        self.check_observation(query.obs)
+        size = self.sizes[0]
+        noise = np.stack([self.draw_noise(query) * self._temperature] * size)
+        texts = [self._encode_instruction(query)] * size
+        stages = self._engine.trace_stages([query.obs] * size, texts, noise)
+        return {name: out[0] for name, out in stages.items()}
 
     def read_instruction(self, query: Query) -> str:
         """Returns the instruction as the policy reads it."""

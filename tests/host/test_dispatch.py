@@ -14,13 +14,15 @@ from aegis.host import dispatch
 from aegis.host.dispatch import build_dispatch
 
 FOUND = """
-import json
+import json, os
 from numpy._core._multiarray_umath import __cpu_features__
 from threadpoolctl import threadpool_info
 import torch
 cores = [one["architecture"] for one in threadpool_info() if one["internal_api"] == "openblas"]
 wide = [name for name in ("AVX512F", "X86_V4", "AVX512_SKX") if __cpu_features__.get(name)]
-print(json.dumps([cores, torch.backends.cpu.get_cpu_capability(), wide]))
+level = __cpu_features__.get("X86_V3", __cpu_features__["AVX2"])
+lowered = [name for name in ("GALLIUM_OVERRIDE_CPU_CAPS", "GLIBC_TUNABLES") if os.environ[name]]
+print(json.dumps([cores, torch.backends.cpu.get_cpu_capability(), wide, level, lowered]))
 """
 
 
@@ -28,15 +30,39 @@ def test_nothing_is_held_where_it_is_not_asked_for() -> None:
     assert build_dispatch(False) == {}
 
 
-def test_libraries_are_held_at_the_level() -> None:
+HELD = """
+import os, subprocess, sys
+from aegis.host.dispatch import build_dispatch
+words = [sys.executable, "-W", "error::RuntimeWarning", "-c", sys.argv[1]]
+subprocess.run(words, env={**os.environ, **build_dispatch(True)}, check=True)
+"""
+SUPPORTED = [name for name in dispatch.__cpu_dispatch__ if dispatch.__cpu_features__[name]]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"NPY_DISABLE_CPU_FEATURES": ",".join(SUPPORTED)},
+        {"NPY_ENABLE_CPU_FEATURES": ",".join(SUPPORTED)},
+        {"OPENBLAS_CORETYPE": "Nehalem", "ATEN_CPU_CAPABILITY": "default"},
+        {"GALLIUM_OVERRIDE_CPU_CAPS": "sse2", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA"},
+    ],
+    ids=lambda environment: "+".join(environment) or "none",
+)
+def test_libraries_are_held_at_the_level_whatever_the_user_wished(
+    environment: dict[str, str],
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", "-c", FOUND],
-        env={**os.environ, **build_dispatch(True)},
+        [sys.executable, "-c", HELD, FOUND],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    cores, capability, wide = json.loads(done.stdout)
+    cores, capability, wide, level, lowered = json.loads(done.stdout)
+    assert level
+    assert not lowered
     assert cores
     assert set(cores) == {"Haswell"}
     assert capability == "AVX2"
@@ -64,9 +90,13 @@ def test_a_machine_below_the_level_is_told_so(
 
 
 def test_only_loops_that_numpy_has_are_named() -> None:
-    names = build_dispatch(True).get("NPY_DISABLE_CPU_FEATURES", "").split(",")
-    known = {*dispatch.__cpu_dispatch__, ""}
-    assert set(names) <= known
+    names = build_dispatch(True)["NPY_ENABLE_CPU_FEATURES"].split(",")
+    assert set(names) <= {*dispatch.__cpu_dispatch__, ""}
+
+
+def test_tunables_that_change_no_bit_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=2:glibc.cpu.hwcaps=-FMA")
+    assert build_dispatch(True)["GLIBC_TUNABLES"] == "glibc.malloc.arena_max=2"
 
 
 def test_wishes_of_the_user_are_part_of_a_machines_class() -> None:

@@ -112,20 +112,20 @@ def test_what_was_forgotten_is_read_again(checkpoint: str, monkeypatch: pytest.M
 
 
 def test_memory_is_cut_into_aligned_parts_that_keep_what_is_put_in() -> None:
-    stage = BatchBuffer(TINY, 3, 2, "cpu")
+    buffer = BatchBuffer(TINY, 3, 2, "cpu")
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((3, 2, TINY.horizon, TINY.action)).astype(np.float32)
     texts = [rng.standard_normal(TINY.text).astype(np.float32) for _ in range(3)]
     rows = [make_observation(i) for i in range(3)]
-    stage.fill_rows(rows, texts, noise)
-    stage.send_to_device()
-    for part in (stage.proprio, stage.noise, stage.text):
+    buffer.fill_rows(rows, texts, noise)
+    buffer.send_to_device()
+    for part in (buffer.proprio, buffer.noise, buffer.text):
         assert part.data_ptr() % 64 == 0
         assert part.is_contiguous()
-    assert np.array_equal(stage.proprio.numpy(), [row.proprio for row in rows])
-    assert np.array_equal(stage.noise.numpy(), noise.swapaxes(0, 1))
-    assert np.array_equal(stage.text.numpy(), texts)
-    for name, seen in stage.read_images().items():
+    assert np.array_equal(buffer.proprio.numpy(), [row.proprio for row in rows])
+    assert np.array_equal(buffer.noise.numpy(), noise.swapaxes(0, 1))
+    assert np.array_equal(buffer.text.numpy(), texts)
+    for name, seen in buffer.read_images().items():
         want = pictures_to_tensor(np.stack([row.images[name] for row in rows]))
         assert torch.equal(seen, want)
         assert seen.is_contiguous(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ from functools import partial
 from rich.text import Text
 
 from aegis.app import diagnosis
-from aegis.app.command import Command
+from aegis.app.command import Command, Verb, add_no_options
 from aegis.app.config.composition import build_target, compose_config
 from aegis.app.config.folders import find_config_folders
 from aegis.app.config.lab import build_policy
@@ -117,8 +117,26 @@ def _run_check(name: str, describe: Callable[[], str], fix: str) -> Finding:
         return Finding(name, FindingState.FAIL, str(error), fix)
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config-dir", metavar="PATH", help="folder of configurations")
+def _play_course(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    from aegis.app.determinism.verb import play_course  # Not needed for help, and takes a second.
+
+    return play_course(options, screen)
+
+
+_DETERMINISM = Verb(
+    name="determinism",
+    summary="plays a short fixed course, stage by stage, beside the digests of other machines; "
+    "exit code 4 if one differs",
+    examples=(
+        ("aegis doctor determinism", "what portable=true promises, on this machine"),
+        ("aegis doctor determinism portable=false", "what its libraries choose when left alone"),
+        ("aegis doctor determinism stages=[world]", "start states, physics and pictures alone"),
+        ("aegis doctor determinism weak=mine record=/tmp/course", "a course of your own"),
+        ("aegis doctor determinism weak=mine course=/tmp/course", "the same, elsewhere"),
+    ),
+    run=_play_course,
+    root="determinism",
+)
 
 
 COMMAND = Command(
@@ -126,7 +144,8 @@ COMMAND = Command(
     details="""
         Checks Python, torch, MuJoCo, rendering without a display (by rendering a picture in a
         separate process), LIBERO, assets, checkpoints, cores, memory and disk, and says how to fix
-        what is missing.
+        what is missing. 'aegis doctor determinism' finds out which stages of a run have the same
+        bits here as elsewhere.
     """,
     examples=(
         ("aegis doctor", "a report; exit code 3 if something required is missing"),
@@ -135,8 +154,11 @@ COMMAND = Command(
             "the same, in the environment of `MUJOCO_GL=osmesa aegis run`",
         ),
         ("aegis doctor --json", "the report as JSON"),
+        ("aegis doctor determinism", "stages of a run beside reference digests"),
     ),
     configured=False,
-    options=_add_options,
+    options=add_no_options,
     run=_run_doctor,
+    verbs=(_DETERMINISM,),
+    folder_option=True,
 )

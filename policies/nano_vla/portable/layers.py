@@ -124,12 +124,15 @@ class Head:
         time = weights.read_linear("head.time")
         self._moments = [apply_linear(time, row[None]) for row in moments]
 
-    def sample_chunk(self, condition: F32, noise: F32) -> tuple[F32, list[F32]]:
+    def sample_chunk(
+        self, condition: F32, noise: F32, path: list[F32] | None = None
+    ) -> tuple[F32, list[F32]]:
         """Follows the flow in Euler steps.
 
         Args:
             condition: Shape (1, hidden).
             noise: Shape (m, h * a), of m draws.
+            path: Filled with the clean chunks that each step predicts, shapes (m, h * a).
 
         Returns:
             Normalised actions, shape (m, h * a); and what each layer put out, summed over the
@@ -153,5 +156,7 @@ class Head:
             for total, one in zip(sums, seen, strict=True):
                 kernels.add_rows(total, one)
             clean = apply_linear(self._out, apply_norm(self._norm, state))
+            if path is not None:
+                path.append(clean)
             kernels.step_towards(x, clean, self.steps - step)
         return x, sums

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegis.core.types import F32, F64, Observation
-from policies.nano_vla.config import CAMERAS, NanoConfig
+from policies.nano_vla.config import CAMERAS, EYE_PARTS, NanoConfig
 from policies.nano_vla.portable import kernels, pooling
 from policies.nano_vla.portable.elementary import compute_sin_cos, compute_sines
 from policies.nano_vla.portable.layers import Block, Head, Stem, apply_linear, apply_norm
@@ -84,6 +84,33 @@ class PortableNet:
         parts = [self._run_row(*row) for row in zip(rows, texts, noise, strict=True)]
         return [np.stack(part) for part in zip(*parts, strict=True)]
 
+    def trace_stages(
+        self, rows: Sequence[Observation], texts: Sequence[F32], noise: F32
+    ) -> dict[str, F32]:
+        """Returns what each stage of ``run_batch`` puts out, by name in order. Shapes (b, n).
+
+        Args:
+            rows: What is looked at.
+            texts: What ``encode_sentence`` gave for each row.
+            noise: Shape (b, 1 + n, h, a).
+        """
+        traces = [self._trace_row(*row) for row in zip(rows, texts, noise, strict=True)]
+        return {name: np.stack([trace[name] for trace in traces]) for name in traces[0]}
+
+    def _trace_row(self, row: Observation, text: F32, noise: F32) -> dict[str, F32]:
+        """Returns the stages of one row, shapes (n,); noise of shape (1 + n, h, a)."""
+        seen: dict[str, F32] = {"text": text}
+        condition = self._compute_condition(row, text[None], seen)
+        path: list[F32] = []
+        self._head.sample_chunk(condition, np.ascontiguousarray(noise[:1].reshape(1, -1)), path)
+        vision = [seen[f"{name}.{part}"].ravel() for name in CAMERAS for part in EYE_PARTS]
+        return {
+            "text": text,
+            "vision": np.concatenate(vision),
+            "trunk": condition[0],
+            **{f"flow {step}": clean[0] for step, clean in enumerate(path, 1)},
+        }
+
     def _run_row(self, row: Observation, text: F32, noise: F32) -> list[F32]:
         """Computes one row; noise of shape (1 + n, h, a)."""
         seen: dict[str, F32] = {"text": text}
@@ -121,9 +148,15 @@ class PortableNet:
     def _look_through(
         self, name: str, row: Observation, text: F32, seen: dict[str, F32]
     ) -> tuple[F32, F32]:
-        """Returns a camera's tokens, (n, width), and keypoints, (1, 2 k); notes tapped layers."""
+        """Returns a camera's tokens, (n, width), and keypoints, (1, 2 k); notes layers.
+
+        Tapped layers are noted where they are asked for, ``EYE_PARTS`` always.
+        """
         stem = self._stems[name]
         tokens, points, cells, attention = stem.see_picture(row.images[name], text)
+        seen |= {
+            f"{name}.{part}": out for part, out in zip(EYE_PARTS, (tokens, points), strict=True)
+        }
         if f"{name}.map" in self.widths:
             width = self.widths[f"{name}.map"]
             seen[f"{name}.map"] = np.empty(width, np.float32)
