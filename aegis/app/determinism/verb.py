@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aegis.app.config.lab import is_portable
+from aegis.app.config.composition import ComposedConfig, compose_config
+from aegis.app.config.folders import find_config_folders
+from aegis.app.config.lab import PORTABLE, is_portable
 from aegis.app.config.paths import resolve_paths
 from aegis.app.config.settings import Settings
 from aegis.app.determinism.children import play_in_children, record_in_child
@@ -18,10 +20,12 @@ from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.checks.determinism.references import (
     NO_REFERENCES,
+    Agreement,
     build_column,
     read_references,
     write_references,
 )
+from aegis.checks.determinism.statistics_stage import GROUP as STATISTICS
 from aegis.core.errors import UnknownNameError
 from aegis.host.dispatch import NATIVE_LEVEL, PORTABLE_LEVEL, describe_cpu
 from aegis.records.provenance import BENCH_PACKAGES, describe_machine, read_versions
@@ -47,18 +51,44 @@ def play_course(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
         with screen.err.status("recording the course"):
             record_in_child(composed, folder)
     with screen.err.status("playing the course"):
-        played = play_in_children(composed, groups, folder)
-    course = ComparedCourse(
-        level=PORTABLE_LEVEL if is_portable(settings) else NATIVE_LEVEL,
+        course = _play_groups(composed, groups, folder)
+    if recording:
+        _record_column(folder / REFERENCES, course)
+    return print_course(_find_column(course, folder), screen)
+
+
+def repeats_native_references() -> bool:
+    """Says whether this machine, with libraries that choose freely, repeats the shipped references.
+
+    Those are of the class of machine that played the studies whose manifests name no machine.
+
+    Raises:
+        AegisError: If the shipped course cannot be read.
+    """
+    groups = [group for group in GROUPS if group != STATISTICS]
+    words = [f"{PORTABLE}=false"]
+    composed = compose_config("determinism", words, *find_config_folders("determinism", None))
+    folder = Path(resolve_paths(Settings(composed.tree).text("course")))
+    course = _find_column(_play_groups(composed, groups, folder), folder)
+    found = [agreement for _, agreement in course.compare_stages()]
+    return set(found) == {Agreement.EQUAL}
+
+
+def _play_groups(composed: ComposedConfig, groups: Sequence[str], folder: Path) -> ComparedCourse:
+    """Plays groups of stages of a course; beside no references yet."""
+    played = play_in_children(composed, groups, folder)
+    return ComparedCourse(
+        level=PORTABLE_LEVEL if is_portable(Settings(composed.tree)) else NATIVE_LEVEL,
         machine=_describe_here(played),
         results=[result for group in played for result in group.results],
         column=NO_REFERENCES,
     )
-    if recording:
-        _record_column(folder / REFERENCES, course)
+
+
+def _find_column(course: ComparedCourse, folder: Path) -> ComparedCourse:
+    """Returns a course beside the references of its level."""
     columns = read_references(folder / REFERENCES)
-    column = columns.get(course.level, NO_REFERENCES)
-    return print_course(replace(course, column=column), screen)
+    return replace(course, column=columns.get(course.level, NO_REFERENCES))
 
 
 def _choose_groups(settings: Settings) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aegis.app.config.lab import PORTABLE
+from aegis.app.determinism.verb import repeats_native_references
 from aegis.app.experiment import LEVEL_KEY
 from aegis.app.screen import Screen
 from aegis.app.study.levels import TABLES, VerificationLevel, choose_level, inspect_machine
@@ -83,7 +84,7 @@ def verify_study(
     _catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
     level = unplayed
     if sample.count != 0:
-        here = inspect_machine(stored.locked, lambda: True)
+        here = inspect_machine(stored.locked, repeats_native_references)
         manifest = _catch_refusal(checks, "manifest", lambda: read_manifest(root))
         has_actions = (root / ACTIONS_FILE).exists()
         level = choose_level(wanted_level, manifest or {}, has_actions, here)
