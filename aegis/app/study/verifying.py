@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from aegis.app.screen import Screen
+from aegis.app.study.document_check import check_documents
+from aegis.app.study.page_check import check_pages
 from aegis.app.study.prepared_study import PreparedStudy, compose_locked, open_study
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
 from aegis.app.study.running import LOCK_KEY, build_fork_arms
@@ -20,6 +22,7 @@ from aegis.fleet.run_plan import RunPlan, compute_identity
 from aegis.records.manifest import CODE_PREFIX, FORMAT_KEY, VERSION_PREFIX, read_manifest
 from aegis.records.rows import EpisodeRow
 from aegis.records.store import FORMAT, RunTables
+from aegis.study.analysis.study_result import StudyResult
 from aegis.study.plan.calibration_table import read_calibration_table
 from aegis.study.plan.lockfile import compare_digests
 from aegis.study.play.seal import check_seal
@@ -66,9 +69,15 @@ def verify_study(
         screen.print_note(f"not as locked: {change}")
     tables = _catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
     if tables is not None:
-        _catch_refusal(
-            checks, "numbers", lambda: checks.append(_check_report_numbers(root, stored, tables))
-        )
+        result = _catch_refusal(checks, "numbers", lambda: stored.compute_result(tables))
+        if result is not None:
+            checks.append(_check_report_numbers(root, result))
+            _catch_refusal(
+                checks,
+                "documents",
+                lambda: checks.append(check_documents(root, stored, tables, result)),
+            )
+        checks += [*check_calibration_file(root, stored.locked), check_pages(root)]
         checks.append(check_rows(tables.episodes, stored.plan.reference))
         with open_study(compose_locked(stored.locked, machine)) as study:
             built = study.collect_digests()
@@ -142,8 +151,8 @@ def _read_identity(root: Path) -> Mapping[str, object]:
     return identity
 
 
-def _check_report_numbers(root: Path, stored: StoredStudy, tables: StudyTables) -> CheckResult:
-    """Recomputes the report."""
+def _check_report_numbers(root: Path, result: StudyResult) -> CheckResult:
+    """Compares the report with the result that was computed again."""
     path = root / REPORT_FILE
     if not path.exists():
         return CheckResult(
@@ -153,7 +162,7 @@ def _check_report_numbers(root: Path, stored: StoredStudy, tables: StudyTables) 
         reported = json.loads(path.read_text())
     except ValueError as error:
         return CheckResult("numbers", False, 0, f"{path} is damaged: {error}")
-    return check_numbers(reported, json.loads(stored.compute_result(tables).to_json_text()))
+    return check_numbers(reported, json.loads(result.to_json_text()))
 
 
 def _replay_units(

@@ -1,0 +1,148 @@
+"""Document check: a study's documents are those that its sealed tables give."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from aegis.app.config.settings import Settings
+from aegis.app.study.pictures import EpisodePictures, read_pictures
+from aegis.app.study.reporting import REPORT_FILE, StoredStudy
+from aegis.records.provenance import read_version
+from aegis.report.differences import NUDGE, list_document_differences, nudge_numbers
+from aegis.report.examples import select_examples
+from aegis.report.tables import Tables
+from aegis.report.tokens import LABEL_TOLERANCE, MARK_TOLERANCE
+from aegis.report.view import StudyView
+from aegis.study.analysis.study_result import StudyResult
+from aegis.study.plan.study_plan import StudyPlan
+from aegis.study.play.small_tables import StudyTables
+from aegis.study.verification import CheckResult
+
+NAME = "documents"
+_PROVENANCE = re.compile(
+    r"Analysed by other code or versions than the plan was locked with: [\w.-]+(, [\w.-]+)*\. "
+    r"The tables are as sealed; aegis study verify "
+    r"(checks whether they can be replayed|tells whether they can be played again)\."
+)
+"""The note that names the code which wrote a report; other code wrote it than checks it."""
+
+
+def check_documents(
+    root: Path, stored: StoredStudy, tables: StudyTables, result: StudyResult
+) -> CheckResult:
+    """Makes the documents again from the sealed tables and compares them with those of the folder.
+
+    Bytes are compared first. Where they differ, as they may between versions of matplotlib and
+    Jinja2, every word must be equal, every picture to the pixel, and every mark of a figure within
+    ``MARK_TOLERANCE``. It needs no simulator: pictures are read, not taken.
+
+    Args:
+        root: Run folder.
+        stored: The study.
+        tables: Its tables.
+        result: What they give.
+    """
+    reported = _read_report(root)
+    result = _adopt_provenance(result, reported)
+    figure_tables = stored.select_tables(tables)
+    examples = select_examples(result, stored.plan, figure_tables)
+    pictures = read_pictures(root, Settings(stored.locked.tree), examples)
+    expected = _render(result, stored.plan, figure_tables, pictures)
+    actual = {name: _read_text(root / name) for name in expected}
+    same = [name for name, text in expected.items() if actual[name] == text]
+    differing = {name: text for name, text in actual.items() if name not in same}
+    faults = _list_report_faults(reported, result)
+    faults += [f"{name} is missing" for name, text in actual.items() if text is None]
+    faults += [f"{name} shows nothing of this study" for name in _list_strangers(root, expected)]
+    faults += _compare_documents(differing, expected, result, stored.plan, figure_tables, pictures)
+    shown = sum(map(len, pictures.values()))
+    summary = f"{len(same)} equal byte for byte"
+    if differing:
+        summary += (
+            f"; of {len(differing)} every word, marks within {MARK_TOLERANCE} px, labels within "
+            f"{LABEL_TOLERANCE:g} px, drawn here by matplotlib {read_version('matplotlib')}"
+        )
+    summary += f"; they embed the {shown} pictures of the folder, which are not taken again"
+    return CheckResult.from_faults(NAME, len(expected), faults, summary)
+
+
+def _compare_documents(
+    actual: Mapping[str, str | None],
+    expected: Mapping[str, str],
+    result: StudyResult,
+    plan: StudyPlan,
+    tables: Tables,
+    pictures: EpisodePictures,
+) -> list[str]:
+    """Lists differences; numbers whose last printed digit hangs by rounding may be either."""
+    found = {n: text for n, text in actual.items() if text is not None}
+    wrong = {n: list_document_differences(n, text, [expected[n]]) for n, text in found.items()}
+    if not any(wrong.values()):
+        return []
+    nudged = [
+        _render(nudge_numbers(result, 1 + step), plan, tables, pictures) for step in (NUDGE, -NUDGE)
+    ]
+    candidates = {n: [text, *(one[n] for one in nudged if n in one)] for n, text in expected.items()}
+    return [
+        said
+        for n, text in found.items()
+        if wrong[n]
+        for said in list_document_differences(n, text, candidates[n])
+    ]
+
+
+def _render(
+    result: StudyResult, plan: StudyPlan, tables: Tables, pictures: EpisodePictures
+) -> dict[str, str]:
+    # Importing the drawing library is slow, and most commands draw nothing.
+    from aegis.report.writer import render_documents
+
+    return render_documents(StudyView(result, plan, tables, pictures))
+
+
+def _read_report(root: Path) -> Mapping[str, object]:
+    """Returns ``report.json``; empty if there is none to read, which another check says."""
+    try:
+        found = json.loads((root / REPORT_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _adopt_provenance(result: StudyResult, reported: Mapping[str, object]) -> StudyResult:
+    """Returns the result with the note on the code that wrote the report, not on this code."""
+    own = [note for note in result.notes if not _PROVENANCE.fullmatch(note)]
+    return replace(result, notes=(*_list_provenance(reported.get("notes")), *own))
+
+
+def _list_provenance(notes: object) -> list[str]:
+    first = notes[:1] if isinstance(notes, list) else []
+    return [note for note in first if isinstance(note, str) and _PROVENANCE.fullmatch(note)]
+
+
+def _list_report_faults(reported: Mapping[str, object], result: StudyResult) -> list[str]:
+    """Lists the parts of ``report.json`` that say how it was made and do not."""
+    expected = {"notes": list(result.notes), "lock": dict(result.lock)}
+    return [
+        f"{REPORT_FILE}: '{name}' is not what plan and tables give"
+        for name, value in expected.items()
+        if reported and reported.get(name) != value
+    ]
+
+
+def _list_strangers(root: Path, expected: Mapping[str, str]) -> Sequence[str]:
+    """Lists figures in the folder that no document of this study has."""
+    there = (path.relative_to(root).as_posix() for path in sorted(root.glob("figures/*.svg")))
+    return [name for name in there if name not in expected]
+
+
+def _read_text(path: Path) -> str | None:
+    """Returns the text of a document; None if it is missing, bytes that are no text as escapes."""
+    try:
+        return path.read_bytes().decode("utf-8", "backslashreplace")
+    except OSError:
+        return None
