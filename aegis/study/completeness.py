@@ -16,6 +16,7 @@ from aegis.study.plan.digests import compute_file_digest
 from aegis.study.plan.lockfile import LockedPlan, compare_digests
 from aegis.study.plan.study_plan import SEQUENTIAL, StudyPlan
 from aegis.study.play.execution import is_decided
+from aegis.study.play.renamed_policy import RESEED
 from aegis.study.verification import CheckResult
 
 CALIBRATION_DIGEST = "calibration"
@@ -79,6 +80,16 @@ def check_stop(
     )
 
 
+def name_fork_arms(reference: str, ticks: Sequence[int]) -> tuple[str, ...]:
+    """Returns the names of the arms of a fork set; see ``aegis.study.play.execution.fork_arms``.
+
+    Args:
+        reference: The arm that forks leave.
+        ticks: When they leave it [control steps].
+    """
+    return reference, *(f"{heir}_at_{k:03d}" for heir in ("strong", RESEED) for k in ticks)
+
+
 def check_forks(
     rows: Sequence[EpisodeRow], units: Sequence[EpisodeKey], arms: Sequence[str]
 ) -> CheckResult:
@@ -111,7 +122,7 @@ def check_scores(
     columns = [scores.column(name).to_pylist() for name in ("task", "start", "index", "arm")]
     found = dict.fromkeys(zip(*columns, strict=True))
     wanted = [(r.key.task, r.key.start, r.key.index, r.arm) for r in rows if r.arm in arms]
-    faults = _compare_pairs(found, wanted)
+    faults = _compare_pairs(list(found), wanted)
     return CheckResult.from_faults(
         "scores", max(1, scores.num_rows), faults, f"of {', '.join(arms)}, in every unit"
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from aegis.app.extras import list_missing_modules
 from aegis.app.screen import Screen
-from aegis.app.study.document_check import check_documents
-from aegis.app.study.page_check import check_pages
+from aegis.app.study.checks.completeness import check_completeness
+from aegis.app.study.checks.documents import check_documents
+from aegis.app.study.checks.pages import check_pages
 from aegis.app.study.prepared_study import PreparedStudy, compose_locked, open_study
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
 from aegis.app.study.running import LOCK_KEY, build_fork_arms
@@ -34,7 +37,6 @@ from aegis.study.verification import (
     check_replay,
     check_rows,
     check_table,
-    check_units,
     sample_units,
 )
 
@@ -77,9 +79,17 @@ def verify_study(
                 "documents",
                 lambda: checks.append(check_documents(root, stored, tables, result)),
             )
-        checks += [*check_calibration_file(root, stored.locked), check_pages(root)]
+        _catch_refusal(
+            checks,
+            "completeness",
+            lambda: checks.extend(check_completeness(root, stored, tables)),
+        )
+        checks.append(check_pages(root))
         checks.append(check_rows(tables.episodes, stored.plan.reference))
-        with open_study(compose_locked(stored.locked, machine)) as study:
+        with ExitStack() as stack:
+            study = _open_or_note(stored, machine, stack, bool(sample_size), screen)
+            if study is None:
+                return tuple(checks)
             built = study.collect_digests()
             checks.append(
                 check_digests(
@@ -87,16 +97,40 @@ def verify_study(
                 )
             )
             arms = study.build_arms()
-            units = study.list_test_units()
             _catch_refusal(
                 checks,
                 "manifest",
                 lambda: checks.append(_check_manifest(study, root, stored, screen)),
             )
-            checks.append(check_units(tables.episodes, [arm.name for arm in arms], units))
             if sample_size:
                 checks += _replay_units(study, root, tables, arms, (sample_size, pick), screen)
     return tuple(checks)
+
+
+def _open_or_note(
+    stored: StoredStudy,
+    machine: Mapping[str, object],
+    stack: ExitStack,
+    needed: bool,
+    screen: Screen,
+) -> PreparedStudy | None:
+    """Builds the study, for as long as the stack is open.
+
+    Returns:
+        The study; None, with a note, if nothing is to be played and packages that would play it
+        are missing.
+    """
+    try:
+        return stack.enter_context(open_study(compose_locked(stored.locked, machine)))
+    except AegisError as error:
+        missing = list_missing_modules("sim", "learn")
+        if needed or not missing:
+            raise
+        screen.print_note(
+            f"not checked, since {', '.join(missing)} are not installed: policies and assets, "
+            f"manifest ({error})"
+        )
+        return None
 
 
 def _check_sealed_tables(root: Path, stored: StoredStudy) -> CheckResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,11 +24,12 @@ from aegis.study.verification import CheckResult
 
 NAME = "documents"
 _PROVENANCE = re.compile(
-    r"Analysed by other code or versions than the plan was locked with: [\w.-]+(, [\w.-]+)*\. "
+    r"Analysed by other code or versions than the plan was locked with: [\w.\\-]+(, [\w.\\-]+)*\. "
     r"The tables are as sealed; aegis study verify "
     r"(checks whether they can be replayed|tells whether they can be played again)\."
 )
-"""The note that names the code which wrote a report; other code wrote it than checks it."""
+"""The note on the code that wrote a report; other code wrote it than checks it."""
+_PROVENANCE_ITEM = re.compile(rf"^(- {_PROVENANCE.pattern}|<li>{_PROVENANCE.pattern}</li>)\n", re.M)
 
 
 def check_documents(
@@ -46,8 +47,7 @@ def check_documents(
         tables: Its tables.
         result: What they give.
     """
-    reported = _read_report(root)
-    result = _adopt_provenance(result, reported)
+    result = replace(result, notes=_drop_provenance(result.notes))
     figure_tables = stored.select_tables(tables)
     examples = select_examples(result, stored.plan, figure_tables)
     pictures = read_pictures(root, Settings(stored.locked.tree), examples)
@@ -55,7 +55,7 @@ def check_documents(
     actual = {name: _read_text(root / name) for name in expected}
     same = [name for name, text in expected.items() if actual[name] == text]
     differing = {name: text for name, text in actual.items() if name not in same}
-    faults = _list_report_faults(reported, result)
+    faults = _list_report_faults(_read_report(root), result)
     faults += [f"{name} is missing" for name, text in actual.items() if text is None]
     faults += [f"{name} shows nothing of this study" for name in _list_strangers(root, expected)]
     faults += _compare_documents(differing, expected, result, stored.plan, figure_tables, pictures)
@@ -113,25 +113,21 @@ def _read_report(root: Path) -> Mapping[str, object]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _adopt_provenance(result: StudyResult, reported: Mapping[str, object]) -> StudyResult:
-    """Returns the result with the note on the code that wrote the report, not on this code."""
-    own = [note for note in result.notes if not _PROVENANCE.fullmatch(note)]
-    return replace(result, notes=(*_list_provenance(reported.get("notes")), *own))
-
-
-def _list_provenance(notes: object) -> list[str]:
-    first = notes[:1] if isinstance(notes, list) else []
-    return [note for note in first if isinstance(note, str) and _PROVENANCE.fullmatch(note)]
+def _drop_provenance(notes: Iterable[object]) -> tuple[str, ...]:
+    """Returns the notes that rest on plan and tables."""
+    return tuple(note for note in map(str, notes) if not _PROVENANCE.fullmatch(note))
 
 
 def _list_report_faults(reported: Mapping[str, object], result: StudyResult) -> list[str]:
     """Lists the parts of ``report.json`` that say how it was made and do not."""
-    expected = {"notes": list(result.notes), "lock": dict(result.lock)}
-    return [
-        f"{REPORT_FILE}: '{name}' is not what plan and tables give"
-        for name, value in expected.items()
-        if reported and reported.get(name) != value
-    ]
+    if not reported:
+        return []
+    notes = reported.get("notes")
+    good = {
+        "notes": isinstance(notes, list) and _drop_provenance(notes) == result.notes,
+        "lock": reported.get("lock") == dict(result.lock),
+    }
+    return [f"{REPORT_FILE}: '{n}' is not what plan and tables give" for n in good if not good[n]]
 
 
 def _list_strangers(root: Path, expected: Mapping[str, str]) -> Sequence[str]:
@@ -141,8 +137,12 @@ def _list_strangers(root: Path, expected: Mapping[str, str]) -> Sequence[str]:
 
 
 def _read_text(path: Path) -> str | None:
-    """Returns the text of a document; None if it is missing, bytes that are no text as escapes."""
+    """Returns a document without the note on the code that wrote it; None if it is missing.
+
+    Bytes that are no text become escapes, which no document has.
+    """
     try:
-        return path.read_bytes().decode("utf-8", "backslashreplace")
+        text = path.read_bytes().decode("utf-8", "backslashreplace")
     except OSError:
         return None
+    return _PROVENANCE_ITEM.sub("", text, count=1)
