@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "pyarrow", "scipy", "sklearn", "matplotlib", "jinja2", "markupsafe", "PIL", "av",
         "threadpoolctl",
     ),
+    "stamp": ("rfc3161_client", "cryptography"),
 }  # fmt: skip
 """Extra to the modules that it installs, under their import names."""
 

@@ -18,8 +18,7 @@ LABEL_TOLERANCE = 1.0
 """How far words of a figure may lie elsewhere [px]; the drawing library places their base line."""
 
 _GEOMETRY = frozenset(
-    ("d", "points", "transform", "viewbox", "x", "y", "width", "height", "cx", "cy", "r", "x1")
-    + ("x2", "y1", "y2", "dx", "dy", "refx", "refy")
+    "d points transform viewbox x y width height cx cy r x1 x2 y1 y2 dx dy refx refy".split()
 )
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _REFERENCE = re.compile(r"(?<=url\(#)[^)]+|(?<=^#).+")
@@ -165,4 +164,3 @@ def _describe_picture(data: str) -> str:
         return f"damaged picture ({error})"
     pixels = hashlib.sha256(picture.tobytes()).hexdigest()[:16]
     return f"picture {picture.width} x {picture.height} {pixels}"
-

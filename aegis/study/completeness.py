@@ -39,7 +39,7 @@ def check_calibration_table(
     path, name = root / CALIBRATION_FILE, CALIBRATION_DIGEST
     expected = locked.digests.get(name)
     found = {name: compute_file_digest(path) if path.exists() else "nothing"}
-    faults = []
+    faults: list[str] = []
     if expected is not None:
         faults += map(str, compare_digests({name: expected}, found))
     played = () if faults else read_calibration_table(root)
@@ -109,9 +109,7 @@ def check_forks(
     return CheckResult.from_faults("forks", max(1, len(rows)), faults, summary)
 
 
-def check_scores(
-    scores: pa.Table, rows: Sequence[EpisodeRow], arms: Sequence[str]
-) -> CheckResult:
+def check_scores(scores: pa.Table, rows: Sequence[EpisodeRow], arms: Sequence[str]) -> CheckResult:
     """Checks that the scores of the kept arms are there for every episode, and no others.
 
     Args:
@@ -131,9 +129,7 @@ def check_scores(
 def _list_incomplete_settings(
     played: Iterable[PlayedSetting], units: Sequence[EpisodeKey]
 ) -> list[str]:
-    counts = {
-        f"{one.arm}, {one.words}": Counter(row.key for row in one.rows) for one in played
-    }
+    counts = {f"{one.arm}, {one.words}": Counter(row.key for row in one.rows) for one in played}
     planned = Counter(units)
     return [
         f"{name}: {found.total()} episodes, not one on each of the {len(units)} planned units"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from aegis.study.plan.lockfile import DigestChange
 _MAX_SHOWN = 3
 UNCOMPARED_PARTS = ("notes", "lock")
 """Parts of a report that say how it was made, and need not be equal when it is made again."""
+EVERY_UNIT = sys.maxsize
+"""Size of a sample that leaves no unit out."""
 NUMBER_TOLERANCE = 1e-9
 """Relative; the last digits of sums differ from CPU to CPU, and from library to library."""
 

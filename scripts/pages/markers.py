@@ -24,7 +24,8 @@ WRITERS: Mapping[str, Callable[..., str]] = {
     "summary": summary.write_summary,
 }
 _MARKED = re.compile(
-    r"(<!-- table: (?P<name>\w+)(?P<words>[^>]*?) -->\n)(?P<text>.*?\n)??(?P<end><!-- end of table -->)",
+    r"(<!-- table: (?P<name>\w+)(?P<words>[^>]*?) -->\n)(?P<text>.*?\n)??"
+    r"(?P<end><!-- end of table -->)",
     re.DOTALL,
 )
 

@@ -15,6 +15,11 @@ from aegis.app.screen import Screen
 from aegis.app.study.checks.completeness import check_completeness
 from aegis.app.study.checks.documents import check_documents
 from aegis.app.study.checks.pages import check_pages
+from aegis.app.study.checks.publication import (
+    NOTHING_PUBLISHED,
+    Publication,
+    check_publication,
+)
 from aegis.app.study.prepared_study import PreparedStudy, compose_locked, open_study
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
 from aegis.app.study.running import LOCK_KEY, build_fork_arms
@@ -31,6 +36,7 @@ from aegis.study.plan.lockfile import compare_digests
 from aegis.study.play.seal import check_seal
 from aegis.study.play.small_tables import StudyTables, write_small_tables
 from aegis.study.verification import (
+    EVERY_UNIT,
     CheckResult,
     check_digests,
     check_numbers,
@@ -49,16 +55,22 @@ _REPLAYED_UNITS = 2
 
 
 def verify_study(
-    root: Path, sample_size: int, pick: int, machine: Mapping[str, object], screen: Screen
+    root: Path,
+    sample_size: int,
+    pick: int,
+    machine: Mapping[str, object],
+    screen: Screen,
+    published: Publication = NOTHING_PUBLISHED,
 ) -> tuple[CheckResult, ...]:
     """Checks a finished study.
 
     Args:
         root: Run folder.
-        sample_size: Number of units to replay; 0 for none.
+        sample_size: Number of units to replay; 0 for none, ``EVERY_UNIT`` for all.
         pick: Seed of the sample.
         machine: Workers and slots, if not those of the plan.
         screen: Receives notes and progress.
+        published: What was published of the plan, to compare it with.
     """
     checks: list[CheckResult] = []
     stored = _catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
@@ -66,6 +78,7 @@ def verify_study(
         return tuple(checks)
     digests = stored.locked.digests
     checks.append(CheckResult("plan", True, 1, "the text is what was locked"))
+    checks += check_publication(root, stored.locked, published)
     _catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
     for change in stored.changes:
         screen.print_note(f"not as locked: {change}")
@@ -234,7 +247,7 @@ def _replay_units(
         fork_arms = build_fork_arms(study, arms)
         fork_units = list(dict.fromkeys(row.key for row in tables.forks))
         if fork_arms and fork_units:
-            fork_keys = sample_units(fork_units, *sample)[:_REPLAYED_UNITS]
+            fork_keys = sample_units(fork_units, *sample)[: _limit_units(sample)]
             fork_rows = _play_plan(
                 study, study.plan_run(fork_keys, fork_arms, {}), Path(scratch) / "forks"
             ).episodes
@@ -255,7 +268,7 @@ def _replay_calibration(
     units = {row.key for row in stored}
     if not units:
         return []
-    keys = sample_units(list(units), *sample)[:_REPLAYED_UNITS]
+    keys = sample_units(list(units), *sample)[: _limit_units(sample)]
     dialled_arms = [arm for arm in arms if arm.name in dials]
     rows = _play_plan(
         study, study.plan_run(keys, dialled_arms, {}), scratch / "calibration"
@@ -267,6 +280,11 @@ def _replay_calibration(
             "calibration again", len(rows), faults, "episodes at the locked settings"
         )
     ]
+
+
+def _limit_units(sample: tuple[int, int]) -> int:
+    """Returns how many units of the fork set, and of calibration, are replayed at most."""
+    return EVERY_UNIT if sample[0] == EVERY_UNIT else _REPLAYED_UNITS
 
 
 def _play_plan(study: PreparedStudy, plan: RunPlan, out: Path) -> RunTables:

@@ -9,16 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from aegis.app.config.settings import Settings
-from aegis.app.study.pictures import EpisodePictures, read_pictures
+from aegis.app.study.pictures import read_pictures
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
 from aegis.records.provenance import read_version
 from aegis.report.differences import NUDGE, list_document_differences, nudge_numbers
 from aegis.report.examples import select_examples
-from aegis.report.tables import Tables
 from aegis.report.tokens import LABEL_TOLERANCE, MARK_TOLERANCE
 from aegis.report.view import StudyView
 from aegis.study.analysis.study_result import StudyResult
-from aegis.study.plan.study_plan import StudyPlan
 from aegis.study.play.small_tables import StudyTables
 from aegis.study.verification import CheckResult
 
@@ -51,14 +49,15 @@ def check_documents(
     figure_tables = stored.select_tables(tables)
     examples = select_examples(result, stored.plan, figure_tables)
     pictures = read_pictures(root, Settings(stored.locked.tree), examples)
-    expected = _render(result, stored.plan, figure_tables, pictures)
+    view = StudyView(result, stored.plan, figure_tables, pictures)
+    expected = _render(view)
     actual = {name: _read_text(root / name) for name in expected}
     same = [name for name, text in expected.items() if actual[name] == text]
     differing = {name: text for name, text in actual.items() if name not in same}
     faults = _list_report_faults(_read_report(root), result)
     faults += [f"{name} is missing" for name, text in actual.items() if text is None]
     faults += [f"{name} shows nothing of this study" for name in _list_strangers(root, expected)]
-    faults += _compare_documents(differing, expected, result, stored.plan, figure_tables, pictures)
+    faults += _compare_documents(differing, expected, view)
     shown = sum(map(len, pictures.values()))
     summary = f"{len(same)} equal byte for byte"
     if differing:
@@ -71,12 +70,7 @@ def check_documents(
 
 
 def _compare_documents(
-    actual: Mapping[str, str | None],
-    expected: Mapping[str, str],
-    result: StudyResult,
-    plan: StudyPlan,
-    tables: Tables,
-    pictures: EpisodePictures,
+    actual: Mapping[str, str | None], expected: Mapping[str, str], view: StudyView
 ) -> list[str]:
     """Lists differences; numbers whose last printed digit hangs by rounding may be either."""
     found = {n: text for n, text in actual.items() if text is not None}
@@ -84,9 +78,12 @@ def _compare_documents(
     if not any(wrong.values()):
         return []
     nudged = [
-        _render(nudge_numbers(result, 1 + step), plan, tables, pictures) for step in (NUDGE, -NUDGE)
+        _render(replace(view, result=nudge_numbers(view.result, 1 + step)))
+        for step in (NUDGE, -NUDGE)
     ]
-    candidates = {n: [text, *(one[n] for one in nudged if n in one)] for n, text in expected.items()}
+    candidates = {
+        n: [text, *(one[n] for one in nudged if n in one)] for n, text in expected.items()
+    }
     return [
         said
         for n, text in found.items()
@@ -95,13 +92,11 @@ def _compare_documents(
     ]
 
 
-def _render(
-    result: StudyResult, plan: StudyPlan, tables: Tables, pictures: EpisodePictures
-) -> dict[str, str]:
+def _render(view: StudyView) -> dict[str, str]:
     # Importing the drawing library is slow, and most commands draw nothing.
     from aegis.report.writer import render_documents
 
-    return render_documents(StudyView(result, plan, tables, pictures))
+    return render_documents(view)
 
 
 def _read_report(root: Path) -> Mapping[str, object]:
