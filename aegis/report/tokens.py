@@ -17,9 +17,10 @@ MARK_TOLERANCE = 0.02
 LABEL_TOLERANCE = 1.0
 """How far words of a figure may lie elsewhere [px]; the drawing library places their base line."""
 
-_GEOMETRY = frozenset(
-    "d points transform viewbox x y width height cx cy r x1 x2 y1 y2 dx dy refx refy".split()
-)
+_GEOMETRY = {
+    "d", "points", "transform", "viewbox", "x", "y", "width", "height", "cx", "cy", "r", "x1", "x2",
+    "y1", "y2", "dx", "dy", "refx", "refy",
+}  # fmt: skip
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _REFERENCE = re.compile(r"(?<=url\(#)[^)]+|(?<=^#).+")
 _PICTURE = re.compile(r"data:image/png;base64,(.*)", re.DOTALL)
