@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -12,12 +13,25 @@ from aegis.report.tokens import Token, split_markdown, split_markup
 NUDGE = 1e-9
 """Relative; by so much another CPU's sums may differ, see ``NUMBER_TOLERANCE`` of verification."""
 
-_MAX_LISTED = 5
 _T = TypeVar("_T")
 
 
-def list_document_differences(name: str, stored: str, expected: Sequence[str]) -> list[str]:
-    """Lists where a document differs from all that it may be.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place at which a document is not what it may be.
+
+    Attributes:
+        text: Where, what stands there, and what is expected.
+        may_be_rounding: Whether a printed number stands there, whose last digit may hang by
+            rounding; a word, a mark or a missing part never does.
+    """
+
+    text: str
+    may_be_rounding: bool
+
+
+def find_differences(name: str, stored: str, expected: Sequence[str]) -> tuple[Difference, ...]:
+    """Finds where a document differs from all that it may be.
 
     Words must be equal, coordinates of figures to the tolerances of ``aegis.report.tokens``.
 
@@ -25,24 +39,22 @@ def list_document_differences(name: str, stored: str, expected: Sequence[str]) -
         name: Of its file; the ending says how it is read.
         stored: The document.
         expected: The document made again; more than once where numbers may be rounded otherwise.
-
-    Returns:
-        A text for each difference, and a count if there are many.
     """
     if stored in expected:
-        return []
+        return ()
     theirs = _split(name, stored)
     candidates = [_split(name, text) for text in expected]
     fitting = [tokens for tokens in candidates if len(tokens) == len(theirs)]
     if not fitting:
-        return [_describe_first(name, theirs, candidates[0])]
-    wrong = [
-        f"{name}, line {token.line}: '{token.describe()}' instead of '{others[0].describe()}'"
+        return (Difference(_describe_first(name, theirs, candidates[0]), False),)
+    return tuple(
+        Difference(
+            f"{name}, line {token.line}: '{token.describe()}' instead of '{others[0].describe()}'",
+            not token.numbers and _drop_digits(token.words) == _drop_digits(others[0].words),
+        )
         for token, *others in zip(theirs, *fitting, strict=True)
         if not any(token.agrees_with(other) for other in others)
-    ]
-    more = len(wrong) - _MAX_LISTED
-    return [*wrong[:_MAX_LISTED], *([f"{name}: {more} more"] if more > 0 else [])]
+    )
 
 
 def nudge_numbers(node: _T, factor: float) -> _T:
@@ -69,6 +81,10 @@ def _nudge(node: Any, factor: float) -> Any:
     if isinstance(node, tuple | list):
         return type(node)(_nudge(child, factor) for child in node)
     return node
+
+
+def _drop_digits(words: str) -> str:
+    return re.sub(r"\d+", "0", words)
 
 
 def _split(name: str, text: str) -> tuple[Token, ...]:

@@ -23,7 +23,7 @@ from aegis.app.study.checks.publication import (
 from aegis.app.study.prepared_study import PreparedStudy, compose_locked, open_study
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
 from aegis.app.study.running import LOCK_KEY, build_fork_arms
-from aegis.core.errors import AegisError
+from aegis.core.errors import AegisError, TraceError
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import NullSink
 from aegis.fleet.run_plan import RunPlan, compute_identity
@@ -84,7 +84,7 @@ def verify_study(
         screen.print_note(f"not as locked: {change}")
     tables = _catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
     if tables is not None:
-        result = _catch_refusal(checks, "numbers", lambda: stored.compute_result(tables))
+        result = _catch_refusal(checks, "numbers", lambda: _compute_result(stored, tables))
         if result is not None:
             checks.append(_check_report_numbers(root, result))
             _catch_refusal(
@@ -198,6 +198,18 @@ def _read_identity(root: Path) -> Mapping[str, object]:
     return identity
 
 
+def _compute_result(stored: StoredStudy, tables: StudyTables) -> StudyResult:
+    """Computes the result; tables that were edited may be such that there is none.
+
+    Raises:
+        TraceError: If the tables make no sense.
+    """
+    try:
+        return stored.compute_result(tables)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise TraceError(f"no result can be computed from these tables: {error!r}") from error
+
+
 def _check_report_numbers(root: Path, result: StudyResult) -> CheckResult:
     """Compares the report with the result that was computed again."""
     path = root / REPORT_FILE
@@ -239,7 +251,9 @@ def _replay_units(
             ("scores again", tables.scores, replayed_tables.scores),
             ("events again", tables.events, replayed_tables.events),
         ):
-            if stored.num_rows:
+            # An emptied table is an edited one; one that is not kept is not compared.
+            kept = (root / f"{name.partition(' ')[0]}.parquet").exists()
+            if kept and (stored.num_rows or fresh.num_rows):
                 checks.append(check_table(name, stored, fresh, keys))
         if (root / "steps.parquet").exists():
             stored, fresh = RunTables.read_folder(root).read_steps(), replayed.read_steps()

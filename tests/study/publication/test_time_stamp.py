@@ -15,9 +15,9 @@ pytest.importorskip("rfc3161_client")
 if shutil.which("openssl") is None:
     pytest.skip("there is no openssl to make tokens with", allow_module_level=True)
 
-from cryptography.x509 import ExtendedKeyUsageOID  # noqa: E402
+from cryptography.x509 import ExtendedKeyUsageOID
 
-from tests.study.publication.authority import LONG_AGO, NOW, Authority  # noqa: E402
+from tests.study.publication.authority import LONG_AGO, NOW, Authority
 
 PLAN = b"alpha: 0.05\n"
 
@@ -65,9 +65,7 @@ def test_a_certificate_that_had_expired_or_is_for_something_else(
 ) -> None:
     expired = Authority.found(tmp_path / "expired", valid=LONG_AGO)
     with pytest.raises(TraceError, match="does not hold"):
-        check_time_stamp(
-            expired.stamp(plan).read_bytes(), expired.certificates.read_bytes(), PLAN
-        )
+        check_time_stamp(expired.stamp(plan).read_bytes(), expired.certificates.read_bytes(), PLAN)
 
 
 def test_a_certificate_for_another_purpose_cannot_even_sign(plan: Path, tmp_path: Path) -> None:

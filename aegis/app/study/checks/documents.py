@@ -12,7 +12,7 @@ from aegis.app.config.settings import Settings
 from aegis.app.study.pictures import read_pictures
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
 from aegis.records.provenance import read_version
-from aegis.report.differences import NUDGE, list_document_differences, nudge_numbers
+from aegis.report.differences import NUDGE, find_differences, nudge_numbers
 from aegis.report.examples import select_examples
 from aegis.report.tokens import LABEL_TOLERANCE, MARK_TOLERANCE
 from aegis.report.view import StudyView
@@ -72,24 +72,22 @@ def check_documents(
 def _compare_documents(
     actual: Mapping[str, str | None], expected: Mapping[str, str], view: StudyView
 ) -> list[str]:
-    """Lists differences; numbers whose last printed digit hangs by rounding may be either."""
+    """Lists differences; a number whose last printed digit hangs by rounding may be either."""
     found = {n: text for n, text in actual.items() if text is not None}
-    wrong = {n: list_document_differences(n, text, [expected[n]]) for n, text in found.items()}
-    if not any(wrong.values()):
-        return []
-    nudged = [
-        _render(replace(view, result=nudge_numbers(view.result, 1 + step)))
-        for step in (NUDGE, -NUDGE)
-    ]
-    candidates = {
-        n: [text, *(one[n] for one in nudged if n in one)] for n, text in expected.items()
-    }
-    return [
-        said
-        for n, text in found.items()
-        if wrong[n]
-        for said in list_document_differences(n, text, candidates[n])
-    ]
+    wrong = [d for n, text in found.items() for d in find_differences(n, text, [expected[n]])]
+    if all(difference.may_be_rounding for difference in wrong) and wrong:
+        nudged = [
+            _render(replace(view, result=nudge_numbers(view.result, 1 + step)))
+            for step in (NUDGE, -NUDGE)
+        ]
+        wrong = [
+            difference
+            for n, text in found.items()
+            for difference in find_differences(
+                n, text, [expected[n], *(one[n] for one in nudged if n in one)]
+            )
+        ]
+    return [difference.text for difference in wrong]
 
 
 def _render(view: StudyView) -> dict[str, str]:
