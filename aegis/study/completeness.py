@@ -70,7 +70,11 @@ def check_stop(
         allowed = f"{len(units)} units" + (f", or at {looks}" if looks else "")
         faults.append(f"{count} units were played; the plan stops after {allowed}")
     for look in [n for n in looks if n <= count]:
-        decided = is_decided(plan, [row for row in rows if place.get(row.key, 0) < look])
+        try:
+            decided = is_decided(plan, [row for row in rows if place.get(row.key, 0) < look])
+        except LookupError as error:  # A row was taken out.
+            faults.append(f"a unit lacks an arm at {look} units: {error}")
+            continue
         if decided and look < count:
             faults.append(f"the rule stops at {look} units, and {count} were played")
         elif not decided and look == count:

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from aegis.app.study import verifying
 from aegis.app.study.checks.documents import check_documents
 from aegis.app.study.checks.pages import check_pages
 from aegis.app.study.reporting import StoredStudy
+from aegis.core.errors import ConfigError
 from aegis.study.analysis.study_result import StudyResult
 from aegis.study.play.small_tables import StudyTables
 from aegis.study.verification import CheckResult
@@ -177,6 +179,26 @@ def test_edits_are_found_by_the_command_without_a_simulator(place: Path) -> None
     edit(place / "runs/study/report.md", raise_number)
     wrong = failed(type_in(place, "study", "verify", "study", "sample=0", code=4))
     assert set(wrong) == {"documents"}
+
+
+def test_without_a_simulator_the_files_are_checked_and_no_more_is_claimed(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ConfigError("Python cannot find 'mujoco'.")
+
+    monkeypatch.setattr(verifying, "open_study", refuse)
+    assert (
+        "Python cannot find"
+        in type_in(made, "study", "verify", "study", "sample=1", code=2)["said"]
+    )
+    monkeypatch.setattr(verifying, "list_missing_modules", lambda *_: ("mujoco",))
+    answer = type_in(made, "study", "verify", "study", "sample=0")
+    assert answer["verified"]
+    names = {one["name"] for one in answer["checks"]}
+    assert {"plan", "seal", "numbers", "documents", "units"} <= names
+    assert "policies and assets" not in names
+    assert "not checked, since packages are missing (mujoco)" in answer["said"]
 
 
 def test_pages_of_a_repository(tmp_path: Path) -> None:

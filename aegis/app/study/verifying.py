@@ -140,8 +140,8 @@ def _open_or_note(
         if needed or not missing:
             raise
         screen.print_note(
-            f"not checked, since {', '.join(missing)} are not installed: policies and assets, "
-            f"manifest ({error})"
+            f"not checked, since packages are missing ({', '.join(missing)}): policies and "
+            f"assets, manifest. {error}"
         )
         return None
 
