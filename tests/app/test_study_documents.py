@@ -168,7 +168,7 @@ def test_the_note_on_the_code_may_name_any_code_and_say_nothing_else(
 
 def test_a_last_digit_that_another_machine_rounds_otherwise(root: Path, known: Known) -> None:
     """The result of another machine, every number by 1e-12 away, has the same documents."""
-    from aegis.report.differences import nudge_numbers
+    from aegis.report.comparison import nudge_numbers
 
     stored, tables, result = known
     elsewhere = nudge_numbers(result, 1 + 1e-12)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,25 +11,23 @@ from typing import TypeVar
 
 from aegis.app.extras import list_missing_modules
 from aegis.app.screen import Screen
-from aegis.app.study.checks.completeness import check_completeness
-from aegis.app.study.checks.documents import check_documents
-from aegis.app.study.checks.pages import check_pages
+from aegis.app.study.checks.files import check_files
 from aegis.app.study.checks.publication import (
     NOTHING_PUBLISHED,
     Publication,
     check_publication,
 )
+from aegis.app.study.checks.refusal import catch_refusal
 from aegis.app.study.prepared_study import PreparedStudy, compose_locked, open_study
-from aegis.app.study.reporting import REPORT_FILE, StoredStudy
+from aegis.app.study.reporting import StoredStudy
 from aegis.app.study.running import LOCK_KEY, build_fork_arms
-from aegis.core.errors import AegisError, TraceError
+from aegis.core.errors import AegisError
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import NullSink
 from aegis.fleet.run_plan import RunPlan, compute_identity
 from aegis.records.manifest import CODE_PREFIX, FORMAT_KEY, VERSION_PREFIX, read_manifest
 from aegis.records.rows import EpisodeRow
 from aegis.records.store import FORMAT, RunTables
-from aegis.study.analysis.study_result import StudyResult
 from aegis.study.plan.calibration_table import read_calibration_table
 from aegis.study.plan.lockfile import compare_digests
 from aegis.study.play.seal import check_seal
@@ -39,7 +36,6 @@ from aegis.study.verification import (
     EVERY_UNIT,
     CheckResult,
     check_digests,
-    check_numbers,
     check_replay,
     check_rows,
     check_table,
@@ -73,31 +69,18 @@ def verify_study(
         published: What was published of the plan, to compare it with.
     """
     checks: list[CheckResult] = []
-    stored = _catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
+    stored = catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
     if stored is None:
         return tuple(checks)
     digests = stored.locked.digests
     checks.append(CheckResult("plan", True, 1, "the text is what was locked"))
     checks += check_publication(root, stored.locked, published)
-    _catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
+    catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
     for change in stored.changes:
         screen.print_note(f"not as locked: {change}")
-    tables = _catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
+    tables = catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
     if tables is not None:
-        result = _catch_refusal(checks, "numbers", lambda: _compute_result(stored, tables))
-        if result is not None:
-            checks.append(_check_report_numbers(root, result))
-            _catch_refusal(
-                checks,
-                "documents",
-                lambda: checks.append(check_documents(root, stored, tables, result)),
-            )
-        _catch_refusal(
-            checks,
-            "completeness",
-            lambda: checks.extend(check_completeness(root, stored, tables)),
-        )
-        checks.append(check_pages(root))
+        checks += check_files(root, stored, tables)
         checks.append(check_rows(tables.episodes, stored.plan.reference))
         with ExitStack() as stack:
             study = _open_or_note(stored, machine, stack, bool(sample_size), screen)
@@ -110,7 +93,7 @@ def verify_study(
                 )
             )
             arms = study.build_arms()
-            _catch_refusal(
+            catch_refusal(
                 checks,
                 "manifest",
                 lambda: checks.append(_check_manifest(study, root, stored, screen)),
@@ -198,32 +181,6 @@ def _read_identity(root: Path) -> Mapping[str, object]:
     return identity
 
 
-def _compute_result(stored: StoredStudy, tables: StudyTables) -> StudyResult:
-    """Computes the result; tables that were edited may be such that there is none.
-
-    Raises:
-        TraceError: If the tables make no sense.
-    """
-    try:
-        return stored.compute_result(tables)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise TraceError(f"no result can be computed from these tables: {error!r}") from error
-
-
-def _check_report_numbers(root: Path, result: StudyResult) -> CheckResult:
-    """Compares the report with the result that was computed again."""
-    path = root / REPORT_FILE
-    if not path.exists():
-        return CheckResult(
-            "numbers", False, 0, f"{path} is missing; write it: aegis study report {root}"
-        )
-    try:
-        reported = json.loads(path.read_text())
-    except ValueError as error:
-        return CheckResult("numbers", False, 0, f"{path} is damaged: {error}")
-    return check_numbers(reported, json.loads(result.to_json_text()))
-
-
 def _replay_units(
     study: PreparedStudy,
     root: Path,
@@ -304,12 +261,3 @@ def _limit_units(sample: tuple[int, int]) -> int:
 def _play_plan(study: PreparedStudy, plan: RunPlan, out: Path) -> RunTables:
     executor = replace(study.build_executor(Screen(machine=True), "verify", out), sink=NullSink())
     return executor.execute_plan(replace(plan, audit=0.0), out)
-
-
-def _catch_refusal(checks: list[CheckResult], name: str, act: Callable[[], _T]) -> _T | None:
-    """Runs something that may raise; an error becomes a failed check."""
-    try:
-        return act()
-    except AegisError as error:
-        checks.append(CheckResult(name, False, 1, str(error)))
-        return None

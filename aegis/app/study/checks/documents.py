@@ -12,7 +12,7 @@ from aegis.app.config.settings import Settings
 from aegis.app.study.pictures import read_pictures
 from aegis.app.study.reporting import REPORT_FILE, StoredStudy
 from aegis.records.provenance import read_version
-from aegis.report.differences import NUDGE, find_differences, nudge_numbers
+from aegis.report.comparison import NUDGE, find_differences, nudge_numbers
 from aegis.report.examples import select_examples
 from aegis.report.tokens import LABEL_TOLERANCE, MARK_TOLERANCE
 from aegis.report.view import StudyView

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aegis.app.experiment import LEVEL_KEY
-from aegis.core.errors import AegisError, ConfigError
+from aegis.app.study.checks.refusal import catch_refusal
+from aegis.core.errors import ConfigError
 from aegis.study.plan.lockfile import PLAN_FILE, LockedPlan
 from aegis.study.publication.git_commit import CommittedFolder
 from aegis.study.publication.lock_line import FORMAT, LockLine, describe_lock, find_lock_lines
@@ -80,13 +81,15 @@ def check_publication(root: Path, locked: LockedPlan, given: Publication) -> lis
         locked: The plan in it.
         given: What was published.
     """
-    checks = []
+    checks: list[CheckResult] = []
     if given.lines:
         checks.append(_check_lines(locked, given.lines))
     if given.commit:
-        checks.append(_refuse("commit", lambda: _check_commit(root, locked, given.commit)))
+        found = catch_refusal(checks, "commit", lambda: _check_commit(root, locked, given.commit))
+        checks += [found] if found is not None else []
     if given.token:
-        checks.append(_refuse("timestamp", lambda: _check_stamp(locked, given)))
+        found = catch_refusal(checks, "timestamp", lambda: _check_stamp(locked, given))
+        checks += [found] if found is not None else []
     return checks
 
 
@@ -120,14 +123,6 @@ def _check_stamp(locked: LockedPlan, given: Publication) -> CheckResult:
     return CheckResult(
         "timestamp", True, 1, f"this {PLAN_FILE} was there at {time}, says {stamp.authority}"
     )
-
-
-def _refuse(name: str, check: Callable[[], CheckResult]) -> CheckResult:
-    """Runs a check; an error becomes a failed one."""
-    try:
-        return check()
-    except AegisError as error:
-        return CheckResult(name, False, 1, str(error))
 
 
 def _read_lines(value: str) -> tuple[LockLine, ...]:

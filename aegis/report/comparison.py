@@ -1,4 +1,4 @@
-"""Differences: where a stored document is not the one that its numbers give."""
+"""Comparison: where a stored document is not the one that its numbers give."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aegis.report.differences import find_differences, nudge_numbers
+from aegis.report.comparison import find_differences, nudge_numbers
 from aegis.report.tokens import split_markup
 from aegis.study.analysis.formatting import format_percent
 
