@@ -33,7 +33,7 @@ bare=$(bare)
 for tier; do
     began=$(date +%s)
     [ "$tier" = base ] && extra= || extra="[$tier]"
-    [ "$tier" = all ] && extra="[sim,learn,report]"
+    [ "$tier" = all ] && extra="[sim,learn,report,stamp]"
     "$PYTHON" -m venv "$place/$tier"
     pip="$place/$tier/bin/python -m pip --disable-pip-version-check --no-input -q -q"
     case $tier in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 from aegis.core.errors import MachineError
 
@@ -17,6 +18,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "pyarrow", "scipy", "sklearn", "matplotlib", "jinja2", "markupsafe", "PIL", "av",
         "threadpoolctl",
     ),
+    "stamp": ("rfc3161_client", "cryptography"),
 }  # fmt: skip
 """Extra to the modules that it installs, under their import names."""
 
@@ -43,6 +45,18 @@ def find_install_command(module: str, room: str = "") -> str:
         return ""
     room_extra = _find_extra(room)
     return f'pip install "{DISTRIBUTION}[{room_extra if room_extra in extras else extras[-1]}]"'
+
+
+def list_missing_modules(*extras: str) -> tuple[str, ...]:
+    """Returns the modules of some extras, and of what is installed beside them, that are missing.
+
+    Args:
+        extras: Names of extras.
+    """
+    names = [name for extra in extras for name in EXTRAS[extra]]
+    if "sim" in extras:
+        names += _BARE_MODULES
+    return tuple(name for name in dict.fromkeys(names) if find_spec(name) is None)
 
 
 def build_missing_error(

@@ -14,7 +14,7 @@ from aegis.report.view import StudyView
 from aegis.study.analysis.study_result import StudyResult
 from aegis.study.plan.study_plan import StudyPlan
 
-FOLDER = "figures"
+FOLDER, MARKDOWN_FILE, PAGE_FILE = "figures", "report.md", "report.html"
 NO_PICTURES: Mapping[str, Mapping[int, bytes]] = {}
 
 
@@ -43,17 +43,26 @@ def write_report(
     Raises:
         MachineError: If the disk is full or cannot be written.
     """
-    view = StudyView(result, plan, tables, pictures)
-    charts = draw_charts(view)
-    files = {
-        out / "report.md": render_markdown(view, charts),
-        out / "report.html": render_html(view, charts),
-    }
-    files |= {out / FOLDER / f"{c.name}.svg": make_standalone(c.svg) for c in charts.values()}
+    documents = render_documents(StudyView(result, plan, tables, pictures))
+    files = {out / name: text for name, text in documents.items()}
     _clear_figures(out / FOLDER, files)
     for path, text in files.items():
         write_atomic(path, text.encode("utf-8"))
     return tuple(files)
+
+
+def render_documents(view: StudyView) -> dict[str, str]:
+    """Returns the text of every document by its path in the run folder, for example ``report.md``.
+
+    Args:
+        view: The study, with the pictures that its report shows.
+    """
+    charts = draw_charts(view)
+    return {
+        MARKDOWN_FILE: render_markdown(view, charts),
+        PAGE_FILE: render_html(view, charts),
+        **{f"{FOLDER}/{c.name}.svg": make_standalone(c.svg) for c in charts.values()},
+    }
 
 
 def _clear_figures(folder: Path, kept: Container[Path]) -> None:

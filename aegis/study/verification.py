@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ _P_VALUE = re.compile(r"(^|[._])p(_\w+)?(\[\d+\])*$")
 """What the keys of p values end with: ``p``, ``mid_p``, ``p_holm``."""
 UNCOMPARED_PARTS = ("notes", "lock")
 """Parts of a report that say how it was made, and need not be equal when it is made again."""
+EVERY_UNIT = sys.maxsize
+"""Size of a sample that leaves no unit out."""
 NUMBER_TOLERANCE = 1e-9
 """Relative; the last digits of sums differ from CPU to CPU, and from library to library."""
 NOISE = 1e-12

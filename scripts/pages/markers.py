@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.pages import study_tables as study
@@ -23,22 +24,48 @@ WRITERS: Mapping[str, Callable[..., str]] = {
     "summary": summary.write_summary,
 }
 _MARKED = re.compile(
-    r"(<!-- table: (?P<name>\w+)(?P<words>[^>]*?) -->\n)(?:.*?\n)??(<!-- end of table -->)",
+    r"(<!-- table: (?P<name>\w+)(?P<words>[^>]*?) -->\n)(?P<text>.*?\n)??"
+    r"(?P<end><!-- end of table -->)",
     re.DOTALL,
 )
 
 
-def find_pages() -> Iterator[Path]:
+@dataclass(frozen=True, slots=True)
+class MarkedTable:
+    """A generated table of a page.
+
+    Attributes:
+        name: Of its writer.
+        words: Arguments of the writer: names of studies; none for a table of all studies.
+        text: What stands between the markers.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    text: str
+
+    def write(self) -> str:
+        """Returns what must stand between the markers."""
+        return f"\n{WRITERS[self.name](*self.words)}\n\n"
+
+
+def find_pages(repository: Path = REPOSITORY) -> Iterator[Path]:
     """Yields the pages that may hold tables."""
-    yield REPOSITORY / "README.md"
-    yield from sorted((REPOSITORY / "docs").rglob("*.md"))
+    yield from repository.glob("README.md")
+    yield from sorted((repository / "docs").rglob("*.md"))
+
+
+def find_tables(text: str) -> Iterator[MarkedTable]:
+    """Yields the generated tables of a page."""
+    for found in _MARKED.finditer(text):
+        yield MarkedTable(found["name"], tuple(found["words"].split()), found["text"] or "")
 
 
 def fill_tables(text: str) -> str:
     """Returns a page with every table written anew."""
 
     def write(found: re.Match[str]) -> str:
-        table = WRITERS[found["name"]](*found["words"].split())
-        return f"{found[1]}\n{table}\n\n{found[4]}"
+        table = MarkedTable(found["name"], tuple(found["words"].split()), "")
+        return f"{found[1]}{table.write()}{found['end']}"
 
     return _MARKED.sub(write, text)

@@ -44,4 +44,7 @@ if __name__ == "__main__":
     check_equal(json.loads((study / "report.json").read_text()), published)
     assert answer["out"] == str(study)
     assert (study / "report.html").stat().st_size > 100_000
+    checked = type_in("study", "verify", "reference", "sample=0")
+    assert checked["verified"], checked
+    assert {"numbers", "documents", "units"} <= {one["name"] for one in checked["checks"]}
     check_refused("sim", "study", "run", "reference")

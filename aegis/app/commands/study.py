@@ -60,8 +60,11 @@ _VERBS = (
         examples=(
             ("aegis study lock name=big units=1500", "a plan, to commit before it is run"),
             ("aegis study lock regime=tenth name=tenth", "with the weaker of the weak policies"),
+            ("aegis study lock big", "prints the line of a locked study again, to publish"),
         ),
         run=_lock_study,
+        place="STUDY",
+        place_help="name of a locked study, or its folder, to print its line again",
     ),
     Verb(
         name="run",
@@ -89,17 +92,25 @@ _VERBS = (
     ),
     Verb(
         name="verify",
-        summary="checks lock, seal, tables and report, and plays a sample of units again, bit for "
-        "bit; exit code 4 if something does not hold",
+        summary="checks lock, seal, tables and documents, and plays a sample of units again, bit "
+        "for bit; exit code 4 if something does not hold",
         examples=(
             ("aegis study verify runs/reference sample=20", "plays 20 units again"),
             ("aegis study verify big sample=0", "checks files and numbers only"),
+            ("aegis study verify big sample=all", "plays every unit again"),
+            ("aegis study verify big published=line.txt", "is the plan the published one, too"),
+            ("aegis study verify big commit=v1.0", "is it the one of a git commit"),
+            (
+                "aegis study verify big timestamp=plan.tsr authority=ca.pem",
+                "is it the one that a time-stamping authority saw, and when",
+            ),
         ),
         run=_verify_study,
         place="STUDY",
         place_help=_STUDY_HELP,
-        settings="sample=N, the units that are played again; pick=N, another sample; "
-        f"{_MACHINE_HELP}",
+        settings="sample=N, the units that are played again, or sample=all; pick=N, another "
+        "sample; published=LINE, or a text file with it; commit=REV; timestamp=FILE.tsr with "
+        f"authority=CA.pem (RFC 3161); {_MACHINE_HELP}",
     ),
     Verb(
         name="power",

@@ -38,14 +38,11 @@ def gather_pictures(
         screen: Receives the reason if there are none.
     """
     settings = Settings(composed.tree)
-    level = settings.level("pictures")
-    count = level.integer("count", 0)
     pictures: EpisodePictures = {}
-    for kind, example in examples.items() if count else ():
-        row = example.episode
-        paths = {k: _locate_picture(root, kind, row, k) for k in choose_ticks(row, count)}
+    for kind, paths in _locate_pictures(root, settings, examples).items():
         if not all(path.exists() for path in paths.values()):
             build_world = make_world_factory(composed)
+            level, row = settings.level("pictures"), examples[kind].episode
             camera, size = level.text("camera"), level.integer("size", 16)
             try:
                 stills = call_in_child(
@@ -58,6 +55,37 @@ def gather_pictures(
             _keep_pictures(stills, paths)
         pictures[kind] = {k: path.read_bytes() for k, path in paths.items()}
     return pictures
+
+
+def read_pictures(
+    root: Path, settings: Settings, examples: Mapping[str, Example]
+) -> EpisodePictures:
+    """Returns the pictures that are stored, by kind of example and tick; renders none.
+
+    Args:
+        root: Run folder.
+        settings: Of the study; ``pictures`` names their number.
+        examples: Episodes of the report, by kind.
+    """
+    return {
+        kind: {k: path.read_bytes() for k, path in paths.items()}
+        for kind, paths in _locate_pictures(root, settings, examples).items()
+        if all(path.exists() for path in paths.values())
+    }
+
+
+def _locate_pictures(
+    root: Path, settings: Settings, examples: Mapping[str, Example]
+) -> dict[str, dict[int, Path]]:
+    """Returns the paths of all pictures that a report shows, by kind of example and tick."""
+    count = settings.level("pictures").integer("count", 0)
+    return {
+        kind: {
+            k: _locate_picture(root, kind, example.episode, k)
+            for k in choose_ticks(example.episode, count)
+        }
+        for kind, example in (examples.items() if count else ())
+    }
 
 
 def _keep_pictures(stills: Mapping[int, bytes], paths: Mapping[int, Path]) -> None:

@@ -13,8 +13,8 @@ from aegis.study.plan.lockfile import LockedPlan
 from aegis.study.verification import CheckResult
 
 
-def print_lock(locked: LockedPlan, screen: Screen) -> None:
-    """Prints the path of the plan, and the settings of its dials."""
+def print_lock(locked: LockedPlan, line: str, screen: Screen) -> None:
+    """Prints the path of the plan, the settings of its dials, and the line to publish."""
     dials = Settings(locked.tree).level("calibrated").level("dials")
     rows = []
     for arm in dials.names():
@@ -25,7 +25,8 @@ def print_lock(locked: LockedPlan, screen: Screen) -> None:
     if rows:
         title = "dials, on calibration units"
         screen.print_table(title, ["arm", "setting", "target", "duty", "success"], rows)
-    screen.print_line(f"locked: {locked.path}, sha256 {locked.digest}")
+    screen.print_line(f"locked: {locked.path}; publish this line before the study runs:")
+    screen.print_line(line)
 
 
 def print_result(result: StudyResult, screen: Screen) -> None:

@@ -23,7 +23,13 @@ from aegis.study.outcome_check import OutcomeAgreement, check_outcomes, plan_sam
 from aegis.study.plan.calibration_table import read_calibration_table
 from aegis.study.play.action_table import choose_kept_units, read_action_table
 from aegis.study.play.small_tables import StudyTables, write_small_tables
-from aegis.study.verification import CheckResult, check_replay, check_table, sample_units
+from aegis.study.verification import (
+    EVERY_UNIT,
+    CheckResult,
+    check_replay,
+    check_table,
+    sample_units,
+)
 
 DEFAULT_SAMPLE = 10
 """Units to play again where every bit is compared."""
@@ -36,7 +42,7 @@ class Sample:
     """Units to play again.
 
     Attributes:
-        count: How many; None for as many as the level needs, 0 for none.
+        count: How many; None for as many as the level needs, 0 for none, ``EVERY_UNIT`` for all.
         pick: Another number draws others.
     """
 
@@ -88,7 +94,9 @@ class StudyReplay:
             ("scores again", self.tables.scores, fresh_tables.scores),
             ("events again", self.tables.events, fresh_tables.events),
         ):
-            if stored.num_rows:
+            # An emptied table is an edited one; one that is not kept is not compared.
+            kept = (self.root / f"{name.partition(' ')[0]}.parquet").exists()
+            if kept and (stored.num_rows or fresh.num_rows):
                 checks.append(check_table(name, stored, fresh, keys))
         if (self.root / "steps.parquet").exists():
             stored, fresh = RunTables.read_folder(self.root).read_steps(), replayed.read_steps()
@@ -101,7 +109,7 @@ class StudyReplay:
         fork_units = list(dict.fromkeys(row.key for row in self.tables.forks))
         if not fork_arms or not fork_units:
             return []
-        keys = self._draw_units(fork_units, _REPLAYED_UNITS, _REPLAYED_UNITS)
+        keys = self._draw_few(fork_units)
         rows = self._play_plan(self.study.plan_run(keys, fork_arms, {}), scratch).episodes
         return [check_replay("forks again", self.tables.forks, rows)]
 
@@ -115,7 +123,7 @@ class StudyReplay:
         units = list(dict.fromkeys(row.key for row in stored))
         if not units:
             return []
-        keys = self._draw_units(units, _REPLAYED_UNITS, _REPLAYED_UNITS)
+        keys = self._draw_few(units)
         dialled_arms = [arm for arm in self.arms if arm.name in dials]
         rows = self._play_plan(self.study.plan_run(keys, dialled_arms, {}), scratch).episodes
         stored_rows = set(stored)
@@ -145,11 +153,14 @@ class StudyReplay:
         again = self._play_units(keys, scratch / "run").episodes
         return list(check_outcomes(OutcomeAgreement.from_rows(self.tables.episodes, again)))
 
-    def _draw_units(
-        self, units: Sequence[EpisodeKey], usual: int, most: int | None = None
-    ) -> tuple[EpisodeKey, ...]:
+    def _draw_units(self, units: Sequence[EpisodeKey], usual: int) -> tuple[EpisodeKey, ...]:
         count = usual if self.sample.count is None else self.sample.count
-        return sample_units(units, count if most is None else min(count, most), self.sample.pick)
+        return sample_units(units, count, self.sample.pick)
+
+    def _draw_few(self, units: Sequence[EpisodeKey]) -> tuple[EpisodeKey, ...]:
+        """Draws units of the fork set or of calibration: a few, or every one."""
+        few = EVERY_UNIT if self.sample.count == EVERY_UNIT else _REPLAYED_UNITS
+        return self._draw_units(units, _REPLAYED_UNITS)[:few]
 
     def _play_units(self, keys: Sequence[EpisodeKey], out: Path) -> RunTables:
         self.screen.print_note(f"playing {len(keys)} units again, with {len(self.arms)} arms each")

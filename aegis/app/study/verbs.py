@@ -13,19 +13,26 @@ from aegis.app.config.plan_reader import read_plan
 from aegis.app.config.settings import MACHINE_SETTINGS, Settings
 from aegis.app.experiment import RUNS_FOLDER, compose_or_show, resolve_run_folder
 from aegis.app.screen import Json, Screen
+from aegis.app.study.checks.publication import (
+    PUBLICATION_SETTINGS,
+    Publication,
+    format_lock_line,
+)
 from aegis.app.study.levels import AUTOMATIC
 from aegis.app.study.locking import lock_study
 from aegis.app.study.printing import print_checks, print_lock, print_result, print_sizes
 from aegis.app.study.replaying import Sample
 from aegis.app.study.reporting import StoredStudy, write_study_report
 from aegis.app.study.running import run_locked_study
-from aegis.app.study.verifying import verify_study
+from aegis.app.study.verifying import VerificationRequest, verify_study
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.records.store import RunTables
 from aegis.study.analysis.sizing import size_contrasts
-from aegis.study.plan.lockfile import PLAN_FILE
+from aegis.study.plan.lockfile import PLAN_FILE, LockedPlan, read_lock
+from aegis.study.verification import EVERY_UNIT
 
 SAMPLE_SETTINGS = ("sample", "pick")
+LEVEL = "level"
 EXIT_VERIFICATION_FAILED = 4
 """Exit code of a verification that failed."""
 
@@ -36,7 +43,7 @@ def run_whole_study(options: argparse.Namespace, screen: Screen) -> Mapping[str,
     if composed is None:
         return {}
     locked = lock_study(composed, screen)
-    print_lock(locked, screen)
+    _print_locked(locked, screen)
     settings = Settings(composed.tree)
     run_locked_study(
         locked.path.parent, {name: settings.value(name) for name in MACHINE_SETTINGS}, screen
@@ -45,13 +52,15 @@ def run_whole_study(options: argparse.Namespace, screen: Screen) -> Mapping[str,
 
 
 def lock_plan(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    """Sets the dials of all arms and writes the plan."""
+    """Sets the dials of all arms and writes the plan; of a locked study, prints its line again."""
+    if options.place:
+        root = _require_locked_folder(options)
+        _read_numbers(options.overrides, (), "lock")
+        return {} if _show_plan(root, options, screen) else _print_locked(read_lock(root), screen)
     composed = compose_or_show("study", options, screen)
     if composed is None:
         return {}
-    locked = lock_study(composed, screen)
-    print_lock(locked, screen)
-    return {"out": str(locked.path.parent), "plan": str(locked.path), "lock": locked.digest}
+    return _print_locked(lock_study(composed, screen), screen)
 
 
 def run_plan(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
@@ -78,13 +87,17 @@ def report_tables(options: argparse.Namespace, screen: Screen) -> Mapping[str, J
 def verify_files(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     """Checks files and numbers, and plays a sample of units again."""
     root = _require_locked_folder(options)
-    wanted = [word.partition("=")[2] for word in options.overrides if word.startswith("level=")]
-    words = [word for word in options.overrides if not word.startswith("level=")]
-    numbers = _read_numbers(words, (*MACHINE_SETTINGS, *SAMPLE_SETTINGS), "verify")
+    others = (LEVEL, *PUBLICATION_SETTINGS)
+    texts = [word for word in options.overrides if word.partition("=")[0] in others]
+    words = [word for word in options.overrides if word not in texts]
+    numbers = _read_numbers(words, (*MACHINE_SETTINGS, *SAMPLE_SETTINGS), "verify", others)
+    wanted = [word.partition("=")[2] for word in texts if word.startswith(f"{LEVEL}=")]
+    given = Publication.read_words([word for word in texts if not word.startswith(f"{LEVEL}=")])
     if _show_plan(root, options, screen):
         return {}
     sample = Sample(numbers.pop("sample", None), numbers.pop("pick", 0))
-    found = verify_study(root, sample, wanted[-1] if wanted else AUTOMATIC, numbers, screen)
+    request = VerificationRequest(sample, wanted[-1] if wanted else AUTOMATIC, given)
+    found = verify_study(root, request, numbers, screen)
     checks, level = found.checks, found.level
     print_checks(checks, screen)
     passed = all(check.passed for check in checks)
@@ -118,6 +131,17 @@ def size_plan(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
         return {}
     settings = Settings(composed.tree)
     return _report_power(settings, _load_pilot(options.place or settings.text("name")), screen)
+
+
+def _print_locked(locked: LockedPlan, screen: Screen) -> Mapping[str, Json]:
+    line = format_lock_line(locked)
+    print_lock(locked, line, screen)
+    return {
+        "out": str(locked.path.parent),
+        "plan": str(locked.path),
+        "lock": locked.digest,
+        "line": line,
+    }
 
 
 def _report_study(root: Path, screen: Screen, otherwise: Sequence[str] = ()) -> Mapping[str, Json]:
@@ -181,18 +205,25 @@ def _show_plan(root: Path, options: argparse.Namespace, screen: Screen) -> bool:
     return bool(options.show)
 
 
-def _read_numbers(words: Sequence[str], allowed: Sequence[str], verb: str) -> dict[str, int]:
-    """Reads the settings that a locked plan may be used with."""
+def _read_numbers(
+    words: Sequence[str], allowed: Sequence[str], verb: str, others: Sequence[str] = ()
+) -> dict[str, int]:
+    """Reads the settings that a locked plan may be used with; ``others`` are no numbers."""
     found = {}
     for word in words:
         name, _, value = word.partition("=")
         if name == "name":
             continue
         if name not in allowed:
-            raise UnknownNameError("setting", name, allowed, f"aegis study {verb}: a locked plan")
+            known = (*allowed, *others)
+            raise UnknownNameError("setting", name, known, f"aegis study {verb}: a locked plan")
+        if (name, value) == ("sample", "all"):
+            found[name] = EVERY_UNIT
+            continue
         if not (value.isascii() and value.isdecimal()) or (
             name in MACHINE_SETTINGS and int(value) < 1
         ):
-            raise ConfigError(f"'{name}' must be a whole number. Got: '{value}'.")
+            more = ", or 'all'" if name == "sample" else ""
+            raise ConfigError(f"'{name}' must be a whole number{more}. Got: '{value}'.")
         found[name] = int(value)
     return found

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from aegis.app.config.lab import PORTABLE
 from aegis.app.determinism.verb import repeats_native_references
 from aegis.app.experiment import LEVEL_KEY
+from aegis.app.extras import list_missing_modules
 from aegis.app.screen import Screen
-from aegis.app.study.levels import TABLES, VerificationLevel, choose_level, inspect_machine
+from aegis.app.study.checks.files import check_files
+from aegis.app.study.checks.publication import (
+    Publication,
+    check_publication,
+)
+from aegis.app.study.checks.refusal import catch_refusal
+from aegis.app.study.levels import (
+    TABLES,
+    VerificationLevel,
+    choose_level,
+    inspect_machine,
+)
 from aegis.app.study.prepared_study import PreparedStudy, compose_locked, open_study
 from aegis.app.study.replaying import Sample, StudyReplay
-from aegis.app.study.reporting import REPORT_FILE, StoredStudy
+from aegis.app.study.reporting import StoredStudy
 from aegis.app.study.running import LOCK_KEY
 from aegis.core.errors import AegisError
 from aegis.fleet.run_plan import compute_identity
@@ -34,12 +45,9 @@ from aegis.study.play.small_tables import StudyTables
 from aegis.study.verification import (
     CheckResult,
     check_digests,
-    check_numbers,
     check_rows,
-    check_units,
 )
 
-_T = TypeVar("_T")
 _MACHINE_NAMES = ("rounding.", LEVEL_KEY, f"{SETTING_PREFIX}{PORTABLE}")
 """First words of what belongs to the machine: on another one it is said, and no fault."""
 _LOCKED_PREFIXES = (CODE_PREFIX, VERSION_PREFIX)
@@ -59,15 +67,29 @@ class Verification:
     checks: tuple[CheckResult, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class VerificationRequest:
+    """What to check of a study.
+
+    Attributes:
+        sample: Units to play again.
+        level: One of ``aegis.app.study.levels.CHOICES``.
+        published: What was published of the plan, to compare it with.
+    """
+
+    sample: Sample
+    level: str
+    published: Publication
+
+
 def verify_study(
-    root: Path, sample: Sample, wanted_level: str, machine: Mapping[str, object], screen: Screen
+    root: Path, request: VerificationRequest, machine: Mapping[str, object], screen: Screen
 ) -> Verification:
     """Checks a finished study.
 
     Args:
         root: Run folder.
-        sample: Units to play again.
-        wanted_level: One of ``aegis.app.study.levels.CHOICES``.
+        request: What to check.
         machine: Workers and slots, if not those of the plan.
         screen: Receives notes and progress.
 
@@ -76,50 +98,75 @@ def verify_study(
         ConfigError: If the study does not allow the level.
     """
     checks: list[CheckResult] = []
-    unplayed = VerificationLevel(TABLES, "nothing is played again")
-    stored = _catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
+    level = VerificationLevel(TABLES, "nothing is played again")
+    stored = catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
     if stored is None:
-        return Verification(unplayed, tuple(checks))
+        return Verification(level, tuple(checks))
     checks.append(CheckResult("plan", True, 1, "the text is what was locked"))
-    _catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
-    level = unplayed
-    if sample.count != 0:
+    checks += check_publication(root, stored.locked, request.published)
+    catch_refusal(checks, "seal", lambda: checks.append(_check_sealed_tables(root, stored)))
+    if request.sample.count != 0:
         here = inspect_machine(stored.locked, repeats_native_references)
-        manifest = _catch_refusal(checks, "manifest", lambda: read_manifest(root))
+        manifest = catch_refusal(checks, "manifest", lambda: read_manifest(root))
         has_actions = (root / ACTIONS_FILE).exists()
-        level = choose_level(wanted_level, manifest or {}, has_actions, here)
+        level = choose_level(request.level, manifest or {}, has_actions, here)
         if not here.is_portable:
             machine = {**machine, PORTABLE: False}
     screen.print_line(f"level: {level.name} ({level.reason})")
     for change in stored.changes:
         screen.print_note(f"not as locked: {change}")
-    tables = _catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
+    tables = catch_refusal(checks, "tables", lambda: StudyTables.read_folder(root))
     if tables is not None:
-        _catch_refusal(
-            checks, "numbers", lambda: checks.append(_check_report_numbers(root, stored, tables))
-        )
+        checks += check_files(root, stored, tables)
         checks.append(check_rows(tables.episodes, stored.plan.reference))
-        with open_study(compose_locked(stored.locked, machine)) as study:
-            checks += _check_built_study(study, root, stored, tables, screen)
-            if level.name != TABLES:
-                arms = study.build_arms()
-                replay = StudyReplay(study, root, tables, arms, sample, screen)
-                checks += replay.check_level(level)
+        with ExitStack() as stack:
+            study = _open_or_note(stored, machine, stack, level.name != TABLES, screen)
+            if study is not None:
+                checks += _check_built_study(study, root, stored, screen)
+                if level.name != TABLES:
+                    arms = study.build_arms()
+                    replay = StudyReplay(study, root, tables, arms, request.sample, screen)
+                    checks += replay.check_level(level)
     return Verification(level, tuple(checks))
 
 
 def _check_built_study(
-    study: PreparedStudy, root: Path, stored: StoredStudy, tables: StudyTables, screen: Screen
+    study: PreparedStudy, root: Path, stored: StoredStudy, screen: Screen
 ) -> list[CheckResult]:
-    """Checks that what was played is what was planned: parts, manifest, units."""
+    """Checks that what was played is what was planned: parts and manifest."""
     built = study.collect_digests()
     changes = compare_digests(stored.locked.digests, built)
     checks = [check_digests("policies and assets", changes, len(built), "as locked")]
-    _catch_refusal(
+    catch_refusal(
         checks, "manifest", lambda: checks.append(_check_manifest(study, root, stored, screen))
     )
-    arms = [arm.name for arm in study.build_arms()]
-    return [*checks, check_units(tables.episodes, arms, study.list_test_units())]
+    return checks
+
+
+def _open_or_note(
+    stored: StoredStudy,
+    machine: Mapping[str, object],
+    stack: ExitStack,
+    needed: bool,
+    screen: Screen,
+) -> PreparedStudy | None:
+    """Builds the study, for as long as the stack is open.
+
+    Returns:
+        The study; None, with a note, if nothing is to be played and packages that would play it
+        are missing.
+    """
+    try:
+        return stack.enter_context(open_study(compose_locked(stored.locked, machine)))
+    except AegisError as error:
+        missing = list_missing_modules("sim", "learn")
+        if needed or not missing:
+            raise
+        screen.print_note(
+            f"not checked, since packages are missing ({', '.join(missing)}): policies and "
+            f"assets, manifest. {error}"
+        )
+        return None
 
 
 def _check_sealed_tables(root: Path, stored: StoredStudy) -> CheckResult:
@@ -172,26 +219,3 @@ def _read_identity(root: Path) -> Mapping[str, object]:
     identity = read_manifest(root)["identity"]
     assert isinstance(identity, dict)
     return identity
-
-
-def _check_report_numbers(root: Path, stored: StoredStudy, tables: StudyTables) -> CheckResult:
-    """Recomputes the report."""
-    path = root / REPORT_FILE
-    if not path.exists():
-        return CheckResult(
-            "numbers", False, 0, f"{path} is missing; write it: aegis study report {root}"
-        )
-    try:
-        reported = json.loads(path.read_text())
-    except ValueError as error:
-        return CheckResult("numbers", False, 0, f"{path} is damaged: {error}")
-    return check_numbers(reported, json.loads(stored.compute_result(tables).to_json_text()))
-
-
-def _catch_refusal(checks: list[CheckResult], name: str, act: Callable[[], _T]) -> _T | None:
-    """Runs something that may raise; an error becomes a failed check."""
-    try:
-        return act()
-    except AegisError as error:
-        checks.append(CheckResult(name, False, 1, str(error)))
-        return None

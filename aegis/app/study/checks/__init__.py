@@ -1,0 +1,1 @@
+"""Checks of `aegis study verify` that play nothing: documents, pages, completeness, publication."""
