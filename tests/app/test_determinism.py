@@ -129,7 +129,7 @@ def test_a_course_of_ones_own_is_recorded_and_compared(tmp_path: Path) -> None:
     assert [*first["by_name"]][:6] == names
     assert [*first["by_name"]][6:] == ["strong taps", "strong actions", "scores tap", "statistics"]
     assert {one["result"] for one in first["stages"]} == {"equal"}
-    again = play(tmp_path, f"course={course}")
+    again = play(tmp_path, f"course={course}", "stages=[world]")
     assert {one["result"] for one in again["stages"]} == {"equal"}
     moved = play(tmp_path, f"course={course}", "env.horizon=50", "stages=[world]")
     assert {one["result"] for one in moved["stages"]} == {"no reference"}
