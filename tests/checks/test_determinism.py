@@ -26,7 +26,7 @@ from aegis.checks.determinism.references import (
 )
 from aegis.checks.determinism.results import StageResult, digest_parts
 from aegis.checks.determinism.statistics_stage import draw_outcomes, play_statistics_stage
-from aegis.checks.determinism.world_stages import play_world_stages
+from aegis.checks.determinism.world_stages import play_picture_stages, play_world_stages
 from aegis.core.errors import ShapeError, TraceError
 from aegis.core.protocols import Query
 from aegis.core.types import F32, EpisodeKey, Observation, Proposal, Score
@@ -88,6 +88,7 @@ def play_all(course: Course) -> dict[str, str]:
     strong = ToyPolicy("strong", weak=False, cameras=CAMERAS)
     results = [
         *play_world_stages(WORLDS, course),
+        *play_picture_stages(ToyWorld, course),
         *play_policy_stages("weak", weak, course),
         *play_policy_stages("strong", strong, course),
         *play_detector_stages([Sums()], course),
@@ -209,7 +210,7 @@ def test_what_fails_does_not_hide_the_rest() -> None:
     results = list(play_world_stages({"": ToyWorld, "other": lambda: ToyWorld(horizon=5)}, course))
     errors = {one.name for one in results if one.error}
     assert errors == {"physics other"}
-    assert {one.name for one in results} == WORLD | {"physics other"}
+    assert {one.name for one in results} == WORLD - {"pictures eye"} | {"physics other"}
 
 
 @given(value=st.floats(1e-6, 1e6), relative=st.sampled_from([0.0, 1e-15, 5e-10, 2e-9, 1e-3]))

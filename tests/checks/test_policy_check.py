@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -188,3 +189,37 @@ def test_a_buffer_of_the_policy_is_copied() -> None:
     policy = Reuses("one", weak=True)
     check_policy(policy, toy_queries(ToyPolicy("one", weak=True)), width=3)
     assert policy.buffer.flags.writeable
+
+
+class Stages(ToyPolicy):
+    """Shows stages; each call returns the next of what it was given."""
+
+    def __init__(self, *answers: Mapping[str, np.ndarray]) -> None:
+        super().__init__("one", weak=True)
+        self._answers = itertools.cycle(answers)
+
+    def trace_stages(self, queries: Sequence[Query]) -> Mapping[str, np.ndarray]:
+        return next(self._answers)
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ([{}], "a stage has one row per query. Got: {}."),
+        ([{"eye": np.zeros(3)}], "a stage has one row per query. Got: {'eye': (3,)}."),
+        ([{"eye": [1.0]}], "a stage has one row per query. Got: {'eye': None}."),
+        ([{"eye": np.zeros((1, 3))}], "Allowed: shapes ("),
+        ([{"eye": np.zeros((0, 0))}, {"eye": np.zeros((0, 0))}], "Allowed: shapes ("),
+    ],
+)
+def test_stages_are_rows_of_queries(answers: list[Mapping[str, np.ndarray]], says: str) -> None:
+    with pytest.raises(PluginError, match=re.escape(says)):
+        check_policy(Stages(*answers), toy_queries(ToyPolicy("one", weak=True)), width=3)
+
+
+def test_stages_repeat() -> None:
+    queries = toy_queries(ToyPolicy("one", weak=True))
+    rows = np.ones((len(queries), 2), np.float32)
+    check_policy(Stages({"eye": rows}), queries, width=3)
+    with pytest.raises(PluginError, match="other bits when asked again"):
+        check_policy(Stages({"eye": rows}, {"eye": np.nextafter(rows, 2)}), queries, width=3)

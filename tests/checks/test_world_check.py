@@ -166,6 +166,26 @@ class Restless(ToyWorld):
         return next(self.lengths)
 
 
+class Modelled(ToyWorld):
+    """Has a model, which is read as it should be."""
+
+    def read_model(self) -> np.ndarray:
+        return np.arange(8, dtype=np.uint8)
+
+
+class FloatModel(ToyWorld):
+    def read_model(self) -> np.ndarray:
+        return np.zeros(3)
+
+
+class MovingModel(ToyWorld):
+    """Its model wears off."""
+
+    def read_model(self) -> np.ndarray:
+        self._at = self._at + 1e-9
+        return np.zeros(3, np.uint8)
+
+
 class NoDigest:
     embodiment = horizon = begin = observe = apply = close = None
 
@@ -190,6 +210,11 @@ class NoDigest:
         (NumpyBools, "World.apply of NumpyBools: it answers an Outcome. Got: Outcome(success=np"),
         (Writes, "raises nothing in an ordinary call. Got: ValueError: assignment destination is"),
         (Restless, "it is the longest episode, always the same. Got: "),
+        (
+            FloatModel,
+            "World.read_model of FloatModel: it is bytes. Got: float64 of shape (3,). All",
+        ),
+        (MovingModel, "World.read_model of MovingModel: it changes nothing. Got: another model or"),
         (NoDigest, "World.digest of NoDigest: it has this member. Got: none. Allowed: see aegis/c"),
     ],
 )
@@ -197,6 +222,10 @@ def test_a_broken_world_is_caught(world: type[ToyWorld], says: str) -> None:
     with pytest.raises(PluginError, match=re.escape(says)) as caught:
         check_world(world, toy_key(3), EYE)
     assert caught.value.exit_code == 2
+
+
+def test_a_model_that_can_be_read_is_fine() -> None:
+    check_world(Modelled, toy_key(3), EYE)
 
 
 @pytest.mark.parametrize("world", [Shares, SharesView])

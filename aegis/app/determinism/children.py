@@ -24,8 +24,8 @@ from aegis.host.child_process import set_environment
 from aegis.host.dispatch import build_dispatch
 
 T = TypeVar("T")
-_SHARED = (("world",), ("weak", "strong"), ("detectors", "statistics"))
-"""Groups that are played in one process, as in a run: worlds in workers, policies together."""
+_SHARED = (("world",), ("pictures",), ("weak", "strong"), ("detectors", "statistics"))
+"""Groups that are played in one process, as in a run: policies together."""
 _CRASHED = "the process that plays it was killed or crashed"
 
 

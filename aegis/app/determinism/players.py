@@ -25,7 +25,9 @@ from aegis.checks.determinism.statistics_stage import GROUP as STATISTICS
 from aegis.checks.determinism.statistics_stage import play_statistics_stage
 from aegis.checks.determinism.world_stages import GROUP as WORLD
 from aegis.checks.determinism.world_stages import (
+    PICTURES,
     WorldFactory,
+    play_picture_stages,
     play_world_stages,
     read_renderer,
     read_world_facts,
@@ -112,12 +114,12 @@ def _make_worlds(composed: ComposedConfig) -> dict[str, WorldFactory]:
 
 
 def _find_renderer(composed: ComposedConfig, groups: Sequence[str]) -> dict[str, str]:
-    """Returns the driver of the pictures where a world is played."""
-    if WORLD not in groups:
+    """Returns the driver of the pictures where they are played."""
+    if PICTURES not in groups:
         return {}
     try:
         renderer = read_renderer(next(iter(_make_worlds(composed).values())))
-    except AegisError:  # The stages of the world say why.
+    except AegisError:  # The stages of the pictures say why.
         return {}
     return {"opengl": renderer} if renderer else {}
 
@@ -127,6 +129,13 @@ def _play_world(composed: ComposedConfig, course: Course) -> Iterator[StageResul
     node = Settings(composed.tree).node("env")
     facts = read_world_facts(next(iter(worlds.values())))
     return _identify_results(play_world_stages(worlds, course), course, node, facts)
+
+
+def _play_pictures(composed: ComposedConfig, course: Course) -> Iterator[StageResult]:
+    make = next(iter(_make_worlds(composed).values()))
+    node = Settings(composed.tree).node("env")
+    results = play_picture_stages(make, course)
+    return _identify_results(results, course, node, read_world_facts(make))
 
 
 def _play_policy(part: PolicyId, composed: ComposedConfig, course: Course) -> Iterator[StageResult]:
@@ -174,6 +183,7 @@ def _identify_results(
 
 _PLAYERS: Mapping[str, Callable[[ComposedConfig, Course], Iterator[StageResult]]] = {
     WORLD: _play_world,
+    PICTURES: _play_pictures,
     "weak": partial(_play_policy, "weak"),
     "strong": partial(_play_policy, "strong"),
     DETECTORS: _play_detectors,

@@ -19,7 +19,8 @@ class StageResult:
 
     Attributes:
         name: Name of the stage, for example ``"pictures agentview"``.
-        group: Its group: ``world``, ``weak``, ``strong``, ``detectors`` or ``statistics``.
+        group: Its group: ``world``, ``pictures``, ``weak``, ``strong``, ``detectors`` or
+            ``statistics``.
         digest: Hash of what it computed; empty where it failed.
         error: Why it failed; else empty.
         identity: All that it depends on besides the machine; results of another identity are

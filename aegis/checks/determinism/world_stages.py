@@ -1,4 +1,4 @@
-"""Stages of the world: model, start state, physics, sensing and pictures."""
+"""Stages of the world: model, start state, physics, sensing; and its pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aegis.core.protocols import ForkableWorld, World, WorldState
 from aegis.core.types import F64, Act, Observation
 
 WorldFactory: TypeAlias = Callable[[], World]
-GROUP = "world"
+GROUP, PICTURES = "world", "pictures"
 
 
 def play_world_stages(worlds: Mapping[str, WorldFactory], course: Course) -> Iterator[StageResult]:
@@ -37,9 +37,19 @@ def play_world_stages(worlds: Mapping[str, WorldFactory], course: Course) -> Ite
             yield play_stage(name, GROUP, partial(_list_path, world, course, stepping))
     with _open_world(make) as world:
         yield play_stage("sensing", GROUP, partial(_list_senses, world, course))
+
+
+def play_picture_stages(make: WorldFactory, course: Course) -> Iterator[StageResult]:
+    """Plays a stage for each camera; a driver that crashes takes nothing else with it.
+
+    Args:
+        make: Builds the world.
+        course: Recorded inputs.
+    """
+    with _open_world(make) as world:
         for camera in course.cameras:
             draw = partial(_list_pictures, world, course, camera)
-            yield play_stage(f"pictures {camera}", GROUP, draw)
+            yield play_stage(f"pictures {camera}", PICTURES, draw)
 
 
 def read_world_facts(make: WorldFactory) -> dict[str, str]:
