@@ -134,3 +134,9 @@ def test_the_level_is_said_first(made: Path) -> None:
     answer = type_in(made, "study", "verify", "study", "sample=0")
     assert answer["level"] == "tables"
     assert answer["said"].startswith("level: tables (")
+
+
+@pytest.mark.parametrize("sample", ["sample=0", "sample=1"])
+def test_a_level_that_does_not_exist_is_refused_at_once(made: Path, sample: str) -> None:
+    answer = type_in(made, "study", "verify", "study", "level=bits", sample, code=2)
+    assert "Did you mean 'bit'" in answer["error"]["message"]

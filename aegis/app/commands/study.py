@@ -92,12 +92,13 @@ _VERBS = (
     ),
     Verb(
         name="verify",
-        summary="checks lock, seal, tables and documents, and plays a sample of units again, bit "
-        "for bit; exit code 4 if something does not hold",
+        summary="checks lock, seal, tables and documents, and plays a sample of units again, at "
+        "the level that this machine allows; exit code 4 if something does not hold",
         examples=(
             ("aegis study verify runs/reference sample=20", "plays 20 units again"),
             ("aegis study verify big sample=0", "checks files and numbers only"),
             ("aegis study verify big sample=all", "plays every unit again"),
+            ("aegis study verify big level=outcome", "compares outcomes, as another machine does"),
             ("aegis study verify big published=line.txt", "is the plan the published one, too"),
             ("aegis study verify big commit=v1.0", "is it the one of a git commit"),
             (
@@ -109,7 +110,7 @@ _VERBS = (
         place="STUDY",
         place_help=_STUDY_HELP,
         settings="sample=N, the units that are played again, or sample=all; pick=N, another "
-        "sample; published=LINE, or a text file with it; commit=REV; timestamp=FILE.tsr with "
+        "sample; level=bit, physics or outcome instead of what the machine allows; published=LINE, or a text file with it; commit=REV; timestamp=FILE.tsr with "
         f"authority=CA.pem (RFC 3161); {_MACHINE_HELP}",
     ),
     Verb(

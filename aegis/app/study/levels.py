@@ -57,6 +57,16 @@ class Machine:
     repeats_first_studies: Callable[[], bool]
 
 
+def check_level_name(wanted: str) -> None:
+    """Checks the name of a level that was asked for.
+
+    Raises:
+        UnknownNameError: If there is no such level.
+    """
+    if wanted not in CHOICES:
+        raise UnknownNameError("level", wanted, CHOICES, "aegis study verify")
+
+
 def choose_level(
     wanted: str, manifest: Mapping[str, object], has_actions: bool, here: Machine
 ) -> VerificationLevel:
@@ -72,8 +82,7 @@ def choose_level(
         UnknownNameError: If there is no such level.
         ConfigError: If ``physics`` is wanted of a run that kept no actions.
     """
-    if wanted not in CHOICES:
-        raise UnknownNameError("level", wanted, CHOICES, "aegis study verify")
+    check_level_name(wanted)
     identity, machine = _read_section(manifest, "identity"), manifest.get(MACHINE_KEY)
     recorded = {str(k): str(v) for k, v in machine.items()} if isinstance(machine, dict) else None
     same_renderer = bool(here.renderer) and (recorded or {}).get(_RENDERER) == here.renderer

@@ -21,6 +21,7 @@ from aegis.app.study.checks.refusal import catch_refusal
 from aegis.app.study.levels import (
     TABLES,
     VerificationLevel,
+    check_level_name,
     choose_level,
     inspect_machine,
 )
@@ -97,6 +98,7 @@ def verify_study(
         UnknownNameError: If there is no such level.
         ConfigError: If the study does not allow the level.
     """
+    check_level_name(request.level)
     checks: list[CheckResult] = []
     level = VerificationLevel(TABLES, "nothing is played again")
     stored = catch_refusal(checks, "plan", lambda: StoredStudy.read_folder(root))
