@@ -110,7 +110,8 @@ _VERBS = (
         place="STUDY",
         place_help=_STUDY_HELP,
         settings="sample=N, the units that are played again, or sample=all; pick=N, another "
-        "sample; level=bit, physics or outcome instead of what the machine allows; published=LINE, or a text file with it; commit=REV; timestamp=FILE.tsr with "
+        "sample; level=bit, physics or outcome instead of what the machine allows; "
+        "published=LINE, or a text file with it; commit=REV; timestamp=FILE.tsr with "
         f"authority=CA.pem (RFC 3161); {_MACHINE_HELP}",
     ),
     Verb(
