@@ -14,6 +14,7 @@ from aegis.core.capabilities import (
     Calibrated,
     Fingerprinted,
     ModelBacked,
+    Rendering,
     ScoreReader,
     StagedPolicy,
     Tunable,
@@ -135,3 +136,23 @@ def check_model(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
     promise = one.make_promise("read_model", "it changes nothing", "Copy what you read")
     same = np.array_equal(model, again) and world.digest() == before
     promise.require(same, "another model or state after reading", "the same")
+
+
+def check_renderer(one: NamedPlugin, world: World) -> None:
+    """Checks ``describe_renderer()`` of a world, where it has it.
+
+    Args:
+        one: The world under its name.
+        world: The world; it must be able to draw.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    if not isinstance(world, Rendering):
+        return
+    with one.guard_call("describe_renderer"):
+        first, again = world.describe_renderer(), world.describe_renderer()
+    remedy = "Name driver and version, and nothing that changes"
+    promise = one.make_promise("describe_renderer", "it is one text", remedy)
+    good = isinstance(first, str) and bool(first.strip()) and first == again
+    promise.require(good, repr(first) if first == again else f"{first!r}, then {again!r}", "a text")

@@ -186,6 +186,21 @@ class MovingModel(ToyWorld):
         return np.zeros(3, np.uint8)
 
 
+class Restyled(ToyWorld):
+    """Its driver has another name whenever it is asked."""
+
+    asked = 0
+
+    def describe_renderer(self) -> str:
+        self.asked += 1
+        return f"pencil {self.asked}"
+
+
+class Nameless(ToyWorld):
+    def describe_renderer(self) -> str:
+        return ""
+
+
 class NoDigest:
     embodiment = horizon = begin = observe = apply = close = None
 
@@ -215,6 +230,8 @@ class NoDigest:
             "World.read_model of FloatModel: it is bytes. Got: float64 of shape (3,). All",
         ),
         (MovingModel, "World.read_model of MovingModel: it changes nothing. Got: another model or"),
+        (Restyled, "World.describe_renderer of Restyled: it is one text. Got: 'pencil 1', then 'p"),
+        (Nameless, "World.describe_renderer of Nameless: it is one text. Got: ''. Allowed: a text"),
         (NoDigest, "World.digest of NoDigest: it has this member. Got: none. Allowed: see aegis/c"),
     ],
 )
