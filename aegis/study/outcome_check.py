@@ -126,10 +126,12 @@ def check_outcomes(agreement: OutcomeAgreement) -> tuple[CheckResult, CheckResul
 
 
 def _two_sided_p(then: Bools, now: Bools, *by: I64) -> float:
+    """Doubles the smaller one-sided p-value of the sign-flip test. All of shape (n,)."""
     return min(1.0, 2 * min(sign_flip_p(then, now, *by), sign_flip_p(now, then, *by)))
 
 
 def _measure_spread(then: Bools, now: Bools, unit: I64) -> float:
+    """Returns the standard deviation of the mean changes of units; NaN of one. All of shape (n,)."""
     changes: F64 = now.astype(np.float64) - then
     counts = np.bincount(unit)
     if len(counts) < 2:
@@ -138,6 +140,7 @@ def _measure_spread(then: Bools, now: Bools, unit: I64) -> float:
 
 
 def _number_units(keys: Sequence[EpisodeKey]) -> I64:
+    """Numbers units in the order of their first row. Shape (n,)."""
     numbers = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     return np.array([numbers[key] for key in keys], np.int64)
 

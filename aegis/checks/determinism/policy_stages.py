@@ -31,7 +31,7 @@ def play_policy_stages(part: PolicyId, policy: Policy, course: Course) -> Iterat
         yield from _play_inner_stages(part, policy, course)
     proposals: list[Proposal] = []
 
-    def list_actions() -> Iterator[F32]:
+    def list_actions() -> Iterator[F32]:  # shape (h, a) each
         proposals.extend(policy.propose(queries))
         return (proposal.actions for proposal in proposals)
 
@@ -56,7 +56,7 @@ def _play_inner_stages(
     """Plays what a policy shows; one pass, so that all of it fails together."""
     stages: dict[str, F32] = {}
 
-    def trace_all() -> list[F32]:
+    def trace_all() -> list[F32]:  # shape (n,) each
         stages.update(policy.trace_stages(course.list_queries()))
         return []
 
