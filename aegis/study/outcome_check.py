@@ -131,7 +131,7 @@ def _two_sided_p(then: Bools, now: Bools, *by: I64) -> float:
 
 
 def _measure_spread(then: Bools, now: Bools, unit: I64) -> float:
-    """Returns the standard deviation of the mean changes of units; NaN of one. All of shape (n,)."""
+    """Returns the standard deviation of mean changes of units; NaN of one. All of shape (n,)."""
     changes: F64 = now.astype(np.float64) - then
     counts = np.bincount(unit)
     if len(counts) < 2:
