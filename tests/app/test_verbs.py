@@ -13,10 +13,11 @@ COMMANDS = [command for command in map(load_command, COMMAND_SUMMARIES) if comma
 VERBS = [(command, verb) for command in COMMANDS for verb in command.verbs]
 
 
-def test_studies_and_benchmarks_have_verbs() -> None:
+def test_studies_benchmarks_and_the_doctor_have_verbs() -> None:
     names = {command.name: [verb.name for verb in command.verbs] for command in COMMANDS}
     assert names["study"] == ["lock", "run", "report", "verify", "power"]
-    assert set(names) == {"study", "bench"}
+    assert names["doctor"] == ["determinism"]
+    assert set(names) == {"study", "bench", "doctor"}
 
 
 @pytest.mark.parametrize(("command", "verb"), VERBS, ids=lambda one: one.name)
