@@ -64,12 +64,10 @@ def build_dispatch(portable: bool) -> dict[str, str]:
     """
     if not portable:
         return {}
-    missing = [name for name in _NEEDED if not __cpu_features__.get(name)]
-    if platform.machine() not in ("x86_64", "AMD64") or missing:
-        lacks = f" without {', '.join(missing)}" if missing else ""
+    if shortcoming := find_shortcoming():
         raise MachineError(
-            f"portable=true needs {LEVEL}. This machine is {platform.machine()}{lacks}. Set "
-            "portable=false: the rows are then those of machines like this one."
+            f"portable=true needs {LEVEL}. This machine is {shortcoming}. Set portable=false: the "
+            "rows are then those of machines like this one."
         )
     # Enabled, not disabled above: what the user has disabled is not to be seen from here.
     loops = [name for name in __cpu_dispatch__ if not name.startswith(_BEYOND)]
@@ -80,6 +78,14 @@ def build_dispatch(portable: bool) -> dict[str, str]:
         "NPY_ENABLE_CPU_FEATURES": ",".join(loops),
         _TUNABLES: ":".join(one for one in tunables if not one.startswith("glibc.cpu.")),
     }
+
+
+def find_shortcoming() -> str:
+    """Returns what keeps this machine below the level, in words; empty if nothing does."""
+    missing = [name for name in _NEEDED if not __cpu_features__.get(name)]
+    lacks = f" without {', '.join(missing)}" if missing else ""
+    below = platform.machine() not in ("x86_64", "AMD64") or missing
+    return f"{platform.machine()}{lacks}" if below else ""
 
 
 def describe_cpu(environ: Mapping[str, str] | None = None) -> str:

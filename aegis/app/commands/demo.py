@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arms
-from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.lab import Lab, is_portable, open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.demo_result import choose_episode, describe_outcome, print_demo, summarise_demo
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder
@@ -21,6 +21,7 @@ from aegis.fleet.pool import WorkerPool
 from aegis.fleet.runner import play_plan
 from aegis.gates.limits import scores_read_by
 from aegis.host.child_process import call_in_child
+from aegis.host.dispatch import find_shortcoming
 from aegis.records.store import RunTables
 
 REFERENCE_ARM = "weak"
@@ -74,6 +75,9 @@ def _play_arms(lab: Lab, arms: tuple[Arm, ...], out: Path, screen: Screen) -> Ru
         f"{len(units)} start states, each played by {len(arms)} arms with the same noise: "
         f"{', '.join(arm.name for arm in arms)}"
     )
+    if not is_portable(lab.settings):
+        reason = find_shortcoming() or "told to with portable=false"
+        screen.print_note(f"played natively ({reason}): other machines may count otherwise")
     plan, slots = build_run_plan(lab, units, arms), lab.settings.integer("slots", 1)
     sink = make_run_sink(screen, "demo", out)
     with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:

@@ -21,6 +21,7 @@ from aegis.host.dispatch import (
     PORTABLE_LEVEL,
     build_dispatch,
     describe_cpu,
+    find_shortcoming,
 )
 from aegis.records.names import check_family_name
 from aegis.records.part_identity import PartOrigins
@@ -31,6 +32,7 @@ SPLITS = ("training", "calibration", "test")
 
 PORTABLE = "portable"
 """The setting by which rows are the same on every machine."""
+AUTOMATIC = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,15 @@ def read_suite_name(composed: ComposedConfig) -> str:
 
 
 def is_portable(settings: Settings) -> bool:
-    """Says whether rows are to be the same on every machine; plans of before are not."""
-    return settings.flag(PORTABLE) if PORTABLE in settings.names() else False
+    """Says whether rows are to be the same on every machine; those of plans of before are not.
+
+    ``auto`` is portable where the machine allows it, for those who only want to see something.
+    """
+    if PORTABLE not in settings.names():
+        return False
+    if settings.value(PORTABLE) == AUTOMATIC:
+        return not find_shortcoming()
+    return settings.flag(PORTABLE)
 
 
 def count_workers(settings: Settings) -> int:
