@@ -115,6 +115,7 @@ def test_a_trusted_package_brings_files_too(away: Path, monkeypatch: pytest.Monk
     assert found == str(package / "weights.bin")
 
 
+@pytest.mark.slow
 def test_a_locked_study_is_verified_from_anywhere(away: Path) -> None:
     study = find_home() / "runs/reference-tenth"
     answer = type_in(away, "study", "verify", str(study), "sample=0")

@@ -56,6 +56,7 @@ def forge_consistently(root: Path) -> EpisodeRow:
     return flipped
 
 
+@pytest.mark.slow
 def test_consistent_edits_are_found_by_playing_all_again(place: Path) -> None:
     root = place / "runs/study"
     flipped = forge_consistently(root)

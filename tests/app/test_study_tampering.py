@@ -47,7 +47,8 @@ def test_an_edited_plan_with_a_mended_digest_is_found_by_its_run(place: Path) ->
     digests = {name: value for name, value in locked.digests.items() if name != "plan"}
     write_lock(root, tree, digests)
     assert "plan.yaml" in type_in(place, "study", "report", "study", code=2)["error"]["message"]
-    assert "plan.yaml" in failed(type_in(place, "study", "verify", "study", code=4))["seal"]
+    found = failed(type_in(place, "study", "verify", "study", "sample=0", code=4))
+    assert "plan.yaml" in found["seal"]
     write_seal(root, read_lock(root).digest)
     wrong = failed(type_in(place, "study", "verify", "study", "sample=0", code=4))
     assert "under another plan" in wrong["seal"]

@@ -56,24 +56,18 @@ def test_without_pictures_nobody_asks_for_a_driver(tmp_path: Path) -> None:
     assert read_manifest(tmp_path)[MACHINE_KEY] == {}
 
 
-@pytest.mark.parametrize(
-    ("machine", "renderer", "says"),
-    [
+def test_rows_of_two_machines_are_not_mixed(tmp_path: Path) -> None:
+    _play_half(tmp_path, {"cpu": "toy"}, "pencil 2")
+    for machine, renderer, says in (
         ({"cpu": "toy"}, "pencil 3", "renderer: pencil 2 there, pencil 3 here"),
         ({"cpu": "other"}, "pencil 2", "cpu: toy there, other here"),
         ({}, "pencil 2", "cpu: toy there, nothing here"),
-    ],
-)
-def test_rows_of_two_machines_are_not_mixed(
-    machine: dict[str, str], renderer: str, says: str, tmp_path: Path
-) -> None:
-    _play_half(tmp_path, {"cpu": "toy"}, "pencil 2")
-    with pytest.raises(ConfigError, match=f"{says}.*name=ANOTHER"):
-        toy_run(tmp_path, toy_plan(machine=machine), world=partial(DrawnWorld, renderer))
-    done = toy_run(
-        tmp_path, toy_plan(machine={"cpu": "toy"}), world=partial(DrawnWorld, "pencil 2")
-    )
-    assert len(done.episodes) == len(toy_plan().units) * len(toy_plan().arms)
+    ):
+        with pytest.raises(ConfigError, match=f"{says}.*name=ANOTHER"):
+            toy_run(tmp_path, toy_plan(machine=machine), world=partial(DrawnWorld, renderer))
+    plan = toy_plan(machine={"cpu": "toy"})
+    done = toy_run(tmp_path, plan, world=partial(DrawnWorld, "pencil 2"))
+    assert len(done.episodes) == len(plan.units) * len(plan.arms)
 
 
 def test_a_finished_run_may_be_read_anywhere(tmp_path: Path) -> None:
