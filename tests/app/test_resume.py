@@ -243,6 +243,7 @@ def test_a_study_of_files_in_one_piece_is_played_and_verified(file_study: Path) 
     assert aegis(file_study, "study", "verify", "study", "sample=1", seed="4")["verified"]
 
 
+@pytest.mark.slow
 def test_two_ways_of_stepping_are_not_mixed_on_libero(tmp_path: Path) -> None:
     pytest.importorskip("libero")
     (tmp_path / "configs").symlink_to(REPOSITORY / "configs")

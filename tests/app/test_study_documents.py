@@ -201,6 +201,7 @@ def test_without_a_simulator_the_files_are_checked_and_no_more_is_claimed(
     assert "not checked, since packages are missing (mujoco)" in answer["said"]
 
 
+@pytest.mark.slow
 def test_pages_of_a_repository(tmp_path: Path) -> None:
     """A copy of this repository's pages and tables, in which one table is edited."""
     here = Path(__file__).resolve().parents[2]

@@ -29,6 +29,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_times_are_measured_where_asked_and_sealed(place: Path) -> None:
     answer = type_in(place, "study", "name=timed", "latency.units=1", *FEW[1:], "units=4")
     found = answer["latency"]

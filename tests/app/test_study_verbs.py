@@ -12,10 +12,10 @@ from tests.app.typed import type_in
 
 
 def test_a_study_is_verified_from_lock_to_episodes(made: Path) -> None:
-    answer = type_in(made, "study", "verify", "study", "sample=4")
+    answer = type_in(made, "study", "verify", "study", "sample=2")
     assert answer["verified"]
     counts = {check["name"]: check["count"] for check in answer["checks"]}
-    assert counts["played again"] == 4 * 10
+    assert counts["played again"] == 2 * 10
     assert counts["forks again"] == 2 * 5
     assert counts["numbers"] > 500
     assert {"plan", "seal", "units", "rows agree", "calibration again", "steps again"} <= set(
@@ -38,7 +38,7 @@ def test_small_files_are_enough_to_report_and_verify(place: Path) -> None:
     type_in(place, "study", "report", "kept")
     for name in ("report.json", "report.md", "report.html"):
         assert (kept / name).read_bytes() == (root / name).read_bytes()
-    answer = type_in(place, "study", "verify", "kept", "sample=2")
+    answer = type_in(place, "study", "verify", "kept", "sample=1")
     seal = next(check for check in answer["checks"] if check["name"] == "seal")
     assert "not here: steps.parquet, features.parquet" in seal["detail"]
 

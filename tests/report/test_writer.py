@@ -236,7 +236,9 @@ def test_a_folder_that_cannot_be(tmp_path: Path, result: StudyResult, tables: Ta
         write_report(result, PLAN, tables, tmp_path / "file")
 
 
-@pytest.mark.parametrize("study", ["reference", "reference-tenth"])
+@pytest.mark.parametrize(
+    "study", [pytest.param("reference", marks=pytest.mark.slow), "reference-tenth"]
+)
 def test_committed_studies_render(
     study: str, tmp_path: Path, result: StudyResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
