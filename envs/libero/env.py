@@ -34,5 +34,5 @@ class LiberoEnv(GymEnv):
         pictures: str = "fast",
     ) -> None:
         cameras = {"agentview": (size, size), "wrist": (size, size)}
-        world = LiberoWorld(suite, assets, horizon, stepping, pictures)
+        world = LiberoWorld(suite, assets, horizon, stepping, pictures, snapshot_version=2)
         super().__init__(world, suite, task, start, cameras, proprio=8, root=root)

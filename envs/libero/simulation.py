@@ -30,8 +30,11 @@ from envs.panda import (
 
 SETTLE_STEPS = 10
 """Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
-SNAPSHOT_VERSION = 1
-"""Version of what a snapshot holds; raise it when that changes."""
+SNAPSHOT_VERSIONS = (1, 2)
+"""What a snapshot holds. The first lacks smooth acceleration and force of bodies that sleep. Each
+step makes that acceleration their warm start, and it is the warm start already, unless a body fell
+asleep in the very substep before: then the last bits of the two worlds part. Plans that were locked
+with it are played with it; all others with the second."""
 LAGGING_SIZES = {"ee_vel": 3, "touch": 2}
 """Truth that is read from the last substep, which MuJoCo's state does not hold, and its sizes."""
 
@@ -42,6 +45,7 @@ class Simulation:
     Args:
         scene: The task.
         stepper: How it is stepped, from the start state on: `Stepper` or `FastStepper`.
+        snapshot_version: One of ``SNAPSHOT_VERSIONS``.
 
     Attributes:
         scene: The task.
@@ -53,8 +57,9 @@ class Simulation:
         hand: Reads the arm.
     """
 
-    def __init__(self, scene: Scene, stepper: type[Stepper]) -> None:
+    def __init__(self, scene: Scene, stepper: type[Stepper], snapshot_version: int = 2) -> None:
         self.scene = scene
+        self._version = snapshot_version
         self.model = scene.model
         self.data = mujoco.MjData(self.model)
         self.stepper = stepper(self.model, self.data)
@@ -71,7 +76,7 @@ class Simulation:
     @property
     def name(self) -> str:
         """What its snapshots belong to: scene and assets, MuJoCo, way of stepping."""
-        engine = f"mujoco-{mujoco.__version__} {self.stepper.name} v{SNAPSHOT_VERSION}"
+        engine = f"mujoco-{mujoco.__version__} {self.stepper.name} v{self._version}"
         return f"{self.scene.suite}/{self.scene.task} {self.scene.digest} {engine}"
 
     def begin(self, key: EpisodeKey) -> None:
@@ -124,8 +129,9 @@ class Simulation:
         """Returns the state and what observations need besides. Shape (n,)."""
         self.refresh_kinematics()
         truth = self.read_truth()
-        lagging = (truth[name] for name in LAGGING_SIZES)
-        return np.concatenate((self.read_state(), self.truth.start, *lagging))
+        lagging = [truth[name] for name in LAGGING_SIZES]
+        smooth = [self.data.qacc_smooth, self.data.qfrc_smooth] if self._version > 1 else []
+        return np.concatenate((self.read_state(), self.truth.start, *lagging, *smooth))
 
     def restore(self, values: F64) -> None:
         """Goes on from a snapshot of the same scene.
@@ -139,13 +145,17 @@ class Simulation:
         n = len(self._bodies)
         physics = mujoco.mj_stateSize(self.model, STATE_SPEC)
         sizes = (physics, len(self.stepper.state), 3 * n, 4 * n, 3, *LAGGING_SIZES.values())
-        parts = split_snapshot(f"{self.scene.suite}/{self.scene.task}", values, sizes)
-        state, controller, pos, quat, self.truth.start, *lagging = parts
+        smooth = (self.model.nv,) * 2 if self._version > 1 else ()
+        parts = split_snapshot(f"{self.scene.suite}/{self.scene.task}", values, (*sizes, *smooth))
+        state, controller, pos, quat, self.truth.start, *rest = parts
+        lagging = rest[: len(LAGGING_SIZES)]
         self._pos, self._quat = pos.reshape(-1, 3), quat.reshape(-1, 4)
         self._flags = self.stepper.flags
         with self._fixtures_in_place():
             mujoco.mj_setState(self.model, self.data, state, STATE_SPEC)
             self.stepper.state = controller
+            if smooth:
+                self.data.qacc_smooth[:], self.data.qfrc_smooth[:] = rest[-2:]
         self._lagging = dict(zip(LAGGING_SIZES, lagging, strict=True))
         self._stale = True
 

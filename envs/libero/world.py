@@ -13,7 +13,7 @@ from envs.libero.fast_stepper import FastStepper
 from envs.libero.library import SUITES
 from envs.libero.scene import Scene
 from envs.libero.scene_loader import load_scene
-from envs.libero.simulation import Simulation
+from envs.libero.simulation import SNAPSHOT_VERSIONS, Simulation
 from envs.libero.starts import OFFICIAL_STARTS
 from envs.panda import PERIOD_NS
 from envs.panda_world import PandaWorld
@@ -31,9 +31,11 @@ class LiberoWorld(PandaWorld[Simulation]):
             (LeRobot).
         stepping: ``"exact"`` is robosuite's, bit for bit; in ``"fast"`` resting bodies sleep.
         pictures: ``"fast"`` are as cheap as the scene allows, ``"official"`` are LIBERO's own.
+        snapshot_version: 2; plans that were locked before there was a second play with 1, see
+            ``envs.libero.simulation.SNAPSHOT_VERSIONS``.
 
     Raises:
-        UnknownNameError: If suite, stepping or pictures are not supported.
+        UnknownNameError: If suite, stepping, pictures or version are not supported.
         ConfigError: If the horizon is less than one.
         AssetError: If the assets are missing or incomplete.
     """
@@ -45,6 +47,7 @@ class LiberoWorld(PandaWorld[Simulation]):
         horizon: int,
         stepping: str = "exact",
         pictures: str = "fast",
+        snapshot_version: int = 1,
     ) -> None:
         if suite not in SUITES:
             raise UnknownNameError("suite", suite, SUITES, "env.suite")
@@ -52,8 +55,12 @@ class LiberoWorld(PandaWorld[Simulation]):
             raise UnknownNameError("stepping", stepping, STEPPERS, "env.stepping")
         if pictures not in RENDER_STYLES:
             raise UnknownNameError("look", pictures, RENDER_STYLES, "env.pictures")
+        if snapshot_version not in SNAPSHOT_VERSIONS:
+            raise UnknownNameError(
+                "version", snapshot_version, SNAPSHOT_VERSIONS, "env.snapshot_version"
+            )
         super().__init__(suite, horizon)
-        self._stepping = stepping
+        self._stepping, self._snapshot_version = stepping, snapshot_version
         self._pictures = RENDER_STYLES[pictures]
         self._robot = "robosuite" if pictures == "official" else "light"
         self._assets = resolve_assets(assets)
@@ -122,4 +129,5 @@ class LiberoWorld(PandaWorld[Simulation]):
         # Scenes are compiled once a process; the state of one task is kept between episodes.
         if self._sim is not None and self._sim.scene.task == task:
             return self._sim
-        return Simulation(self.get_scene(task), STEPPERS[self._stepping])
+        stepper = STEPPERS[self._stepping]
+        return Simulation(self.get_scene(task), stepper, self._snapshot_version)

@@ -15,7 +15,7 @@ def make_key(task: int = 0, start: str = "wide", index: int = 1, suite: str = SU
 
 
 def new_world(horizon: int = 220, stepping: str = "exact") -> LiberoWorld:
-    return LiberoWorld(SUITE, "builtin", horizon, stepping)
+    return LiberoWorld(SUITE, "builtin", horizon, stepping, snapshot_version=2)
 
 
 def draw_actions(seed: int, count: int) -> np.ndarray:

@@ -8,12 +8,20 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from aegis.core.errors import SnapshotError
+from aegis.core.errors import SnapshotError, UnknownNameError
 from aegis.core.protocols import WorldState
 from aegis.core.types import Act
 from envs.libero.world import LiberoWorld
 from policies.expert import ScriptedExpert
-from tests.envs.courses import BOTH, assert_same, draw_actions, make_key, new_world, play_course
+from tests.envs.courses import (
+    BOTH,
+    SUITE,
+    assert_same,
+    draw_actions,
+    make_key,
+    new_world,
+    play_course,
+)
 
 
 @pytest.mark.parametrize("stepping", ["exact", "fast"])
@@ -83,3 +91,41 @@ def test_wrong_snapshots_are_refused(
     world.begin(make_key())
     with pytest.raises(SnapshotError, match=says):
         world.restore(damage(world.snapshot()))
+
+
+@pytest.mark.parametrize(("version", "goes_on"), [(1, False), (2, True)])
+def test_a_body_that_just_fell_asleep_keeps_its_smooth_acceleration(
+    version: int, goes_on: bool
+) -> None:
+    """A sleeper's next warm start is its smooth acceleration; the first version took the last."""
+    one, other = (
+        LiberoWorld(SUITE, "builtin", 220, "fast", snapshot_version=version) for _ in range(2)
+    )
+    one.begin(make_key(0))
+    still = Act(np.zeros(7, np.float32))
+    for _ in range(60):
+        one.apply(still)
+    sim = one._sim
+    assert sim is not None
+    sleepers = np.flatnonzero(sim.data.tree_asleep[sim.model.dof_treeid] >= 0)
+    assert len(sleepers), "something sleeps by now"
+    sim.data.qacc_warmstart[sleepers] = 0.0  # as after a substep in which they lay awake
+    other.restore(one.snapshot())
+    assert other.digest() == one.digest()
+    for world in (one, other):
+        world.apply(still)
+    assert (other.digest() == one.digest()) is goes_on
+
+
+def test_a_snapshot_of_another_version_is_refused() -> None:
+    first, second = (
+        LiberoWorld(SUITE, "builtin", 220, "fast", snapshot_version=version) for version in (1, 2)
+    )
+    first.begin(make_key(0))
+    with pytest.raises(SnapshotError, match="v1"):
+        second.restore(first.snapshot())
+
+
+def test_an_unknown_version_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"env\.snapshot_version"):
+        LiberoWorld(SUITE, "builtin", 220, snapshot_version=3)

@@ -125,7 +125,9 @@ class StudyReplay:
             return []
         keys = self._draw_few(units)
         dialled_arms = [arm for arm in self.arms if arm.name in dials]
-        rows = self._play_plan(self.study.plan_run(keys, dialled_arms, {}), scratch).episodes
+        # Each was played alone, when its dial was set.
+        plan = replace(self.study.plan_run(keys, dialled_arms, {}), sharing=False)
+        rows = self._play_plan(plan, scratch).episodes
         stored_rows = set(stored)
         faults = [f"{row.key}, {row.arm}" for row in rows if row not in stored_rows]
         return [
