@@ -56,7 +56,7 @@ def _here(cpu: str = INTEL, renderer: str = MESA, portable: bool = True) -> Mach
 def test_the_record_and_this_machine_decide(
     manifest: Mapping[str, object], here: Machine, actions: bool, expected: str
 ) -> None:
-    found = choose_level(AUTOMATIC, manifest, actions, here)
+    found = choose_level(AUTOMATIC, "", manifest, actions, here)
     assert found.name == expected
     assert found.reason
 
@@ -67,18 +67,27 @@ def test_a_run_of_before_is_of_the_class_that_repeats_the_course(
 ) -> None:
     old = {"identity": {"format": "1"}, "notes": {}}
     here = Machine(INTEL, MESA, True, lambda: repeats)
-    assert choose_level(AUTOMATIC, old, False, here).name == expected
+    assert choose_level(AUTOMATIC, "", old, False, here).name == expected
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [{"identity": {}, "notes": {}}, {}, _record(NATIVE_LEVEL), _record(PARTLY, cpu=AMD)],
+)
+def test_a_manifest_cannot_lower_what_the_lock_says(manifest: Mapping[str, object]) -> None:
+    cut = {name: part for name, part in manifest.items() if name != "machine"}
+    assert choose_level(AUTOMATIC, PORTABLE_LEVEL, cut, False, _here(AMD)).name == BIT
 
 
 def test_a_level_may_be_asked_for_and_must_exist() -> None:
     manifest = _record(PORTABLE_LEVEL, renderer=MESA)
-    assert choose_level(OUTCOME, manifest, True, _here()).name == OUTCOME
-    assert choose_level(PHYSICS, manifest, True, _here()).same_renderer
-    assert not choose_level(PHYSICS, manifest, True, _here(renderer="")).same_renderer
+    assert choose_level(OUTCOME, "", manifest, True, _here()).name == OUTCOME
+    assert choose_level(PHYSICS, "", manifest, True, _here()).same_renderer
+    assert not choose_level(PHYSICS, "", manifest, True, _here(renderer="")).same_renderer
     with pytest.raises(UnknownNameError, match="Did you mean 'physics'"):
-        choose_level("phsics", manifest, True, _here())
+        choose_level("phsics", "", manifest, True, _here())
     with pytest.raises(ConfigError, match=r"actions\.parquet"):
-        choose_level(PHYSICS, manifest, False, _here())
+        choose_level(PHYSICS, "", manifest, False, _here())
 
 
 def _count(answer: Mapping[str, object]) -> dict[str, int]:

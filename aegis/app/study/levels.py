@@ -10,9 +10,8 @@ from aegis.app.config.lab import is_portable, make_world_factory
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import LEVEL_KEY
 from aegis.app.study.prepared_study import compose_locked
-from aegis.core.capabilities import Rendering
+from aegis.checks.determinism.world_stages import read_renderer
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
-from aegis.core.protocols import World
 from aegis.host.child_process import call_in_child
 from aegis.host.dispatch import PORTABLE_LEVEL, build_dispatch, describe_cpu
 from aegis.records.manifest import MACHINE_KEY
@@ -68,12 +67,16 @@ def check_level_name(wanted: str) -> None:
 
 
 def choose_level(
-    wanted: str, manifest: Mapping[str, object], has_actions: bool, here: Machine
+    wanted: str, locked: str, manifest: Mapping[str, object], has_actions: bool, here: Machine
 ) -> VerificationLevel:
     """Chooses the highest level that the recorded machine and this one allow.
 
+    The lock says at which level of arithmetic the study is played, since it was written before; the
+    manifest, which came after, cannot lower it by leaving something out.
+
     Args:
         wanted: One of ``CHOICES``; all but ``auto`` are taken as they are.
+        locked: Level of arithmetic in the lock; empty in plans that are not portable.
         manifest: The run's manifest.
         has_actions: Whether the run kept actions.
         here: This machine.
@@ -93,9 +96,10 @@ def choose_level(
         )
     if wanted != AUTOMATIC:
         return VerificationLevel(wanted, "as asked", same_renderer)
-    if recorded is None:
+    played_at = locked or identity.get(LEVEL_KEY, "")
+    if recorded is None and not played_at:
         return _choose_by_course(here)
-    name, reason = _choose_by_record(identity.get(LEVEL_KEY, ""), recorded, has_actions, here)
+    name, reason = _choose_by_record(played_at, recorded or {}, has_actions, here)
     return VerificationLevel(name, reason, same_renderer)
 
 
@@ -113,7 +117,7 @@ def inspect_machine(locked: LockedPlan, repeats_first_studies: Callable[[], bool
         dispatch, at_level = {}, False
     held = dispatch if is_portable(Settings(composed.tree)) else {}
     try:
-        renderer = call_in_child(partial(_name_renderer, make_world_factory(composed)), held)
+        renderer = call_in_child(partial(read_renderer, make_world_factory(composed)), held)
     except MachineError:  # The first unit that is played says why.
         renderer = ""
     return Machine(describe_cpu(), renderer, at_level, repeats_first_studies)
@@ -150,11 +154,3 @@ def _choose_by_course(here: Machine) -> VerificationLevel:
 def _read_section(manifest: Mapping[str, object], name: str) -> dict[str, str]:
     section = manifest.get(name)
     return {str(k): str(v) for k, v in section.items()} if isinstance(section, dict) else {}
-
-
-def _name_renderer(build_world: Callable[[], World]) -> str:
-    world = build_world()
-    try:
-        return world.describe_renderer() if isinstance(world, Rendering) else ""
-    finally:
-        world.close()

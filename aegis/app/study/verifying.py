@@ -111,7 +111,8 @@ def verify_study(
         here = inspect_machine(stored.locked, repeats_native_references)
         manifest = catch_refusal(checks, "manifest", lambda: read_manifest(root))
         has_actions = (root / ACTIONS_FILE).exists()
-        level = choose_level(request.level, manifest or {}, has_actions, here)
+        locked_level = stored.locked.digests.get(LEVEL_KEY, "")
+        level = choose_level(request.level, locked_level, manifest or {}, has_actions, here)
         if not here.is_portable:
             machine = {**machine, PORTABLE: False}
     screen.print_line(f"level: {level.name} ({level.reason})")
