@@ -156,10 +156,12 @@ class _TickViews:
         rendered = Views(world, sources.values())
         self.views = {source: rendered.select_view(cameras) for source, cameras in sources.items()}
         self._rendered = rendered
-        self._hashes: dict[tuple[tuple[str, tuple[int, int]], ...], str] = {}
         bare = rendered.select_view({})
         known = tuple((name, bare.privileged[name].ravel().tolist()) for name in truth)
-        self.scene = WorldRecord(bare, known, world.digest())
+        # Cameras to the scene that arms with these cameras write down.
+        self._scenes: dict[tuple[tuple[str, tuple[int, int]], ...], WorldRecord] = {
+            (): WorldRecord(bare, known, world.digest())
+        }
 
     def build_tick(self, arm_run: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
         """Returns the tick that one arm is fed: what it asked for and nothing else."""
@@ -167,13 +169,13 @@ class _TickViews:
         answers = {policy: proposals[source] for policy, source in self._asked[arm_run].items()}
         return Tick(k, obs.stamp, obs, answers)
 
-    def hash_pictures(self, arm_run: int) -> str:
-        """Returns a hash of the pictures that one arm asked for, whoever else looked."""
-        cameras = self._cameras[arm_run]
-        wanted = tuple(sorted(cameras.items()))
-        if wanted not in self._hashes:
-            self._hashes[wanted] = hash_pictures(self._rendered.select_view(cameras).images)
-        return self._hashes[wanted]
+    def describe_scene(self, arm_run: int) -> WorldRecord:
+        """Returns the scene with a hash of the pictures that one arm asked for, if it did."""
+        wanted = tuple(sorted(self._cameras[arm_run].items()))
+        if wanted not in self._scenes:
+            seen = self._rendered.select_view(dict(wanted)).images
+            self._scenes[wanted] = replace(self._scenes[()], pictures=hash_pictures(seen))
+        return self._scenes[wanted]
 
 
 def _group_by_command(
@@ -185,7 +187,7 @@ def _group_by_command(
         tick, asked = tick_views.build_tick(i, k, proposals), arm_run.session.ask
         decision = arm_run.session.feed(tick)
         gate = arm_run.session.state.gate
-        scene = replace(tick_views.scene, pictures=tick_views.hash_pictures(i))
+        scene = tick_views.describe_scene(i)
         arm_run.journal.record_step(decision, scene, asked, tick.proposals, gate)
         command = decision.command
         # Arms share a world only while they send it the same bits: 0.0 and -0.0 are equal, but not

@@ -43,12 +43,36 @@ def call_in_child(function: Callable[[], _T], environment: Mapping[str, str]) ->
     Raises:
         MachineError: If the process dies.
     """
+    with open_child_pool(1, environment) as pool:
+        return pool.submit(function).result()
+
+
+@contextlib.contextmanager
+def open_child_pool(
+    workers: int, environment: Mapping[str, str], prepare: Callable[[], object] | None = None
+) -> Iterator[ProcessPoolExecutor]:
+    """Opens a pool of processes that start with environment variables; all start at once.
+
+    Args:
+        workers: Number of processes.
+        environment: Environment variables, besides those of this process.
+        prepare: What each process calls when it starts; must pickle.
+
+    Raises:
+        MachineError: If a process dies, and the caller does not catch it.
+    """
     spawn = multiprocessing.get_context("spawn")
-    with set_environment(environment), ProcessPoolExecutor(1, mp_context=spawn) as process:
-        try:
-            return process.submit(function).result()
-        except BrokenProcessPool as error:
-            raise MachineError(
-                "A child process died. Is the memory full, or is the graphics library broken? "
-                "`aegis doctor` looks for the cause."
-            ) from error
+    try:
+        with ProcessPoolExecutor(workers, spawn, prepare) as pool:
+            with set_environment(environment):
+                pool.submit(_do_nothing)  # The first job starts all processes.
+            yield pool
+    except BrokenProcessPool as error:
+        raise MachineError(
+            "A child process died. Is the memory full, or is the graphics library broken? "
+            "`aegis doctor` looks for the cause."
+        ) from error
+
+
+def _do_nothing() -> None:
+    """Starts a pool."""

@@ -9,17 +9,15 @@ import pyarrow as pa
 
 from aegis.records.rows import EpisodeRecord, EpisodeRow, parse_episode_row
 
-_KEY_FIELDS = [
-    ("task", pa.int32()),
-    ("start", pa.string()),
-    ("index", pa.int64()),
-    ("arm", pa.string()),
-]
+UNIT_FIELDS = (("task", pa.int32()), ("start", pa.string()), ("index", pa.int64()))
+"""Columns that name a unit."""
+EPISODE_FIELDS = (*UNIT_FIELDS, ("arm", pa.string()))
+"""Columns that name an episode: the unit and the arm."""
 EPISODE_SCHEMA = pa.schema(
     [
         ("root", pa.int64()),
         ("suite", pa.string()),
-        *_KEY_FIELDS,
+        *EPISODE_FIELDS,
         ("instruction", pa.string()),
         ("success", pa.bool_()),
         ("stop", pa.string()),
@@ -34,7 +32,7 @@ EPISODE_SCHEMA = pa.schema(
 )
 STEP_SCHEMA = pa.schema(
     [
-        *_KEY_FIELDS,
+        *EPISODE_FIELDS,
         ("k", pa.int32()),
         ("active", pa.string()),
         ("since_k", pa.int32()),
@@ -59,7 +57,7 @@ STEP_SCHEMA = pa.schema(
 )
 FEATURE_SCHEMA = pa.schema(
     [
-        *_KEY_FIELDS,
+        *EPISODE_FIELDS,
         ("k", pa.int32()),
         ("policy", pa.string()),
         ("layer", pa.string()),
@@ -68,7 +66,7 @@ FEATURE_SCHEMA = pa.schema(
 )
 SAMPLE_SCHEMA = pa.schema(
     [
-        *_KEY_FIELDS,
+        *EPISODE_FIELDS,
         ("k", pa.int32()),
         ("policy", pa.string()),
         ("shape", pa.list_(pa.int32(), 3)),

@@ -49,7 +49,8 @@ def find_differences(name: str, stored: str, expected: Sequence[str]) -> tuple[D
         return (Difference(_describe_first(name, theirs, candidates[0]), False),)
     return tuple(
         Difference(
-            f"{name}, line {token.line}: '{token.describe()}' instead of '{others[0].describe()}'",
+            f"{name}, line {token.line}: '{token.shorten_text()}' instead of "
+            f"'{others[0].shorten_text()}'",
             not token.numbers and _drop_digits(token.words) == _drop_digits(others[0].words),
         )
         for token, *others in zip(theirs, *fitting, strict=True)
@@ -99,6 +100,6 @@ def _describe_first(name: str, theirs: Sequence[Token], mine: Sequence[Token]) -
         ((a, b) for a, b in pairs if not a.agrees_with(b)), (end, Token("more of it"))
     )
     return (
-        f"{name}, line {token.line}: '{token.describe()}' instead of '{other.describe()}'; "
+        f"{name}, line {token.line}: '{token.shorten_text()}' instead of '{other.shorten_text()}'; "
         f"{len(theirs)} parts, {len(mine)} expected"
     )

@@ -54,7 +54,7 @@ class Token:
             )
         )
 
-    def describe(self) -> str:
+    def shorten_text(self) -> str:
         """Returns the token for a message, cut to a line."""
         numbers = " ".join(f"{number:g}" for number in self.numbers)
         text = f"{self.words} {numbers}".strip()

@@ -59,7 +59,7 @@ def edit_calibration(root: Path, edit: Edit) -> None:
     write_calibration_table(root, played)
 
 
-def flip(row: EpisodeRow) -> EpisodeRow:
+def flip_outcome(row: EpisodeRow) -> EpisodeRow:
     """Turns the outcome of an episode round."""
     return replace(row, success=not row.success, stop="horizon" if row.success else "success")
 

@@ -19,7 +19,7 @@ from tests.app.forging import (
     edit_calibration,
     edit_rows,
     edit_table,
-    flip,
+    flip_outcome,
     lock_again,
     seal_again,
 )
@@ -40,19 +40,19 @@ def forge_consistently(root: Path) -> EpisodeRow:
         if row.key == unit and row.arm in swap:
             return replace(row, arm=swap[row.arm])
         if row == flipped:
-            return flip(row)
+            return flip_outcome(row)
         if row == longer:
             return replace(row, steps=row.steps + 1, strong_steps=row.strong_steps + 1)
         return row
 
     assert edit_rows(root, "episodes", edit) == 4
     fork = next(row for row in StudyTables.read_folder(root).forks if row.arm != "weak")
-    assert edit_rows(root, "forks", lambda row: flip(row) if row == fork else row) == 1
+    assert edit_rows(root, "forks", lambda row: flip_outcome(row) if row == fork else row) == 1
     edit_table(root, "scores", lambda rows: _raise_score(rows[-1]))
     key, event = flipped.key, {"kind": "drop", "k": 1}
     place = {"task": key.task, "start": key.start, "index": key.index}
     edit_table(root, "events", lambda rows: rows.append(place | event))
-    edit_calibration(root, lambda row: flip(row) if row.arm == "ours" else row)
+    edit_calibration(root, lambda row: flip_outcome(row) if row.arm == "ours" else row)
     return flipped
 
 
@@ -139,7 +139,7 @@ def test_what_was_taken_out_is_missed_without_playing(
 
 def test_an_edited_calibration_table_is_not_the_locked_one(place: Path) -> None:
     root = place / "runs/study"
-    edit_calibration(root, lambda row: flip(row) if row.arm == "ours" else row)
+    edit_calibration(root, lambda row: flip_outcome(row) if row.arm == "ours" else row)
     seal_again(root)
     wrong = failed(type_in(place, "study", "verify", "study", "sample=0", code=4))
     assert "calibration: locked" in wrong["calibration"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from aegis.core import errors
 from aegis.core.errors import AegisError, MachineError, PluginError, UnknownNameError
-from aegis.host.child_process import call_in_child, set_environment
+from aegis.host.child_process import call_in_child, open_child_pool, set_environment
 
 
 def _die() -> None:
@@ -22,9 +24,29 @@ def _refuse() -> None:
     raise UnknownNameError("layer", "trnk", ["trunk", "head"], "policy 'weak'")
 
 
+def _write_environment(pipe: str) -> None:
+    Path(pipe).write_text(os.environ["AEGIS_TRY"])
+
+
+def _read_text(pipe: str) -> str:
+    return Path(pipe).read_text()
+
+
 def test_a_child_has_the_variables_and_the_parent_keeps_its_own() -> None:
     assert call_in_child(partial(os.getenv, "AEGIS_TRY"), {"AEGIS_TRY": "1"}) == "1"
     assert "AEGIS_TRY" not in os.environ
+
+
+def test_all_processes_of_a_pool_have_the_variables() -> None:
+    with open_child_pool(2, {"AEGIS_TRY": "1"}) as pool:
+        assert "AEGIS_TRY" not in os.environ, "they came back before the first job"
+        assert set(pool.map(os.getenv, ["AEGIS_TRY"] * 20)) == {"1"}
+        # Two jobs that wait for each other need two processes.
+        with tempfile.TemporaryDirectory() as place:
+            pipe = str(Path(place) / "pipe")
+            os.mkfifo(pipe)
+            ends = pool.submit(_write_environment, pipe), pool.submit(_read_text, pipe)
+            assert ends[1].result() == "1"
 
 
 def test_variables_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,47 @@ def open_lab(
             policy.close()
 
 
+def read_detector_nodes(settings: Settings) -> dict[str, ConfigNode]:
+    """Returns place in the configuration to node: ``detector``, then ``detectors`` by their keys.
+
+    Detectors that a regime turned off (null) are left out; the others bear the names of their keys.
+    """
+    nodes: dict[str, ConfigNode] = {}
+    if "detector" in settings.names():
+        nodes["detector"] = settings.node("detector")
+    if "detectors" in settings.names():
+        further = settings.level("detectors")
+        for name in further.names():
+            if further.value(name) is not None:
+                node = further.node(name)
+                named = {**node, "name": name} if "name" in node else node
+                nodes[f"detectors.{name}"] = named
+    return nodes
+
+
+def build_detector(composed: ComposedConfig, where: str, node: ConfigNode) -> Detector[Any]:
+    """Builds one detector.
+
+    Args:
+        composed: The configuration.
+        where: Its place in the configuration.
+        node: Its settings there.
+
+    Raises:
+        ConfigError: If it is none, or names its score otherwise than its key.
+    """
+    detector = build_target(composed, where, node)
+    if not isinstance(detector, Detector):
+        raise ConfigError(f"'{where}' is not a detector: it needs name, start and update.")
+    _, further, name = where.partition(".")
+    if further and detector.name != name:
+        raise ConfigError(
+            f"'{where}' names its score '{detector.name}'. Give its class an argument 'name', or "
+            "use its name as the key."
+        )
+    return detector
+
+
 def make_world_factory(composed: ComposedConfig) -> Callable[[], World]:
     """Returns a factory of the configured world; it can be pickled."""
     node = Settings(composed.tree).node("env")
@@ -235,35 +276,11 @@ def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[st
 def _build_detectors(
     composed: ComposedConfig, settings: Settings, origins: PartOrigins
 ) -> tuple[Detector[Any], ...]:
-    """Builds ``detector``, then ``detectors`` under their keys."""
     detectors: list[Detector[Any]] = []
-    if "detector" in composed.tree:
-        node = settings.node("detector")
-        detectors.append(_build_detector(composed, "detector", node))
+    for where, node in read_detector_nodes(settings).items():
+        detectors.append(build_detector(composed, where, node))
         origins.add_part(detectors[-1], describe_settings(node, composed.trusted))
-    if "detectors" in composed.tree:
-        further = settings.level("detectors")
-        for name in further.names():
-            if further.value(name) is None:  # A regime turned it off.
-                continue
-            node, where = further.node(name), f"detectors.{name}"
-            named = {**node, "name": name} if "name" in node else node
-            detector = _build_detector(composed, where, named)
-            if detector.name != name:
-                raise ConfigError(
-                    f"'{where}' names its score '{detector.name}'. Give its class an argument "
-                    "'name', or use its name as the key."
-                )
-            detectors.append(detector)
-            origins.add_part(detector, describe_settings(named, composed.trusted))
     return tuple(detectors)
-
-
-def _build_detector(composed: ComposedConfig, where: str, node: ConfigNode) -> Detector[Any]:
-    detector = build_target(composed, where, node)
-    if not isinstance(detector, Detector):
-        raise ConfigError(f"'{where}' is not a detector: it needs name, start and update.")
-    return detector
 
 
 def _find_unfit_detectors(

@@ -5,11 +5,11 @@ Children start in the environment that a run gives to its processes.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,9 +18,8 @@ from aegis.app.config.lab import is_portable
 from aegis.app.config.settings import Settings
 from aegis.app.determinism.players import PlayedGroups, play_groups, record_inputs
 from aegis.checks.determinism.results import StageResult
-from aegis.core.errors import MachineError
 from aegis.fleet.worker import build_thread_environment
-from aegis.host.child_process import set_environment
+from aegis.host.child_process import call_in_child, open_child_pool
 from aegis.host.dispatch import build_dispatch
 
 T = TypeVar("T")
@@ -61,11 +60,7 @@ def record_in_child(composed: ComposedConfig, folder: Path) -> None:
         AegisError: If something cannot be built, played or written.
     """
     environment = build_environment(is_portable(Settings(composed.tree)), ("world",))
-    with ExitStack() as stack:
-        try:
-            _submit_job(stack, environment, record_inputs, composed, folder).result()
-        except BrokenProcessPool as error:
-            raise MachineError(f"Nothing was recorded: {_CRASHED}.") from error
+    call_in_child(partial(record_inputs, composed, folder), environment)
 
 
 def build_environment(portable: bool, groups: Sequence[str]) -> dict[str, str]:
@@ -91,10 +86,8 @@ def _submit_job(
     *arguments: object,
 ) -> Future[T]:
     """Starts a process in an environment; it ends with the stack."""
-    context = multiprocessing.get_context("spawn")
-    pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=context))
-    with set_environment(environment):  # The process starts when it is given its job.
-        return pool.submit(function, *arguments)
+    pool = stack.enter_context(open_child_pool(1, environment))
+    return pool.submit(function, *arguments)
 
 
 def _collect_groups(groups: Sequence[str], job: Future[PlayedGroups]) -> PlayedGroups:

@@ -10,8 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from aegis.app.config.composition import ComposedConfig, build_target, make_target_factory
-from aegis.app.config.lab import build_policy, choose_units, read_suite_name
+from aegis.app.config.composition import ComposedConfig, make_target_factory
+from aegis.app.config.lab import (
+    build_detector,
+    build_policy,
+    choose_units,
+    read_detector_nodes,
+    read_suite_name,
+)
 from aegis.app.config.settings import Settings
 from aegis.checks.determinism.course import Course, read_course, write_course
 from aegis.checks.determinism.policy_stages import (
@@ -33,8 +39,7 @@ from aegis.checks.determinism.world_stages import (
     read_world_facts,
 )
 from aegis.core.capabilities import Fingerprinted
-from aegis.core.errors import AegisError, ConfigError
-from aegis.core.protocols import Detector
+from aegis.core.errors import AegisError
 from aegis.core.types import PolicyId
 from aegis.host.chosen_kernels import describe_kernels
 
@@ -149,16 +154,8 @@ def _play_policy(part: PolicyId, composed: ComposedConfig, course: Course) -> It
 
 
 def _play_detectors(composed: ComposedConfig, course: Course) -> Iterator[StageResult]:
-    settings = Settings(composed.tree)
-    further = settings.level("detectors") if "detectors" in settings.names() else None
-    nodes = {"detector": settings.node("detector")}
-    nodes |= (
-        {f"detectors.{name}": further.node(name) for name in further.names()} if further else {}
-    )
-    for where, node in nodes.items():
-        detector = build_target(composed, where, node)
-        if not isinstance(detector, Detector):
-            raise ConfigError(f"'{where}' is not a detector: it needs name, start and update.")
+    for where, node in read_detector_nodes(Settings(composed.tree)).items():
+        detector = build_detector(composed, where, node)
         facts = {"detector": detector.digest} if isinstance(detector, Fingerprinted) else {}
         yield from _identify_results(play_detector_stages([detector], course), course, node, facts)
 

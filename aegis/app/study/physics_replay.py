@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
-from aegis.core.errors import MachineError, TraceError
+from aegis.core.errors import TraceError
 from aegis.core.protocols import World
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.export.replay import Cameras, RecordedStep, replay_episode
-from aegis.host.child_process import set_environment
+from aegis.host.child_process import open_child_pool
 from aegis.records.rows import EpisodeRow
 from aegis.runtime.views import hash_pictures, merge_cameras
 from aegis.study.verification import CheckResult
@@ -103,18 +101,8 @@ def replay_episodes(
     Raises:
         MachineError: If a process dies.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with (
-        set_environment(environment),
-        ProcessPoolExecutor(workers, spawn, _open_world, (build_world,)) as pool,
-    ):
-        try:
-            return tuple(pool.map(_replay_one, episodes))
-        except BrokenProcessPool as error:
-            raise MachineError(
-                "A simulator process died while it replayed recorded actions. `aegis doctor` looks "
-                "for the cause."
-            ) from error
+    with open_child_pool(workers, environment, partial(_open_world, build_world)) as pool:
+        return tuple(pool.map(_replay_one, episodes))
 
 
 def check_physics(

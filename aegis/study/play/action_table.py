@@ -7,6 +7,8 @@ again: physics that repeats leads to the recorded states, and the renderer to th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,15 +18,13 @@ import pyarrow.parquet as pq
 from aegis.core.errors import TraceError
 from aegis.core.seeds import root_stream
 from aegis.core.types import EpisodeKey
+from aegis.records.schemas import EPISODE_FIELDS, UNIT_FIELDS
 from aegis.records.store import read_table
 
 ACTIONS_FILE = "actions.parquet"
 ACTIONS = pa.schema(
     [
-        ("task", pa.int32()),
-        ("start", pa.string()),
-        ("index", pa.int64()),
-        ("arm", pa.string()),
+        *EPISODE_FIELDS,
         ("k", pa.int32()),
         ("action", pa.list_(pa.float32())),
         ("asked", pa.list_(pa.string())),
@@ -62,14 +62,11 @@ def read_kept_actions(root: Path, units: Sequence[EpisodeKey]) -> pa.Table:
         TraceError: If the table of steps is missing or damaged.
     """
     path, kept = root / "steps.parquet", choose_kept_units(units)
-    place = (pc.field("task"), pc.field("start"), pc.field("index"))
-    chosen = pc.scalar(False)
-    for key in kept:
-        address = zip(place, (key.task, key.start, key.index), strict=True)
-        here = pc.scalar(True)
-        for field, value in address:
-            here &= field == value
-        chosen |= here
+    task, start, index = (pc.field(name) for name, _ in UNIT_FIELDS)
+    chosen = reduce(
+        or_,
+        ((task == key.task) & (start == key.start) & (index == key.index) for key in kept),
+    )
     try:
         found = pq.read_table(
             path,

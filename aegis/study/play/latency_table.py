@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from aegis.records.schemas import EPISODE_FIELDS
+
 LATENCY_FILE = "latency.parquet"
 LATENCY = pa.schema(
     [
-        ("task", pa.int32()),
-        ("start", pa.string()),
-        ("index", pa.int64()),
-        ("arm", pa.string()),
+        *EPISODE_FIELDS,
         ("k", pa.int32()),
         ("calls", pa.map_(pa.string(), pa.int64())),
         ("decide", pa.int64()),

@@ -20,7 +20,12 @@ from aegis.core.types import F64
 from aegis.records.files import write_atomic
 from aegis.records.fork_rows import UnitKey, unit_key_of
 from aegis.records.rows import EpisodeRow
-from aegis.records.schemas import build_episode_table, parse_episode_rows
+from aegis.records.schemas import (
+    EPISODE_FIELDS,
+    UNIT_FIELDS,
+    build_episode_table,
+    parse_episode_rows,
+)
 from aegis.records.store import RunTables, read_table
 from aegis.study.play.action_table import ACTIONS_FILE, read_kept_actions
 from aegis.study.play.failures import FailureEvent, Motion, find_failure_event
@@ -28,18 +33,16 @@ from aegis.study.play.latency_table import LATENCY
 from aegis.study.play.latency_table import LATENCY_FILE as LATENCY_NAME
 
 MOTION_COLUMNS = ("truth", "proprio")
-_UNIT_FIELDS = [("task", pa.int32()), ("start", pa.string()), ("index", pa.int64())]
 SCORES = pa.schema(
     [
-        *_UNIT_FIELDS,
-        ("arm", pa.string()),
+        *EPISODE_FIELDS,
         ("k", pa.int32()),
         ("active", pa.string()),
         ("scores", pa.map_(pa.string(), pa.float64())),
         ("proprio", pa.list_(pa.float32())),
     ]
 )
-EVENTS = pa.schema([*_UNIT_FIELDS, ("kind", pa.string()), ("k", pa.int32())])
+EVENTS = pa.schema([*UNIT_FIELDS, ("kind", pa.string()), ("k", pa.int32())])
 TRUTH_KEYS = ("object_pos", "touch")
 """Simulator truth that events need; a run that did not write it down has none. ``target_pos``,
 ``ee_pos`` and ``fingers`` are read too; without the last two the hand is read off proprioception,

@@ -24,7 +24,7 @@ class CommittedFolder:
     date: str
 
     @classmethod
-    def find(cls, folder: Path, revision: str) -> CommittedFolder:
+    def find_commit(cls, folder: Path, revision: str) -> CommittedFolder:
         """Finds a commit in the repository that holds a folder.
 
         Args:

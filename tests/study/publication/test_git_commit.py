@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_file_comes_back_to_the_byte(folder: Path) -> None:
     first = commit_all(folder, "2026-01-02T03:04:05+01:00")
     (folder / "plan.yaml").write_text("alpha: 0.1\n")
-    found = CommittedFolder.find(folder, first[:10])
+    found = CommittedFolder.find_commit(folder, first[:10])
     assert (found.commit, found.date) == (first, "2026-01-02T03:04:05+01:00")
     assert found.read_file("plan.yaml") == b"alpha: 0.05\r\n\xff"
     assert found.read_file("episodes.parquet") is None
@@ -35,19 +35,19 @@ def test_a_file_comes_back_to_the_byte(folder: Path) -> None:
 def test_no_such_commit(folder: Path, name: str) -> None:
     commit_all(folder, "2026-01-02T03:04:05+00:00")
     with pytest.raises(TraceError, match="There is no commit"):
-        CommittedFolder.find(folder, name)
+        CommittedFolder.find_commit(folder, name)
 
 
 def test_a_folder_without_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(TraceError, match="in no git repository"):
-        CommittedFolder.find(tmp_path, "HEAD")
+        CommittedFolder.find_commit(tmp_path, "HEAD")
 
 
 def test_a_machine_without_git(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(MachineError, match="apt install git"):
-        CommittedFolder.find(folder, "HEAD")
+        CommittedFolder.find_commit(folder, "HEAD")
 
 
 def test_what_a_repository_configures_does_not_run(folder: Path) -> None:
@@ -57,5 +57,5 @@ def test_what_a_repository_configures_does_not_run(folder: Path) -> None:
     for name in ("core.pager", "diff.external", "core.fsmonitor", "gpg.program"):
         subprocess.run(["git", "config", name, f"touch {mark}; cat"], cwd=folder, check=True)
     subprocess.run(["git", "config", "log.showSignature", "true"], cwd=folder, check=True)
-    CommittedFolder.find(folder, "HEAD").read_file("plan.yaml")
+    CommittedFolder.find_commit(folder, "HEAD").read_file("plan.yaml")
     assert not mark.exists()

@@ -104,7 +104,7 @@ def _check_lines(locked: LockedPlan, lines: Sequence[LockLine]) -> CheckResult:
 
 def _check_commit(root: Path, locked: LockedPlan, revision: str) -> CheckResult:
     """Checks that a commit has the plan, and says what else it has."""
-    found = CommittedFolder.find(root, revision)
+    found = CommittedFolder.find_commit(root, revision)
     said = f"commit {found.commit[:12]} of {found.date}"
     text = found.read_file(PLAN_FILE)
     if text is None:
