@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
 from aegis.core.errors import MachineError
@@ -62,10 +63,13 @@ def open_child_pool(
         MachineError: If a process dies, and the caller does not catch it.
     """
     spawn = multiprocessing.get_context("spawn")
+    start = (spawn.Barrier(workers), prepare)
     try:
-        with ProcessPoolExecutor(workers, spawn, prepare) as pool:
+        with ProcessPoolExecutor(workers, spawn, _start_child, start) as pool:
             with set_environment(environment):
-                pool.submit(_do_nothing)  # The first job starts all processes.
+                # A job starts a process where none is idle, and none is before all have started.
+                for _ in range(workers):
+                    pool.submit(_do_nothing)
             yield pool
     except BrokenProcessPool as error:
         raise MachineError(
@@ -74,5 +78,11 @@ def open_child_pool(
         ) from error
 
 
+def _start_child(all_started: Barrier, prepare: Callable[[], object] | None) -> None:
+    all_started.wait()
+    if prepare is not None:
+        prepare()
+
+
 def _do_nothing() -> None:
-    """Starts a pool."""
+    """Starts a process of a pool."""
