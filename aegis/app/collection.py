@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.protocols import Policy
+from aegis.core.ladder import Ladder, Rung
 from aegis.core.types import PolicyId
 from aegis.fleet.arm import Arm
 from aegis.gates.constant import NeverGate
 from aegis.gates.stint import StintGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.study.play.execution import fork_arms
-from aegis.study.play.renamed_policy import RESEED, RenamedPolicy
 
 ALONE_ARM = "weak"
 """The arm of the policy alone, named like it, as `aegis fit` expects."""
 
 STINT_PREFIX = "stint_"
 """Prefix of the arms with one stay of the strong policy; the name of their range follows."""
-
-_UNASKED_POLICY = "nobody"  # A controller needs two policies; this one is never queried.
 
 
 def list_needed_policies(settings: Settings) -> tuple[PolicyId, ...]:
@@ -51,23 +47,11 @@ def build_collection_arms(lab: Lab) -> tuple[Arm, ...]:
     return (alone, *_build_stint_arms(lab, alone)) if stints else (alone,)
 
 
-def alias_policies(lab: Lab) -> Mapping[PolicyId, Policy]:
-    """Returns the policies by all names that the arms use."""
-    weak = lab.policies["weak"]
-    if "strong" not in lab.policies:
-        return {"weak": weak, _UNASKED_POLICY: weak}
-    return {**lab.policies, RESEED: RenamedPolicy(weak, RESEED)}
-
-
 def _build_alone_controller(lab: Lab) -> Controller:
-    helper = "strong" if "strong" in lab.policies else _UNASKED_POLICY
-    execute = {name: policy.spec.execute for name, policy in lab.policies.items()}
-    further = {_UNASKED_POLICY: 1} if helper == _UNASKED_POLICY else {RESEED: execute["weak"]}
+    rungs = tuple(Rung(name, policy.spec.execute) for name, policy in lab.policies.items())
     return Controller(
         embodiment=lab.embodiment,
-        weak="weak",
-        strong=helper,
-        execute=execute | further,
+        ladder=Ladder(rungs, fallback=None),
         horizon=lab.horizon,
         detectors=(),
         gate=NeverGate(),

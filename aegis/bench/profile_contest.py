@@ -101,10 +101,10 @@ class ProfileContest:
 
     def _answer_pause(self, key: EpisodeKey, pause: Pause) -> dict[Source, Proposal]:
         began, answers = time.process_time(), {}
-        for (policy, salt), obs in pause.views.items():
-            query = Query(key, pause.standings[0].k, obs, salt)
-            self._queries[policy].append(query)
-            answers[policy, salt] = self._policies[policy].propose([query])[0]
+        for source, obs in pause.views.items():
+            query = source.build_query(key, pause.standings[0].k, obs)
+            self._queries[source.policy].append(query)
+            answers[source] = self._policies[source.policy].propose([query])[0]
         spent = time.process_time() - began
         self._spent["asked alone"] = self._spent.get("asked alone", 0.0) + spent
         return answers

@@ -82,7 +82,7 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
             after, verdict = gate.judge(state, *case)
         remedy = "Return Verdict(Level..., 'why'), with hold None or at least 1 chunk"
         promise = one.make_promise("judge", "it answers a Verdict", remedy)
-        promise.require(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None)")
+        promise.require(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None, str or None)")
         return after, verdict
 
     check_rule_capabilities(one, gate)
@@ -279,6 +279,7 @@ def _is_verdict(verdict: object) -> bool:
         and isinstance(verdict.level, Level)
         and isinstance(verdict.reason, str)
         and (verdict.hold is None or is_count(verdict.hold, 1))
+        and (verdict.target is None or isinstance(verdict.target, str))
     )
 
 
@@ -294,4 +295,4 @@ def _make_scores(*values: float, read: tuple[str, ...] = ()) -> tuple[Score, ...
 
 def _make_context(k: int, active: str, *, dwell: int = 1, fires: int = 0) -> Context:
     mode = Mode(active, max(0, k - dwell * STRIDE))
-    return Context(k, HORIZON, k // STRIDE, mode, _WEAK, _STRONG, dwell, fires)
+    return Context(k, HORIZON, k // STRIDE, mode, (_WEAK, _STRONG), dwell, fires)

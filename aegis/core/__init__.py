@@ -1,4 +1,4 @@
-"""The control tick in pure numpy: types, protocols, controller, seeds, errors.
+"""The control tick in pure numpy: types, protocols, ladder, controller, seeds, errors.
 
 No clock, thread, file or framework may enter. Everything else depends on this room.
 """

@@ -1,4 +1,4 @@
-"""Which rows of a proposal may be sent to the robot; everything unsafe is sorted out here."""
+"""Chunks: which rows of a proposal may be sent to the robot, and at which tick."""
 
 from __future__ import annotations
 
@@ -7,6 +7,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from aegis.core.types import F32, Embodiment, PolicyId, Proposal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningChunk:
+    """Actions that are being executed.
+
+    Attributes:
+        rows: Finite and clipped, spare ones included. Shape (n, a).
+        start: Tick of ``rows[0]``.
+        until: Tick at which the next chunk is due; rows from there on are spare.
+    """
+
+    rows: F32
+    start: int
+    until: int
+
+    def read_row(self, k: int) -> F32:
+        """Returns the action for a tick. Shape (a,)."""
+        row: F32 = self.rows[k - self.start]
+        return row
+
+    def has_row(self, k: int) -> bool:
+        """Says whether there is an action for a tick, if only a spare one."""
+        return 0 <= k - self.start < len(self.rows)
+
+    def list_committed(self, k: int) -> F32:
+        """Returns the actions from a tick until the next chunk is due. Shape (n, a)."""
+        return self.rows[max(k - self.start, 0) : max(self.until - self.start, 0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +46,25 @@ class DueChunk:
         since: Tick from which on it was asked for; older proposals are of the chunk before.
         k: Tick at which it starts.
         n: Rows to execute [control steps].
+        least: Fewest rows that make a chunk [control steps].
+        spare: Further rows to keep for when the answer after it is late [control steps].
     """
 
     policy: PolicyId
     since: int
     k: int
     n: int
+    least: int
+    spare: int = 0
 
 
-def select_usable_rows(
+def start_chunk(
     proposal: Proposal | None, due: DueChunk, embodiment: Embodiment
-) -> tuple[F32 | None, str]:
-    """Returns the rows to execute, clipped to the limits, or None and why there are none.
+) -> tuple[RunningChunk | None, str]:
+    """Returns the chunk that a proposal makes, clipped to the limits, or None and why.
 
-    A late proposal (``k0 < k``) loses its stale rows. It is usable if n rows are left after that,
-    all of them finite; what lies behind them does not matter.
+    A late proposal (``k0 < k``) loses its stale rows. It is usable if enough rows are left after
+    that, all of them finite; what lies behind them is spare as far as it is finite.
 
     Args:
         proposal: What came, if anything.
@@ -40,23 +72,25 @@ def select_usable_rows(
         embodiment: Gives the number of dimensions and the limits.
 
     Returns:
-        Rows of shape (n, a), read-only, and an empty reason; or None and a reason.
+        The chunk, its rows read-only, and an empty reason; or None and a reason.
     """
-    trouble = _find_fault(proposal, due, len(embodiment.names))
-    if trouble or proposal is None:
-        return None, f"{due.policy}: {trouble}"
+    fault = _find_fault(proposal, due, len(embodiment.names))
+    if fault or proposal is None:
+        return None, f"{due.policy}: {fault}"
     # A late proposal is entered where it would be by now: its first rows are for ticks that are
     # over.
     skip = due.k - proposal.k0
-    rows = proposal.actions[skip : skip + due.n]
+    rows = proposal.actions[skip : skip + due.n + due.spare]
     if rows.dtype != np.float32:
         with np.errstate(over="ignore"):  # Too large for float32 becomes infinite, and is refused.
             rows = rows.astype(np.float32)
-    if not np.isfinite(rows).all():
+    n = min(due.n, len(rows))
+    finite = int(np.isfinite(rows).all(axis=1).cumprod().sum())
+    if finite < n:
         return None, f"{due.policy}: non-finite action"
-    rows = np.minimum(np.maximum(rows, embodiment.low), embodiment.high)
+    rows = np.minimum(np.maximum(rows[:finite], embodiment.low), embodiment.high)
     rows.setflags(write=False)  # our own: np.minimum made it
-    return rows, ""
+    return RunningChunk(rows, due.k, due.k + n), ""
 
 
 def _find_fault(proposal: Proposal | None, due: DueChunk, width: int) -> str:
@@ -73,4 +107,4 @@ def _find_fault(proposal: Proposal | None, due: DueChunk, width: int) -> str:
     if len(shape) != 2 or shape[1] != width:
         return f"actions of shape {shape}"
     left = max(shape[0] - (due.k - proposal.k0), 0)
-    return f"{left} of {due.n} rows left" if left < due.n else ""
+    return f"{left} of {due.least} rows left" if left < due.least else ""

@@ -7,17 +7,22 @@ must query on the next observation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from aegis.core.chunk import DueChunk, select_usable_rows
+from aegis.core.chunk import RunningChunk
 from aegis.core.errors import ConfigError, TraceError, UnknownNameError
+from aegis.core.ladder import Ladder
 from aegis.core.protocols import Context, Detector, Gate, Switch
+from aegis.core.questions import keep_open_questions, receive_answers
+from aegis.core.rules import RuleChain
+from aegis.core.state import ControllerState
+from aegis.core.supply import ChunkSupply
 from aegis.core.types import (
     F32,
+    OPERATOR,
     Act,
     Command,
     Decision,
@@ -26,6 +31,7 @@ from aegis.core.types import (
     Hold,
     Level,
     Mode,
+    Nanos,
     PolicyId,
     Score,
     Stop,
@@ -35,79 +41,41 @@ from aegis.core.types import (
 
 _BETWEEN_CHUNKS = Verdict(Level.STAY, "between chunks")
 _NO_CHUNK_BEGAN = Verdict(Level.STAY, "no chunk began")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ControllerState:
-    """All that the controller remembers from one tick to the next.
-
-    Attributes:
-        key: The episode.
-        k: Next tick; an earlier one is refused.
-        rows: Actions of the running chunk, finite and clipped. Shape (n, a).
-        start: Tick of ``rows[0]``.
-        until: Tick at which the next chunk is due; ``start + n`` once a chunk runs.
-        mode: Who drives.
-        heir: Who drives from the next chunk boundary on.
-        last: Last action sent. Shape (a,).
-        holds: Hold ticks since the last executed action [control steps].
-        chunk: Chunks started in this episode.
-        dwell: Chunks started by the driving policy since it took over.
-        fires: Hand-overs to the strong policy decided so far.
-        detectors: State of each detector, in order.
-        gate: State of the gate.
-        switch: State of the switch.
-        stopped: Why the episode was given up; empty while it runs.
-    """
-
-    key: EpisodeKey
-    k: int
-    rows: F32
-    start: int
-    until: int
-    mode: Mode
-    heir: PolicyId
-    last: F32
-    holds: int
-    chunk: int
-    dwell: int
-    fires: int
-    detectors: tuple[Any, ...]
-    gate: Any
-    switch: Any
-    stopped: str
+_OPERATOR_DRIVES = Verdict(Level.STAY, "operator drives")
+_SHADOW_NOT_DUE = Verdict(Level.STAY, "shadow not due yet")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Controller:
-    """Lets a weak policy drive and hands over to a strong one when the gate says so.
+    """Lets the weakest policy drive and hands over to a stronger one when the gate says so.
 
-    A chunk that starts at tick k is asked for on the observation of tick k. A hand-over decided at
-    a boundary takes effect at the next one, after the chunk at hand, so it costs no tick.
+    A hand-over decided at a chunk boundary takes effect at the next one, after the chunk at hand,
+    so it costs no tick. A chunk that starts at tick k is asked for ``lead`` ticks before; without a
+    lead, on the observation of tick k.
 
     Attributes:
         embodiment: The robot.
-        weak: Name of the policy that is watched.
-        strong: Name of the policy that helps.
-        execute: Policy to rows that are executed per proposal [control steps].
+        ladder: Who may drive.
         horizon: Longest episode [control steps].
-        detectors: They score each proposal of the weak policy.
+        detectors: They score each proposal of the first rung.
         gate: Decides whether to hand over.
         switch: Decides who drives next.
         patience: Consecutive ticks of Hold that are tolerated before Stop [control steps].
         first: Who drives first.
-        shadow: Whether the weak policy is asked while the strong one drives even if the gate needs
+        shadow: Whether the first rung is asked while a stronger one drives even if the gate needs
             no scores, so that its activations can be written down.
+        coast: Rows behind the executed ones that may be used while an answer is late [control
+            steps].
+        stale_after: Age from which on an observation is not acted on [ns]; None for a world that
+            waits.
 
     Raises:
         ConfigError: If the parts cannot work together.
-        UnknownNameError: If ``first`` is neither of the two policies.
+        UnknownNameError: If ``first`` is no rung.
     """
 
     embodiment: Embodiment
-    weak: PolicyId
-    strong: PolicyId
-    execute: Mapping[PolicyId, int]
+    ladder: Ladder
     horizon: int
     detectors: tuple[Detector[Any], ...]
     gate: Gate[Any]
@@ -115,36 +83,54 @@ class Controller:
     patience: int
     first: PolicyId
     shadow: bool = False
+    coast: int = 0
+    stale_after: Nanos | None = None
+    _supply: ChunkSupply = field(init=False, repr=False)
+    _rules: RuleChain = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.weak == self.strong:
-            raise ConfigError(f"weak and strong must have different names. Got: '{self.weak}'.")
-        if self.first not in (self.weak, self.strong):
-            raise UnknownNameError("policy", self.first, (self.weak, self.strong), "first")
-        for name in (self.weak, self.strong):
-            rows = self.execute.get(name, 0)
-            if rows < 1:
-                raise ConfigError(f"execute.{name} must be at least 1 control step. Got: {rows}.")
+        if self.first not in self.ladder.names:
+            raise UnknownNameError("policy", self.first, self.ladder.names, "first")
         if self.horizon < 1:
             raise ConfigError(f"horizon must be at least 1 control step. Got: {self.horizon}.")
-        if self.patience < 0:
-            raise ConfigError(f"patience must not be negative. Got: {self.patience}.")
+        for name in ("patience", "coast"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative. Got: {getattr(self, name)}.")
+        if self.stale_after is not None and self.stale_after <= 0:
+            raise ConfigError(f"stale_after must be positive [ns]. Got: {self.stale_after}.")
+        self.ladder.check_leads(self.coast)
         names = [detector.name for detector in self.detectors]
         if len(set(names)) != len(names):
             raise ConfigError(f"Detectors must have different names. Got: {', '.join(names)}.")
         if self.gate.needs_scores and not names:
             raise ConfigError("The gate needs scores, but there is no detector. Give one.")
+        shadowed = self.shadow or self.gate.needs_scores
+        supply = ChunkSupply(self.ladder, self.embodiment, self.coast, shadowed)
+        object.__setattr__(self, "_supply", supply)
+        rules = RuleChain(self.detectors, self.gate, self.switch)
+        object.__setattr__(self, "_rules", rules)
+
+    @property
+    def weak(self) -> PolicyId:
+        """Rung that is watched."""
+        return self.ladder.watched
+
+    @property
+    def strong(self) -> PolicyId:
+        """Strongest rung."""
+        return self.ladder.top
 
     def begin(self, key: EpisodeKey) -> tuple[ControllerState, tuple[PolicyId, ...]]:
         """Returns the state at the start of an episode, and whom to query for tick 0."""
+        nothing = np.empty((0, len(self.embodiment.names)), np.float32)
         state = ControllerState(
-            key=key, k=0, rows=np.empty((0, len(self.embodiment.names)), np.float32), start=0,
-            until=0, mode=Mode(self.first, 0), heir=self.first, last=self.embodiment.hold, holds=0,
-            chunk=0, dwell=0, fires=0,
+            key=key, k=0, chunk=RunningChunk(nothing, 0, 0), mode=Mode(self.first, 0),
+            heir=self.first, last=self.embodiment.hold, holds=0, chunks=0, dwell=0, fires=0,
             detectors=tuple(detector.start(key) for detector in self.detectors),
-            gate=self.gate.start(key), switch=self.switch.start(key), stopped="",
+            gate=self.gate.start(key), switch=self.switch.start(key), stopped="", questions={},
+            silent="",
         )  # fmt: skip
-        return state, self._select_policies(self.first)
+        return self._supply.ask_policies(state, 0)
 
     def step(self, state: ControllerState, tick: Tick) -> tuple[ControllerState, Decision]:
         """Decides one tick.
@@ -157,140 +143,158 @@ class Controller:
         """
         if tick.k < state.k:
             raise TraceError(f"Tick {tick.k} came after tick {state.k - 1}. Ticks must ascend.")
-        if state.stopped:
-            stop = Stop(self._compute_idle_action(state.last), state.stopped)
-            return self._finish_tick(state, tick.k, stop, (), _BETWEEN_CHUNKS, boundary=False)
-        if tick.k < state.until:
-            act = Act(state.rows[tick.k - state.start])
-            return self._finish_tick(state, tick.k, act, (), _BETWEEN_CHUNKS, boundary=False)
-        return self._start_chunk(state, tick)
+        stopped = state.stopped or (tick.stop and f"stop: {tick.stop}")
+        if stopped:
+            command = Stop(self.embodiment.stay_idle(state.last), stopped)
+            return self._finish_tick(state, tick.k, command)
+        if state.questions:
+            answered = receive_answers(state.questions, tick.proposals)
+            state = replace(state, questions=answered)
+        if tick.operator is not None:
+            return self._follow_operator(state, tick.k, tick.operator)
+        if fault := self._find_staleness(tick):
+            return self._hold(state, tick.k, fault)
+        if tick.k < state.chunk.until:
+            return self._finish_tick(state, tick.k, Act(state.chunk.read_row(tick.k)))
+        return self._cross_boundary(state, tick)
 
-    def _start_chunk(self, state: ControllerState, tick: Tick) -> tuple[ControllerState, Decision]:
-        """Starts a chunk, or holds when the driving policy gave none."""
+    def _cross_boundary(
+        self, state: ControllerState, tick: Tick
+    ) -> tuple[ControllerState, Decision]:
+        """Starts a chunk, or goes on without one as long as that is safe."""
+        chunk, fault = self._supply.make_chunk(state, tick, state.heir)
+        if chunk is None and state.chunk.has_row(tick.k):
+            return self._finish_tick(state, tick.k, Act(state.chunk.read_row(tick.k)))
+        if chunk is None and not self._supply.is_late(state, state.heir, tick.k):
+            # Nobody is judged for an answer that is not late yet.
+            return self._hold(state, tick.k, f"{state.heir}: not due yet", waiting=True)
+        if chunk is None:
+            state, chunk = self._relieve_driver(state, tick)
         # The heir takes over whether its chunk has come or not: if it is silent the robot holds,
         # and the old driver, whose chunk is over, is not asked on.
         if state.heir != state.mode.active:
             state = replace(state, mode=Mode(state.heir, tick.k), dwell=0)
-        rows, trouble = self._select_rows(state, tick, state.mode.active)
-        command: Command = (
-            Hold(self._compute_idle_action(state.last), trouble) if rows is None else Act(rows[0])
-        )
         scores: tuple[Score, ...] = ()
         verdict = _NO_CHUNK_BEGAN
-        # Where the strong policy is silent there is nothing to judge. The weak policy's silence is
-        # itself a risk, so the gate hears of it.
-        if rows is not None or state.mode.active == self.weak:
-            context = self._build_context(state, tick.k, state.dwell + (rows is not None))
-            state, scores, verdict = self._judge_boundary(state, tick, context, rows)
-        return self._finish_tick(state, tick.k, command, scores, verdict, boundary=rows is not None)
+        # Where a stronger policy is silent there is nothing to judge. The watched policy's silence
+        # is itself a risk, so the gate hears of it.
+        if chunk is not None or state.mode.active == self.weak:
+            state, scores, verdict = self._judge_boundary(state, tick, chunk)
+        if chunk is None:
+            return self._hold(state, tick.k, fault, scores, verdict)
+        act = Act(chunk.rows[0])
+        return self._finish_tick(state, tick.k, act, scores, verdict, boundary=True)
+
+    def _relieve_driver(
+        self, state: ControllerState, tick: Tick
+    ) -> tuple[ControllerState, RunningChunk | None]:
+        """Lets the fallback, if there is one and it has answered, drive for a silent heir."""
+        fallback = self.ladder.fallback
+        if fallback is None or fallback == state.heir:
+            return state, None
+        relief, _ = self._supply.make_chunk(state, tick, fallback)
+        if relief is None:
+            return state, None
+        return replace(state, heir=fallback, silent=state.heir), relief
 
     def _judge_boundary(
-        self, state: ControllerState, tick: Tick, context: Context, rows: F32 | None
+        self, state: ControllerState, tick: Tick, chunk: RunningChunk | None
     ) -> tuple[ControllerState, tuple[Score, ...], Verdict]:
-        """Runs detectors, gate and switch at a boundary, and starts the chunk if there is one.
-
-        ``rows`` are the actions of the new chunk, shape (n, a), or None if none came.
-        """
-        minds = state.detectors
-        scores: tuple[Score, ...] = ()
-        if context.mode.active == self.weak:
-            minds, scores = self._score_proposal(state, tick, usable=rows is not None)
-        elif self._needs_shadow:
-            # The shadow's rows are never executed; whether they could be decides whether its scores
-            # count.
-            shadow, _ = self._select_rows(state, tick, self.weak)
-            minds, scores = self._score_proposal(state, tick, usable=shadow is not None)
-        gate, verdict = self.gate.judge(state.gate, scores, context)
-        switch, heir = self.switch.transition(state.switch, verdict, scores, context)
-        if heir not in (self.weak, self.strong):
-            raise UnknownNameError("policy", heir, (self.weak, self.strong), "the switch's answer")
-        fired = heir == self.strong and context.mode.active == self.weak
-        begun = rows is not None
-        state = ControllerState(  # Not `replace`, which costs more than the detector.
-            key=state.key, k=state.k, rows=state.rows if rows is None else rows,
-            start=tick.k if begun else state.start,
-            until=state.until if rows is None else tick.k + len(rows), mode=state.mode, heir=heir,
-            last=state.last, holds=state.holds, chunk=state.chunk + begun, dwell=context.dwell,
-            fires=state.fires + fired, detectors=minds, gate=gate, switch=switch,
-            stopped=state.stopped,
+        """Runs detectors, gate and switch at a boundary, and starts the chunk if there is one."""
+        began, watched = chunk is not None, state.mode.active == self.weak
+        context = Context(
+            k=tick.k, horizon=self.horizon, chunk=state.chunks, mode=state.mode,
+            rungs=self.ladder.names, dwell=state.dwell + began, fires=state.fires,
         )  # fmt: skip
+        # The shadow's rows are never executed; whether they could be decides whether its scores
+        # count.
+        scored = watched or self._supply.shadowed
+        usable = began if watched else scored and self._supply.has_chunk(state, tick, self.weak)
+        scores: tuple[Score, ...] = ()
+        verdict = _SHADOW_NOT_DUE
+        if usable or not scored or self._supply.is_late(state, self.weak, tick.k):
+            proposal = self._supply.find_proposal(state, tick, self.weak) if usable else None
+            state, scores, verdict = self._rules.judge(
+                state, proposal, tick.obs, context, scored=scored
+            )
+        state = replace(state, dwell=context.dwell, chunks=state.chunks + began)
+        if chunk is not None:
+            silent = "" if state.mode.active == state.silent else state.silent
+            asked = keep_open_questions(state.questions)
+            state = replace(state, chunk=chunk, questions=asked, silent=silent)
         return state, scores, verdict
 
-    def _score_proposal(
-        self, state: ControllerState, tick: Tick, *, usable: bool
-    ) -> tuple[tuple[Any, ...], tuple[Score, ...]]:
-        """Scores the weak policy's proposal; without a usable one every score is NaN."""
-        proposal = tick.proposals[self.weak] if usable else None
-        minds, scores = [], []
-        for detector, mind in zip(self.detectors, state.detectors, strict=True):
-            mind, score = detector.update(mind, proposal, tick.obs)
-            minds.append(mind)
-            # A detector must not be able to call silence safe.
-            scores.append(score if proposal is not None else Score(detector.name, float("nan")))
-        return tuple(minds), tuple(scores)
+    def _follow_operator(
+        self, state: ControllerState, k: int, action: F32
+    ) -> tuple[ControllerState, Decision]:
+        """Does what a person says; the chunk at hand is void. ``action`` has shape (a,)."""
+        since = state.mode.since_k if state.mode.active == OPERATOR else k
+        void = RunningChunk(state.chunk.rows[:0], k + 1, k + 1)
+        state = replace(state, mode=Mode(OPERATOR, since), chunk=void, dwell=0)
+        if np.shape(action) != self.embodiment.hold.shape or not np.isfinite(action).all():
+            return self._hold(state, k, f"operator: action {action}", (), _OPERATOR_DRIVES)
+        clipped = np.clip(action, self.embodiment.low, self.embodiment.high)
+        act = Act(clipped.astype(np.float32))
+        return self._finish_tick(state, k, act, (), _OPERATOR_DRIVES)
+
+    def _hold(
+        self,
+        state: ControllerState,
+        k: int,
+        reason: str,
+        scores: tuple[Score, ...] = (),
+        verdict: Verdict = _NO_CHUNK_BEGAN,
+        *,
+        waiting: bool = False,
+    ) -> tuple[ControllerState, Decision]:
+        """Does nothing for a tick, or gives up when patience is over."""
+        holds = state.holds + (not waiting)
+        idle = self.embodiment.stay_idle(state.last)
+        command: Command = Hold(idle, reason)
+        if holds > self.patience:
+            command = Stop(idle, f"{reason}, {holds} ticks in a row")
+        state = replace(state, holds=holds)
+        return self._finish_tick(state, k, command, scores, verdict)
 
     def _finish_tick(
         self,
         state: ControllerState,
         k: int,
         command: Command,
-        scores: tuple[Score, ...],
-        verdict: Verdict,
+        scores: tuple[Score, ...] = (),
+        verdict: Verdict = _BETWEEN_CHUNKS,
         *,
-        boundary: bool,
+        boundary: bool = False,
     ) -> tuple[ControllerState, Decision]:
-        """Turns too much patience and HALT into Stop, and writes the decision."""
-        holds = state.holds + 1 if isinstance(command, Hold) else 0
-        # Before patience: a gate that halts is to be named as the cause.
+        """Turns HALT into Stop, asks for what is needed next, and writes the decision."""
         if verdict.level >= Level.HALT:
-            command = Stop(self._compute_idle_action(state.last), f"gate: {verdict.reason}")
-        elif isinstance(command, Hold) and holds > self.patience:
-            command = Stop(command.action, f"{command.reason}, {holds} ticks in a row")
+            command = Stop(self.embodiment.stay_idle(state.last), f"gate: {verdict.reason}")
         stopped = command.reason if isinstance(command, Stop) else ""
-        state = ControllerState(
-            key=state.key, k=k + 1, rows=state.rows, start=state.start, until=state.until,
-            mode=state.mode, heir=state.heir, last=command.action, holds=holds, chunk=state.chunk,
-            dwell=state.dwell, fires=state.fires, detectors=state.detectors, gate=state.gate,
-            switch=state.switch, stopped=stopped,
-        )  # fmt: skip
-        switched = state.heir != state.mode.active
-        due = state.until <= k + 1 and not stopped
+        holds = 0 if isinstance(command, Act) else state.holds
+        state = replace(state, k=k + 1, last=command.action, holds=holds, stopped=stopped)
+        ask: tuple[PolicyId, ...] = ()
+        if not stopped:
+            state, ask = self._supply.ask_policies(state, k + 1)
+        due = max(state.chunk.until, k + 1)
         decision = Decision(
             k=k,
             command=command,
-            ask=self._select_policies(state.heir) if due else (),
+            ask=ask,
             mode=state.mode,
-            next_mode=Mode(state.heir, max(state.until, k + 1)) if switched else state.mode,
+            next_mode=state.mode if state.heir == state.mode.active else Mode(state.heir, due),
             scores=scores,
             verdict=verdict,
             fires=state.fires,
             boundary=boundary and not stopped,
+            due=due,
+            committed=state.chunk.list_committed(k + 1),
         )
         return state, decision
 
-    def _select_rows(
-        self, state: ControllerState, tick: Tick, policy: PolicyId
-    ) -> tuple[F32 | None, str]:
-        """Returns a policy's usable rows, shape (n, a), or None and why there are none."""
-        due = DueChunk(policy, since=state.until, k=tick.k, n=self.execute[policy])
-        return select_usable_rows(tick.proposals.get(policy), due, self.embodiment)
-
-    def _build_context(self, state: ControllerState, k: int, dwell: int) -> Context:
-        return Context(
-            k=k, horizon=self.horizon, chunk=state.chunk, mode=state.mode, weak=self.weak,
-            strong=self.strong, dwell=dwell, fires=state.fires,
-        )  # fmt: skip
-
-    def _select_policies(self, driver: PolicyId) -> tuple[PolicyId, ...]:
-        """Returns whom to query for a boundary: the driver, and the weak shadow if needed."""
-        if driver == self.strong and self._needs_shadow:
-            return (self.strong, self.weak)
-        return (driver,)
-
-    @property
-    def _needs_shadow(self) -> bool:
-        return self.shadow or self.gate.needs_scores
-
-    def _compute_idle_action(self, last: F32) -> F32:
-        """Returns the embodiment's way to do nothing. Shape (a,)."""
-        return np.where(self.embodiment.sticky, last, self.embodiment.hold)
+    def _find_staleness(self, tick: Tick) -> str:
+        """Returns why an observation is too old to act on, or from the future; else nothing."""
+        if self.stale_after is None:
+            return ""
+        age = tick.now - tick.obs.stamp
+        limit = self.stale_after
+        return f"observation is {age} ns old, limit {limit} ns" if abs(age) > limit else ""

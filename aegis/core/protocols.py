@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from aegis.core.arrays import freeze_fields
 from aegis.core.types import (
+    F32,
     F64,
     Command,
     Embodiment,
@@ -36,21 +37,34 @@ class Context:
         horizon: Longest episode [control steps]; declared, never the realised length.
         chunk: Chunks started so far in this episode, this one excluded.
         mode: Who drives at this tick.
-        weak: Name of the weak policy.
-        strong: Name of the strong policy.
+        rungs: Who may drive, from the weakest to the strongest; the first one is watched.
         dwell: Chunks that the active policy has started since it took over, this one included
             (0 when a chunk is due but none came).
-        fires: Hand-overs to the strong policy decided so far.
+        fires: Hand-overs to a stronger rung decided so far.
     """
 
     k: int
     horizon: int
     chunk: int
     mode: Mode
-    weak: PolicyId
-    strong: PolicyId
+    rungs: tuple[PolicyId, ...]
     dwell: int
     fires: int
+
+    @property
+    def weak(self) -> PolicyId:
+        """The rung that is watched."""
+        return self.rungs[0]
+
+    @property
+    def strong(self) -> PolicyId:
+        """The strongest rung."""
+        return self.rungs[-1]
+
+    @property
+    def next_rung(self) -> PolicyId:
+        """The rung above the one that drives; the strongest if there is none."""
+        return self.rungs[min(self.rungs.index(self.mode.active) + 1, len(self.rungs) - 1)]
 
 
 @runtime_checkable
@@ -136,12 +150,19 @@ class Query:
         obs: What the policy looks at.
         salt: 0 for the paired noise; another number draws fresh noise at the same address
             (placebo arms).
+        due: Tick at which the chunk is to start; None for ``k``. Row 0 is for tick ``k`` all the
+            same.
+        committed: Actions that are executed from ``k`` until then, shape (n, a): the frozen prefix
+            of real-time chunking (RTC), or what a future state is rolled out from (VLASH). None
+            for none.
     """
 
     key: EpisodeKey
     k: int
     obs: Observation
     salt: int = 0
+    due: int | None = None
+    committed: F32 | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ I64: TypeAlias = NDArray[np.int64]
 U8: TypeAlias = NDArray[np.uint8]
 Bools: TypeAlias = NDArray[np.bool_]
 
+OPERATOR: PolicyId = "operator"
+"""Driver's name while a person drives."""
+
 
 @dataclass(frozen=True, slots=True)
 class EpisodeKey:
@@ -119,6 +122,10 @@ class Embodiment:
         if not self.dt > 0:
             raise EmbodimentError(f"dt must be positive [s]. Got: {self.dt}.")
 
+    def stay_idle(self, last: F32) -> F32:
+        """Returns the action that does nothing after a last one; both have shape (a,)."""
+        return np.where(self.sticky, last, self.hold)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
@@ -154,13 +161,18 @@ class Tick:
         k: Tick [control steps].
         now: Time of the tick [ns].
         obs: The observation of this tick.
-        proposals: Proposals that have arrived, by policy.
+        proposals: Proposals that have arrived, by rung.
+        operator: Action of a person who has taken over, shape (a,), in the embodiment's units;
+            None while nobody has.
+        stop: Why to stop, now and for the rest of the episode; empty to go on.
     """
 
     k: int
     now: Nanos
     obs: Observation
     proposals: Mapping[PolicyId, Proposal]
+    operator: F32 | None = None
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +200,13 @@ class Verdict:
         reason: Why, in a few words; goes into the log.
         hold: Chunks that control must stay with the strong policy, exactly; None leaves the
             return to the switch. Schedules use it to match hold lengths.
+        target: Rung to hand over to; None for the next one up.
     """
 
     level: Level
     reason: str
     hold: int | None = None
+    target: PolicyId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +214,7 @@ class Mode:
     """Policy in charge.
 
     Attributes:
-        active: The policy that drives.
+        active: The rung that drives, or ``OPERATOR``.
         since_k: Tick from which it has driven [control steps].
     """
 
@@ -250,13 +264,15 @@ class Decision:
     Attributes:
         k: Tick that was decided.
         command: What the robot does at this tick.
-        ask: Policies to query for the next tick, on the next observation.
+        ask: Rungs to query on the next observation.
         mode: Who drives at this tick.
         next_mode: Who drives from the next chunk boundary on.
         scores: Detector scores that arrived at this tick; empty between chunks.
         verdict: The gate's judgement at this tick.
-        fires: Hand-overs to the strong policy decided so far.
+        fires: Hand-overs to a stronger rung decided so far.
         boundary: Whether a new chunk started at this tick.
+        due: Tick for which policies are asked: the start of the next chunk.
+        committed: Rows that are executed from the next tick until then, shape (n, a).
     """
 
     k: int
@@ -268,3 +284,5 @@ class Decision:
     verdict: Verdict
     fires: int
     boundary: bool
+    due: int
+    committed: F32

@@ -98,7 +98,7 @@ def _make_frames(
         k, active = one.step["k"], one.step["active"]
         # The gate judges at chunk boundaries; in between its last judgement stands.
         value = judged.get(k, value)
-        helped = active == style.arm.helper
+        helped = active != style.arm.controller.weak
         yield Frame(k, one.obs.images, active, helped, value, one.obs.instruction)
         report_progress(k + 1, "")
 

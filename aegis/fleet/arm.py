@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from aegis.core.capabilities import ThresholdGate
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.types import PolicyId
+from aegis.core.protocols import Query
+from aegis.core.types import EpisodeKey, Observation, PolicyId
 
-Source: TypeAlias = tuple[PolicyId, int]
-"""What a proposal comes from: a policy and the salt of its noise."""
+
+class Source(NamedTuple):
+    """What a proposal comes from, besides the observation; arms that ask the same share an answer.
+
+    Attributes:
+        policy: Policy that answers.
+        salt: Salt of its noise.
+        due: Tick at which the chunk is to start; None for that of the observation.
+        committed: Bytes of the actions that are executed until then; empty for none.
+    """
+
+    policy: PolicyId
+    salt: int
+    due: int | None = None
+    committed: bytes = b""
+
+    def build_query(self, key: EpisodeKey, k: int, obs: Observation) -> Query:
+        """Returns the query that is asked.
+
+        Args:
+            key: The unit.
+            k: Tick of the observation.
+            obs: What the policy looks at.
+        """
+        if self.due is None:
+            return Query(key, k, obs, self.salt)
+        committed = np.frombuffer(self.committed, np.float32).reshape(self.due - k, -1)
+        return Query(key, k, obs, self.salt, self.due, committed)
+
+
+Driver = tuple[PolicyId, int, int, int, int, int, int]
+"""Policy, salt, rows executed, lead, fewest rows, rows to coast on, delay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +55,25 @@ class Arm:
     Attributes:
         name: Goes into file names and tables: letters, digits, ``_`` and ``.``.
         controller: Who decides.
-        salt: Policy to noise salt; policies that are missing use 0, the noise that arms share.
         log_features: Whether activations are written down.
+        delay: Ticks after which a proposal arrives [control steps]; 0 for policies that answer at
+            once.
     """
 
     name: str
     controller: Controller
-    salt: Mapping[PolicyId, int] = field(default_factory=dict)
     log_features: bool = False
+    delay: int = 0
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_.]+", self.name):
             raise ConfigError(
                 f"An arm's name is made of letters, digits, '_' and '.'. Got: '{self.name}'."
             )
-
-    @property
-    def helper(self) -> PolicyId:
-        """Second driver, to which the gate hands over.
-
-        The strong policy; in a placebo arm the weak one with fresh noise, under another name.
-        """
-        return self.controller.strong
+        if self.delay < 0:
+            raise ConfigError(
+                f"delay of arm '{self.name}' must not be negative. Got: {self.delay}."
+            )
 
     @property
     def quantity(self) -> str:
@@ -52,11 +81,8 @@ class Arm:
         gate = self.controller.gate
         return gate.quantity if isinstance(gate, ThresholdGate) else ""
 
-    def resolve_source(self, policy: PolicyId) -> Source:
-        """Returns what answers this arm's queries of a policy."""
-        return policy, self.salt.get(policy, 0)
-
-    def resolve_driver(self, policy: PolicyId) -> tuple[PolicyId, int, int]:
-        """Returns what a policy's actions depend on; equal drivers must act alike in all arms."""
-        execute = self.controller.execute.get(policy, 0)
-        return *self.resolve_source(policy), execute
+    def resolve_driver(self, rung: PolicyId) -> Driver:
+        """Returns what a rung's actions depend on; equal drivers must act alike in all arms."""
+        one = self.controller.ladder.find_rung(rung)
+        pace = (one.execute, one.lead, one.least_rows, self.controller.coast, self.delay)
+        return *one.source, *pace

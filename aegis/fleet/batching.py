@@ -23,7 +23,7 @@ class Request:
     def build_query(self, source: Source) -> Query:
         """Returns the query for one of the sources that are asked."""
         obs = unpack_observation(self.question.views[source], self.images)
-        return Query(self.question.key, self.question.standings[0].k, obs, source[1])
+        return source.build_query(self.question.key, self.question.standings[0].k, obs)
 
 
 Replies = list[dict[Source, PackedProposal]]
@@ -39,12 +39,12 @@ def answer_requests(requests: Sequence[Request], policies: Mapping[PolicyId, Pol
         ShapeError: If a policy does not answer each query.
     """
     replies: Replies = [{} for _ in requests]
-    for name in sorted({policy for r in requests for policy, _ in r.question.views}):
+    for name in sorted({policy for r in requests for policy, *_ in r.question.views}):
         asking = [
             (i, request.build_query(source), source)
             for i, request in enumerate(requests)
             for source in request.question.views
-            if source[0] == name
+            if source.policy == name
         ]
         proposals = policies[name].propose([query for _, query, _ in asking])
         if len(proposals) != len(asking):

@@ -16,7 +16,7 @@ from aegis.fleet.arm import Arm, Source
 from aegis.fleet.journal import Journal, Standing, WorldRecord
 from aegis.fleet.messages import ViewSpec
 from aegis.records.rows import EpisodeRecord
-from aegis.runtime.session import Session
+from aegis.runtime.session import Session, stamp_proposal
 from aegis.runtime.views import Views, hash_pictures, merge_cameras
 
 
@@ -31,12 +31,17 @@ class ArmRun:
     @classmethod
     def begin_unit(cls, arm: Arm, key: EpisodeKey) -> ArmRun:
         """Returns the arm at the start of a unit."""
-        return cls(arm, Session(arm.controller, key), Journal(arm, key))
+        return cls(arm, Session(arm.controller, key, arm.delay), Journal(arm, key))
 
-    @property
-    def asked_sources(self) -> dict[PolicyId, Source]:
-        """Policies that this arm queries on the next observation, and what answers them."""
-        return {policy: self.arm.resolve_source(policy) for policy in self.session.ask}
+    def list_sources(self, k: int) -> dict[PolicyId, Source]:
+        """Rungs that this arm queries on the next observation, and what answers them."""
+        if not self.session.ask:
+            return {}
+        ladder, (due, committed) = self.arm.controller.ladder, self.session.find_start(k)
+        rows = b"" if committed is None else committed.tobytes()
+        return {
+            rung: Source(*ladder.find_rung(rung).source, due, rows) for rung in self.session.ask
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +115,7 @@ def play_branch(
         # A branch that parted comes with the commands of its first tick: they are decided, and its
         # journals have that tick already.
         if not group.commands:
-            views = _TickViews(world, group.arm_runs, view_specs, truth)
+            views = _TickViews(world, group.arm_runs, view_specs, truth, k)
             group = yield from _decide_tick(world, branch.key, group.arm_runs, views, k)
         outcome = world.apply(group.commands[0])
         stops = [
@@ -145,13 +150,17 @@ class _TickViews:
         arm_runs: Sequence[ArmRun],
         view_specs: Mapping[PolicyId, ViewSpec],
         truth: Sequence[str],
+        k: int,
     ) -> None:
-        self._asked = [arm_run.asked_sources for arm_run in arm_runs]
+        self._asked = [arm_run.list_sources(k) for arm_run in arm_runs]
         self._cameras = [
-            merge_cameras(view_specs[p].cameras for p in asked) for asked in self._asked
+            merge_cameras(view_specs[source.policy].cameras for source in asked.values())
+            for asked in self._asked
         ]
         sources = {
-            source: view_specs[p].cameras for asked in self._asked for p, source in asked.items()
+            source: view_specs[source.policy].cameras
+            for asked in self._asked
+            for source in asked.values()
         }
         rendered = Views(world, sources.values())
         self.views = {source: rendered.select_view(cameras) for source, cameras in sources.items()}
@@ -166,7 +175,10 @@ class _TickViews:
     def build_tick(self, arm_run: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
         """Returns the tick that one arm is fed: what it asked for and nothing else."""
         obs = self._rendered.select_view(self._cameras[arm_run])
-        answers = {policy: proposals[source] for policy, source in self._asked[arm_run].items()}
+        answers = {
+            rung: stamp_proposal(proposals[source], rung)
+            for rung, source in self._asked[arm_run].items()
+        }
         return Tick(k, obs.stamp, obs, answers)
 
     def describe_scene(self, arm_run: int) -> WorldRecord:

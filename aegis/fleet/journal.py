@@ -199,7 +199,7 @@ class Journal:
 
     def _read_judgement(self, decision: Decision, state: object) -> Judgement:
         """Returns what the gate compared with what; both NaN for a gate that compares nothing."""
-        gate, helped = self.arm.controller.gate, decision.mode.active == self.arm.helper
+        gate, helped = self.arm.controller.gate, decision.mode.active != self.arm.controller.weak
         if not isinstance(gate, ThresholdGate) or not decision.scores:
             return Judgement(decision.k, math.nan, math.nan, helped)
         value = gate.measure(state, decision.scores, decision.k)
@@ -213,7 +213,7 @@ class Journal:
         return (last.dwell if last is not None and same else 0) + int(decision.boundary)
 
     def _count_stay(self, row: StepRow) -> None:
-        if row.active != self.arm.helper:
+        if row.active not in self.arm.controller.ladder.names[1:]:
             return
         self._strong_steps += 1
         if not self._steps or self._steps[-1].active != row.active:

@@ -39,15 +39,15 @@ def replay_judgements(
         if scores:
             mode = Mode(step["active"], step["since_k"])
             context = Context(
-                step["k"], control.horizon, chunk, mode, control.weak, control.strong,
-                step["dwell"], fires,
+                step["k"], control.horizon, chunk, mode, control.ladder.names, step["dwell"],
+                fires,
             )  # fmt: skip
             state, _ = control.gate.judge(state, scores, context)
             yield Judgement(
                 step["k"],
                 gate.measure(state, scores, step["k"]),
                 gate.bar(step["k"], control.horizon),
-                step["active"] == arm.helper,
+                step["active"] != control.weak,
             )
         chunk, fires = chunk + bool(step["boundary"]), step["fires"]
 

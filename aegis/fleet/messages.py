@@ -217,10 +217,10 @@ def pack_proposal(proposal: Proposal) -> PackedProposal:
 def unpack_proposals(packed: Mapping[Source, PackedProposal]) -> dict[Source, Proposal]:
     """Unpacks proposals, stamped with the name under which they were asked for."""
     return {
-        (policy, salt): Proposal(
-            policy, item.k0, item.actions, item.features, item.samples, item.latency
+        source: Proposal(
+            source.policy, item.k0, item.actions, item.features, item.samples, item.latency
         )
-        for (policy, salt), item in packed.items()
+        for source, item in packed.items()
     }
 
 

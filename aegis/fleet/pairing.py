@@ -13,11 +13,9 @@ from itertools import combinations
 import numpy as np
 
 from aegis.core.errors import PairingError
-from aegis.core.types import EpisodeKey, PolicyId
-from aegis.fleet.arm import Arm
+from aegis.core.types import EpisodeKey
+from aegis.fleet.arm import Arm, Driver
 from aegis.records.store import RunStore
-
-Driver = tuple[PolicyId, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Trail:
 
     Attributes:
         arm: Name of the arm.
-        drivers: Who drove: policy, salt and rows executed per chunk.
+        drivers: Who drove.
         states: Hash of the state before each command.
         actions: What was executed, as bytes that compare exactly.
     """

@@ -82,9 +82,9 @@ class RunPlan:
             PairingError: If a policy's results depend on the batch.
         """
         for arm in self.arms:
-            for part in (arm.controller.weak, arm.controller.strong):
-                if part not in policies:
-                    raise UnknownNameError("policy", part, policies, f"arm '{arm.name}'")
+            for rung in arm.controller.ladder.rungs:
+                if rung.source[0] not in policies:
+                    raise UnknownNameError("policy", rung.source[0], policies, f"arm '{arm.name}'")
         for name, policy in policies.items():
             if not policy.spec.batch_invariant and not self.batch_dependent:
                 raise PairingError(
@@ -101,7 +101,10 @@ def compute_identity(plan: RunPlan, policies: Mapping[PolicyId, Policy]) -> dict
         PluginError: If a detector, a gate or a switch cannot say what it is.
     """
     key, first = plan.units[0], plan.arms[0]
-    specs = {name: policy.spec for name, policy in sorted(policies.items())}
+    # A rung that another policy stands on is named, too: its placebo is part of the experiment.
+    rungs = {rung.name: rung.source[0] for arm in plan.arms for rung in arm.controller.ladder.rungs}
+    answers = {**{name: name for name in policies}, **rungs}
+    specs = {name: policies[policy].spec for name, policy in sorted(answers.items())}
     return {
         **plan.identity,
         "root": str(key.root),
@@ -127,15 +130,16 @@ def fingerprint_arm(arm: Arm, origins: PartOrigins | None = None) -> str:
     Raises:
         PluginError: If one of them cannot say what it is.
     """
-    control = arm.controller
+    control, rungs = arm.controller, arm.controller.ladder.rungs
     parts = (control.weak, control.strong, control.first, control.patience, control.horizon)
     said = [
         describe_value(parts),
         describe_part(control.gate, origins),
         describe_part(control.switch, origins),
         describe_value([digest_detector(one, origins) for one in control.detectors]),
-        describe_value(sorted(arm.salt.items())),
+        describe_value(sorted((rung.name, rung.salt) for rung in rungs if rung.salt)),
         *(["'shadow'"] if control.shadow else []),
+        *_describe_asynchrony(arm),
     ]
     return _hash_text(f"({', '.join(said)})")
 
@@ -157,8 +161,26 @@ def digest_detector(detector: Detector[Any], origins: PartOrigins | None = None)
 
 def _describe_pace(arm: Arm) -> str:
     """Returns how many rows of a chunk an arm executes, and whether it writes activations down."""
-    rows = ", ".join(f"{name} {count}" for name, count in sorted(arm.controller.execute.items()))
+    rungs = sorted((rung.name, rung.execute) for rung in arm.controller.ladder.rungs)
+    rows = ", ".join(f"{name} {count}" for name, count in rungs)
     return f"{rows}; activations {'kept' if arm.log_features else 'not kept'}"
+
+
+def _describe_asynchrony(arm: Arm) -> list[str]:
+    """Returns what decisions depend on where policies are asked ahead; nothing for two of them."""
+    control, ladder = arm.controller, arm.controller.ladder
+    said = {
+        "rungs": ladder.names if len(ladder.rungs) != 2 else None,
+        "leads": [rung.lead for rung in ladder.rungs] if ladder.longest_lead else None,
+        "min_rows": [rung.min_rows for rung in ladder.rungs],
+        "coast": control.coast or None,
+        "fallback": ladder.fallback,
+        "stale_after": control.stale_after,
+        "delay": arm.delay or None,
+    }
+    if not any(rung.min_rows for rung in ladder.rungs):
+        said["min_rows"] = None
+    return [describe_value(pair) for pair in said.items() if pair[1] is not None]
 
 
 def _hash_text(text: str) -> str:

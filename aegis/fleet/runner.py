@@ -219,7 +219,7 @@ class _PlanRun:
                         k=standing.k,
                         horizon=arm.controller.horizon,
                         active=standing.active,
-                        helper=arm.helper,
+                        helper=arm.controller.strong,
                         risk=standing.risk,
                         quantity=arm.quantity,
                         track=() if standing.judged is None else (standing.judged,),

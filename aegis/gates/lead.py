@@ -53,6 +53,7 @@ class LeadSwitch:
         del scores  # Blind.
         if context.mode.active == context.weak:
             escalate = verdict.level >= Level.ESCALATE
-            return (verdict.hold, context.strong) if escalate else (None, context.weak)
+            target = verdict.target or context.strong
+            return (verdict.hold, target) if escalate else (None, context.weak)
         back = state is not None and context.dwell >= state
-        return (None, context.weak) if back else (state, context.strong)
+        return (None, context.weak) if back else (state, context.mode.active)

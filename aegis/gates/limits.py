@@ -42,7 +42,7 @@ class HandoverLimits:
 
     def find_refusal(self, context: Context) -> Verdict | None:
         """Returns the verdict to stay when no fire is allowed here, else None."""
-        if context.mode.active != context.weak:
+        if context.mode.active == context.strong:
             return Verdict(Level.STAY, "strong drives")
         if context.k < self.guard_fraction * context.horizon - _SLACK:
             return Verdict(Level.STAY, "guard")

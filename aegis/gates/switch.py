@@ -16,10 +16,11 @@ from aegis.gates.limits import select_scores, worst_score
 class HysteresisSwitch:
     """Hands over on ESCALATE; gives control back after a stay, when the weak policy's risk is low.
 
-    Back to the weak policy when all of these hold: the strong one drove at least ``hold_chunks``
-    chunks, the gate does not ask to escalate, and the (shadow) score that it reads, or every one,
-    is finite and below ``release``. A verdict that carried a hold length overrides this: control
-    returns after exactly that many chunks. NaN, or no score, never releases.
+    A hand-over goes to the rung that the verdict names, else to the next one up. Back to the weak
+    policy when all of these hold: the stronger one drove at least ``hold_chunks`` chunks, the gate
+    does not ask to escalate, and the (shadow) score that it reads, or every one, is finite and
+    below ``release``. A verdict that carried a hold length overrides this: control returns after
+    exactly that many chunks. NaN, or no score, never releases.
 
     Attributes:
         release: Scores below it give control back. Minus infinity never does.
@@ -70,16 +71,19 @@ class HysteresisSwitch:
         context: Context,
     ) -> tuple[int | None, PolicyId]:
         """Returns the exact hold in force [chunks] and who drives from the next boundary on."""
+        escalate = verdict.level >= Level.ESCALATE
+        target = verdict.target or context.next_rung
+        if escalate and target != context.mode.active:
+            return verdict.hold, target
         if context.mode.active == context.weak:
-            escalate = verdict.level >= Level.ESCALATE
-            return (verdict.hold, context.strong) if escalate else (None, context.weak)
+            return None, context.weak
         if state is not None:
             back = context.dwell >= state
         else:
             back = context.dwell >= self.hold_chunks and self._is_safe(
                 verdict, scores, context.dwell
             )
-        return (None, context.weak) if back else (state, context.strong)
+        return (None, context.weak) if back else (state, context.mode.active)
 
     def _is_safe(self, verdict: Verdict, scores: Sequence[Score], dwell: int) -> bool:
         read = select_scores(scores, self.score)

@@ -15,18 +15,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass
 
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.protocols import ForkableWorld, Outcome, Policy, Query, World
+from aegis.core.protocols import ForkableWorld, Outcome, Policy, World
 from aegis.core.types import Decision, EpisodeKey, PolicyId, Proposal, Stop, Tick
-from aegis.runtime.session import Session
+from aegis.runtime.session import Session, stamp_proposal
 from aegis.runtime.snapshot import Snapshot
 from aegis.runtime.views import Views, merge_cameras
-
-_NO_SALT: Mapping[PolicyId, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +52,7 @@ class Lockstep:
         controller: Decides.
         policies: The policies, by the names that the controller uses.
         key: Start state and noise.
-        salt: Policy to noise salt; missing ones use 0, the noise that all arms share.
+        delay: Ticks after which a proposal arrives [control steps].
     """
 
     def __init__(
@@ -64,11 +61,11 @@ class Lockstep:
         controller: Controller,
         policies: Mapping[PolicyId, Policy],
         key: EpisodeKey,
-        salt: Mapping[PolicyId, int] = _NO_SALT,
+        delay: int = 0,
     ) -> None:
         self._world, self._controller, self._policies = world, controller, policies
-        self._key, self._salt = key, salt
-        self._session = Session(controller, key)
+        self._key, self._delay = key, delay
+        self._session = Session(controller, key, delay)
         self._k, self._outcome = 0, Outcome(success=False, done=False)
         world.begin(key)
 
@@ -79,16 +76,18 @@ class Lockstep:
         controller: Controller,
         policies: Mapping[PolicyId, Policy],
         snapshot: Snapshot,
-        salt: Mapping[PolicyId, int] = _NO_SALT,
+        delay: int = 0,
     ) -> Lockstep:
         """Goes on from a snapshot, bit for bit as if it had never been taken.
+
+        The delay is that of the episode that was left.
 
         Raises:
             SnapshotError: If world or controller cannot go on from it.
         """
-        session = snapshot.resume_session(controller)
+        session = snapshot.resume_session(controller, delay)
         world.restore(snapshot.world)
-        return cls._from_parts(world, controller, policies, session, snapshot, salt)
+        return cls._from_parts(world, controller, policies, session, snapshot, delay)
 
     @classmethod
     def _from_parts(
@@ -98,12 +97,12 @@ class Lockstep:
         policies: Mapping[PolicyId, Policy],
         session: Session,
         snapshot: Snapshot,
-        salt: Mapping[PolicyId, int],
+        delay: int,
     ) -> Lockstep:
         # Not by __init__, which would begin the episode again.
         episode = cls.__new__(cls)
         episode._world, episode._controller, episode._policies = world, controller, policies
-        episode._key, episode._salt, episode._session = snapshot.world.key, salt, session
+        episode._key, episode._session, episode._delay = snapshot.world.key, session, delay
         episode._k, episode._outcome = snapshot.world.k, Outcome(success=False, done=False)
         return episode
 
@@ -160,38 +159,39 @@ class Lockstep:
                 f"A {type(self._world).__name__} can be played, but not left and forked: it has no "
                 "snapshot() and restore(). See `aegis.core.protocols.ForkableWorld`."
             )
-        return Snapshot(self._world.snapshot(), self._session.state, self._session.ask)
+        session = self._session
+        return Snapshot(self._world.snapshot(), session.state, session.ask, session.delayed)
 
     def fork_into(self, world: ForkableWorld) -> Lockstep:
         """Returns a twin in another world; both go the same way from here, bit for bit."""
         return self.from_snapshot(
-            world, self._controller, self._policies, self.take_snapshot(), self._salt
+            world, self._controller, self._policies, self.take_snapshot(), self._delay
         )
 
     def hand_over(
         self,
         world: ForkableWorld,
         controller: Controller,
-        salt: Mapping[PolicyId, int] = _NO_SALT,
     ) -> Lockstep:
         """Returns a fork in which another controller begins at this tick, with a fresh chunk."""
         snapshot = self.take_snapshot()
-        session = Session(controller, self._key)
+        session = Session(controller, self._key, self._delay)
         world.restore(snapshot.world)
-        return self._from_parts(world, controller, self._policies, session, snapshot, salt)
+        return self._from_parts(world, controller, self._policies, session, snapshot, self._delay)
 
     def _query_policies(self) -> tuple[Tick, dict[PolicyId, int]]:
         """Returns what the controller is fed at this tick, and what each query took [ns]."""
-        cameras = {name: self._policies[name].spec.cameras for name in self._session.ask}
+        ladder = self._controller.ladder
+        sources = {rung: ladder.find_rung(rung).source for rung in self._session.ask}
+        cameras = {rung: self._policies[p].spec.cameras for rung, (p, _) in sources.items()}
         views = Views(self._world, cameras.values())
         proposals: dict[PolicyId, Proposal] = {}
         call_ns: dict[PolicyId, int] = {}
-        for name, seen in cameras.items():
-            query = Query(self._key, self._k, views.select_view(seen), self._salt.get(name, 0))
+        for rung, (policy, salt) in sources.items():
+            query = self._session.build_query(self._k, views.select_view(cameras[rung]), salt)
             began = time.perf_counter_ns()
-            proposal = self._policies[name].propose([query])[0]
-            call_ns[name] = time.perf_counter_ns() - began
-            # A controller asks for a policy by its part; the policy may call itself otherwise.
-            proposals[name] = replace(proposal, policy=name)
+            proposal = self._policies[policy].propose([query])[0]
+            call_ns[rung] = time.perf_counter_ns() - began
+            proposals[rung] = stamp_proposal(proposal, rung)
         obs = views.select_view(merge_cameras(cameras.values()))
         return Tick(self._k, obs.stamp, obs, proposals), call_ns

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from aegis.core.controller import Controller, ControllerState
+from aegis.core.controller import Controller
 from aegis.core.errors import SnapshotError
 from aegis.core.protocols import WorldState
-from aegis.core.types import PolicyId
+from aegis.core.state import ControllerState
+from aegis.core.types import OPERATOR, PolicyId
 from aegis.records.files import write_atomic
 from aegis.runtime.codec import Arrays, decode_value, encode_value
-from aegis.runtime.session import Session
+from aegis.runtime.session import Delayed, Session
 
 FORMAT = "aegis-snapshot-1"
 
@@ -32,31 +33,34 @@ class Snapshot:
     Attributes:
         world: The world.
         mind: What the controller remembers.
-        ask: Policies that are queried on the observation of this tick.
+        ask: Rungs that are queried on the observation of this tick.
+        delayed: Proposals under way, each with the tick at which it arrives.
     """
 
     world: WorldState
     mind: ControllerState
     ask: tuple[PolicyId, ...]
+    delayed: Delayed = ()
 
-    def resume_session(self, controller: Controller) -> Session:
+    def resume_session(self, controller: Controller, delay: int = 0) -> Session:
         """Returns a session that goes on from here.
 
         Args:
             controller: The one that led here, or another one with as many detectors.
+            delay: Ticks after which a proposal arrives [control steps].
 
         Raises:
             SnapshotError: If the controller cannot go on from this state.
         """
         kept, needed = len(self.mind.detectors), len(controller.detectors)
-        drivers = (controller.weak, controller.strong)
+        drivers = (*controller.ladder.names, OPERATOR)
         if kept != needed or self.mind.mode.active not in drivers:
             raise SnapshotError(
                 f"The snapshot holds the state of {kept} detectors and is driven by "
                 f"'{self.mind.mode.active}'; the controller has {needed} and drives {drivers}. "
                 "Go on with a controller of the same parts, or begin a new one: Lockstep.hand_over."
             )
-        return Session.from_state(controller, self.mind, self.ask)
+        return Session.from_state(controller, self.mind, self.ask, delay, self.delayed)
 
     def write_npz(self, path: Path) -> None:
         """Writes an ``.npz`` without pickles.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from aegis.core.ladder import RESEED
 from aegis.core.types import EpisodeKey
 from aegis.records.rows import EpisodeRow
 from aegis.study.plan.calibration_table import CALIBRATION_FILE, read_calibration_table
@@ -16,7 +17,6 @@ from aegis.study.plan.digests import compute_file_digest
 from aegis.study.plan.lockfile import LockedPlan, compare_digests
 from aegis.study.plan.study_plan import SEQUENTIAL, StudyPlan
 from aegis.study.play.execution import is_decided
-from aegis.study.play.renamed_policy import RESEED
 from aegis.study.verification import CheckResult
 
 CALIBRATION_DIGEST = "calibration"

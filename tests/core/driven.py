@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aegis.core.controller import Controller
+from aegis.core.ladder import Ladder
 from aegis.core.types import Decision
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.switch import HysteresisSwitch
@@ -15,9 +16,7 @@ HORIZON = 100
 def make_controller(**changes: object) -> Controller:
     parts: dict[str, object] = {
         "embodiment": toy_embodiment(),
-        "weak": "weak",
-        "strong": "strong",
-        "execute": {"weak": 4, "strong": 4},
+        "ladder": Ladder.pair("weak", "strong", {"weak": 4, "strong": 4}),
         "horizon": HORIZON,
         "detectors": (FakeDetector(),),
         "gate": ConformalGate(threshold=0.5),

@@ -62,11 +62,10 @@ def test_a_skipped_tick_skips_its_row() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"strong": "weak"}, ConfigError, "different names"),
         ({"first": "other"}, UnknownNameError, "Allowed: weak, strong"),
-        ({"execute": {"weak": 4}}, ConfigError, "execute.strong must be at least 1"),
-        ({"execute": {"weak": 0, "strong": 1}}, ConfigError, "execute.weak"),
         ({"horizon": 0}, ConfigError, "horizon must be at least 1"),
+        ({"coast": -1}, ConfigError, "coast must not be negative"),
+        ({"stale_after": 0}, ConfigError, "stale_after must be positive"),
         ({"patience": -1}, ConfigError, "patience must not be negative"),
         ({"detectors": (FakeDetector(), FakeDetector())}, ConfigError, "different names"),
         ({"detectors": ()}, ConfigError, "there is no detector"),

@@ -19,7 +19,7 @@ from aegis.records.store import RunTables
 from aegis.study.play.execution import fork_arms
 from tests.fakes import ToyWorld
 from tests.fleet.toyrun import HORIZON, toy_plan, toy_run
-from tests.study.play.test_execution import ALL, make_executor, with_reseed
+from tests.study.play.test_execution import ALL, make_executor
 
 TICKS = (0, 8)
 
@@ -27,7 +27,7 @@ TICKS = (0, 8)
 @pytest.fixture(scope="module")
 def forked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("forks")
-    weak = replace(with_reseed(ALL["weak"]), log_features=True)
+    weak = replace(ALL["weak"], log_features=True)
     even = replace(make_executor(), world=partial(ToyWorld, horizon=HORIZON))
     even.execute_plan(toy_plan(50, fork_arms(weak, TICKS)), out)
     return out

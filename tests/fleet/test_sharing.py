@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, PairingError
 from aegis.core.protocols import PolicySpec, WorldState
 from aegis.fleet.arm import Arm
@@ -33,7 +34,14 @@ from tests.fleet.toyrun import (
 
 
 def reseeded() -> Arm:
-    return Arm("reseed", controller(ScheduleGate(start_tick=8, holds=(9,))), salt={"strong": 1})
+    return Arm("reseed", salt_rung(controller(ScheduleGate(start_tick=8, holds=(9,))), "strong"))
+
+
+def salt_rung(parts: Controller, name: str) -> Controller:
+    """The same controller, one of whose policies draws fresh noise."""
+    ladder = parts.ladder
+    rungs = tuple(replace(rung, salt=int(rung.name == name)) for rung in ladder.rungs)
+    return replace(parts, ladder=replace(ladder, rungs=rungs))
 
 
 def ticks(out: Path) -> int:
@@ -62,7 +70,7 @@ def test_any_gates_may_share(
 ) -> None:
     gates = [ScheduleGate(start_tick=k, holds=(1, 2), period=8) for k in starts]
     arms = [
-        Arm(f"s{i}", controller(gate), salt={"weak": int(salted and i == 1)})
+        Arm(f"s{i}", salt_rung(controller(gate), "weak" if salted and i == 1 else ""))
         for i, gate in enumerate(gates)
     ]
     arms += [Arm("coin", controller(RandomGate(rate=rate, holds=(1,)))), *toy_arms()[:2]]

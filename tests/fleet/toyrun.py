@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from aegis.checks import sample_queries
 from aegis.core.controller import Controller
+from aegis.core.ladder import Ladder
 from aegis.core.protocols import Gate, Outcome, Policy, Query
 from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Score
 from aegis.fleet.arm import Arm
@@ -52,9 +53,7 @@ class TrunkDetector:
 def controller(gate: Gate, first: PolicyId = "weak", horizon: int = HORIZON) -> Controller:
     return Controller(
         embodiment=toy_embodiment(),
-        weak="weak",
-        strong="strong",
-        execute={"weak": 4, "strong": 4},
+        ladder=Ladder.pair("weak", "strong", {"weak": 4, "strong": 4}),
         horizon=horizon,
         detectors=(TrunkDetector(),),
         gate=gate,

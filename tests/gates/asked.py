@@ -15,7 +15,7 @@ TICK, CHANCE = st.integers(0, 219), st.floats(0, 1)
 def make_context(
     k: int, *, fires: int = 0, active: str = "weak", since: int = 0, horizon: int = 220
 ) -> Context:
-    return Context(k, horizon, k // 4, Mode(active, since), "weak", "strong", 1, fires)
+    return Context(k, horizon, k // 4, Mode(active, since), ("weak", "strong"), 1, fires)
 
 
 def judge_fires(gate: object, k: int, *values: float, key: object = KEY, **more: object) -> bool:

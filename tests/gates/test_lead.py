@@ -21,7 +21,7 @@ STAY = Verdict(Level.STAY, "")
 def drive_switch(
     switch: LeadSwitch, active: str, dwell: int, state: int | None, verdict: Verdict
 ) -> str:
-    context = Context(5 * dwell, 220, dwell, Mode(active, 0), "weak", "strong", dwell, 0)
+    context = Context(5 * dwell, 220, dwell, Mode(active, 0), ("weak", "strong"), dwell, 0)
     return switch.transition(state, verdict, (Score("a", nan),), context)[1]
 
 

@@ -25,7 +25,7 @@ def next_driver(
     active: str = "strong",
     state: int | None = None,
 ) -> str:
-    context = Context(80, 220, 20, Mode(active, 60), "weak", "strong", dwell, 1)
+    context = Context(80, 220, 20, Mode(active, 60), ("weak", "strong"), dwell, 1)
     scores = [Score(str(i), value) for i, value in enumerate(values)]
     return switch.transition(state, verdict, scores, context)[1]
 
@@ -67,10 +67,10 @@ def test_an_exact_hold_is_kept_exactly_whatever_the_scores(
 
 def test_the_hold_of_a_verdict_is_remembered_until_control_returns() -> None:
     switch = HysteresisSwitch(0.3)
-    weak = Context(80, 220, 20, Mode("weak", 0), "weak", "strong", 4, 0)
+    weak = Context(80, 220, 20, Mode("weak", 0), ("weak", "strong"), 4, 0)
     state, _ = switch.transition(None, Verdict(Level.ESCALATE, "", 2), (), weak)
     assert state == 2
-    strong = [Context(84, 220, 21, Mode("strong", 84), "weak", "strong", d, 1) for d in (1, 2)]
+    strong = [Context(84, 220, 21, Mode("strong", 84), ("weak", "strong"), d, 1) for d in (1, 2)]
     assert switch.transition(state, STAY, (), strong[0]) == (2, "strong")
     assert switch.transition(state, STAY, (), strong[1]) == (None, "weak")
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from aegis.core.controller import Controller
+from aegis.core.ladder import Ladder
 from aegis.core.types import Act, Decision, Proposal
 from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
@@ -37,7 +38,12 @@ RULES: tuple[Mapping[str, Any], ...] = (
     {"gate": RandomGate(0.4, (1, 2)), "patience": 20},
     {"gate": NeverGate(), "switch": LeadSwitch((2, 3)), "first": "strong"},
     {"gate": ConformalGate(threshold=0.5), "switch": HysteresisSwitch(0.4, 1, 4), "patience": 60},
-    {"gate": NeverGate(), "shadow": True, "first": "strong", "execute": {"weak": 5, "strong": 3}},
+    {
+        "gate": NeverGate(),
+        "shadow": True,
+        "first": "strong",
+        "ladder": Ladder.pair("weak", "strong", {"weak": 5, "strong": 3}),
+    },
 )
 
 

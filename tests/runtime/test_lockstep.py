@@ -50,7 +50,7 @@ def test_a_fleet_and_lockstep_play_the_same_episodes(tmp_path: Path) -> None:
     arms = {arm.name: arm for arm in toy_arms()}
     for row in toy_run(tmp_path).episodes:
         world, arm = PlainWorld(), arms[row.arm]
-        episode = Lockstep(world, arm.controller, toy_policies(), row.key, arm.salt)
+        episode = Lockstep(world, arm.controller, toy_policies(), row.key)
         episode.play_until(10**6)
         assert (episode.k, episode.success, world.digest()) == (row.steps, row.success, row.final)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aegis.core.controller import Controller
+from aegis.core.ladder import Ladder
 from aegis.core.protocols import Gate, Outcome, Query
 from aegis.core.types import Act, Decision, EpisodeKey, Tick
 from aegis.detectors.activation import ActivationProbe
@@ -42,9 +43,7 @@ def make_controller(
 ) -> Controller:
     return Controller(
         embodiment=toy_embodiment(),
-        weak="weak",
-        strong="strong",
-        execute={"weak": 4, "strong": 4},
+        ladder=Ladder.pair("weak", "strong", {"weak": 4, "strong": 4}),
         horizon=60,
         detectors=(ActivationProbe(probe),) if probe else (),
         gate=gate,

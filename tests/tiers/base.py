@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aegis.core.controller import Controller
+from aegis.core.ladder import Ladder
 from aegis.core.types import ActionKind, Embodiment, EpisodeKey, Observation, Proposal, Tick
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.switch import HysteresisSwitch
@@ -27,9 +28,7 @@ def drive() -> list[str]:
     )
     controller = Controller(
         embodiment=robot,
-        weak="weak",
-        strong="strong",
-        execute={"weak": 5, "strong": 5},
+        ladder=Ladder.pair("weak", "strong", {"weak": 5, "strong": 5}),
         horizon=TICKS,
         detectors=(),
         gate=ScheduleGate(start_tick=20, holds=(2,), period=None),

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from aegis.app.collection import (
     ALONE_ARM,
-    alias_policies,
     build_collection_arms,
     list_needed_policies,
 )
@@ -53,9 +52,7 @@ def _play_collection(lab: Lab, out: Path, screen: Screen) -> Sequence[EpisodeRow
     )
     sink = make_run_sink(screen, f"collect · {settings.text('name')}", out)
     with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:
-        return play_plan(
-            plan, alias_policies(lab), pool, out, sink, settings.integer("slots", 1)
-        ).episodes
+        return play_plan(plan, lab.policies, pool, out, sink, settings.integer("slots", 1)).episodes
 
 
 @dataclass(frozen=True, slots=True)

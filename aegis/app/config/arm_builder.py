@@ -10,9 +10,11 @@ from aegis.app.config.identity import describe_settings
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import CALIBRATED, ConfigNode
+from aegis.app.config.timing import KEY, Timing, read_timing
 from aegis.core.capabilities import Calibrated
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.core.ladder import RESEED, Ladder, Rung
 from aegis.core.protocols import Detector, Gate, Switch
 from aegis.fleet.arm import Arm
 from aegis.gates.limits import scores_read_by
@@ -26,7 +28,8 @@ def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
 
 def build_run_arm(lab: Lab) -> Arm:
     """Builds the only arm of `aegis run`, from ``gate``, ``switch`` and ``first`` at the root."""
-    parts = {name: lab.settings.value(name) for name in ("gate", "switch", "first")}
+    named = [name for name in ("gate", "switch", "first", KEY) if name in lab.settings.names()]
+    parts = {name: lab.settings.value(name) for name in named}
     fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
     return build_arm(lab, "aegis", Settings({**parts, **fixed}))
 
@@ -57,23 +60,23 @@ def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = Fals
     for part, rule in rules.items():
         for score in scores_read_by(rule):
             _check_score(score, f"arms.{name}.{part}", detectors)
+    timing = read_timing(settings, (settings.text("weak"), settings.text("strong")))
     controller = Controller(
         embodiment=lab.embodiment,
-        weak=settings.text("weak"),
-        strong=settings.text("strong"),
-        execute={part: policy.spec.execute for part, policy in lab.policies.items()},
+        ladder=_build_ladder(lab, name, settings, timing),
         horizon=lab.horizon,
         detectors=detectors,
         gate=cast("Gate[Any]", rules["gate"]),
         switch=cast("Switch[Any]", rules["switch"]),
         patience=lab.settings.integer("patience", 0),
         first=settings.text("first"),
+        coast=timing.coast,
     )
     return Arm(
         name=name,
         controller=controller,
-        salt=_read_salt(settings.node("salt"), name),
         log_features=log_features,
+        delay=timing.delay,
     )
 
 
@@ -137,6 +140,41 @@ def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | Non
             "Give a number, or a calibrated detector (`aegis fit`)."
         )
     return float(value)
+
+
+def _build_ladder(lab: Lab, name: str, settings: Settings, timing: Timing) -> Ladder:
+    """Returns the ladder of an arm: the weak policy and the one that helps.
+
+    A rung that bears the name of no policy is the weak policy under another name.
+    """
+    salt = _read_salt(settings.node("salt"), name)
+    names = (settings.text("weak"), settings.text("strong"))
+    for unknown in salt.keys() - set(names):
+        raise UnknownNameError("policy", unknown, names, f"'arms.{name}.salt'")
+    rungs = []
+    for rung in names:
+        policy = names[0] if rung == RESEED else rung
+        if policy not in lab.policies:
+            known = (*lab.policies, RESEED)
+            raise UnknownNameError("policy", rung, known, f"arm '{name}'")
+        spec = lab.policies[policy].spec
+        found = Rung(
+            rung,
+            execute=spec.execute,
+            lead=timing.lead.get(rung, 0),
+            min_rows=timing.min_rows.get(rung),
+            policy=policy,
+            salt=salt.get(rung, 0),
+        )
+        if spec.horizon < found.lead + found.least_rows:
+            raise ConfigError(
+                f"'arms.{name}.{KEY}.lead' of {found.lead} control steps leaves "
+                f"{max(spec.horizon - found.lead, 0)} of the {spec.horizon} rows that policy "
+                f"'{policy}' proposes, but {found.least_rows} are to be executed. Shorten the "
+                f"lead, or set '{KEY}.min_rows'."
+            )
+        rungs.append(found)
+    return Ladder(tuple(rungs), timing.fallback)
 
 
 def _read_salt(node: Mapping[str, object], name: str) -> dict[str, int]:

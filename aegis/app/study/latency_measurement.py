@@ -60,7 +60,7 @@ def _time_episode(
 ) -> Iterator[dict[str, object]]:
     """Yields a row per control step; the first call of a policy, which warms it up, is left out."""
     address = {"task": key.task, "start": key.start, "index": key.index, "arm": arm.name}
-    episode = Lockstep(world, arm.controller, policies, key, arm.salt)
+    episode = Lockstep(world, arm.controller, policies, key, arm.delay)
     while not episode.done:
         k, tick = episode.k, episode.play_tick()
         if warm >= set(tick.call_ns):

@@ -27,7 +27,6 @@ from aegis.study.plan.lockfile import LockedPlan
 from aegis.study.plan.study_plan import StudyPlan
 from aegis.study.plan.uncalibrated_arms import UncalibratedArms
 from aegis.study.play.execution import StudyExecutor, check_splits
-from aegis.study.play.renamed_policy import RESEED, RenamedPolicy
 
 POLICY_PARTS = ("weak", "strong")
 LOCK_SECTIONS = ("calibrated", "seeds")
@@ -156,8 +155,7 @@ def open_study(composed: ComposedConfig) -> Iterator[PreparedStudy]:
     plan = read_plan(settings)
     arms = read_arms(settings, plan)
     with open_lab(composed, POLICY_PARTS) as lab:
-        reseeded = RenamedPolicy(lab.policies["weak"], RESEED)
-        yield PreparedStudy(replace(lab, policies={**lab.policies, RESEED: reseeded}), plan, arms)
+        yield PreparedStudy(lab, plan, arms)
 
 
 def compose_locked(

@@ -69,12 +69,9 @@ def _forecast_strong_steps(control: Controller, course: ScoredEpisode) -> int:
         if heir != mode.active:
             mode, dwell = Mode(heir, k), 0
         dwell += 1
-        context = Context(
-            k, control.horizon, chunk, mode, control.weak, control.strong, dwell, fires
-        )
+        context = Context(k, control.horizon, chunk, mode, control.ladder.names, dwell, fires)
         gate, verdict = control.gate.judge(gate, scores, context)
         switch, heir = control.switch.transition(switch, verdict, scores, context)
-        strong = mode.active == control.strong
-        fires += heir == control.strong and not strong
-        steps += strong * (until - k)
+        fires += control.ladder.rank(heir) > control.ladder.rank(mode.active)
+        steps += (mode.active != control.weak) * (until - k)
     return steps

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from aegis.core.errors import ConfigError
+from aegis.core.ladder import RESEED, Ladder, Rung
 from aegis.core.protocols import Policy, World
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet.arm import Arm
@@ -24,7 +25,6 @@ from aegis.records.rows import EpisodeRow
 from aegis.records.store import RunTables
 from aegis.stats.e_process import log_e_value
 from aegis.study.plan.study_plan import GREATER, SEQUENTIAL, StudyPlan
-from aegis.study.play.renamed_policy import RESEED
 
 ENDLESS_STAY = 1000
 """A stay that no episode outlasts [chunks]."""
@@ -132,29 +132,31 @@ def fork_arms(weak: Arm, ticks: Sequence[int]) -> tuple[Arm, ...]:
     Raises:
         ConfigError: If a tick is no chunk boundary.
     """
-    chunk = weak.controller.execute[weak.controller.weak]
+    watched, helper = weak.controller.ladder.rungs[0], weak.controller.ladder.rungs[-1]
+    chunk = watched.execute
     wrong = [tick for tick in ticks if tick < 0 or tick % chunk]
     if wrong:
         raise ConfigError(f"Forks start at multiples of {chunk} control steps. Got: {wrong}.")
-    kinds = ((weak.controller.strong, "strong", 0), (RESEED, RESEED, 1))
+    placebo = Rung(RESEED, chunk, policy=watched.source[0], salt=1)
+    kinds = ((helper, "strong"), (placebo, RESEED))
     return weak, *(_fork_arm(weak, tick, *kind) for kind in kinds for tick in ticks)
 
 
-def _fork_arm(weak: Arm, tick: int, heir: PolicyId, word: str, salt: int) -> Arm:
+def _fork_arm(weak: Arm, tick: int, heir: Rung, word: str) -> Arm:
     control = weak.controller
-    chunk = control.execute[control.weak]
+    watched = control.ladder.rungs[0]
+    chunk = watched.execute
     # What a boundary decides takes effect at the next one; at tick 0 nobody has decided before.
     gate = ScheduleGate(max(0, tick - chunk), (ENDLESS_STAY,), None, "cycle", 1.0)
     return Arm(
         name=f"{word}_at_{tick:03d}",
         controller=replace(
             control,
-            strong=heir,
+            ladder=Ladder((watched, heir), fallback=None),
             gate=gate,
             # No risk is below it, so control is never given back.
             switch=HysteresisSwitch(release=float("-inf")),
-            first=control.weak if tick else heir,
+            first=watched.name if tick else heir.name,
             detectors=(),
         ),
-        salt={heir: salt} if salt else {},
     )

@@ -11,6 +11,7 @@ import pytest
 
 from aegis.core.controller import Controller
 from aegis.core.errors import CalibrationError, ConfigError, UnknownNameError
+from aegis.core.ladder import Ladder
 from aegis.gates.bernoulli import RandomGate
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.constant import NeverGate
@@ -66,9 +67,12 @@ def build_controller(name: str, node: ConfigNode) -> Controller:
     settings = dict(node["gate"])
     make = RescueGate if "rescue" in settings else GATES[name]
     return Controller(
-        toy_embodiment(), "weak", "strong", {"weak": 4, "strong": 4}, 40, (FakeDetector(),),
+        toy_embodiment(), LADDER, 40, (FakeDetector(),),
         make(**settings), LeadSwitch((3,)), 2, "weak",
     )  # fmt: skip
+
+
+LADDER = Ladder.pair("weak", "strong", {"weak": 4, "strong": 4})
 
 
 class Game:

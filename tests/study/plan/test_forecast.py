@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aegis.core.controller import Controller
+from aegis.core.ladder import Ladder, Rung
 from aegis.core.protocols import Gate
 from aegis.fleet.arm import Arm
 from aegis.gates.bernoulli import RandomGate
@@ -20,8 +21,7 @@ from aegis.gates.switch import HysteresisSwitch
 from aegis.records.store import RunTables
 from aegis.study.plan.forecast import ScoredEpisode, forecast_duty, read_scored_episodes
 from aegis.study.plan.search import Spending
-from aegis.study.play.renamed_policy import RenamedPolicy
-from tests.fleet.toyrun import controller, toy_plan, toy_policies, toy_run
+from tests.fleet.toyrun import controller, toy_plan, toy_run
 
 GATES: dict[str, Gate] = {
     "once": ScheduleGate(8, (2, 3)),
@@ -44,10 +44,10 @@ def make_arms() -> dict[str, Controller]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunTables:
     """The policy that helps is the weak one under another name, so no help changes anything."""
-    weak = toy_policies()["weak"]
-    same = {"weak": weak, "strong": RenamedPolicy(weak, "strong")}
-    played = tuple(Arm(name, one) for name, one in make_arms().items())
-    return toy_run(tmp_path_factory.mktemp("same"), toy_plan(16, played), policies=same)
+    rungs = (Rung("weak", 4), Rung("strong", 4, policy="weak"))
+    ladder = Ladder(rungs, fallback=None)
+    played = tuple(Arm(name, replace(one, ladder=ladder)) for name, one in make_arms().items())
+    return toy_run(tmp_path_factory.mktemp("same"), toy_plan(16, played))
 
 
 @pytest.fixture(scope="module")

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from aegis.core.errors import ConfigError
-from aegis.core.protocols import Policy, Query
-from aegis.fleet.arm import Arm
+from aegis.core.ladder import RESEED
+from aegis.core.protocols import Policy
 from aegis.fleet.progress import NullSink
 from aegis.fleet.run_plan import RunPlan
 from aegis.fleet.units import Split, list_units
 from aegis.study.plan.study_plan import PlannedContrast
 from aegis.study.play.execution import StudyExecutor, check_splits, fork_arms, is_decided, play_arms
-from aegis.study.play.renamed_policy import RESEED, RenamedPolicy
-from tests.fakes import ToyWorld, toy_key
+from tests.fakes import ToyWorld
 from tests.fleet.toyrun import HORIZON, toy_arms, toy_plan, toy_policies
 from tests.study.rows import plan, rows
 
@@ -27,17 +24,11 @@ ALL = {arm.name: arm for arm in toy_arms()}
 
 
 def make_policies() -> dict[str, Policy]:
-    found: dict[str, Policy] = dict(toy_policies())
-    return {**found, RESEED: RenamedPolicy(found["weak"], RESEED)}
+    return dict(toy_policies())
 
 
 def make_executor() -> StudyExecutor:
     return StudyExecutor(make_policies(), WORLD, NullSink(), 1, 4)
-
-
-def with_reseed(arm: Arm) -> Arm:
-    execute = {**arm.controller.execute, RESEED: 4}
-    return replace(arm, controller=replace(arm.controller, execute=execute))
 
 
 def make_duel(count: int) -> RunPlan:
@@ -89,7 +80,7 @@ def test_splits_must_be_apart_and_what_they_say() -> None:
 
 
 def test_forks_take_over_at_their_tick_and_keep_control(tmp_path: Path) -> None:
-    arms = fork_arms(with_reseed(ALL["weak"]), (0, 8, 20))
+    arms = fork_arms(ALL["weak"], (0, 8, 20))
     names = [arm.name for arm in arms]
     assert names == ["weak", *(f"{w}_at_{t:03d}" for w in ("strong", RESEED) for t in (0, 8, 20))]
     found = make_executor().execute_plan(toy_plan(6, arms), tmp_path).episodes
@@ -109,19 +100,16 @@ def test_forks_start_at_boundaries() -> None:
         fork_arms(ALL["weak"], (0, 6))
 
 
-def test_the_placebo_s_policy_is_the_weak_one_but_for_its_name_and_salt() -> None:
-    weak = toy_policies()["weak"]
-    again = RenamedPolicy(weak, RESEED)
-    assert isinstance(again, Policy), "every member of the protocol"
-    assert replace(again.spec, name="weak") == weak.spec
-    world = ToyWorld()
-    world.begin(toy_key(3))
-    obs = world.observe({"agentview": (8, 8)})
-    query = Query(toy_key(3), 0, obs)
-    mine, its = again.propose([query])[0], weak.propose([query])[0]
-    assert mine.policy == RESEED
-    np.testing.assert_array_equal(mine.actions, its.actions)
-    salted = again.propose([replace(query, salt=1)])[0]
-    assert (salted.actions != its.actions).any()
-    again.close()
-    assert not weak.closed, "it may still be asked under its own name"
+def test_the_placebo_is_the_weak_policy_with_fresh_noise(tmp_path: Path) -> None:
+    weak, *forks = fork_arms(ALL["weak"], (0,))
+    strong, placebo = (fork.controller.ladder.rungs[1] for fork in forks)
+    assert (strong.source, placebo.source) == (("strong", 0), ("weak", 1))
+    assert placebo.name == RESEED, "rows tell it from the weak policy"
+    plan = toy_plan(6, (weak, forks[1]), audit=0.0)
+    tables = make_executor().execute_plan(plan, tmp_path / "placebo")
+    digests = [
+        {row.key: row.digest for row in tables.episodes if row.arm == arm.name} for arm in plan.arms
+    ]
+    assert all(digests[0][key] != digests[1][key] for key in plan.units), "other noise"
+    asks = {dict(row.asks).get(RESEED) for row in tables.episodes if row.arm == forks[1].name}
+    assert None not in asks

@@ -1,0 +1,301 @@
+"""Lead: policies that think for some ticks drive without a pause, and every row is for its tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import nan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aegis.core.controller import Controller
+from aegis.core.ladder import Ladder, Rung
+from aegis.core.types import F32, OPERATOR, Act, Decision, Hold, PolicyId, Proposal, Stop
+from aegis.gates.constant import NeverGate
+from aegis.gates.schedule import ScheduleGate
+from tests.core.driven import make_controller
+from tests.core.late import PERIOD, drive_late, make_row, propose, with_leads
+
+EXECUTED = 10
+TICKS = 400
+
+
+def make_late(lead: int = 8, **changes: object) -> Controller:
+    """Two policies of ten rows, asked ahead; the gate hands over every fifth chunk."""
+    rungs = (Rung("weak", EXECUTED, lead), Rung("strong", EXECUTED, lead))
+    parts: dict[str, object] = {
+        "ladder": Ladder(rungs, None),
+        "horizon": 10_000,
+        "gate": ScheduleGate(start_tick=20, holds=(2,), period=5 * EXECUTED),
+        "detectors": (),
+        "patience": 30,
+    }
+    return make_controller(**(parts | changes))
+
+
+def check_rows(decisions: Sequence[Decision]) -> None:
+    """Every executed row of a policy is the row for its tick."""
+    for one in decisions:
+        if isinstance(one.command, Act) and one.mode.active != OPERATOR:
+            np.testing.assert_array_equal(one.command.action, make_row(one.k))
+
+
+@pytest.mark.parametrize("latency", [1, 4, 8])
+def test_neither_chunks_nor_hand_overs_cost_a_tick(latency: int) -> None:
+    drive = drive_late(make_late(lead=8), TICKS, {"weak": latency, "strong": latency})
+    check_rows(drive.decisions)
+    assert drive.list_holds() == list(range(latency)), "just the wait for the first answer"
+    drivers = {one.mode.active for one in drive.decisions}
+    assert drivers == {"weak", "strong"}
+    assert drive.decisions[-1].fires > 3
+    assert drive.refused == 0, "nobody is asked who still thinks"
+
+
+def test_without_a_lead_each_chunk_costs_the_latency() -> None:
+    drive = drive_late(make_late(lead=0), TICKS, {"weak": 4, "strong": 4})
+    assert len(drive.list_holds()) > 0.2 * TICKS
+    check_rows(drive.decisions)
+
+
+def test_a_lead_too_short_holds_and_coasting_fills_the_gap() -> None:
+    latency = {"weak": 8, "strong": 8}
+    short = drive_late(make_late(lead=5), TICKS, latency)
+    coasting = drive_late(make_late(lead=5, coast=4), TICKS, latency)
+    check_rows([*short.decisions, *coasting.decisions])
+    assert len(short.list_holds()) > 50
+    assert coasting.list_holds() == list(range(8))
+
+
+def test_the_driver_s_name_changes_when_its_chunk_starts() -> None:
+    drive = drive_late(make_late(lead=5, coast=4), TICKS, {"weak": 8, "strong": 8})
+    for before, now in zip(drive.decisions, drive.decisions[1:], strict=False):
+        if before.mode.active != now.mode.active:
+            assert now.boundary, f"tick {now.k}: a spare row of {before.mode.active} ran"
+
+
+def test_waiting_is_no_risk_and_lateness_is() -> None:
+    gate = {"gate": make_controller().gate, "detectors": make_controller().detectors}
+    parts = make_late(lead=8, patience=100, **gate)
+    in_time = drive_late(parts, TICKS, {"weak": 7, "strong": 7})
+    assert not any(np.isnan(s.value) for one in in_time.decisions for s in one.scores)
+    assert {one.mode.active for one in in_time.decisions} == {"weak"}
+    late = drive_late(parts, 60, {"weak": 12, "strong": 7})
+    first = next(one for one in late.decisions if one.scores)
+    assert first.k == 8, "the lead is over"
+    assert np.isnan(first.scores[0].value)
+
+
+def test_waiting_is_no_impatience() -> None:
+    parts = make_late(lead=8, patience=0)
+    drive = drive_late(parts, 40, {"weak": 8, "strong": 8})
+    assert not any(isinstance(one.command, Stop) for one in drive.decisions)
+    silent = drive_late(parts, 40, lambda *_: None)
+    assert isinstance(silent.decisions[8].command, Stop)
+
+
+def test_an_answer_that_never_comes_is_asked_for_again() -> None:
+    lost = lambda _, k: None if k == 0 else 3  # noqa: E731
+    drive = drive_late(make_late(lead=4, gate=NeverGate(), patience=50), 60, lost)
+    # The process is still busy with the first question: it is asked again and again, in vain.
+    assert drive.refused >= 3
+    assert all(isinstance(one.command, Hold) for one in drive.decisions[:50])
+
+
+def test_an_answer_of_no_use_is_asked_for_again_at_once() -> None:
+    def spoil(chunk: Proposal) -> Proposal:
+        return replace(chunk, actions=chunk.actions * np.float32(nan)) if chunk.k0 == 2 else chunk
+
+    parts = make_late(lead=8, gate=NeverGate(), patience=50)
+    drive = drive_late(parts, 60, {"weak": 3}, spoil=spoil)
+    assert drive.asked[:3] == [("weak", 0), ("weak", 5), ("weak", 15)]
+    bad = drive_late(
+        parts, 60, {"weak": 3}, spoil=lambda c: propose(c.policy, c.k0, rows=4) if c.k0 == 0 else c
+    )
+    assert bad.asked[:2] == [("weak", 0), ("weak", 4)]
+    assert bad.list_holds() == list(range(7))
+    check_rows(bad.decisions)
+
+
+def test_fewer_rows_of_a_late_chunk_are_better_than_none() -> None:
+    def shorten(chunk: Proposal) -> Proposal:
+        return propose(chunk.policy, chunk.k0, rows=12)
+
+    rungs = (Rung("weak", EXECUTED, 6), Rung("strong", EXECUTED, 6))
+    strict = make_late(ladder=Ladder(rungs, None), gate=NeverGate(), patience=99)
+    lenient = replace(strict, ladder=Ladder(tuple(replace(r, min_rows=3) for r in rungs), None))
+    latency = {"weak": 6, "strong": 6}
+    assert drive_late(strict, 90, latency, spoil=shorten).list_holds() == list(range(90))
+    played = drive_late(lenient, 90, latency, spoil=shorten)
+    assert len(played.list_holds()) < 30
+    check_rows(played.decisions)
+
+
+def test_a_question_says_when_its_chunk_starts_and_what_runs_until_then() -> None:
+    drive = drive_late(make_late(lead=8), 100, {"weak": 4, "strong": 4})
+    executed = {one.k: one.command.action for one in drive.decisions}
+    for one in drive.decisions[20:80]:
+        for k, row in zip(range(one.k + 1, one.due), one.committed, strict=True):
+            np.testing.assert_array_equal(row, executed[k])
+
+
+# A person takes over.
+
+
+def operate(first: int, last: int) -> Callable[[int], F32 | None]:
+    return lambda k: np.array([0.3, -7, 0.1], np.float32) if first <= k < last else None
+
+
+@pytest.mark.parametrize("first", [0, 3, 40, 47, 50])
+@pytest.mark.parametrize("stay", [1, 5, 31])
+def test_a_person_drives_at_once_and_lets_go_without_a_pause(first: int, stay: int) -> None:
+    parts, latency = make_late(lead=8), {"weak": 7, "strong": 7}
+    drive = drive_late(parts, 200, latency, operator=operate(first, first + stay))
+    check_rows(drive.decisions)
+    for one in drive.decisions[first : first + stay]:
+        assert one.mode.active == OPERATOR
+        assert one.mode.since_k == first
+        np.testing.assert_array_equal(
+            one.command.action, np.array([0.3, -1, 0.1], np.float32), "clipped"
+        )
+        assert one.verdict.reason == "operator drives"
+        assert not one.boundary
+    if stay > 20:
+        assert all(k < first + stay or k < 8 for k in drive.list_holds())
+    assert all(k < first + stay + 8 for k in drive.list_holds())
+    assert {one.mode.active for one in drive.decisions[first + stay + 8 :]} >= {"weak"}
+
+
+def test_a_person_in_a_world_that_waits_lets_go_without_a_pause() -> None:
+    drive = drive_late(make_late(lead=0), 100, {"weak": 0, "strong": 0}, operator=operate(33, 37))
+    assert drive.list_holds() == []
+    check_rows(drive.decisions)
+
+
+@pytest.mark.parametrize(
+    "action", [np.array([nan, 0, 0], np.float32), np.zeros(2, np.float32), np.zeros((1, 3))]
+)
+def test_what_is_no_action_of_a_person_is_not_sent(action: np.ndarray) -> None:
+    parts = make_late(lead=0)
+    drive = drive_late(parts, 3, {"weak": 0}, operator=lambda k: action if k == 1 else None)
+    assert isinstance(drive.decisions[1].command, Hold)
+    assert drive.decisions[1].mode.active == OPERATOR
+
+
+# Stop, and observations that are too old.
+
+
+@pytest.mark.parametrize("when", [0, 5, 20, 21])
+def test_a_stop_works_at_any_tick_and_stays(when: int) -> None:
+    stop = lambda k: "pressed" if k == when else ""  # noqa: E731
+    drive = drive_late(
+        make_late(), 60, {"weak": 2, "strong": 2}, stop=stop, operator=operate(18, 30)
+    )
+    for one in drive.decisions[when:]:
+        assert isinstance(one.command, Stop)
+        assert one.command.reason == "stop: pressed"
+        assert one.ask == ()
+
+
+@pytest.mark.parametrize("age", [51_000_000, -51_000_000])
+def test_an_observation_too_old_or_from_the_future_is_not_acted_on(age: int) -> None:
+    parts = make_late(lead=0, stale_after=50_000_000)
+    drive = drive_late(
+        parts, 60, {"weak": 0, "strong": 0}, age=lambda k: age if 13 <= k < 16 else 50_000_000
+    )
+    assert drive.list_holds() == [13, 14, 15]
+    assert drive.decisions[13].command.reason == f"observation is {age} ns old, limit 50000000 ns"
+    check_rows(drive.decisions)
+
+
+# The fallback.
+
+
+def make_fallback(fallback: PolicyId | None, lead: int) -> Controller:
+    rungs = (Rung("weak", EXECUTED, lead), Rung("strong", EXECUTED, lead))
+    gate = ScheduleGate(start_tick=20, holds=(4,), period=100)
+    return make_late(ladder=Ladder(rungs, fallback), gate=gate, patience=60)
+
+
+@pytest.mark.parametrize("lead", [0, 8])
+def test_a_silent_driver_is_relieved_by_the_fallback(lead: int) -> None:
+    latency = lambda rung, _: None if rung == "strong" else min(lead, 4)  # noqa: E731
+    with_one = drive_late(make_fallback("weak", lead), 160, latency)
+    without = drive_late(make_fallback(None, lead), 160, latency)
+    check_rows(with_one.decisions)
+    assert len(without.list_holds()) >= 60
+    assert isinstance(without.decisions[-1].command, Stop)
+    assert len(with_one.list_holds()) < 20
+    assert with_one.decisions[-1].mode.active == "weak"
+
+
+def test_a_rung_that_was_silent_once_costs_no_tick_again() -> None:
+    latency = lambda rung, _: None if rung == "strong" else 4  # noqa: E731
+    drive = drive_late(make_fallback("weak", 8), 400, latency)
+    assert drive.decisions[-1].fires >= 3
+    assert all(k < 60 for k in drive.list_holds()), "the first silence, no other one"
+
+
+# Everything at once.
+
+LATENCIES = st.one_of(st.none(), st.integers(0, 30))
+
+
+@given(
+    leads=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    coast=st.integers(0, 6),
+    least=st.integers(1, EXECUTED),
+    fallback=st.sampled_from([None, "weak", "strong"]),
+    takes=st.lists(LATENCIES, min_size=1, max_size=12),
+    hands=st.lists(st.tuples(st.integers(0, 119), st.integers(1, 20)), max_size=3),
+    stop=st.one_of(st.none(), st.integers(0, 119)),
+    old=st.sets(st.integers(0, 119), max_size=10),
+)
+def test_whatever_happens_a_row_is_for_its_tick_and_a_stop_is_for_ever(
+    leads: tuple[int, int],
+    coast: int,
+    least: int,
+    fallback: PolicyId | None,
+    takes: list[int | None],
+    hands: list[tuple[int, int]],
+    stop: int | None,
+    old: set[int],
+) -> None:
+    rungs = tuple(
+        Rung(name, EXECUTED, lead, least)
+        for name, lead in zip(("weak", "strong"), leads, strict=True)
+    )
+    parts = make_late(ladder=Ladder(rungs, fallback), coast=coast, stale_after=PERIOD)
+    by_hand = {k for first, stay in hands for k in range(first, first + stay)}
+
+    def play() -> list[Decision]:
+        return drive_late(
+            parts,
+            120,
+            lambda rung, k: takes[(k + len(rung)) % len(takes)],
+            operator=lambda k: np.full(3, 9, np.float32) if k in by_hand else None,
+            stop=lambda k: "pressed" if k == stop else "",
+            age=lambda k: 2 * PERIOD if k in old else 0,
+        ).decisions
+
+    decisions = play()
+    check_rows(decisions)
+    stopped = False
+    for one in decisions:
+        stopped |= isinstance(one.command, Stop)
+        assert isinstance(one.command, Stop) == stopped
+        assert np.isfinite(one.command.action).all()
+        assert (np.abs(one.command.action) <= 1).all()
+        if one.k in by_hand and not stopped:
+            assert one.mode.active == OPERATOR
+        elif one.k in old and not stopped:
+            assert isinstance(one.command, Hold)
+    again = [(one.command.action.tobytes(), one.ask, one.mode) for one in play()]
+    assert again == [(one.command.action.tobytes(), one.ask, one.mode) for one in decisions]
+
+
+def test_leads_can_be_given_to_any_controller() -> None:
+    parts = with_leads(make_controller(), weak=3, strong=2)
+    assert [rung.lead for rung in parts.ladder.rungs] == [3, 2]
