@@ -15,7 +15,7 @@ from aegis.app.config.composition import compose_config
 from aegis.app.config.folders import find_shipped_configs
 from aegis.app.config.quoting import quote_override
 from aegis.app.config.settings import Settings
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, UnknownNameError
 
 SHIPPED = find_shipped_configs()
 # Reads as text, and so does what is quoted; control characters end a line or a shell's word.
@@ -76,3 +76,10 @@ def test_a_list_of_mappings_can_be_given(tmp_path: Path) -> None:
     contrasts = "plan.contrasts=[{arm: rescue, against: weak, alternative: greater}]"
     plan = compose_config("study", [contrasts], SHIPPED).tree["plan"]
     assert len(plan["contrasts"]) == 1  # type: ignore[index]
+
+
+def test_a_run_may_do_without_a_detector() -> None:
+    composed = compose_config("run", ["detector=null", "gate=never", "switch=stay"])
+    assert "detector" not in composed.tree
+    with pytest.raises(UnknownNameError, match="Unknown gate 'null'"):
+        compose_config("run", ["gate=null"])

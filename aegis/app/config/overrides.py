@@ -32,6 +32,10 @@ def parse_overrides(typed: Sequence[str]) -> list[Override]:
     return [_parse_override(parser, text) for text in typed]
 
 
+OPTIONAL_GROUPS = ("detector",)
+"""Groups of which a run may use none: ``detector=null``."""
+
+
 def split_overrides(
     overrides: Sequence[Override], parts: Mapping[str, str], folders: Sequence[Path]
 ) -> tuple[list[str], list[Override]]:
@@ -56,6 +60,9 @@ def split_overrides(
         group = parts[part]
         group_at_part = group if part == group else f"{group}@{part}"
         _, _, option = (override.input_line or "").partition("=")
+        if group in OPTIONAL_GROUPS and option == "null":
+            groups.append(f"~{group_at_part}")
+            continue
         _check_options(group, option, folders)
         groups.append(f"{group_at_part}={option}")
     return groups, values
