@@ -1,8 +1,9 @@
 """Future state: asks a policy at the state in which its chunk will start.
 
 A policy that is asked ahead sees the robot where it is, but acts where it will be. Proprioception
-rolled forward by the actions that are still to be executed closes that gap without training (VLASH:
-Tang et al. 2025, arXiv:2512.01031). Pictures stay those of the question.
+rolled forward by the actions that are still to be executed closes that gap (VLASH: Tang et al.
+2025, arXiv:2512.01031). Rows of the chunk begin where the committed ones end, so a lead costs no
+rows. Pictures stay those of the question.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.roll import ProprioMap, roll
-from aegis.core.types import Embodiment, Proposal
+from aegis.core.types import F32, Embodiment, Proposal
 
 
 class FutureStatePolicy:
@@ -51,7 +54,7 @@ class FutureStatePolicy:
         self._map = ProprioMap(tuple(entries), tuple(map(float, scales)), turn)
         said = f"{policy.spec.digest}:{self._map}:{embodiment.kind.value}:{embodiment.dt}"
         digest = hashlib.sha256(said.encode()).hexdigest()
-        self._spec = replace(policy.spec, name=name, digest=digest)
+        self._spec = replace(policy.spec, name=name, digest=digest, from_due=True)
 
     @property
     def spec(self) -> PolicySpec:
@@ -65,7 +68,17 @@ class FutureStatePolicy:
             EmbodimentError: If an observation is of another robot.
         """
         found = self._policy.propose([self._roll_query(query) for query in queries])
-        return [replace(proposal, policy=self._spec.name) for proposal in found]
+        return [
+            replace(
+                proposal,
+                policy=self._spec.name,
+                actions=_put_before(proposal.actions, query.committed),
+                samples=None
+                if proposal.samples is None
+                else _put_before(proposal.samples, query.committed),
+            )
+            for query, proposal in zip(queries, found, strict=True)
+        ]
 
     def close(self) -> None:
         """Closes the policy behind it."""
@@ -76,3 +89,19 @@ class FutureStatePolicy:
             return query
         proprio = roll(query.obs.proprio, query.committed, self._embodiment, self._map)
         return replace(query, obs=replace(query.obs, proprio=proprio))
+
+
+def _put_before(actions: F32, committed: F32 | None) -> F32:
+    """Puts committed rows before a chunk, so that row 0 is for the tick of the question.
+
+    Args:
+        actions: One chunk or several, in the embodiment's units. Shape (..., h, a).
+        committed: Shape (n, a); None for none.
+
+    Returns:
+        Shape (..., n + h, a).
+    """
+    if committed is None:
+        return actions
+    before = np.broadcast_to(committed, (*actions.shape[:-2], *committed.shape))
+    return np.concatenate([before, actions], axis=-2)

@@ -82,7 +82,9 @@ def check_gate(gate: Gate[Any], key: EpisodeKey) -> None:
             after, verdict = gate.judge(state, *case)
         remedy = "Return Verdict(Level..., 'why'), with hold None or at least 1 chunk"
         promise = one.make_promise("judge", "it answers a Verdict", remedy)
-        promise.require(_is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None, str or None)")
+        promise.require(
+            _is_verdict(verdict), repr(verdict), "Verdict(Level, str, int or None, str or None)"
+        )
         return after, verdict
 
     check_rule_capabilities(one, gate)

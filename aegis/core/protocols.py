@@ -185,6 +185,8 @@ class PolicySpec:
             the policy unless told otherwise. A policy that can measure it should.
         portable: Whether every machine of the portable level gives the same bits; see
             ``aegis.host.dispatch``.
+        from_due: Whether its rows begin at the tick at which the chunk is to start; it puts the
+            committed ones before them. Else a lead costs as many rows.
     """
 
     name: PolicyId
@@ -197,6 +199,7 @@ class PolicySpec:
     rounding: str = ""
     batch_invariant: bool = True
     portable: bool = False
+    from_due: bool = False
 
 
 @runtime_checkable

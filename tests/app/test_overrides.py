@@ -79,7 +79,7 @@ def test_a_list_of_mappings_can_be_given(tmp_path: Path) -> None:
 
 
 def test_a_run_may_do_without_a_detector() -> None:
-    composed = compose_config("run", ["detector=null", "gate=never", "switch=stay"])
+    composed = compose_config("run", ["detector=null", "gate=never", "switch=stay"], SHIPPED)
     assert "detector" not in composed.tree
     with pytest.raises(UnknownNameError, match="Unknown gate 'null'"):
-        compose_config("run", ["gate=null"])
+        compose_config("run", ["gate=null"], SHIPPED)

@@ -83,7 +83,10 @@ class NoHold(NeverGate):
             "is risk. Got: STAY on [-1000000000.0, nan] at tick 0 of 200. All",
         ),
         (Once(), "Gate.judge of Once: equal state and input give equal answers. Got: Verdict("),
-        (PlainInt(), "it answers a Verdict. Got: Verdict(level=0, reason='', hold=None, target=None). Allowed"),
+        (
+            PlainInt(),
+            "it answers a Verdict. Got: Verdict(level=0, reason='', hold=None, target=None)",
+        ),
         (NoHold(), "Return Verdict(Level..., 'why'), with hold None or at least 1 chunk."),
         (NeverGate(needs_scores=1), "Gate.needs_scores of NeverGate: it is yes or no. Got: 1."),
         (object(), "Gate.needs_scores of object: it has this member. Got: none."),

@@ -44,6 +44,8 @@ def test_it_asks_at_the_state_to_come() -> None:
     np.testing.assert_allclose(moved[:2], [0.1, -0.05], rtol=1e-5)
     assert {plain.policy, rolled.policy} == {"late"}
     assert (plain.k0, rolled.k0) == (4, 4), "row 0 is for the tick of the question all the same"
+    np.testing.assert_array_equal(rolled.actions[:2], ahead.committed)
+    assert len(rolled.actions) == 2 + len(plain.actions), "a lead costs no rows"
     np.testing.assert_array_equal(plain.actions, inner.propose([query])[0].actions)
 
 
@@ -55,13 +57,11 @@ def test_its_digest_covers_the_policy_and_the_map() -> None:
         for policy, settings in ((weak, SETTINGS), (strong, SETTINGS), (weak, other))
     ]
     assert len({spec.digest for spec in specs}) == 3
-    assert replace(specs[0], name="weak", digest=weak.spec.digest) == weak.spec
+    assert replace(specs[0], name="weak", digest=weak.spec.digest, from_due=False) == weak.spec
 
 
 def test_a_map_of_another_robot_is_refused_at_once() -> None:
-    with pytest.raises(
-        ConfigError, match=r"'late.entries' needs .*\(x, y, grip\)"
-    ):
+    with pytest.raises(ConfigError, match=r"'late.entries' needs .*\(x, y, grip\)"):
         FutureStatePolicy(
             "late", ToyPolicy("weak", weak=True), toy_embodiment(), entries=[0], scales=[1.0]
         )

@@ -166,12 +166,12 @@ def _build_ladder(lab: Lab, name: str, settings: Settings, timing: Timing) -> La
             policy=policy,
             salt=salt.get(rung, 0),
         )
-        if spec.horizon < found.lead + found.least_rows:
+        left = spec.horizon if spec.from_due else max(spec.horizon - found.lead, 0)
+        if left < found.least_rows:
             raise ConfigError(
-                f"'arms.{name}.{KEY}.lead' of {found.lead} control steps leaves "
-                f"{max(spec.horizon - found.lead, 0)} of the {spec.horizon} rows that policy "
-                f"'{policy}' proposes, but {found.least_rows} are to be executed. Shorten the "
-                f"lead, or set '{KEY}.min_rows'."
+                f"'arms.{name}.{KEY}.lead' of {found.lead} control steps leaves {left} of the "
+                f"{spec.horizon} rows that policy '{policy}' proposes, but "
+                f"{found.least_rows} are to be executed. Shorten the lead, or set '{KEY}.min_rows'."
             )
         rungs.append(found)
     return Ladder(tuple(rungs), timing.fallback)
