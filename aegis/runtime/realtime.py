@@ -1,0 +1,255 @@
+"""Real-time driver: the controller of the studies on a clock, with policies that think beside it.
+
+A tick is clock time. Its deadline is ``start + n * period``, whatever happened before; one that was
+missed is gone and counted. Each enabling begins a life with an address of its own; answers of a
+former life are void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from aegis.core.controller import Controller
+from aegis.core.errors import ConfigError
+from aegis.core.types import F32, EpisodeKey, Nanos, PolicyId, Stop, Tick
+from aegis.runtime.clock import Clock
+from aegis.runtime.lane import Lane, LaneAnswer
+from aegis.runtime.lifecycle import (
+    Life,
+    Request,
+    RequestAnswer,
+    Status,
+    answer_request,
+    raise_fault,
+)
+from aegis.runtime.motion_limits import (
+    Motion,
+    MotionLimits,
+    WorkspaceBox,
+    interpolate_action,
+    limit_action,
+)
+from aegis.runtime.peer import Peer, TickReport
+from aegis.runtime.session import Session, stamp_proposal
+from aegis.runtime.watchdog import InputLimit, find_trouble
+
+
+class FaultAction(Enum):
+    """What a robot is sent in fault; only who knows the robot can say."""
+
+    IDLE = "idle"
+    """The embodiment's way to do nothing: zero for velocities, the place held for positions."""
+    SILENCE = "silence"
+    """Nothing, for robots that stop by themselves when commands fail to come."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DriverSettings:
+    """How a robot is driven. Nothing that safety depends on has a default.
+
+    Attributes:
+        period: Time between two commands [ns].
+        parts: Commands per control step of the policies.
+        inputs: What is expected of each input, the most important first.
+        max_missed: Ticks that may be missed in a row.
+        limits: Bounds of motion.
+        box: Workspace; None for none.
+        fault_action: What is sent in fault.
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    period: Nanos
+    parts: int
+    inputs: tuple[InputLimit, ...]
+    max_missed: int
+    limits: MotionLimits
+    box: WorkspaceBox | None
+    fault_action: FaultAction
+
+    def __post_init__(self) -> None:
+        for name, least in (("period", 1), ("parts", 1), ("max_missed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} must be at least {least}. Got: {getattr(self, name)}.")
+
+
+@dataclass(slots=True, eq=False)
+class _Drive:
+    """One life: from enabling to disabling or a fault.
+
+    Attributes:
+        session: The episode.
+        key: Its address.
+        began: Number of its first tick.
+        motion: What was sent so far.
+        before: Action of the control step before. Shape (a,).
+        action: Action of this control step. Shape (a,).
+        step: Control step that was decided last.
+        refused: Rungs that are to be asked as soon as they are free.
+    """
+
+    session: Session
+    key: EpisodeKey
+    began: int
+    motion: Motion
+    before: F32
+    action: F32
+    step: int = -1
+    refused: tuple[PolicyId, ...] = ()
+
+
+class RealtimeDriver:
+    """Drives a robot tick by tick.
+
+    Args:
+        controller: Decides.
+        key: Address of the first life; each further one has the next index.
+        lanes: Rung to the lane of its policy.
+        peer: The robot and its people.
+        clock: Time.
+        settings: How to drive.
+        record: Hears of each tick, after its command was sent.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        key: EpisodeKey,
+        lanes: Mapping[PolicyId, Lane],
+        peer: Peer,
+        clock: Clock,
+        settings: DriverSettings,
+        record: Callable[[TickReport], None] = lambda _: None,
+    ) -> None:
+        missing = sorted(set(controller.ladder.names) - set(lanes))
+        if missing:
+            raise ConfigError(f"No lane for {', '.join(missing)}. Give one for each rung.")
+        self._controller, self._key, self._lanes = controller, key, lanes
+        self._peer, self._clock, self._settings = peer, clock, settings
+        self._record = record
+        self._status = Status(Life.INACTIVE)
+        self._number, self._lives = 0, 0
+        self._start = clock.read_time() + settings.period
+        self._last = controller.embodiment.hold
+        self._drive: _Drive | None = None
+        self._missed_in_a_row = 0
+
+    @property
+    def status(self) -> Status:
+        """State, and why it is in fault."""
+        return self._status
+
+    def play_tick(self) -> TickReport:
+        """Waits for the next deadline and plays its tick."""
+        settings = self._settings
+        deadline = self._start + self._number * settings.period
+        self._clock.sleep_until(deadline)
+        now = self._clock.read_time()
+        missed = max(now - deadline, 0) // settings.period
+        self._number += missed
+        self._missed_in_a_row = self._missed_in_a_row + missed if missed else 0
+        trouble = self._find_trouble(now)
+        answers = tuple(self._answer_request(one, trouble) for one in self._peer.read_requests())
+        if trouble and self._status.life is Life.ACTIVE:
+            self._raise_fault(trouble)
+        late = now - deadline - missed * settings.period
+        report = TickReport(self._number, now, late, missed, self._status, trouble, answers)
+        action, report = self._choose_action(report)
+        report = replace(report, status=self._status)
+        self._peer.send(action, report)
+        if action is not None:
+            self._last = action
+        self._record(report)
+        self._number += 1
+        return report
+
+    def _find_trouble(self, now: Nanos) -> str:
+        trouble = find_trouble(self._settings.inputs, self._peer.read_inputs(), now)
+        if trouble or self._missed_in_a_row <= self._settings.max_missed:
+            return trouble
+        return f"{self._missed_in_a_row} ticks missed in a row"
+
+    def _answer_request(self, request: Request, trouble: str) -> RequestAnswer:
+        answer = answer_request(self._status, request, trouble)
+        if answer.granted:
+            self._status = answer.status
+            self._drive = self._begin_life() if request is Request.ENABLE else None
+        return answer
+
+    def _begin_life(self) -> _Drive:
+        key = replace(self._key, index=self._key.index + self._lives)
+        self._lives += 1
+        last = self._controller.embodiment.stay_idle(self._last)
+        session = Session(self._controller, key)
+        return _Drive(session, key, self._number, Motion.at_rest(last), last, last)
+
+    def _raise_fault(self, cause: str) -> None:
+        self._status = raise_fault(self._status, cause)
+        self._drive = None
+
+    def _choose_action(self, report: TickReport) -> tuple[F32 | None, TickReport]:
+        """Returns what is sent, shape (a,), or None, and what happened."""
+        if self._drive is not None:
+            drive = self._drive
+            step, part = divmod(self._number - drive.began, self._settings.parts)
+            if step != drive.step:
+                report = self._decide_step(drive, step, report)
+            if self._drive is not None:
+                return self._bound_action(drive, part, report)
+        if self._status.life is Life.FAULT and self._settings.fault_action is FaultAction.IDLE:
+            return self._controller.embodiment.stay_idle(self._last), report
+        return None, report
+
+    def _decide_step(self, drive: _Drive, k: int, report: TickReport) -> TickReport:
+        """Asks the controller for control step ``k``."""
+        # Who was busy is asked as soon as it is not, on what is seen then.
+        asking = tuple(dict.fromkeys((*drive.session.ask, *drive.refused)))
+        obs = self._peer.observe(asking)
+        arrived = self._collect_answers(drive.key)
+        asked = []
+        for rung in asking:
+            salt = self._controller.ladder.find_rung(rung).salt
+            if self._lanes[rung].submit_query(drive.session.build_query(k, obs, salt)):
+                asked.append(rung)
+        # Policies that need no time have answered already.
+        arrived |= self._collect_answers(drive.key)
+        proposals = {
+            rung: stamp_proposal(one.proposal, rung)
+            for rung, one in arrived.items()
+            if one.proposal is not None
+        }
+        tick = Tick(k, report.now, obs, proposals, self._peer.read_operator())
+        decision = drive.session.feed(tick)
+        drive.before, drive.action, drive.step = drive.action, decision.command.action, k
+        drive.refused = tuple(rung for rung in asking if rung not in asked)
+        if isinstance(decision.command, Stop):
+            self._raise_fault(decision.command.reason)
+        return replace(
+            report, tick=tick, decision=decision, asked=tuple(asked), refused=drive.refused
+        )
+
+    def _collect_answers(self, key: EpisodeKey) -> dict[PolicyId, LaneAnswer]:
+        """Returns the answers that came; those of a former life are void."""
+        found = {}
+        for rung, lane in self._lanes.items():
+            answer = lane.poll_answer()
+            if answer is not None and answer.query.key == key:
+                found[rung] = answer
+        return found
+
+    def _bound_action(self, drive: _Drive, part: int, report: TickReport) -> tuple[F32, TickReport]:
+        settings, embodiment = self._settings, self._controller.embodiment
+        wanted = interpolate_action(drive.before, drive.action, embodiment, part, settings.parts)
+        proprio = None if report.tick is None else report.tick.obs.proprio
+        if proprio is None and settings.box is not None:
+            proprio = self._peer.observe(()).proprio
+        limited = limit_action(
+            wanted, drive.motion, embodiment, settings.limits, settings.box, proprio
+        )
+        drive.motion = limited.motion
+        return np.asarray(limited.action), replace(report, cut=limited.cut)

@@ -1,0 +1,300 @@
+"""Laws of the real-time driver, on a clock that jumps: deadlines, lives, faults, safe commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import inf, nan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aegis.core.controller import Controller
+from aegis.core.errors import ConfigError
+from aegis.core.types import OPERATOR, Act, Hold, Nanos, Proposal
+from aegis.runtime.lifecycle import Life, Request
+from aegis.runtime.motion_limits import MotionLimits
+from aegis.runtime.realtime import DriverSettings, FaultAction, RealtimeDriver
+from aegis.runtime.watchdog import HeardInput, InputLimit
+from tests.core.late import make_row
+from tests.core.test_lead import make_late
+from tests.fakes import KEY
+from tests.runtime.realtime_fakes import MS, FakeClock, FakeLane, FakePeer
+
+PERIOD = 20 * MS
+INPUTS = (
+    InputLimit("e-stop", max_age=200 * MS, level=False),
+    InputLimit("camera", max_age=100 * MS),
+)
+FREE = MotionLimits(*(np.full(3, inf) for _ in range(4)))
+SETTINGS = DriverSettings(PERIOD, 1, INPUTS, 5, FREE, None, FaultAction.IDLE)
+Takes = Callable[[int], Nanos | None]
+
+
+class Stage:
+    """A driver with everything around it."""
+
+    def __init__(
+        self,
+        parts: Controller | None = None,
+        *,
+        takes: Takes = lambda _: 150 * MS,
+        settings: DriverSettings = SETTINGS,
+        overshoot: Callable[[int], Nanos] = lambda _: 0,
+        spoil: Callable[[Proposal], Proposal | None] = lambda chunk: chunk,
+        **peer: object,
+    ) -> None:
+        self.clock = FakeClock(overshoot)
+        self.peer = FakePeer(self.clock, **peer)  # type: ignore[arg-type]
+        self.lanes = {name: FakeLane(name, self.clock, takes, spoil) for name in ("weak", "strong")}
+        self.driver = RealtimeDriver(
+            parts or make_late(lead=8), KEY, self.lanes, self.peer, self.clock, settings
+        )
+
+    def play(self, ticks: int) -> FakePeer:
+        for _ in range(ticks):
+            self.driver.play_tick()
+        return self.peer
+
+
+def test_policies_that_think_cost_the_first_wait_only() -> None:
+    peer = Stage().play(500)
+    decisions = [report.decision for report in peer.reports]
+    holds = [d.k for d in decisions if d is not None and isinstance(d.command, Hold)]
+    assert holds == list(range(8))
+    assert {d.mode.active for d in decisions if d is not None} == {"weak", "strong"}
+    for report, sent in zip(peer.reports, peer.sent, strict=True):
+        assert report.decision is not None
+        if isinstance(report.decision.command, Act):
+            np.testing.assert_array_equal(sent, make_row(report.decision.k))
+
+
+def test_pictures_are_looked_at_only_where_a_policy_is_asked() -> None:
+    peer = Stage().play(200)
+    assert 0 < sum(bool(looked) for looked in peer.looked) < 60
+
+
+@given(st.lists(st.integers(0, 130), min_size=1, max_size=20))
+def test_a_deadline_is_never_moved_and_a_missed_tick_is_gone(late: list[int]) -> None:
+    settings = replace(SETTINGS, max_missed=10**6)
+    stage = Stage(
+        make_late(lead=8), overshoot=lambda n: late[n % len(late)] * MS, settings=settings
+    )
+    peer = stage.play(60)
+    for before, report in zip(peer.reports, peer.reports[1:], strict=False):
+        assert report.number == before.number + 1 + report.missed
+    for report in peer.reports:
+        assert report.now - report.lateness == PERIOD * (report.number + 1)
+        assert 0 <= report.lateness < PERIOD
+        decision = report.decision
+        if decision is not None and isinstance(decision.command, Act):
+            assert decision.k == report.number - peer.reports[0].number
+            np.testing.assert_array_equal(decision.command.action, make_row(decision.k))
+
+
+def test_missing_too_many_ticks_in_a_row_is_a_fault() -> None:
+    peer = Stage(overshoot=lambda n: 130 * MS if n >= 20 else 0).play(30)
+    assert peer.reports[-1].status.life is Life.FAULT
+    assert "ticks missed in a row" in peer.reports[-1].status.fault
+
+
+# Lives, faults and resets.
+
+
+def hear(estop: Sequence[int] = (), silent: Sequence[int] = ()) -> Callable[[int], object]:
+    """Inputs by tick: presses of the e-stop, and ticks at which the camera has been silent."""
+
+    def read(n: int) -> dict[str, HeardInput]:
+        now = (n + 1) * PERIOD
+        camera = now - 150 * MS if n in silent else now
+        return {
+            "e-stop": HeardInput(now, now, n in estop),
+            "camera": HeardInput(camera, camera),
+        }
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("inputs", "fault"),
+    [
+        (hear(estop=[50]), "e-stop is on"),
+        (hear(silent=[50]), "camera is 150 ms old, limit 100 ms"),
+    ],
+)
+@pytest.mark.parametrize("action", list(FaultAction))
+def test_trouble_stops_the_robot_in_the_very_tick_and_stays(
+    inputs: Callable[[int], object], fault: str, action: FaultAction
+) -> None:
+    peer = Stage(inputs=inputs, settings=replace(SETTINGS, fault_action=action)).play(80)
+    assert peer.reports[49].status.life is Life.ACTIVE
+    for report, sent in zip(peer.reports[50:], peer.sent[50:], strict=True):
+        assert report.status.life is Life.FAULT
+        assert report.status.fault == fault
+        assert report.decision is None
+        if action is FaultAction.SILENCE:
+            assert sent is None
+        else:
+            np.testing.assert_array_equal(sent, np.array([0, 0, 0.5], np.float32))
+
+
+def requests(**when: int) -> Callable[[int], list[Request]]:
+    return lambda n: [Request(name) for name, at in when.items() if at == n]
+
+
+def test_enabling_is_refused_with_a_reason() -> None:
+    peer = Stage(inputs=hear(estop=range(10)), requests=requests(enable=5)).play(20)
+    (answer,) = peer.reports[5].answers
+    assert (answer.granted, answer.reason) == (False, "e-stop is on")
+    assert all(sent is None for sent in peer.sent), "who is not enabled sends nothing"
+
+
+def test_a_life_after_a_reset_knows_nothing_of_the_one_before() -> None:
+    stage = Stage(
+        takes=lambda n: 400 * MS if n == 1 else 100 * MS,
+        inputs=hear(estop=[12]),
+        requests=lambda n: {
+            0: [Request.ENABLE], 15: [Request.RESET], 16: [Request.ENABLE]
+        }.get(n, []),
+    )  # fmt: skip
+    peer = stage.play(80)
+    lives = [query.key.index for query in stage.lanes["weak"].queries]
+    assert set(lives) == {0, 1}
+    decisions = [report.decision for report in peer.reports[16:]]
+    assert decisions[0] is not None
+    assert decisions[0].k == 0
+    # The answer to a question of the first life comes in the second one: it is void.
+    for report in peer.reports[16:]:
+        assert report.tick is not None
+        for proposal in report.tick.proposals.values():
+            assert proposal.k0 <= report.tick.k
+    holds = [d.k for d in decisions[:25] if d is not None and isinstance(d.command, Hold)]
+    # The policy is busy with the old question until tick 27, then thinks for 5 ticks.
+    assert holds == list(range(27 - 16 + 5))
+
+
+def test_disabling_stops_sending() -> None:
+    peer = Stage(requests=requests(enable=0, disable=40)).play(60)
+    assert all(sent is not None for sent in peer.sent[:40])
+    assert all(sent is None for sent in peer.sent[40:])
+
+
+def test_a_policy_that_fails_is_a_silent_one_and_patience_ends_in_a_fault() -> None:
+    peer = Stage(spoil=lambda _: None).play(100)
+    assert peer.reports[-1].status.life is Life.FAULT
+    assert "no proposal" in peer.reports[-1].status.fault
+
+
+def test_a_person_takes_over_and_lets_go() -> None:
+    hand = np.array([0.2, -5, 0.1], np.float32)
+    peer = Stage(operator=lambda n: hand if 50 <= n < 70 else None).play(120)
+    for sent, report in zip(peer.sent[50:70], peer.reports[50:70], strict=True):
+        assert report.decision is not None
+        assert report.decision.mode.active == OPERATOR
+        np.testing.assert_array_equal(sent, np.array([0.2, -1, 0.1], np.float32))
+    after = [report.decision for report in peer.reports[70:]]
+    assert not any(d is None or isinstance(d.command, Hold) for d in after)
+
+
+# A robot that is faster than its policies.
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_a_control_step_is_divided_into_commands(parts: int) -> None:
+    settings = replace(SETTINGS, parts=parts)
+    peer = Stage(settings=settings, takes=lambda _: 100 * MS).play(60 * parts)
+    steps = [report.decision for report in peer.reports if report.decision is not None]
+    assert [one.k for one in steps] == list(range(60))
+    assert sum(report.decision is None for report in peer.reports) == 60 * (parts - 1)
+
+
+def test_a_lane_for_each_rung_is_needed() -> None:
+    clock = FakeClock()
+    with pytest.raises(ConfigError, match="No lane for strong"):
+        RealtimeDriver(
+            make_late(), KEY, {"weak": FakeLane("weak", clock, lambda _: 0)}, FakePeer(clock),
+            clock, SETTINGS,
+        )  # fmt: skip
+
+
+# Everything at once.
+
+RUBBISH = st.sampled_from(["nan", "inf", "wide", "short", "flat", "other", "none", "huge", ""])
+
+
+def spoil(chunk: Proposal, how: str) -> Proposal | None:
+    rows = np.array(chunk.actions)
+    if how == "nan":
+        rows[3:] = nan
+    if how == "inf":
+        rows[0] = inf
+    if how == "huge":
+        rows = rows * np.float32(1e30)
+    if how == "wide":
+        rows = np.hstack([rows, rows])
+    if how == "short":
+        rows = rows[:2]
+    if how == "flat":
+        rows = rows[0]
+    if how == "none":
+        return None
+    return replace(chunk, actions=rows, policy="forged" if how == "other" else chunk.policy)
+
+
+@given(st.data())
+def test_no_unsafe_command_leaves_whatever_happens(data: st.DataObject) -> None:
+    draw = data.draw
+    ticks = 80
+    takes = draw(st.lists(st.one_of(st.none(), st.integers(0, 400)), min_size=1, max_size=8))
+    late = draw(st.lists(st.integers(0, 70), min_size=1, max_size=8))
+    rubbish = draw(st.lists(RUBBISH, min_size=1, max_size=8))
+    asked = draw(st.lists(st.sampled_from([*Request][:-1]), max_size=10))
+    when = draw(st.lists(st.integers(1, ticks - 1), min_size=len(asked), max_size=len(asked)))
+    pressed = draw(st.sets(st.integers(0, ticks - 1), max_size=10))
+    old = draw(st.sets(st.integers(0, ticks - 1), max_size=10))
+    hands = draw(st.sets(st.integers(0, ticks - 1), max_size=20))
+    step = draw(st.sampled_from([inf, 0.2]))
+    limits = replace(FREE, step=np.full(3, step))
+    count = iter(range(10**6))
+    stage = Stage(
+        make_late(lead=8, coast=draw(st.integers(0, 5)), stale_after=2 * PERIOD),
+        takes=lambda n: None if (t := takes[n % len(takes)]) is None else t * MS,
+        overshoot=lambda n: late[n % len(late)] * MS,
+        spoil=lambda chunk: spoil(chunk, rubbish[next(count) % len(rubbish)]),
+        settings=replace(SETTINGS, limits=limits, parts=draw(st.integers(1, 3)), max_missed=1),
+        inputs=None,
+        requests=lambda n: [
+            *([Request.ENABLE] if n == 0 else []),
+            *(one for one, at in zip(asked, when, strict=True) if at == n),
+        ],
+        operator=lambda n: np.full(3, nan if n % 3 else 9, np.float32) if n in hands else None,
+        age=lambda n: 3 * PERIOD if n in old else 0,
+    )
+    stage.peer.inputs = lambda n: {
+        "camera": HeardInput(stage.clock.now, stage.clock.now),
+        "e-stop": HeardInput(stage.clock.now, stage.clock.now, n in pressed),
+    }
+    peer = stage.play(ticks)
+    before = np.zeros(3)
+    for n, (sent, report) in enumerate(zip(peer.sent, peer.reports, strict=True)):
+        if report.status.life is Life.ACTIVE:
+            assert sent is not None
+            assert n not in pressed
+        elif report.status.life is Life.FAULT:
+            assert report.decision is None or "ticks in a row" in report.status.fault
+            np.testing.assert_array_equal(sent[:2], [0, 0])  # type: ignore[index]
+        else:
+            assert sent is None
+        if sent is not None:
+            assert np.isfinite(sent).all()
+            assert (np.abs(sent) <= 1).all()
+            if report.status.life is Life.ACTIVE:
+                assert (np.abs(sent - before) <= step + 1e-6).all()
+        before = np.array([0, 0, before[2]]) if sent is None else sent
+        decision = report.decision
+        if decision is None or decision.mode.active == OPERATOR or "huge" in rubbish:
+            continue
+        if isinstance(decision.command, Act):
+            np.testing.assert_array_equal(decision.command.action, make_row(decision.k))
