@@ -85,12 +85,18 @@ def start_chunk(
         with np.errstate(over="ignore"):  # Too large for float32 becomes infinite, and is refused.
             rows = rows.astype(np.float32)
     n = min(due.n, len(rows))
-    finite = int(np.isfinite(rows).all(axis=1).cumprod().sum())
+    finite = _count_finite(rows)
     if finite < n:
         return None, f"{due.policy}: non-finite action"
     rows = np.minimum(np.maximum(rows[:finite], embodiment.low), embodiment.high)
     rows.setflags(write=False)  # our own: np.minimum made it
     return RunningChunk(rows, due.k, due.k + n), ""
+
+
+def _count_finite(rows: F32) -> int:
+    """Returns how many rows come before the first that is not finite. ``rows``: shape (n, a)."""
+    good = np.isfinite(rows)
+    return len(rows) if good.all() else int(good.all(axis=1).cumprod().sum())
 
 
 def _find_fault(proposal: Proposal | None, due: DueChunk, width: int) -> str:

@@ -152,7 +152,7 @@ class Controller:
             state = replace(state, questions=answered)
         if tick.operator is not None:
             return self._follow_operator(state, tick.k, tick.operator)
-        if fault := self._find_staleness(tick):
+        if fault := tick.find_staleness(self.stale_after):
             return self._hold(state, tick.k, fault)
         if tick.k < state.chunk.until:
             return self._finish_tick(state, tick.k, Act(state.chunk.read_row(tick.k)))
@@ -217,11 +217,16 @@ class Controller:
             state, scores, verdict = self._rules.judge(
                 state, proposal, tick.obs, context, scored=scored
             )
-        state = replace(state, dwell=context.dwell, chunks=state.chunks + began)
-        if chunk is not None:
-            silent = "" if state.mode.active == state.silent else state.silent
-            asked = keep_open_questions(state.questions)
-            state = replace(state, chunk=chunk, questions=asked, silent=silent)
+        if chunk is None:
+            return state, scores, verdict
+        state = replace(
+            state,
+            chunk=chunk,
+            chunks=state.chunks + 1,
+            dwell=context.dwell,
+            questions=keep_open_questions(state.questions),
+            silent="" if state.mode.active == state.silent else state.silent,
+        )
         return state, scores, verdict
 
     def _follow_operator(
@@ -271,7 +276,7 @@ class Controller:
             command = Stop(self.embodiment.stay_idle(state.last), f"gate: {verdict.reason}")
         stopped = command.reason if isinstance(command, Stop) else ""
         holds = 0 if isinstance(command, Act) else state.holds
-        state = replace(state, k=k + 1, last=command.action, holds=holds, stopped=stopped)
+        state = state.end_tick(k, command.action, holds, stopped)
         ask: tuple[PolicyId, ...] = ()
         if not stopped:
             state, ask = self._supply.ask_policies(state, k + 1)
@@ -290,11 +295,3 @@ class Controller:
             committed=state.chunk.list_committed(k + 1),
         )
         return state, decision
-
-    def _find_staleness(self, tick: Tick) -> str:
-        """Returns why an observation is too old to act on, or from the future; else nothing."""
-        if self.stale_after is None:
-            return ""
-        age = tick.now - tick.obs.stamp
-        limit = self.stale_after
-        return f"observation is {age} ns old, limit {limit} ns" if abs(age) > limit else ""

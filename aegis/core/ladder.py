@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.types import OPERATOR, PolicyId
@@ -71,6 +71,8 @@ class Ladder:
     Attributes:
         rungs: The drivers.
         fallback: Driver while the one in charge is silent; None to hold, and then to stop.
+        names: Names of the rungs, from the weakest to the strongest.
+        longest_lead: Longest lead [control steps]; 0 if all answers come at once.
 
     Raises:
         ConfigError: If there is no rung, or two have one name.
@@ -79,8 +81,14 @@ class Ladder:
 
     rungs: tuple[Rung, ...]
     fallback: PolicyId | None
+    names: tuple[PolicyId, ...] = field(init=False, repr=False)
+    longest_lead: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        # Kept, since each tick asks for them.
+        object.__setattr__(self, "names", tuple(rung.name for rung in self.rungs))
+        leads = [rung.lead for rung in self.rungs]
+        object.__setattr__(self, "longest_lead", max(leads, default=0))
         if not self.rungs or len(set(self.names)) != len(self.rungs):
             raise ConfigError(
                 f"A ladder needs rungs of different names. Got: {', '.join(self.names) or 'none'}."
@@ -103,11 +111,6 @@ class Ladder:
         return cls(tuple(Rung(name, execute.get(name, 0)) for name in (weak, strong)), None)
 
     @property
-    def names(self) -> tuple[PolicyId, ...]:
-        """Names of the rungs, from the weakest to the strongest."""
-        return tuple(rung.name for rung in self.rungs)
-
-    @property
     def watched(self) -> PolicyId:
         """The first rung: detectors score its proposals, whoever drives."""
         return self.rungs[0].name
@@ -116,11 +119,6 @@ class Ladder:
     def top(self) -> PolicyId:
         """The strongest rung."""
         return self.rungs[-1].name
-
-    @property
-    def longest_lead(self) -> int:
-        """Longest lead [control steps]; 0 if all answers come at once."""
-        return max(rung.lead for rung in self.rungs)
 
     def check_leads(self, coast: int) -> None:
         """Refuses leads that no chunk lasts for: the next driver is known a chunk ahead.

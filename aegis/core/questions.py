@@ -120,6 +120,8 @@ def keep_open_questions(questions: Questions) -> Questions:
 
     The answers are for the chunk after it, if they are fresh enough.
     """
+    if not questions:
+        return questions
     return {name: replace(one, answer=None) for name, one in questions.items() if one.is_open}
 
 

@@ -50,3 +50,18 @@ class ControllerState:
     stopped: str
     questions: Questions
     silent: PolicyId
+
+    def end_tick(self, k: int, action: F32, holds: int, stopped: str) -> ControllerState:
+        """Returns the state after a tick.
+
+        Args:
+            k: The tick.
+            action: What was sent. Shape (a,).
+            holds: Hold ticks since the last executed action [control steps].
+            stopped: Why the episode was given up; empty while it runs.
+        """
+        return ControllerState(  # Not `replace`: this is what most ticks cost.
+            self.key, k + 1, self.chunk, self.mode, self.heir, action, holds, self.chunks,
+            self.dwell, self.fires, self.detectors, self.gate, self.switch, stopped,
+            self.questions, self.silent,
+        )  # fmt: skip

@@ -174,6 +174,12 @@ class Tick:
     operator: F32 | None = None
     stop: str = ""
 
+    def find_staleness(self, limit: Nanos | None) -> str:
+        """Returns why the observation is too old to act on [ns], or from the future; else nothing."""
+        if limit is None or abs(self.now - self.obs.stamp) <= limit:
+            return ""
+        return f"observation is {self.now - self.obs.stamp} ns old, limit {limit} ns"
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
