@@ -13,7 +13,7 @@ JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-BENCHES := step render gate inference portable rollout study
+BENCHES := step render gate realtime inference portable rollout study
 .PHONY: help setup demo test test-slow test-tiers docs bench lint format clean
 
 help: ## Shows this list

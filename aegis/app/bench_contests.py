@@ -34,6 +34,7 @@ BENCHES = {
     "study": "five arms with shared prefixes against each alone; a study at paper scale",
     "portable": "episodes whose bits no machine changes against portable=false",
     "gate": "one tick of the controller against the control period",
+    "realtime": "the real-time driver beside policies that think: holds, misses, late wake-ups",
     "inference": "batched inference against the bare batched forward",
 }
 
@@ -47,7 +48,7 @@ def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedCont
     if name not in BENCHES:
         raise UnknownNameError("benchmark", name, BENCHES, "aegis bench")
     settings = Settings(composed.tree)
-    if name in ("step", "render", "inference"):
+    if name in ("step", "render", "inference", "realtime"):
         contests = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
         for contest in contests:
             yield contest, settings.integer("repeats", 1)

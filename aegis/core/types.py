@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -70,7 +69,7 @@ class Observation:
     proprio: F32
     images: Mapping[str, U8]
     instruction: str
-    privileged: Mapping[str, F64] = field(default_factory=lambda: MappingProxyType({}))
+    privileged: Mapping[str, F64] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         freeze_fields(self, "proprio", "images", "privileged")
@@ -145,7 +144,7 @@ class Proposal:
     policy: PolicyId
     k0: int
     actions: F32
-    features: Mapping[str, F32] = field(default_factory=lambda: MappingProxyType({}))
+    features: Mapping[str, F32] = field(default_factory=dict)
     samples: F32 | None = None
     latency: Nanos = 0
 
@@ -175,7 +174,7 @@ class Tick:
     stop: str = ""
 
     def find_staleness(self, limit: Nanos | None) -> str:
-        """Returns why the observation is too old to act on [ns], or from the future; else nothing."""
+        """Returns why the observation is too old or from the future; empty within a limit [ns]."""
         if limit is None or abs(self.now - self.obs.stamp) <= limit:
             return ""
         return f"observation is {self.now - self.obs.stamp} ns old, limit {limit} ns"

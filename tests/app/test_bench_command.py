@@ -13,7 +13,16 @@ from aegis.app.main import main
 def test_without_a_name_it_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--json"]) == 0
     names = json.loads(capsys.readouterr().out)["benchmarks"]
-    assert names == ["step", "render", "rollout", "study", "portable", "gate", "inference"]
+    assert names == [
+        "step",
+        "render",
+        "rollout",
+        "study",
+        "portable",
+        "gate",
+        "realtime",
+        "inference",
+    ]
 
 
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from aegis.core.protocols import Query
-from aegis.core.types import Proposal
+from aegis.core.types import Observation, Proposal
 from aegis.runtime.clock import MonotonicClock
 from aegis.runtime.lane import LaneAnswer, ProcessLane
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
@@ -35,6 +36,12 @@ def make_query(k: int) -> Query:
     world = ToyWorld()
     world.begin(toy_key(3))
     return Query(toy_key(3), k, world.observe({"agentview": (8, 8)}))
+
+
+def test_what_goes_through_the_pipe_pickles() -> None:
+    obs = Observation(0, np.zeros(2, np.float32), {}, "reach the goal")
+    for value in (Query(toy_key(3), 0, obs), Proposal("weak", 0, np.zeros((4, 3), np.float32))):
+        assert type(pickle.loads(pickle.dumps(value))) is type(value)  # noqa: S301  our own bytes
 
 
 @pytest.fixture(scope="module")
