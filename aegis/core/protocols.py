@@ -1,7 +1,7 @@
 """The seams: what a detector, a gate, a switch, a policy and a world must look like.
 
-Detectors, gates and switches are pure: state goes in and comes out, nothing is kept inside, so
-that a controller can be forked, replayed and compared. Policies and worlds do the I/O.
+Detectors, gates and switches are pure: state goes in and comes out, nothing is kept inside.
+Policies and worlds do the I/O.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Context:
 
     @property
     def next_rung(self) -> PolicyId:
-        """The rung above the one that drives; the strongest if there is none."""
+        """The rung above the driver; the strongest if there is none."""
         return self.rungs[min(self.rungs.index(self.mode.active) + 1, len(self.rungs) - 1)]
 
 
@@ -71,8 +71,7 @@ class Context:
 class Detector(Protocol[S]):
     """Turns what the weak policy was thinking into a risk score.
 
-    Further members are optional; see ``Calibrated``, ``SpecChecker`` and ``Fingerprinted`` in
-    ``aegis/core/capabilities.py``.
+    Optional: ``Calibrated``, ``SpecChecker``, ``Fingerprinted`` in ``aegis/core/capabilities.py``.
     """
 
     @property
@@ -85,10 +84,9 @@ class Detector(Protocol[S]):
         ...
 
     def update(self, state: S, proposal: Proposal | None, obs: Observation) -> tuple[S, Score]:
-        """Scores one proposal of the weak policy.
+        """Scores one proposal of the weak policy, also while the strong one drives (shadow).
 
-        Called once per weak chunk, also while the strong policy drives (shadow). ``None`` means
-        that the proposal was asked for and did not come: score NaN.
+        ``None`` means that it was asked for and did not come: score NaN.
         """
         ...
 
@@ -96,17 +94,15 @@ class Detector(Protocol[S]):
 class Gate(Protocol[S]):
     """Decides whether to hand over control.
 
-    A frozen dataclass whose fields are its settings is all it takes: they come from the
-    configuration and enter the arm's fingerprint by its ``repr``. Further members are optional; see
-    ``aegis/core/capabilities.py``:
+    A frozen dataclass is all it takes: its fields are its settings, and enter the arm's fingerprint
+    by its ``repr``. Further members are optional; see ``aegis/core/capabilities.py``:
 
     - ``reads``: names of the scores that it reads; each of them must be watched (``ScoreReader``).
     - ``dials()``: settings that calibration may turn to meet a budget (``Tunable``).
     - ``quantity``, ``measure()``, ``bar()``: what it compares with what, for the monitor and the
       report (``ThresholdGate``).
 
-    To add one: a file in ``aegis/gates``, a YAML file in ``configs/gate`` and a test. `aegis check`
-    and ``tests/gates/test_every_gate.py`` hold it to the contract.
+    To add one: a file in ``aegis/gates``, a YAML file in ``configs/gate`` and a test.
     """
 
     @property
@@ -150,11 +146,9 @@ class Query:
         obs: What the policy looks at.
         salt: 0 for the paired noise; another number draws fresh noise at the same address
             (placebo arms).
-        due: Tick at which the chunk is to start; None for ``k``. Row 0 is for tick ``k`` all the
-            same.
-        committed: Actions that are executed from ``k`` until then, shape (n, a): the frozen prefix
-            of real-time chunking (RTC), or what a future state is rolled out from (VLASH). None
-            for none.
+        due: Tick at which the chunk starts; None for ``k``. Row 0 is for tick ``k`` all the same.
+        committed: Actions that are executed from ``k`` until then, shape (n, a); None for none.
+            Real-time chunking freezes them; a future state is rolled out from them.
     """
 
     key: EpisodeKey
@@ -177,16 +171,14 @@ class PolicySpec:
         execute: Rows that are executed before it is asked again [control steps].
         taps: Layers whose activations it reports, name to width.
         privileged: Whether it reads simulator truth; such a policy cannot drive a robot.
-        rounding: How it is computed here (device, batch size). It moves the last bits of actions
-            only: results of one run must not mix two of them, but a probe may be fitted under
-            one and used under another.
+        rounding: How it is computed here (device, batch size). It moves the last bits only:
+            results of one run must not mix two, but a probe may be used under another.
         batch_invariant: Whether a row comes out the same, bit for bit, whatever its companions
-            and its place in the batch. Where it does not, arms are not paired, and a run refuses
-            the policy unless told otherwise. A policy that can measure it should.
+            and its place in the batch. Else a run refuses the policy unless told otherwise.
         portable: Whether every machine of the portable level gives the same bits; see
             ``aegis.host.dispatch``.
-        from_due: Whether its rows begin at the tick at which the chunk is to start; it puts the
-            committed ones before them. Else a lead costs as many rows.
+        from_due: Whether its own rows begin where the chunk starts, after the committed ones; else
+            a lead costs as many rows.
     """
 
     name: PolicyId
@@ -236,8 +228,7 @@ class Outcome:
 class World(Protocol):
     """A simulator or a robot. Commands and queries are separate: looking costs only when used.
 
-    One that is built from files says which, and one that draws pictures by what (``AssetBacked``
-    and ``Rendering`` in ``aegis/core/capabilities.py``).
+    Further members are optional: ``AssetBacked``, ``Rendering`` in ``aegis/core/capabilities.py``.
     """
 
     @property
@@ -276,8 +267,7 @@ class WorldState:
     """A world at one tick, from which it goes on bit for bit as if it had never stopped.
 
     Attributes:
-        model: What the values belong to: scene, engine version, way of stepping. Another world
-            refuses them.
+        model: What the values belong to: scene, engine version, stepping. Others refuse them.
         key: The episode.
         k: Tick.
         values: All that the world remembers. Shape (n,).

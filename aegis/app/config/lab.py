@@ -149,7 +149,7 @@ def open_lab(
 def read_detector_nodes(settings: Settings) -> dict[str, ConfigNode]:
     """Returns place in the configuration to node: ``detector``, then ``detectors`` by their keys.
 
-    Detectors that a regime turned off (null) are left out; the others bear the names of their keys.
+    Those that a regime turned off (null) are left out.
     """
     nodes: dict[str, ConfigNode] = {}
     if "detector" in settings.names():
@@ -159,18 +159,13 @@ def read_detector_nodes(settings: Settings) -> dict[str, ConfigNode]:
         for name in further.names():
             if further.value(name) is not None:
                 node = further.node(name)
-                named = {**node, "name": name} if "name" in node else node
-                nodes[f"detectors.{name}"] = named
+                named = {"name": name} if "name" in node else {}
+                nodes[f"detectors.{name}"] = {**node, **named}
     return nodes
 
 
 def build_detector(composed: ComposedConfig, where: str, node: ConfigNode) -> Detector[Any]:
-    """Builds one detector.
-
-    Args:
-        composed: The configuration.
-        where: Its place in the configuration.
-        node: Its settings there.
+    """Builds the detector of a node that stands at a place of the configuration.
 
     Raises:
         ConfigError: If it is none, or names its score otherwise than its key.
