@@ -144,8 +144,7 @@ class Query:
         key: The episode; addresses the policy's noise together with ``k``.
         k: Tick of the observation.
         obs: What the policy looks at.
-        salt: 0 for the paired noise; another number draws fresh noise at the same address
-            (placebo arms).
+        salt: 0 for the paired noise; another number draws fresh noise (placebo arms).
         due: Tick at which the chunk starts; None for ``k``. Row 0 is for tick ``k`` all the same.
         committed: Actions that are executed from ``k`` until then, shape (n, a); None for none.
             Real-time chunking freezes them; a future state is rolled out from them.
