@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from aegis.core.controller import Controller
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.ladder import Ladder, Rung
 from aegis.core.protocols import Gate, PolicySpec, Query, Switch
 from aegis.core.types import (
@@ -102,6 +102,9 @@ class _StillPeer:
         requests, self._requests = self._requests, []
         return requests
 
+    def read_hold_action(self) -> F32 | None:
+        return None
+
     def read_operator(self) -> F32 | None:
         return None
 
@@ -161,6 +164,7 @@ class RealtimeContest:
             self._period, 1, (), self._ticks,
             MotionLimits(*(np.full(_AXES, inf) for _ in range(4))), None, FaultAction.IDLE,
         )  # fmt: skip
+        self._reports.clear()
         with request_measures(priority=40, core=None) as self._granted:
             driver = RealtimeDriver(
                 self._controller, _KEY, self._lanes, _StillPeer(self._clock), self._clock, settings
@@ -208,10 +212,10 @@ def _build_controller(
     gate: str, rate: float, lead: int, coast: int, execute: int, ticks: int
 ) -> Controller:
     turns = ScheduleGate(start_tick=0, holds=(2,), period=5 * execute)
-    gates: dict[str, Gate[Any]] = {
-        "calm": ConformalGate(threshold=0.5, guard_fraction=0.0),
-        "turns": turns,
-    }
+    calm = ConformalGate(threshold=0.5, guard_fraction=0.0)
+    gates: dict[str, Gate[Any]] = {"calm": calm, "turns": turns, "never": NeverGate()}
+    if gate not in gates:
+        raise UnknownNameError("gate", gate, gates, "rows")
     switch: Switch[Any] = HysteresisSwitch(release=0.3)
     rungs = tuple(Rung(name, execute, lead) for name in ("weak", "strong"))
     robot = Embodiment(
@@ -228,7 +232,7 @@ def _build_controller(
         ladder=Ladder(rungs, fallback=None),
         horizon=max(ticks, 1),
         detectors=(_CalmDetector(),),
-        gate=gates.get(gate, NeverGate()),
+        gate=gates[gate],
         switch=switch,
         patience=ticks,
         first="weak",

@@ -93,6 +93,20 @@ def start_chunk(
     return RunningChunk(rows, due.k, due.k + n), ""
 
 
+def clip_action(action: object, embodiment: Embodiment) -> F32 | None:
+    """Returns an action within the limits, shape (a,); None if it is none or not finite."""
+    if not isinstance(action, np.ndarray) or not is_numeric(action):
+        return None
+    if action.shape != embodiment.hold.shape or not np.isfinite(action).all():
+        return None
+    return np.clip(action, embodiment.low, embodiment.high).astype(np.float32)
+
+
+def is_numeric(array: object) -> bool:
+    """Says whether something is an array of real numbers, of any shape."""
+    return isinstance(array, np.ndarray) and array.dtype.kind in "fiu"
+
+
 def _count_finite(rows: F32) -> int:
     """Returns how many rows come before the first that is not finite. ``rows``: shape (n, a)."""
     good = np.isfinite(rows)
@@ -105,10 +119,14 @@ def _find_fault(proposal: Proposal | None, due: DueChunk, width: int) -> str:
         return "no proposal"
     if proposal.policy != due.policy:
         return f"proposal of '{proposal.policy}'"
+    if not isinstance(proposal.k0, int | np.integer):
+        return f"proposal for tick {proposal.k0!r}"
     # Before `since` another chunk was still running: what was seen then is not what these rows act
     # on.
     if not due.since <= proposal.k0 <= due.k:
         return f"proposal for tick {proposal.k0}, due {due.since} to {due.k}"
+    if not is_numeric(proposal.actions):
+        return f"actions of type {type(proposal.actions).__name__}"
     shape = proposal.actions.shape
     if len(shape) != 2 or shape[1] != width:
         return f"actions of shape {shape}"

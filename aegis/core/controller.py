@@ -12,11 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from aegis.core.chunk import RunningChunk
+from aegis.core.chunk import RunningChunk, clip_action
 from aegis.core.errors import ConfigError, TraceError, UnknownNameError
 from aegis.core.ladder import Ladder
 from aegis.core.protocols import Context, Detector, Gate, Switch
-from aegis.core.questions import keep_open_questions, receive_answers
+from aegis.core.questions import (
+    drop_overtaken,
+    keep_open_questions,
+    receive_answers,
+    withdraw_questions,
+)
 from aegis.core.rules import RuleChain
 from aegis.core.state import ControllerState
 from aegis.core.supply import ChunkSupply
@@ -89,26 +94,16 @@ class Controller:
     _rules: RuleChain = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_rules", RuleChain(self.detectors, self.gate, self.switch))
         if self.first not in self.ladder.names:
             raise UnknownNameError("policy", self.first, self.ladder.names, "first")
-        if self.horizon < 1:
-            raise ConfigError(f"horizon must be at least 1 control step. Got: {self.horizon}.")
-        for name in ("patience", "coast"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative. Got: {getattr(self, name)}.")
-        if self.stale_after is not None and self.stale_after <= 0:
-            raise ConfigError(f"stale_after must be positive [ns]. Got: {self.stale_after}.")
+        for name, least in (("horizon", 1), ("patience", 0), ("coast", 0), ("stale_after", 1)):
+            if (value := getattr(self, name)) is not None and value < least:
+                raise ConfigError(f"{name} must be at least {least}. Got: {value}.")
         self.ladder.check_leads(self.coast)
-        names = [detector.name for detector in self.detectors]
-        if len(set(names)) != len(names):
-            raise ConfigError(f"Detectors must have different names. Got: {', '.join(names)}.")
-        if self.gate.needs_scores and not names:
-            raise ConfigError("The gate needs scores, but there is no detector. Give one.")
         shadowed = self.shadow or self.gate.needs_scores
         supply = ChunkSupply(self.ladder, self.embodiment, self.coast, shadowed)
         object.__setattr__(self, "_supply", supply)
-        rules = RuleChain(self.detectors, self.gate, self.switch)
-        object.__setattr__(self, "_rules", rules)
 
     @property
     def weak(self) -> PolicyId:
@@ -120,12 +115,18 @@ class Controller:
         """Strongest rung."""
         return self.ladder.top
 
-    def begin(self, key: EpisodeKey) -> tuple[ControllerState, tuple[PolicyId, ...]]:
-        """Returns the state at the start of an episode, and whom to query for tick 0."""
+    def begin(
+        self, key: EpisodeKey, last: F32 | None = None
+    ) -> tuple[ControllerState, tuple[PolicyId, ...]]:
+        """Returns the state at the start of an episode, and whom to query for tick 0.
+
+        ``last`` is the action that the robot was sent last, shape (a,): a full hand stays closed.
+        """
+        last = self.embodiment.hold if last is None else last
         nothing = np.empty((0, len(self.embodiment.names)), np.float32)
         state = ControllerState(
             key=key, k=0, chunk=RunningChunk(nothing, 0, 0), mode=Mode(self.first, 0),
-            heir=self.first, last=self.embodiment.hold, holds=0, chunks=0, dwell=0, fires=0,
+            heir=self.first, last=last, holds=0, chunks=0, dwell=0, fires=0,
             detectors=tuple(detector.start(key) for detector in self.detectors),
             gate=self.gate.start(key), switch=self.switch.start(key), stopped="", questions={},
             silent="",
@@ -152,7 +153,8 @@ class Controller:
             state = replace(state, questions=answered)
         if tick.operator is not None:
             return self._follow_operator(state, tick.k, tick.operator)
-        if fault := tick.find_staleness(self.stale_after):
+        if fault := tick.obs.find_staleness(tick.now, self.stale_after):
+            state = replace(state, questions=withdraw_questions(state.questions, tick.k))
             return self._hold(state, tick.k, fault)
         if tick.k < state.chunk.until:
             return self._finish_tick(state, tick.k, Act(state.chunk.read_row(tick.k)))
@@ -235,12 +237,13 @@ class Controller:
         """Does what a person says; the chunk at hand is void. ``action`` has shape (a,)."""
         since = state.mode.since_k if state.mode.active == OPERATOR else k
         void = RunningChunk(state.chunk.rows[:0], k + 1, k + 1)
-        state = replace(state, mode=Mode(OPERATOR, since), chunk=void, dwell=0)
-        if np.shape(action) != self.embodiment.hold.shape or not np.isfinite(action).all():
+        fresh = state.mode.active != OPERATOR
+        asked = drop_overtaken(state.questions, self.ladder) if fresh else state.questions
+        state = replace(state, mode=Mode(OPERATOR, since), chunk=void, dwell=0, questions=asked)
+        clipped = clip_action(action, self.embodiment)
+        if clipped is None:
             return self._hold(state, k, f"operator: action {action}", (), _OPERATOR_DRIVES)
-        clipped = np.clip(action, self.embodiment.low, self.embodiment.high)
-        act = Act(clipped.astype(np.float32))
-        return self._finish_tick(state, k, act, (), _OPERATOR_DRIVES)
+        return self._finish_tick(state, k, Act(clipped), (), _OPERATOR_DRIVES)
 
     def _hold(
         self,

@@ -26,6 +26,7 @@ class Rung:
         policy: Policy that answers; empty for the one of that name.
         salt: Salt of the policy's noise: 0 is the noise that all arms share, another number draws
             fresh noise at the same address.
+        from_due: Whether its own rows begin where the chunk starts, after the committed ones.
 
     Raises:
         ConfigError: If a number is out of range.
@@ -37,6 +38,7 @@ class Rung:
     min_rows: int | None = None
     policy: PolicyId = ""
     salt: int = 0
+    from_due: bool = False
 
     def __post_init__(self) -> None:
         if self.name in ("", OPERATOR):

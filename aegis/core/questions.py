@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from aegis.core.ladder import Rung
+from aegis.core.ladder import Ladder, Rung
 from aegis.core.types import PolicyId, Proposal
 
 
@@ -113,6 +113,19 @@ def put_questions(questions: Questions, asked: Iterable[PolicyId], k: int) -> Qu
         for name in asked
     }
     return {**questions, **put} if put else questions
+
+
+def withdraw_questions(questions: Questions, k: int) -> Questions:
+    """Returns the questions without those put on the observation of a tick: it was too old."""
+    return {name: one for name, one in questions.items() if one.last != k}
+
+
+def drop_overtaken(questions: Questions, ladder: Ladder) -> Questions:
+    """Returns the questions that stand when an operator takes over.
+
+    Answers that begin with the committed rows assume that these were executed.
+    """
+    return {name: one for name, one in questions.items() if not ladder.find_rung(name).from_due}
 
 
 def keep_open_questions(questions: Questions) -> Questions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aegis.core.errors import UnknownNameError
+from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Context, Detector, Gate, Switch
 from aegis.core.state import ControllerState
 from aegis.core.types import Observation, Proposal, Score, Verdict
@@ -19,11 +19,21 @@ class RuleChain:
         detectors: They score each proposal of the watched rung.
         gate: Decides whether to hand over.
         switch: Decides who drives next.
+
+    Raises:
+        ConfigError: If two detectors have one name, or the gate needs one and there is none.
     """
 
     detectors: tuple[Detector[Any], ...]
     gate: Gate[Any]
     switch: Switch[Any]
+
+    def __post_init__(self) -> None:
+        names = [detector.name for detector in self.detectors]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"Detectors must have different names. Got: {', '.join(names)}.")
+        if self.gate.needs_scores and not names:
+            raise ConfigError("The gate needs scores, but there is no detector. Give one.")
 
     def judge(
         self,

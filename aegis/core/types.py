@@ -74,6 +74,12 @@ class Observation:
     def __post_init__(self) -> None:
         freeze_fields(self, "proprio", "images", "privileged")
 
+    def find_staleness(self, now: Nanos, limit: Nanos | None) -> str:
+        """Returns why it is too old, or from the future; empty within a limit [ns]."""
+        if limit is None or abs(now - self.stamp) <= limit:
+            return ""
+        return f"observation is {now - self.stamp} ns old, limit {limit} ns"
+
 
 class ActionKind(Enum):
     """What an action means to the robot."""
@@ -172,12 +178,6 @@ class Tick:
     proposals: Mapping[PolicyId, Proposal]
     operator: F32 | None = None
     stop: str = ""
-
-    def find_staleness(self, limit: Nanos | None) -> str:
-        """Returns why the observation is too old or from the future; empty within a limit [ns]."""
-        if limit is None or abs(self.now - self.obs.stamp) <= limit:
-            return ""
-        return f"observation is {self.now - self.obs.stamp} ns old, limit {limit} ns"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 
 from aegis.core.errors import PairingError
 from aegis.core.types import EpisodeKey
@@ -24,29 +25,39 @@ class Trail:
 
     Attributes:
         arm: Name of the arm.
-        drivers: Who drove.
+        drivers: Who drove, and who was to drive next where rows are coasted on.
         states: Hash of the state before each command.
         actions: What was executed, as bytes that compare exactly.
     """
 
     arm: str
-    drivers: Sequence[Driver]
+    drivers: Sequence[tuple[Driver, Driver | None]]
     states: Sequence[str]
     actions: Sequence[bytes]
 
 
 def read_trail(store: RunStore, key: EpisodeKey, arm: Arm) -> Trail:
     """Reads a trail from a finished episode."""
-    table = store.read_episode_steps(key, arm.name, ("active", "digest", "action"))
+    table = store.read_episode_steps(key, arm.name, ("active", "next", "digest", "action"))
     width = len(arm.controller.embodiment.names)
+    # Who waits for another driver coasts on rows that others, who do not wait, replace.
+    late = bool(arm.controller.coast)
     flat = table.column("action").combine_chunks().values.to_numpy(zero_copy_only=False)
     actions = np.ascontiguousarray(flat, dtype=np.float32).reshape(-1, width)
     return Trail(
         arm.name,
-        [arm.resolve_driver(policy) for policy in table.column("active").to_pylist()],
+        [
+            (arm.resolve_driver(active), arm.resolve_driver(heir) if late else None)
+            for active, heir in zip(*_list_drivers(table), strict=True)
+        ],
         table.column("digest").to_pylist(),
         [action.tobytes() for action in actions],
     )
+
+
+def _list_drivers(table: pa.Table) -> tuple[list[str], list[str]]:
+    """Lists who drove and who was to drive next, tick by tick."""
+    return table.column("active").to_pylist(), table.column("next").to_pylist()
 
 
 def check_pairing(key: EpisodeKey, trails: Sequence[Trail]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aegis.core.capabilities import Fingerprinted
 from aegis.core.errors import ConfigError, PairingError, UnknownNameError
+from aegis.core.ladder import RESEED, Rung
 from aegis.core.protocols import Detector, Policy
 from aegis.core.seeds import episode_stream
 from aegis.core.types import EpisodeKey, PolicyId
@@ -176,11 +177,18 @@ def _describe_asynchrony(arm: Arm) -> list[str]:
         "coast": control.coast or None,
         "fallback": ladder.fallback,
         "stale_after": control.stale_after,
+        "policies": _list_aliases(ladder.rungs) or None,
         "delay": arm.delay or None,
     }
     if not any(rung.min_rows for rung in ladder.rungs):
         said["min_rows"] = None
     return [describe_value(pair) for pair in said.items() if pair[1] is not None]
+
+
+def _list_aliases(rungs: Sequence[Rung]) -> list[tuple[PolicyId, PolicyId]]:
+    """Lists rungs on which a policy of another name stands, except the placebo's."""
+    pairs = [(rung.name, rung.source[0]) for rung in rungs if rung.name != RESEED]
+    return [(name, policy) for name, policy in pairs if name != policy]
 
 
 def _hash_text(text: str) -> str:

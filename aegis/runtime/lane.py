@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
+import queue
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -55,6 +56,9 @@ class Lane(Protocol):
 class ProcessLane:
     """A policy in a process of its own, so that its thinking does not hold up the control loop.
 
+    A thread sends and receives: a pipe that is full, or a process that was stopped in the middle
+    of an answer, must not hold up the loop either.
+
     Args:
         build_policy: Builds the policy, in that process; must pickle.
         clock: Time.
@@ -63,15 +67,18 @@ class ProcessLane:
     def __init__(self, build_policy: Callable[[], Policy], clock: Clock) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(
-            target=_serve_policy, args=(theirs, build_policy), daemon=True
-        )
+        given = (theirs, build_policy)
+        self._process = spawn.Process(target=_serve_policy, args=given, daemon=True)
         self._process.start()
         theirs.close()
         self._clock = clock
-        self._ready = False
         self._asked: tuple[Query, Nanos] | None = None
         self._fault = ""
+        self._ready, self._arrived = threading.Event(), threading.Event()
+        self._outgoing: queue.SimpleQueue[Query | None] = queue.SimpleQueue()
+        self._incoming: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._exchange, daemon=True)
+        self._thread.start()
 
     @property
     def fault(self) -> str:
@@ -84,29 +91,32 @@ class ProcessLane:
         Args:
             timeout: Longest wait [s].
         """
-        if not self._ready and not self._fault and self._pipe.poll(timeout):
-            self._receive()
-        return self._ready
+        return self._ready.wait(timeout) and not self._fault
+
+    def wait_for_answer(self, timeout: float) -> LaneAnswer | None:
+        """Waits for an answer, for those who are in no hurry.
+
+        Args:
+            timeout: Longest wait [s].
+        """
+        self._arrived.wait(timeout)
+        return self.poll_answer()
 
     def submit_query(self, query: Query) -> bool:
         """Puts a question; returns False if one is in flight, or the policy is not there."""
-        if self._asked is not None or not self.wait_until_ready(0):
-            return False
-        try:
-            self._pipe.send(query)
-        except OSError as error:
-            self._fault = f"its process is gone ({error})"
+        if self._asked is not None or not self._ready.is_set() or self._fault:
             return False
         self._asked = query, self._clock.read_time()
+        self._outgoing.put(query)
         return True
 
     def poll_answer(self) -> LaneAnswer | None:
         """Returns an answer that has come since, or None."""
-        if self._asked is None or self._fault or not self._pipe.poll(0):
+        if self._asked is None or self._incoming.empty():
             return None
-        query, since = self._asked
-        answer = self._receive()
-        self._asked = None
+        answer = self._incoming.get_nowait()
+        self._arrived.clear()
+        (query, since), self._asked = self._asked, None
         took = self._clock.read_time() - since
         if isinstance(answer, Proposal):
             return LaneAnswer(query, answer, took)
@@ -114,22 +124,29 @@ class ProcessLane:
 
     def close(self) -> None:
         """Ends the process."""
-        with contextlib.suppress(OSError):  # It may be gone already.
-            self._pipe.send(None)
+        self._outgoing.put(None)
         self._process.join(2)
         self._process.kill()
         self._process.join()
+        self._thread.join()
         self._pipe.close()
 
-    def _receive(self) -> object:
-        """Returns what the process sent, or why it sends no more."""
+    def _exchange(self) -> None:
+        """Sends questions and receives answers, until None comes or the process is gone."""
         try:
-            answer = self._pipe.recv()
-        except (EOFError, OSError):
-            self._fault = "its process is gone"
-            return self._fault
-        self._ready = True
-        return answer
+            self._pipe.recv()
+            self._ready.set()
+            while (query := self._outgoing.get()) is not None:
+                self._pipe.send(query)
+                self._incoming.put(self._pipe.recv())
+                self._arrived.set()
+            self._pipe.send(None)
+        except Exception as error:
+            gone = isinstance(error, EOFError | OSError)
+            self._fault = "its process is gone" if gone else f"{type(error).__name__}: {error}"
+            self._incoming.put(self._fault)
+            self._ready.set()
+            self._arrived.set()
 
 
 def _serve_policy(pipe: Connection, build_policy: Callable[[], Policy]) -> None:

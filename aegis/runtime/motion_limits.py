@@ -21,7 +21,7 @@ class MotionLimits:
     """Bounds per action dimension; infinity where there is none.
 
     Attributes:
-        step: Largest change of an action from one control step to the next [unit of action].
+        step: Largest change of an action from one command to the next [unit of action].
             Shape (a,).
         velocity: Largest speed [unit of position / s]. Shape (a,).
         acceleration: Largest change of velocity [unit of position / s^2]. Shape (a,).
@@ -115,6 +115,7 @@ def limit_action(
     motion: Motion,
     embodiment: Embodiment,
     limits: MotionLimits,
+    dt: float,
     box: WorkspaceBox | None = None,
     proprio: F32 | None = None,
 ) -> LimitedAction:
@@ -129,20 +130,23 @@ def limit_action(
         motion: What was sent so far.
         embodiment: What actions mean, and their own limits.
         limits: Bounds of motion.
+        dt: Time until the next command [s]; less than a control step where that is divided.
         box: Workspace; None for none.
         proprio: Proprioception, for the workspace. Shape (p,).
     """
     idle = embodiment.stay_idle(motion.action)
     wanted = np.where(np.isfinite(action), action, idle).astype(np.float64)
     cut = [] if np.isfinite(action).all() else ["finite"]
-    for name, low, high in _list_bounds(motion, embodiment, limits, box, proprio):
+    for name, low, high in _list_bounds(motion, embodiment, limits, dt, box, proprio):
         bounded = np.minimum(np.maximum(wanted, low), high)
         if (bounded != wanted).any():
             cut.append(name)
         wanted = bounded
+    # A place that is not known bounds nothing, and nothing is sent on it.
+    wanted = np.where(np.isfinite(wanted), wanted, idle)
     sent = np.clip(wanted.astype(np.float32), embodiment.low, embodiment.high)
-    velocity = _read_velocity(sent, motion, embodiment)
-    acceleration = (velocity - motion.velocity) / embodiment.dt
+    velocity = _read_velocity(sent, motion, embodiment, dt)
+    acceleration = (velocity - motion.velocity) / dt
     return LimitedAction(sent, Motion(sent, velocity, acceleration), tuple(cut))
 
 
@@ -150,11 +154,11 @@ def _list_bounds(
     motion: Motion,
     embodiment: Embodiment,
     limits: MotionLimits,
+    dt: float,
     box: WorkspaceBox | None,
     proprio: F32 | None,
 ) -> list[tuple[str, F64, F64]]:
     """Lists bounds on the action as name, low, high of shape (a,), the hardest last."""
-    dt = embodiment.dt
     bend = limits.jerk * dt
     ways = [
         ("jerk", motion.acceleration - bend, motion.acceleration + bend),
@@ -163,8 +167,8 @@ def _list_bounds(
     bounds = [
         (
             name,
-            _to_action(motion.velocity + low * dt, motion, embodiment),
-            _to_action(motion.velocity + high * dt, motion, embodiment),
+            _to_action(motion.velocity + low * dt, motion, embodiment, dt),
+            _to_action(motion.velocity + high * dt, motion, embodiment, dt),
         )
         for name, low, high in ways
     ]
@@ -173,35 +177,37 @@ def _list_bounds(
     bounds.append(
         (
             "velocity",
-            _to_action(-fastest, motion, embodiment),
-            _to_action(fastest, motion, embodiment),
+            _to_action(-fastest, motion, embodiment, dt),
+            _to_action(fastest, motion, embodiment, dt),
         )
     )
     if box is not None and proprio is not None:
-        bounds.append(("workspace", *_bound_workspace(box, proprio, embodiment)))
+        bounds.append(("workspace", *_bound_workspace(box, proprio, embodiment, dt)))
     low, high = embodiment.low.astype(np.float64), embodiment.high.astype(np.float64)
     return [*bounds, ("limits", low, high)]
 
 
-def _to_action(velocity: F64, motion: Motion, embodiment: Embodiment) -> F64:
+def _to_action(velocity: F64, motion: Motion, embodiment: Embodiment, dt: float) -> F64:
     """Returns the action that means a velocity. Both have shape (a,)."""
     if embodiment.kind is ActionKind.VELOCITY:
         return velocity
-    moved = velocity * embodiment.dt
+    moved = velocity * dt
     return moved if embodiment.kind is ActionKind.DELTA else motion.action + moved
 
 
-def _read_velocity(action: F32, motion: Motion, embodiment: Embodiment) -> F64:
+def _read_velocity(action: F32, motion: Motion, embodiment: Embodiment, dt: float) -> F64:
     """Returns the velocity that an action means. Both have shape (a,)."""
     if embodiment.kind is ActionKind.VELOCITY:
         return action.astype(np.float64)
     moved = action.astype(np.float64)
     if embodiment.kind is ActionKind.ABSOLUTE:
         moved = moved - motion.action
-    return moved / embodiment.dt
+    return moved / dt
 
 
-def _bound_workspace(box: WorkspaceBox, proprio: F32, embodiment: Embodiment) -> tuple[F64, F64]:
+def _bound_workspace(
+    box: WorkspaceBox, proprio: F32, embodiment: Embodiment, dt: float
+) -> tuple[F64, F64]:
     """Returns the lowest and highest action that does not leave a box. Shapes (a,).
 
     A robot outside may not move farther out.
@@ -214,7 +220,7 @@ def _bound_workspace(box: WorkspaceBox, proprio: F32, embodiment: Embodiment) ->
         ends = np.array([box.low[i], box.high[i]])
         if embodiment.kind is not ActionKind.ABSOLUTE:
             ends = np.array([min(ends[0] - proprio[entry], 0), max(ends[1] - proprio[entry], 0)])
-            scale = scale * (embodiment.dt if embodiment.kind is ActionKind.VELOCITY else 1)
+            scale = scale * (dt if embodiment.kind is ActionKind.VELOCITY else 1)
         low[i], high[i] = np.sort(ends / scale)
     return low, high
 

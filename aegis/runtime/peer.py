@@ -59,6 +59,14 @@ class Peer(Protocol):
         """Returns requests that came since the last tick."""
         ...
 
+    def read_hold_action(self) -> F32 | None:
+        """Returns the action that keeps the robot where it is measured to be, shape (a,).
+
+        Absolute actions are places, so a life begins with it. None where doing nothing is the same
+        everywhere.
+        """
+        ...
+
     def read_operator(self) -> F32 | None:
         """Returns the action of a person who has taken over, shape (a,), or None."""
         ...

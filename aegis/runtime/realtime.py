@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from math import isclose
 
 import numpy as np
 
 from aegis.core.controller import Controller
-from aegis.core.errors import ConfigError
-from aegis.core.types import F32, EpisodeKey, Nanos, PolicyId, Stop, Tick
+from aegis.core.errors import ConfigError, NonFiniteError
+from aegis.core.types import F32, Act, EpisodeKey, Nanos, PolicyId, Stop, Tick
 from aegis.runtime.clock import Clock
 from aegis.runtime.lane import Lane, LaneAnswer
 from aegis.runtime.lifecycle import (
@@ -37,12 +38,17 @@ from aegis.runtime.peer import Peer, TickReport
 from aegis.runtime.session import Session, stamp_proposal
 from aegis.runtime.watchdog import InputLimit, find_trouble
 
+_NANOS = 1_000_000_000
+_FAREWELL = 500_000_000
+"""Time for which doing nothing is sent after the robot was disabled [ns]."""
+
 
 class FaultAction(Enum):
     """What a robot is sent in fault; only who knows the robot can say."""
 
     IDLE = "idle"
-    """The embodiment's way to do nothing: zero for velocities, the place held for positions."""
+    """The embodiment's way to do nothing: zero for velocities, the place held for positions. It is
+    sent for half a second more after the robot was disabled; then others may drive."""
     SILENCE = "silence"
     """Nothing, for robots that stop by themselves when commands fail to come."""
 
@@ -58,7 +64,7 @@ class DriverSettings:
         max_missed: Ticks that may be missed in a row.
         limits: Bounds of motion.
         box: Workspace; None for none.
-        fault_action: What is sent in fault.
+        fault_action: What is sent in fault, and when the robot is disabled.
 
     Raises:
         ConfigError: If a number is out of range.
@@ -129,6 +135,14 @@ class RealtimeDriver:
         missing = sorted(set(controller.ladder.names) - set(lanes))
         if missing:
             raise ConfigError(f"No lane for {', '.join(missing)}. Give one for each rung.")
+        if len({id(lane) for lane in lanes.values()}) != len(lanes):
+            raise ConfigError("Two rungs share a lane. Give each rung one of its own.")
+        step = controller.embodiment.dt
+        if not isclose(settings.period * settings.parts, step * _NANOS, rel_tol=1e-3):
+            raise ConfigError(
+                f"{settings.parts} commands of {settings.period} ns do not make a control step of "
+                f"{step} s. Set period and parts by the embodiment's dt."
+            )
         self._controller, self._key, self._lanes = controller, key, lanes
         self._peer, self._clock, self._settings = peer, clock, settings
         self._record = record
@@ -137,7 +151,7 @@ class RealtimeDriver:
         self._start = clock.read_time() + settings.period
         self._last = controller.embodiment.hold
         self._drive: _Drive | None = None
-        self._missed_in_a_row = 0
+        self._missed_in_a_row, self._idle_until = 0, 0
 
     @property
     def status(self) -> Status:
@@ -153,13 +167,17 @@ class RealtimeDriver:
         missed = max(now - deadline, 0) // settings.period
         self._number += missed
         self._missed_in_a_row = self._missed_in_a_row + missed if missed else 0
-        trouble = self._find_trouble(now)
+        trouble = self._find_trouble()
         answers = tuple(self._answer_request(one, trouble) for one in self._peer.read_requests())
         if trouble and self._status.life is Life.ACTIVE:
             self._raise_fault(trouble)
         late = now - deadline - missed * settings.period
         report = TickReport(self._number, now, late, missed, self._status, trouble, answers)
-        action, report = self._choose_action(report)
+        try:
+            action, report = self._choose_action(report)
+        except Exception as error:
+            self._raise_fault(f"{type(error).__name__}: {error}")
+            action = self._choose_idle_action(now)
         report = replace(report, status=self._status)
         self._peer.send(action, report)
         if action is not None:
@@ -168,8 +186,11 @@ class RealtimeDriver:
         self._number += 1
         return report
 
-    def _find_trouble(self, now: Nanos) -> str:
-        trouble = find_trouble(self._settings.inputs, self._peer.read_inputs(), now)
+    def _find_trouble(self) -> str:
+        heard = self._peer.read_inputs()
+        # Read again: what arrived just now did not arrive in the future.
+        now = self._clock.read_time()
+        trouble = find_trouble(self._settings.inputs, heard, now)
         if trouble or self._missed_in_a_row <= self._settings.max_missed:
             return trouble
         return f"{self._missed_in_a_row} ticks missed in a row"
@@ -184,8 +205,10 @@ class RealtimeDriver:
     def _begin_life(self) -> _Drive:
         key = replace(self._key, index=self._key.index + self._lives)
         self._lives += 1
-        last = self._controller.embodiment.stay_idle(self._last)
-        session = Session(self._controller, key)
+        measured = self._peer.read_hold_action()
+        idle = self._controller.embodiment.stay_idle(self._last)
+        last = idle if measured is None else np.asarray(measured, np.float32)
+        session = Session(self._controller, key, last=last)
         return _Drive(session, key, self._number, Motion.at_rest(last), last, last)
 
     def _raise_fault(self, cause: str) -> None:
@@ -200,19 +223,29 @@ class RealtimeDriver:
             if step != drive.step:
                 report = self._decide_step(drive, step, report)
             if self._drive is not None:
+                self._idle_until = report.now + _FAREWELL
                 return self._bound_action(drive, part, report)
-        if self._status.life is Life.FAULT and self._settings.fault_action is FaultAction.IDLE:
-            return self._controller.embodiment.stay_idle(self._last), report
-        return None, report
+        return self._choose_idle_action(report.now), report
+
+    def _choose_idle_action(self, now: Nanos) -> F32 | None:
+        """Returns what is sent while nobody drives, shape (a,), or None for nothing."""
+        if self._settings.fault_action is FaultAction.SILENCE:
+            return None
+        if self._status.life is Life.FAULT or now < self._idle_until:
+            return self._controller.embodiment.stay_idle(self._last)
+        return None
 
     def _decide_step(self, drive: _Drive, k: int, report: TickReport) -> TickReport:
         """Asks the controller for control step ``k``."""
         # Who was busy is asked as soon as it is not, on what is seen then.
         asking = tuple(dict.fromkeys((*drive.session.ask, *drive.refused)))
         obs = self._peer.observe(asking)
+        if not np.isfinite(obs.proprio).all():
+            raise NonFiniteError(f"Proprioception is not finite: {obs.proprio}.")
+        stale = obs.find_staleness(report.now, self._controller.stale_after)
         arrived = self._collect_answers(drive.key)
         asked = []
-        for rung in asking:
+        for rung in () if stale else asking:
             salt = self._controller.ladder.find_rung(rung).salt
             if self._lanes[rung].submit_query(drive.session.build_query(k, obs, salt)):
                 asked.append(rung)
@@ -225,8 +258,14 @@ class RealtimeDriver:
         }
         tick = Tick(k, report.now, obs, proposals, self._peer.read_operator())
         decision = drive.session.feed(tick)
-        drive.before, drive.action, drive.step = drive.action, decision.command.action, k
-        drive.refused = tuple(rung for rung in asking if rung not in asked)
+        action = decision.command.action
+        if not isinstance(decision.command, Act):
+            # What was sent, not what was wanted, is where the robot is to stay.
+            action = self._controller.embodiment.stay_idle(drive.motion.action)
+        drive.before, drive.action, drive.step = drive.action, action, k
+        # What was asked of an old observation is not asked at all: the controller asks again.
+        busy = tuple(rung for rung in asking if rung not in asked)
+        drive.refused = drive.refused if stale else busy
         if isinstance(decision.command, Stop):
             self._raise_fault(decision.command.reason)
         return replace(
@@ -249,7 +288,13 @@ class RealtimeDriver:
         if proprio is None and settings.box is not None:
             proprio = self._peer.observe(()).proprio
         limited = limit_action(
-            wanted, drive.motion, embodiment, settings.limits, settings.box, proprio
+            wanted,
+            drive.motion,
+            embodiment,
+            settings.limits,
+            settings.period / _NANOS,
+            settings.box,
+            proprio,
         )
         drive.motion = limited.motion
         return np.asarray(limited.action), replace(report, cut=limited.cut)

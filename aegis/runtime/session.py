@@ -26,6 +26,7 @@ class Session:
         key: The episode.
         delay: Ticks by which proposals are held back after they were fed [control steps]: what
             policies that think so long cost, in a world that waits for them.
+        last: Last action that the robot was sent, shape (a,); None for none.
 
     Attributes:
         ask: Rungs to query on the next observation.
@@ -33,10 +34,12 @@ class Session:
 
     ask: tuple[PolicyId, ...]
 
-    def __init__(self, controller: Controller, key: EpisodeKey, delay: int = 0) -> None:
+    def __init__(
+        self, controller: Controller, key: EpisodeKey, delay: int = 0, last: F32 | None = None
+    ) -> None:
         self._controller, self._delay = controller, delay
         self._delayed: Delayed = ()
-        self._state, self.ask = controller.begin(key)
+        self._state, self.ask = controller.begin(key, last)
 
     @classmethod
     def from_state(

@@ -52,6 +52,11 @@ class Snapshot:
         Raises:
             SnapshotError: If the controller cannot go on from this state.
         """
+        if self.delayed and not delay:
+            raise SnapshotError(
+                "The snapshot has answers under way, but the delay is 0. Give the delay of the "
+                "episode that was left."
+            )
         kept, needed = len(self.mind.detectors), len(controller.detectors)
         drivers = (*controller.ladder.names, OPERATOR)
         if kept != needed or self.mind.mode.active not in drivers:

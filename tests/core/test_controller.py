@@ -64,9 +64,9 @@ def test_a_skipped_tick_skips_its_row() -> None:
     [
         ({"first": "other"}, UnknownNameError, "Allowed: weak, strong"),
         ({"horizon": 0}, ConfigError, "horizon must be at least 1"),
-        ({"coast": -1}, ConfigError, "coast must not be negative"),
-        ({"stale_after": 0}, ConfigError, "stale_after must be positive"),
-        ({"patience": -1}, ConfigError, "patience must not be negative"),
+        ({"coast": -1}, ConfigError, "coast must be at least 0"),
+        ({"stale_after": 0}, ConfigError, "stale_after must be at least 1"),
+        ({"patience": -1}, ConfigError, "patience must be at least 0"),
         ({"detectors": (FakeDetector(), FakeDetector())}, ConfigError, "different names"),
         ({"detectors": ()}, ConfigError, "there is no detector"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
@@ -25,6 +26,11 @@ BAD = {
     "future": proposal("weak", 1),
     "past": proposal("weak", -1),
     "forged": proposal("strong", 0),
+    "words": Proposal("weak", 0, np.full((8, 3), "left")),  # type: ignore[arg-type]
+    "objects": Proposal("weak", 0, np.full((8, 3), None)),  # type: ignore[arg-type]
+    "complex": Proposal("weak", 0, np.full((8, 3), 1j)),  # type: ignore[arg-type]
+    "scalar": Proposal("weak", 0, np.array(1, np.float32)),
+    "fraction": replace(proposal("weak", 0), k0=0.5),  # type: ignore[arg-type]
 }
 
 

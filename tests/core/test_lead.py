@@ -174,6 +174,26 @@ def test_a_person_in_a_world_that_waits_lets_go_without_a_pause() -> None:
     check_rows(drive.decisions)
 
 
+def test_rows_that_a_person_voided_are_not_executed_later() -> None:
+    """A policy that begins with the committed rows answers after a person has taken over."""
+
+    def begin_with_committed(chunk: Proposal) -> Proposal:
+        actions = chunk.actions.copy()
+        actions[:, 2] = -0.5 if chunk.k0 == asked_at else 0.5
+        return replace(chunk, actions=actions)
+
+    parts, latency = make_late(lead=8), {"weak": 7, "strong": 7}
+    asked_at = next(k for _, k in drive_late(parts, 60, latency).asked if k > 20)
+    rungs = tuple(replace(rung, from_due=True) for rung in parts.ladder.rungs)
+    parts = replace(parts, ladder=replace(parts.ladder, rungs=rungs))
+    hand = operate(asked_at + 2, asked_at + 3)
+    drive = drive_late(parts, 100, latency, operator=hand, spoil=begin_with_committed)
+    assert asked_at in {k for _, k in drive.asked}
+    after = drive.decisions[asked_at + 3 :]
+    assert not any(one.command.action[2] == -0.5 for one in after)
+    assert any(one.boundary for one in after)
+
+
 @pytest.mark.parametrize(
     "action", [np.array([nan, 0, 0], np.float32), np.zeros(2, np.float32), np.zeros((1, 3))]
 )

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.controller import Controller
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, SnapshotError
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import Hold, Proposal
 from aegis.fleet.arm import Arm
@@ -144,6 +144,28 @@ def test_workers_ask_what_lockstep_asks(tmp_path: Path) -> None:
     assert sorted(map(say, heard.queries), key=str) == sorted(map(say, alone.queries), key=str)
 
 
+def test_arms_that_coast_until_another_driver_answers_are_paired(tmp_path: Path) -> None:
+    gates = {"weak": NeverGate(), "blind": ScheduleGate(start_tick=8, holds=(2,), period=12)}
+    parts = {name: with_leads(controller(gate), weak=3, strong=1) for name, gate in gates.items()}
+    arms = tuple(
+        Arm(name, replace(one, coast=4), delay=3, log_features=True) for name, one in parts.items()
+    )
+    plan = toy_plan(6, arms, audit=1.0)
+    shared = toy_run(tmp_path / "shared", plan)
+    assert any(row.fires for row in shared.episodes)
+    toy_run(tmp_path / "alone", replace(plan, sharing=False))
+    assert tables(tmp_path / "shared") == tables(tmp_path / "alone")
+
+
+def test_answers_under_way_need_their_delay() -> None:
+    episode = Lockstep(ToyWorld(), make_late(NeverGate(), 3), toy_policies(), toy_key(3), 3)
+    episode.play_until(2)
+    with pytest.raises(SnapshotError, match="answers under way, but the delay is 0"):
+        Lockstep.from_snapshot(
+            ToyWorld(), make_late(NeverGate(), 3), toy_policies(), episode.take_snapshot()
+        )
+
+
 def test_timing_is_part_of_what_an_arm_is() -> None:
     arms = [
         Arm("late", make_late(NeverGate(), lead), delay=delay)
@@ -155,6 +177,8 @@ def test_timing_is_part_of_what_an_arm_is() -> None:
         ladder = replace(base.ladder, **change)  # type: ignore[arg-type]
         arms.append(Arm("late", replace(base, ladder=ladder)))
     rungs = tuple(replace(rung, min_rows=1) for rung in base.ladder.rungs)
+    arms.append(Arm("late", replace(base, ladder=replace(base.ladder, rungs=rungs))))
+    rungs = (base.ladder.rungs[0], replace(base.ladder.rungs[1], policy="other"))
     arms.append(Arm("late", replace(base, ladder=replace(base.ladder, rungs=rungs))))
     assert len({fingerprint_arm(arm) for arm in arms}) == len(arms)
 

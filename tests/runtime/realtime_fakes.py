@@ -77,6 +77,7 @@ class FakePeer:
     operator: Callable[[int], F32 | None] = lambda _: None
     inputs: Callable[[int], Mapping[str, HeardInput]] | None = None
     proprio: F32 = field(default_factory=lambda: np.zeros(2, np.float32))
+    measured: F32 | None = None
     age: Callable[[int], Nanos] = lambda _: 0
     reports: list[TickReport] = field(default_factory=list)
     sent: list[F32 | None] = field(default_factory=list)
@@ -99,6 +100,9 @@ class FakePeer:
 
     def read_requests(self) -> Sequence[Request]:
         return self.requests(self.count)
+
+    def read_hold_action(self) -> F32 | None:
+        return self.measured
 
     def read_operator(self) -> F32 | None:
         return self.operator(self.count)

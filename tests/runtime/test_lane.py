@@ -54,8 +54,7 @@ def lane() -> Iterator[ProcessLane]:
 
 
 def wait_for_answer(lane: ProcessLane) -> LaneAnswer | None:
-    lane._pipe.poll(WAIT)
-    return lane.poll_answer()
+    return lane.wait_for_answer(WAIT)
 
 
 def test_it_answers_what_the_policy_would(lane: ProcessLane) -> None:

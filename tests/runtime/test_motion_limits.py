@@ -43,7 +43,7 @@ FREE = make_limits(inf, inf, inf, inf)
 def send_all(wanted: F32, robot: Embodiment, limits: MotionLimits) -> list[LimitedAction]:
     motion, sent = Motion.at_rest(np.zeros(3, np.float32)), []
     for action in wanted:
-        sent.append(limit_action(action, motion, robot, limits))
+        sent.append(limit_action(action, motion, robot, limits, robot.dt))
         motion = sent[-1].motion
     return sent
 
@@ -87,7 +87,9 @@ def test_what_no_bound_forbids_is_sent_as_it_is(wanted: F32, kind: ActionKind) -
 
 def test_a_value_that_is_not_finite_becomes_doing_nothing() -> None:
     motion = Motion.at_rest(np.array([0.5, 0.5, 0.7], np.float32))
-    found = limit_action(np.array([nan, inf, nan], np.float32), motion, toy_embodiment(), FREE)
+    found = limit_action(
+        np.array([nan, inf, nan], np.float32), motion, toy_embodiment(), FREE, 0.05
+    )
     np.testing.assert_array_equal(found.action, np.array([0, 0, 0.7], np.float32))
     assert found.cut == ("finite",)
 
@@ -95,7 +97,7 @@ def test_a_value_that_is_not_finite_becomes_doing_nothing() -> None:
 def test_the_bounds_that_cut_are_named() -> None:
     motion = Motion.at_rest(np.zeros(3, np.float32))
     limits = make_limits(0.3, 0.2, 1.0, inf)
-    found = limit_action(np.full(3, 9, np.float32), motion, toy_embodiment(), limits)
+    found = limit_action(np.full(3, 9, np.float32), motion, toy_embodiment(), limits, 0.05)
     assert found.cut == ("acceleration",), "nothing is left to cut for the others"
     np.testing.assert_allclose(found.action, 0.05)
 
@@ -114,7 +116,9 @@ def test_nobody_leaves_the_workspace_and_who_is_outside_comes_back(
 ) -> None:
     robot = make_robot(kind)
     motion = Motion.at_rest(np.zeros(3, np.float32))
-    sent = limit_action(wanted, motion, robot, FREE, BOX, proprio).action.astype(np.float64)
+    sent = limit_action(wanted, motion, robot, FREE, robot.dt, BOX, proprio).action.astype(
+        np.float64
+    )
     scale = np.array(PLANE.scales[:2]) * (robot.dt if kind is ActionKind.VELOCITY else 1)
     moved = sent[:2] * scale
     after = moved if kind is ActionKind.ABSOLUTE else proprio + moved

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.types import OPERATOR, Act, Hold, Nanos, Proposal
-from aegis.runtime.lifecycle import Life, Request
+from aegis.core.types import OPERATOR, Act, ActionKind, Hold, Nanos, Proposal
+from aegis.runtime.lifecycle import Life, Request, Status
 from aegis.runtime.motion_limits import MotionLimits
 from aegis.runtime.realtime import DriverSettings, FaultAction, RealtimeDriver
 from aegis.runtime.watchdog import HeardInput, InputLimit
@@ -49,9 +49,10 @@ class Stage:
         self.clock = FakeClock(overshoot)
         self.peer = FakePeer(self.clock, **peer)  # type: ignore[arg-type]
         self.lanes = {name: FakeLane(name, self.clock, takes, spoil) for name in ("weak", "strong")}
-        self.driver = RealtimeDriver(
-            parts or make_late(lead=8), KEY, self.lanes, self.peer, self.clock, settings
-        )
+        found = parts or make_late(lead=8)
+        step = settings.period * settings.parts / 1e9
+        found = replace(found, embodiment=replace(found.embodiment, dt=step))
+        self.driver = RealtimeDriver(found, KEY, self.lanes, self.peer, self.clock, settings)
 
     def play(self, ticks: int) -> FakePeer:
         for _ in range(ticks):
@@ -176,8 +177,14 @@ def test_a_life_after_a_reset_knows_nothing_of_the_one_before() -> None:
 
 
 def test_disabling_stops_sending() -> None:
-    peer = Stage(requests=requests(enable=0, disable=40)).play(60)
+    peer = Stage(requests=requests(enable=0, disable=40)).play(90)
     assert all(sent is not None for sent in peer.sent[:40])
+    # Half a second of doing nothing: a robot that keeps its last command must be told to stop.
+    for sent in peer.sent[40:64]:
+        np.testing.assert_array_equal(sent, np.array([0, 0, 0.5], np.float32))
+    assert all(sent is None for sent in peer.sent[65:]), "others may drive now"
+    silent = replace(SETTINGS, fault_action=FaultAction.SILENCE)
+    peer = Stage(requests=requests(enable=0, disable=40), settings=silent).play(60)
     assert all(sent is None for sent in peer.sent[40:])
 
 
@@ -196,6 +203,96 @@ def test_a_person_takes_over_and_lets_go() -> None:
         np.testing.assert_array_equal(sent, np.array([0.2, -1, 0.1], np.float32))
     after = [report.decision for report in peer.reports[70:]]
     assert not any(d is None or isinstance(d.command, Hold) for d in after)
+
+
+# What a review found.
+
+
+def test_a_place_that_is_not_a_number_is_a_fault_in_the_very_tick() -> None:
+    stage = Stage()
+    stage.play(30)
+    stage.peer.proprio = np.array([nan, 0], np.float32)
+    report = stage.driver.play_tick()
+    assert report.status == Status(Life.FAULT, report.status.fault)
+    assert "Proprioception is not finite" in report.status.fault
+    np.testing.assert_array_equal(stage.peer.sent[-1], np.array([0, 0, 0.5], np.float32))
+
+
+@pytest.mark.parametrize(
+    "action", [np.array(["a", "b", "c"]), np.array([1.0, None, 0.0], object), np.zeros(3, complex)]
+)
+def test_what_a_person_s_device_sends_by_mistake_holds(action: np.ndarray) -> None:
+    peer = Stage(operator=lambda n: action if n == 30 else None).play(40)
+    decision = peer.reports[30].decision
+    assert decision is not None
+    assert isinstance(decision.command, Hold)
+
+
+def test_an_exception_in_a_tick_is_a_fault_and_the_robot_is_told() -> None:
+    def fail(n: int) -> None:
+        if n == 30:
+            raise RuntimeError("the device is gone")
+
+    peer = Stage(operator=fail).play(40)
+    assert peer.reports[30].status == Status(Life.FAULT, "RuntimeError: the device is gone")
+    np.testing.assert_array_equal(peer.sent[30], np.array([0, 0, 0.5], np.float32))
+    assert peer.count == 40, "the driver goes on"
+
+
+def test_bounds_are_those_of_a_command_and_not_of_a_control_step() -> None:
+    parts = make_late(lead=8)
+    parts = replace(parts, embodiment=replace(parts.embodiment, kind=ActionKind.ABSOLUTE))
+    settings = replace(SETTINGS, parts=4, limits=replace(FREE, velocity=np.full(3, 0.5)))
+    peer = Stage(parts, settings=settings, takes=lambda _: 0).play(400)
+    changes = np.abs(np.diff([sent for sent in peer.sent if sent is not None], axis=0))
+    assert changes.max() <= 0.5 * PERIOD / 1e9 + 1e-6
+
+
+def test_a_life_begins_where_the_robot_is_and_holds_what_the_hand_holds() -> None:
+    parts = make_late(lead=8)
+    parts = replace(parts, embodiment=replace(parts.embodiment, kind=ActionKind.ABSOLUTE))
+    place = np.array([0.8, -0.4, 1.0], np.float32)
+    settings = replace(SETTINGS, limits=replace(FREE, step=np.full(3, 0.01)))
+    peer = Stage(parts, settings=settings, measured=place).play(20)
+    assert peer.sent[0] is not None
+    assert np.abs(peer.sent[0] - place).max() <= 0.8 + 0.01
+    assert peer.sent[0][2] == 1.0, "the hand stays closed"
+    assert np.abs(peer.sent[0] - place)[:2].max() <= 0.01 + 1e-6
+
+
+def test_nobody_is_asked_on_an_observation_that_is_too_old() -> None:
+    parts = make_late(lead=8, stale_after=2 * PERIOD)
+    stage = Stage(parts, age=lambda n: 3 * PERIOD if 20 <= n < 45 else 0)
+    peer = stage.play(90)
+    asked = {query.k for lane in stage.lanes.values() for query in lane.queries}
+    assert not asked & set(range(20, 45))
+    for report in peer.reports:
+        if report.tick is not None:
+            assert not {p.k0 for p in report.tick.proposals.values()} & set(range(20, 45))
+    assert any(report.decision is not None and report.decision.boundary
+               for report in peer.reports[45:])  # fmt: skip
+
+
+def test_an_input_that_arrives_during_the_tick_is_not_from_the_future() -> None:
+    stage = Stage()
+
+    def read(n: int) -> dict[str, HeardInput]:
+        stage.clock.now += 5000
+        now = stage.clock.now
+        return {"camera": HeardInput(now, now), "e-stop": HeardInput(now, now, False)}
+
+    stage.peer.inputs = read
+    assert stage.play(50).reports[-1].status.life is Life.ACTIVE
+
+
+def test_a_period_that_is_not_the_robot_s_is_refused() -> None:
+    clock, parts = FakeClock(), make_late()
+    lanes = {name: FakeLane(name, clock, lambda _: 0) for name in ("weak", "strong")}
+    with pytest.raises(ConfigError, match="do not make a control step"):
+        RealtimeDriver(parts, KEY, lanes, FakePeer(clock), clock, SETTINGS)
+    one = lanes["weak"]
+    with pytest.raises(ConfigError, match="share a lane"):
+        RealtimeDriver(parts, KEY, {"weak": one, "strong": one}, FakePeer(clock), clock, SETTINGS)
 
 
 # A robot that is faster than its policies.
@@ -285,8 +382,8 @@ def test_no_unsafe_command_leaves_whatever_happens(data: st.DataObject) -> None:
         elif report.status.life is Life.FAULT:
             assert report.decision is None or "ticks in a row" in report.status.fault
             np.testing.assert_array_equal(sent[:2], [0, 0])  # type: ignore[index]
-        else:
-            assert sent is None
+        elif sent is not None:
+            np.testing.assert_array_equal(sent[:2], [0, 0])
         if sent is not None:
             assert np.isfinite(sent).all()
             assert (np.abs(sent) <= 1).all()

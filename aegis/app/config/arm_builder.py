@@ -165,6 +165,7 @@ def _build_ladder(lab: Lab, name: str, settings: Settings, timing: Timing) -> La
             min_rows=timing.min_rows.get(rung),
             policy=policy,
             salt=salt.get(rung, 0),
+            from_due=spec.from_due,
         )
         left = spec.horizon if spec.from_due else max(spec.horizon - found.lead, 0)
         if left < found.least_rows:
