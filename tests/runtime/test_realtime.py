@@ -8,7 +8,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.controller import Controller
@@ -340,10 +340,24 @@ def spoil(chunk: Proposal, how: str) -> Proposal | None:
     return replace(chunk, actions=rows, policy="forged" if how == "other" else chunk.policy)
 
 
+TICKS = 80
+
+
 @given(st.data())
 def test_no_unsafe_command_leaves_whatever_happens(data: st.DataObject) -> None:
-    draw = data.draw
-    ticks = 80
+    check_commands(data)
+
+
+@pytest.mark.slow
+@given(st.data())
+@settings(max_examples=1_000_000 // TICKS)
+def test_no_unsafe_command_leaves_in_a_million_ticks(data: st.DataObject) -> None:
+    check_commands(data)
+
+
+def check_commands(data: st.DataObject) -> None:
+    """Drives a robot while everything goes wrong, and looks at each command."""
+    draw, ticks = data.draw, TICKS
     takes = draw(st.lists(st.one_of(st.none(), st.integers(0, 400)), min_size=1, max_size=8))
     late = draw(st.lists(st.integers(0, 70), min_size=1, max_size=8))
     rubbish = draw(st.lists(RUBBISH, min_size=1, max_size=8))
