@@ -145,13 +145,14 @@ class RealtimeContest:
     ) -> None:
         self.name = name
         self._ticks, self._period = round(rate * seconds), round(_NANOS / rate)
+        # First, since a setting that is refused must leave no process behind.
+        self._controller = _build_controller(gate, rate, lead, coast, execute, self._ticks)
         self._clock = MonotonicClock()
         horizon = 2 * lead + 1 + execute + coast + round(rate * max(latency.values()))
         self._lanes = {
             policy: ProcessLane(partial(SleepingPolicy, policy, takes, horizon), self._clock)
             for policy, takes in latency.items()
         }
-        self._controller = _build_controller(gate, rate, lead, coast, execute, self._ticks)
         self._reports: list[TickReport] = []
         self._granted: Mapping[str, str] = {}
 

@@ -38,11 +38,6 @@ Questions = Mapping[PolicyId, Question]
 """Rung to its question. Plain dictionaries, which pickle; never written to."""
 
 
-def open_questions(asked: Iterable[PolicyId], k: int) -> dict[PolicyId, Question]:
-    """Returns questions that are put on the observation of a tick."""
-    return {name: Question(k, k) for name in asked}
-
-
 def receive_answers(questions: Questions, arrived: Mapping[PolicyId, Proposal]) -> Questions:
     """Returns the questions with the answers that arrived at a tick; older ones are dropped."""
     newer = {

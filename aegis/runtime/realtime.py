@@ -14,6 +14,7 @@ from math import isclose
 
 import numpy as np
 
+from aegis.core.chunk import clip_action
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, NonFiniteError
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, PolicyId, Stop, Tick
@@ -90,7 +91,6 @@ class _Drive:
 
     Attributes:
         session: The episode.
-        key: Its address.
         began: Number of its first tick.
         motion: What was sent so far.
         before: Action of the control step before. Shape (a,).
@@ -100,7 +100,6 @@ class _Drive:
     """
 
     session: Session
-    key: EpisodeKey
     began: int
     motion: Motion
     before: F32
@@ -167,14 +166,10 @@ class RealtimeDriver:
         missed = max(now - deadline, 0) // settings.period
         self._number += missed
         self._missed_in_a_row = self._missed_in_a_row + missed if missed else 0
-        trouble = self._find_trouble()
-        answers = tuple(self._answer_request(one, trouble) for one in self._peer.read_requests())
-        if trouble and self._status.life is Life.ACTIVE:
-            self._raise_fault(trouble)
         late = now - deadline - missed * settings.period
-        report = TickReport(self._number, now, late, missed, self._status, trouble, answers)
+        report = TickReport(self._number, now, late, missed, self._status, trouble="")
         try:
-            action, report = self._choose_action(report)
+            action, report = self._choose_action(self._hear_peer(report))
         except Exception as error:
             self._raise_fault(f"{type(error).__name__}: {error}")
             action = self._choose_idle_action(now)
@@ -185,6 +180,14 @@ class RealtimeDriver:
         self._record(report)
         self._number += 1
         return report
+
+    def _hear_peer(self, report: TickReport) -> TickReport:
+        """Looks for trouble and answers requests."""
+        trouble = self._find_trouble()
+        answers = tuple(self._answer_request(one, trouble) for one in self._peer.read_requests())
+        if trouble and self._status.life is Life.ACTIVE:
+            self._raise_fault(trouble)
+        return replace(report, trouble=trouble, answers=answers)
 
     def _find_trouble(self) -> str:
         heard = self._peer.read_inputs()
@@ -198,8 +201,8 @@ class RealtimeDriver:
     def _answer_request(self, request: Request, trouble: str) -> RequestAnswer:
         answer = answer_request(self._status, request, trouble)
         if answer.granted:
-            self._status = answer.status
             self._drive = self._begin_life() if request is Request.ENABLE else None
+            self._status = answer.status
         return answer
 
     def _begin_life(self) -> _Drive:
@@ -207,9 +210,11 @@ class RealtimeDriver:
         self._lives += 1
         measured = self._peer.read_hold_action()
         idle = self._controller.embodiment.stay_idle(self._last)
-        last = idle if measured is None else np.asarray(measured, np.float32)
+        last = idle if measured is None else clip_action(measured, self._controller.embodiment)
+        if last is None:
+            raise NonFiniteError(f"The robot measures no action that holds it: {measured}.")
         session = Session(self._controller, key, last=last)
-        return _Drive(session, key, self._number, Motion.at_rest(last), last, last)
+        return _Drive(session, self._number, Motion.at_rest(last), last, last)
 
     def _raise_fault(self, cause: str) -> None:
         self._status = raise_fault(self._status, cause)
@@ -243,14 +248,14 @@ class RealtimeDriver:
         if not np.isfinite(obs.proprio).all():
             raise NonFiniteError(f"Proprioception is not finite: {obs.proprio}.")
         stale = obs.find_staleness(report.now, self._controller.stale_after)
-        arrived = self._collect_answers(drive.key)
+        arrived = self._collect_answers(drive.session.state.key)
         asked = []
         for rung in () if stale else asking:
             salt = self._controller.ladder.find_rung(rung).salt
             if self._lanes[rung].submit_query(drive.session.build_query(k, obs, salt)):
                 asked.append(rung)
         # Policies that need no time have answered already.
-        arrived |= self._collect_answers(drive.key)
+        arrived |= self._collect_answers(drive.session.state.key)
         proposals = {
             rung: stamp_proposal(one.proposal, rung)
             for rung, one in arrived.items()

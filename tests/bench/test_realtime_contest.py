@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 
 import pytest
 
 from aegis.bench.realtime_contest import build_contests
-from aegis.core.errors import ConfigError
+from aegis.core.errors import UnknownNameError
 
 ROW = {"rate": 200.0, "lead": 6, "coast": 2, "execute": 20}
 QUICK = {"weak": 0.0, "strong": 0.0}
@@ -29,7 +30,8 @@ def test_it_drives_to_the_end_and_counts() -> None:
     assert 0 <= facts["late_p50"] <= facts["late_p99"]
 
 
-def test_a_policy_that_does_not_start_is_told() -> None:
-    row = {**ROW, "latency": {"weak": 0.0, "strong": "long"}, "gate": "never"}
-    with pytest.raises((ConfigError, TypeError)):
-        build_contests(0.1, {"broken": row})
+def test_an_unknown_gate_is_refused_before_a_process_starts() -> None:
+    before = multiprocessing.active_children()
+    with pytest.raises(UnknownNameError, match="Allowed: calm, turns, never"):
+        build_contests(0.1, {"broken": {**ROW, "latency": QUICK, "gate": "turn"}})
+    assert multiprocessing.active_children() == before

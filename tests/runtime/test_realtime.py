@@ -239,6 +239,26 @@ def test_an_exception_in_a_tick_is_a_fault_and_the_robot_is_told() -> None:
     assert peer.count == 40, "the driver goes on"
 
 
+@pytest.mark.parametrize("part", ["read_inputs", "read_requests", "read_operator", "observe"])
+def test_a_peer_that_raises_is_a_fault(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("unplugged")
+
+    stage = Stage()
+    stage.play(30)
+    monkeypatch.setattr(stage.peer, part, fail)
+    report = stage.driver.play_tick()
+    assert report.status == Status(Life.FAULT, "RuntimeError: unplugged")
+    np.testing.assert_array_equal(stage.peer.sent[-1], np.array([0, 0, 0.5], np.float32))
+
+
+@pytest.mark.parametrize("measured", [np.array([nan, 0, 0], np.float32), np.zeros(2, np.float32)])
+def test_a_life_does_not_begin_at_a_place_that_is_none(measured: np.ndarray) -> None:
+    peer = Stage(measured=measured).play(20)
+    assert all(report.status.life is Life.INACTIVE for report in peer.reports)
+    assert all(sent is None for sent in peer.sent)
+
+
 def test_bounds_are_those_of_a_command_and_not_of_a_control_step() -> None:
     parts = make_late(lead=8)
     parts = replace(parts, embodiment=replace(parts.embodiment, kind=ActionKind.ABSOLUTE))

@@ -145,7 +145,7 @@ def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | Non
 def _build_ladder(lab: Lab, name: str, settings: Settings, timing: Timing) -> Ladder:
     """Returns the ladder of an arm: the weak policy and the one that helps.
 
-    A rung that bears the name of no policy is the weak policy under another name.
+    The rung ``reseed`` is the weak policy again, under a name of its own.
     """
     salt = _read_salt(settings.node("salt"), name)
     names = (settings.text("weak"), settings.text("strong"))
