@@ -35,11 +35,12 @@ from aegis.gates.schedule import ScheduleGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.host.realtime_measures import request_measures
 from aegis.runtime.clock import MonotonicClock
+from aegis.runtime.driver_settings import DriverSettings, FaultAction
 from aegis.runtime.lane import ProcessLane
 from aegis.runtime.lifecycle import Request
 from aegis.runtime.motion_limits import MotionLimits
 from aegis.runtime.peer import TickReport
-from aegis.runtime.realtime import DriverSettings, FaultAction, RealtimeDriver
+from aegis.runtime.realtime import RealtimeDriver
 from aegis.runtime.watchdog import HeardInput
 
 _NANOS = 1_000_000_000

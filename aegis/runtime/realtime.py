@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from math import isclose
 
 import numpy as np
@@ -19,6 +18,7 @@ from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, NonFiniteError
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, PolicyId, Stop, Tick
 from aegis.runtime.clock import Clock
+from aegis.runtime.driver_settings import DriverSettings, FaultAction
 from aegis.runtime.lane import Lane, LaneAnswer
 from aegis.runtime.lifecycle import (
     Life,
@@ -30,59 +30,16 @@ from aegis.runtime.lifecycle import (
 )
 from aegis.runtime.motion_limits import (
     Motion,
-    MotionLimits,
-    WorkspaceBox,
     interpolate_action,
     limit_action,
 )
 from aegis.runtime.peer import Peer, TickReport
 from aegis.runtime.session import Session, stamp_proposal
-from aegis.runtime.watchdog import InputLimit, find_trouble
+from aegis.runtime.watchdog import find_trouble
 
 _NANOS = 1_000_000_000
 _FAREWELL = 500_000_000
 """Time for which doing nothing is sent after the robot was disabled [ns]."""
-
-
-class FaultAction(Enum):
-    """What a robot is sent in fault; only who knows the robot can say."""
-
-    IDLE = "idle"
-    """The embodiment's way to do nothing: zero for velocities, the place held for positions. It is
-    sent for half a second more after the robot was disabled; then others may drive."""
-    SILENCE = "silence"
-    """Nothing, for robots that stop by themselves when commands fail to come."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DriverSettings:
-    """How a robot is driven. Nothing that safety depends on has a default.
-
-    Attributes:
-        period: Time between two commands [ns].
-        parts: Commands per control step of the policies.
-        inputs: What is expected of each input, the most important first.
-        max_missed: Ticks that may be missed in a row.
-        limits: Bounds of motion.
-        box: Workspace; None for none.
-        fault_action: What is sent in fault, and when the robot is disabled.
-
-    Raises:
-        ConfigError: If a number is out of range.
-    """
-
-    period: Nanos
-    parts: int
-    inputs: tuple[InputLimit, ...]
-    max_missed: int
-    limits: MotionLimits
-    box: WorkspaceBox | None
-    fault_action: FaultAction
-
-    def __post_init__(self) -> None:
-        for name, least in (("period", 1), ("parts", 1), ("max_missed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} must be at least {least}. Got: {getattr(self, name)}.")
 
 
 @dataclass(slots=True, eq=False)

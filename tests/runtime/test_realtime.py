@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.types import OPERATOR, Act, ActionKind, Hold, Nanos, Proposal
+from aegis.runtime.driver_settings import DriverSettings, FaultAction
 from aegis.runtime.lifecycle import Life, Request, Status
 from aegis.runtime.motion_limits import MotionLimits
-from aegis.runtime.realtime import DriverSettings, FaultAction, RealtimeDriver
+from aegis.runtime.realtime import RealtimeDriver
 from aegis.runtime.watchdog import HeardInput, InputLimit
 from tests.core.late import make_row
 from tests.core.test_lead import make_late
