@@ -1,0 +1,1 @@
+"""Robots: messages, the contract between topics and the controller, recordings, the ROS 2 node."""
