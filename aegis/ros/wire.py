@@ -1,0 +1,212 @@
+"""Wire: the process that talks to ROS 2; only it, its node and its topics import rclpy.
+
+    <python of ROS 2> -m aegis.ros.wire --socket N [--ros-args ...]
+
+N is a socket to the parent, which orders the end by closing it. Messages go between ROS 2 and a
+bus in shared memory as the bytes that they are, so that the parent never waits for ROS 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import rclpy
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from aegis.core.errors import ConfigError
+from aegis.ros.wire_node import DriverVoice, ManagedNode, create_services
+from aegis.ros.wire_protocol import WireTopic, receive_message, send_message
+from aegis.ros.wire_topics import BELL, Inbox, Outbox
+from aegis.runtime.bus import Bus
+
+_THREADS = 8
+_GRACE = 5.0
+"""Longest wait for the parent after a signal, and longest duration of the end [s]."""
+_OWN_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+
+
+def open_node(identity: dict[str, Any], ros_arguments: Sequence[str]) -> Node:
+    """Starts ROS 2 and returns our node.
+
+    Args:
+        identity: Name, namespace, and whether it is a lifecycle node.
+        ros_arguments: Arguments of ROS 2.
+    """
+    # The end is the parent's to order: a signal must not stop publishing before.
+    rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
+    kind = ManagedNode if identity["lifecycle"] else Node
+    return kind(
+        identity["name"],
+        namespace=identity["namespace"],
+        allow_undeclared_parameters=True,
+        automatically_declare_parameters_from_overrides=True,
+    )
+
+
+def list_parameters(node: Node) -> dict[str, Any]:
+    """Returns the parameters that the node was given, without those of ROS 2 itself.
+
+    Args:
+        node: The node.
+    """
+    return {
+        name: _simplify(parameter.value)
+        for name, parameter in node.get_parameters_by_prefix("").items()
+        if not name.startswith(_OWN_PARAMETERS)
+    }
+
+
+def _simplify(value: Any) -> Any:
+    """Returns a value as JSON can say it."""
+    if isinstance(value, bytes):
+        return list(value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return [_simplify(one) for one in value]
+
+
+def attach_bus(description: str, descriptors: Sequence[int]) -> Bus:
+    """Attaches to the bus.
+
+    Args:
+        description: What ``Bus.describe`` returned to the parent.
+        descriptors: The file descriptors, in the order of the description.
+
+    Raises:
+        ConfigError: If the bus cannot wake us.
+    """
+    given = json.loads(description)
+    if BELL not in given["bells"]:
+        raise ConfigError(f"the bus has no bell '{BELL}', which topics to ROS 2 must ring")
+    given["memory"] = descriptors[0]
+    given["bells"] = dict(zip(given["bells"], descriptors[1:], strict=True))
+    return Bus.attach(json.dumps(given))
+
+
+class Wire:
+    """Everything that runs between the connection to the bus and the end.
+
+    Args:
+        node: The node.
+        bus: The bus.
+        topics: The topics.
+        services: Whether to offer services.
+    """
+
+    def __init__(self, node: Node, bus: Bus, topics: Sequence[WireTopic], services: bool) -> None:
+        self._node, self._ended = node, threading.Event()
+        self._inbox = Inbox(node, bus)
+        self._voice = DriverVoice(self._inbox.write)
+        outward = [topic for topic in topics if topic.direction == "out"]
+        self._outbox = Outbox(node, bus, outward, self._voice)
+        if isinstance(node, ManagedNode):
+            node.attach_driver(self._voice)
+        if services:
+            create_services(node, self._voice)
+        for topic in topics:
+            if topic.direction == "in":
+                self._inbox.subscribe(topic)
+        self._executor = MultiThreadedExecutor(_THREADS)
+        self._executor.add_node(node)
+        threading.Thread(target=self._spin, name="wire-spin", daemon=True).start()
+        self._outbox.start()
+
+    def finish(self) -> None:
+        """Publishes what still lies on the bus, and leaves ROS 2."""
+        self._outbox.finish()
+        self._ended.set()
+        self._voice.hang_up()
+        self._inbox.log_refused()
+        self._executor.shutdown(1.0)
+        self._node.destroy_node()
+        rclpy.shutdown()
+
+    def _spin(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._executor.spin_once(0.5)
+            except Exception as error:  # One callback that fails must not stop the others.
+                if not self._ended.is_set():
+                    self._node.get_logger().error(f"A callback failed: {error!r}")
+
+
+def await_end(link: socket.socket, signals: Sequence[float]) -> None:
+    """Waits until the parent closes the socket, or a signal came and it did not close it soon.
+
+    Args:
+        link: The socket.
+        signals: Times of the signals that came [s]; grows.
+    """
+    while not signals or time.monotonic() < signals[0] + _GRACE:
+        ready, _, _ = select.select([link], [], [], 0.2)
+        try:
+            if ready and not link.recv(1):
+                return
+        except ConnectionError:
+            return
+
+
+def run_wire(link: socket.socket, ros_arguments: Sequence[str]) -> None:
+    """Runs the wire until its end.
+
+    Args:
+        link: Socket to the parent.
+        ros_arguments: Arguments of ROS 2.
+
+    Raises:
+        EOFError: If the parent is gone before all is connected.
+    """
+    signals: list[float] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: signals.append(time.monotonic()))
+    identity, _ = receive_message(link)
+    try:
+        node = open_node(identity, ros_arguments)
+        send_message(link, {"parameters": list_parameters(node)})
+        asked, descriptors = receive_message(link)
+        topics = [WireTopic(**topic) for topic in asked["topics"]]
+        wire = Wire(node, attach_bus(asked["bus"], descriptors), topics, asked["services"])
+    except EOFError:
+        raise
+    except Exception as error:  # Whatever it is, the parent says it to the user.
+        send_message(link, {"error": str(error)})
+        return
+    send_message(link, {"connected": True})
+    await_end(link, signals)
+    threading.Timer(_GRACE, os._exit, [0]).start()
+    wire.finish()
+
+
+def main() -> None:
+    """Reads the command line and runs the wire."""
+    parser = argparse.ArgumentParser(prog="aegis.ros.wire")
+    parser.add_argument("--socket", type=int, required=True)
+    options, ros_arguments = parser.parse_known_args()
+    code = 0
+    try:
+        run_wire(socket.socket(fileno=options.socket), ros_arguments)
+    except (EOFError, ConnectionError):
+        code = 0  # The parent is gone, and with it whoever could be told.
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        code = 1
+    # rclpy's threads abort an interpreter that ends while they run.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
