@@ -146,6 +146,7 @@ class ManagedNode(LifecycleNodeMixin, Node):  # type: ignore[misc]  # rclpy has 
         try:
             if self.state != ("inactive" if enable else "active"):
                 return DriverAnswer(False, f"cannot {request} while the node is {self.state}")
+            self._answer = DriverAnswer(False, f"{request} failed; see the log")
             _ = self.trigger_activate() if enable else self.trigger_deactivate()
             return self._answer
         finally:

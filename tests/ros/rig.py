@@ -105,8 +105,9 @@ class Peer:
         return [bytes.fromhex(one["raw"]) for one in self.events if one.get("sent") == topic]
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(PATIENCE)
 
 
 class Driver:
