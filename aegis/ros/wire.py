@@ -120,7 +120,8 @@ class Wire:
                 self._inbox.subscribe(topic)
         self._executor = MultiThreadedExecutor(_THREADS)
         self._executor.add_node(node)
-        threading.Thread(target=self._spin, name="wire-spin", daemon=True).start()
+        self._spinner = threading.Thread(target=self._spin, name="wire-spin", daemon=True)
+        self._spinner.start()
         self._outbox.start()
 
     def finish(self) -> None:
@@ -129,7 +130,11 @@ class Wire:
         self._ended.set()
         self._voice.hang_up()
         self._inbox.log_refused()
+        self._executor.wake()
+        self._spinner.join(1.0)
         self._executor.shutdown(1.0)
+        # Peers learn of it at once, and nothing stays in /dev/shm; not while the executor looks on.
+        self._executor.remove_node(self._node)
         self._node.destroy_node()
         rclpy.shutdown()
 
@@ -181,7 +186,7 @@ def run_wire(link: socket.socket, ros_arguments: Sequence[str]) -> None:
     except EOFError:
         raise
     except Exception as error:  # Whatever it is, the parent says it to the user.
-        send_message(link, {"error": str(error)})
+        send_message(link, {"error": str(error) or repr(error)})
         return
     send_message(link, {"connected": True})
     await_end(link, signals)

@@ -129,6 +129,11 @@ class ManagedNode(LifecycleNodeMixin, Node):  # type: ignore[misc]  # rclpy has 
         self._voice = voice
         threading.Thread(target=self._follow_driver, args=(voice,), daemon=True).start()
 
+    def destroy_node(self) -> None:
+        """Leaves ROS 2; rclpy forgets the state machine, which holds on to the node."""
+        Node.destroy_node(self)
+        self._state_machine.destroy_when_not_in_use()
+
     @property
     def state(self) -> str:
         """State of ROS 2, for example ``"inactive"``."""
