@@ -48,7 +48,7 @@ test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets; la
 	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros" tests/core tests/gates tests/stats tests/detectors
 
 test-ros: $(STAMP) $(ROS_STAMPS) ## The tests that talk to a genuine ROS 2, Jazzy and Kilted
-	@$(BIN)/python -m pytest tests/ros -m ros
+	@$(BIN)/python -m pytest -n $(JOBS) tests/ros -m ros
 
 test-tiers: $(STAMP) ## The wheel and each of its extras, in environments of their own, away from this folder
 	@PYTHON=$(BIN)/python scripts/test_tiers.sh $(TIERS)

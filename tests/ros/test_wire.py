@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
@@ -28,19 +27,6 @@ from tests.ros.rig import (
 
 pytestmark = pytest.mark.ros
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE, UNCONFIGURED_SHUTDOWN = 1, 2, 3, 4, 5
-_DOMAINS = itertools.count(os.getpid())
-
-
-@pytest.fixture(params=["jazzy", "kilted"])
-def python(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    found = ROOT / f".venv-ros-{request.param}/bin/python"
-    if not found.exists():
-        pytest.fail(f"{found} is missing. Run: make test-ros")
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(next(_DOMAINS) % 100 + 1))
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    # Another environment's sign that its libraries are loaded must not reach the wire.
-    monkeypatch.setenv("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "1")
-    return str(found)
 
 
 def test_bytes_from_ros_lie_on_the_bus_unchanged(python: str) -> None:
@@ -278,6 +264,13 @@ def test_signal_ends_it_when_the_parent_does_not(python: str) -> None:
     with open_rig(python) as rig:
         os.kill(rig.wire.pid, signal.SIGTERM)
         await_truth(lambda: not rig.wire.is_alive(), "its end")
+
+
+def test_its_death_is_seen(python: str) -> None:
+    with open_rig(python) as rig:
+        assert rig.wire.is_alive()
+        os.kill(rig.wire.pid, signal.SIGKILL)
+        await_truth(lambda: not rig.wire.is_alive(), "its death")
 
 
 def test_what_was_written_last_is_published_at_the_end(python: str) -> None:

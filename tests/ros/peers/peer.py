@@ -53,10 +53,6 @@ class Peer:
         answer = {"id": order["id"]}
         future.add_done_callback(lambda done: say(answer | {"answer": show(done.result())}))
 
-    def count(self, order: dict[str, Any]) -> None:
-        found = [info.node_name for info in self._node.get_publishers_info_by_topic(order["topic"])]
-        say({"publishers": order["topic"], "nodes": found})
-
 
 def load(name: str) -> Any:
     package, kind, name = name.split("/")
@@ -97,7 +93,8 @@ def main() -> None:
     peer = Peer(node)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    threading.Thread(target=executor.spin, daemon=True).start()
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
     say({"ready": True})
     for line in sys.stdin:
         order = json.loads(line)
@@ -105,6 +102,8 @@ def main() -> None:
     # Leaves nothing in /dev/shm; what rclpy's threads do at the end of an interpreter is not the
     # subject.
     executor.shutdown(1.0)
+    spinner.join(1.0)
+    executor.remove_node(node)
     node.destroy_node()
     rclpy.shutdown()
     os._exit(0)
