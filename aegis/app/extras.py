@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "threadpoolctl",
     ),
     "stamp": ("rfc3161_client", "cryptography"),
+    "ros": ("rosbags", "cv2"),
 }  # fmt: skip
 """Extra to the modules that it installs, under their import names."""
 
@@ -26,7 +27,13 @@ BARE = ("hf-libero==0.1.4", "robosuite==1.4.0", "bddl==1.0.1")
 """Installed without their dependencies (wandb, transformers, jupytext), which AEGIS never uses."""
 
 _BARE_MODULES = ("libero", "robosuite", "bddl")
-_ROOMS = {"envs": "sim", "policies": "learn", "aegis.fitting": "learn", "aegis.detectors": "learn"}
+_ROOMS = {
+    "envs": "sim",
+    "policies": "learn",
+    "aegis.fitting": "learn",
+    "aegis.detectors": "learn",
+    "aegis.ros": "ros",
+}
 
 
 def find_install_command(module: str, room: str = "") -> str:

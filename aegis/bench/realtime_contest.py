@@ -99,6 +99,9 @@ class _StillPeer:
     def read_inputs(self) -> Mapping[str, HeardInput]:
         return {}
 
+    def find_trouble(self) -> str:
+        return ""
+
     def read_requests(self) -> Sequence[Request]:
         requests, self._requests = self._requests, []
         return requests

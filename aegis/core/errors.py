@@ -54,6 +54,20 @@ class ConfigError(AegisError):
     """Raised when a configuration cannot be what the user meant."""
 
 
+class ContractError(AegisError):
+    """Raised when a message is not what the contract with a robot says, or says nothing usable.
+
+    Args:
+        topic: Topic it came on, or is to go to.
+        field: Field that is wrong.
+        given: What was found there.
+        allowed: What the contract expects.
+    """
+
+    def __init__(self, topic: str, field: str, given: object, allowed: str) -> None:
+        super().__init__(f"{topic}: {field} is {given}; the contract expects {allowed}.")
+
+
 class PluginError(AegisError):
     """Raised when a world, policy, detector, gate or switch breaks a promise of its protocol.
 

@@ -14,17 +14,20 @@ _DEFAULT_SLACK = 0
 
 
 @contextlib.contextmanager
-def request_measures(priority: int, core: int | None) -> Iterator[Mapping[str, str]]:
+def request_measures(priority: int | None, core: int | None) -> Iterator[Mapping[str, str]]:
     """Asks for real-time scheduling while the context is open.
 
     Args:
-        priority: Priority of the FIFO scheduler, from 1 to 99.
+        priority: Priority of the FIFO scheduler, from 1 to 99; None asks for nothing at all.
         core: Core to stay on; None for any.
 
     Yields:
         Measure to ``granted`` or why not: ``fifo``, ``core``, ``memory`` (locked), ``slack`` (of
         timers), ``gc`` (frozen and off).
     """
+    if priority is None:
+        yield {}
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     scheduler, given = os.sched_getscheduler(0), os.sched_getparam(0)
     cores = os.sched_getaffinity(0)

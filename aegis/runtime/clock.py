@@ -24,6 +24,14 @@ class Clock(Protocol):
         ...
 
 
+class Alarm(Protocol):
+    """Something that may not wait for the next deadline."""
+
+    def wait_until(self, deadline: Nanos) -> bool:
+        """Waits for an alarm until a time [ns], and returns whether one came before."""
+        ...
+
+
 class _TimeSpec(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanos", ctypes.c_long))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from aegis.core.protocols import Policy, Query
+from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import Nanos, Proposal
 from aegis.runtime.clock import Clock
 
@@ -73,6 +74,7 @@ class ProcessLane:
         theirs.close()
         self._clock = clock
         self._asked: tuple[Query, Nanos] | None = None
+        self._spec: PolicySpec | None = None
         self._fault = ""
         self._ready, self._arrived = threading.Event(), threading.Event()
         self._outgoing: queue.SimpleQueue[Query | None] = queue.SimpleQueue()
@@ -84,6 +86,11 @@ class ProcessLane:
     def fault(self) -> str:
         """Why nothing will ever come; empty while it lives."""
         return self._fault
+
+    @property
+    def spec(self) -> PolicySpec | None:
+        """What the policy needs and gives; None until it is built."""
+        return self._spec
 
     def wait_until_ready(self, timeout: float) -> bool:
         """Waits until the policy is built; returns whether it is.
@@ -134,7 +141,11 @@ class ProcessLane:
     def _exchange(self) -> None:
         """Sends questions and receives answers, until None comes or the process is gone."""
         try:
-            self._pipe.recv()
+            built = self._pipe.recv()
+            if isinstance(built, PolicySpec):
+                self._spec = built
+            else:
+                self._fault = str(built)
             self._ready.set()
             while (query := self._outgoing.get()) is not None:
                 self._pipe.send(query)
@@ -151,15 +162,21 @@ class ProcessLane:
 
 def _serve_policy(pipe: Connection, build_policy: Callable[[], Policy]) -> None:
     """Builds a policy, and answers questions until None comes."""
-    policy = build_policy()
-    pipe.send("ready")
+    # Ctrl-C is for the process that holds the pipe; it decides when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        policy = build_policy()
+    except Exception as error:
+        pipe.send(f"{type(error).__name__}: {error}")
+        return
+    pipe.send(policy.spec)
     try:
         while (query := pipe.recv()) is not None:
             try:
                 pipe.send(policy.propose([query])[0])
             except Exception as error:
                 pipe.send(f"{type(error).__name__}: {error}")
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         pass  # The control loop is gone.
     finally:
         policy.close()

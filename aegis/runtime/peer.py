@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from aegis.core.types import F32, Decision, Nanos, Observation, PolicyId, Tick
+from aegis.core.types import F32, Decision, EpisodeKey, Nanos, Observation, PolicyId, Tick
 from aegis.runtime.lifecycle import Request, RequestAnswer, Status
 from aegis.runtime.watchdog import HeardInput
 
@@ -27,7 +27,12 @@ class TickReport:
         decision: What it decided.
         asked: Rungs that a question was put to.
         refused: Rungs that were still busy.
+        took: Rung to how long the answer took that came [ns].
+        failed: Rung to why no answer came.
         cut: Bounds that changed the action.
+        alarm: Whether it is no tick, but what an alarm led to before tick ``number``.
+        key: Address of the life; None while nobody drives.
+        began_with: Action that the life began with, shape (a,); None while nobody drives.
     """
 
     number: int
@@ -41,7 +46,12 @@ class TickReport:
     decision: Decision | None = None
     asked: tuple[PolicyId, ...] = ()
     refused: tuple[PolicyId, ...] = ()
+    took: Mapping[PolicyId, Nanos] = field(default_factory=dict)
+    failed: Mapping[PolicyId, str] = field(default_factory=dict)
     cut: tuple[str, ...] = ()
+    alarm: bool = False
+    key: EpisodeKey | None = None
+    began_with: F32 | None = None
 
 
 class Peer(Protocol):
@@ -53,6 +63,10 @@ class Peer(Protocol):
 
     def read_inputs(self) -> Mapping[str, HeardInput]:
         """Returns what was heard of each input."""
+        ...
+
+    def find_trouble(self) -> str:
+        """Returns what else keeps the robot from being driven; empty for nothing."""
         ...
 
     def read_requests(self) -> Sequence[Request]:

@@ -17,7 +17,7 @@ from aegis.core.chunk import clip_action
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, NonFiniteError
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, PolicyId, Stop, Tick
-from aegis.runtime.clock import Clock
+from aegis.runtime.clock import Alarm, Clock
 from aegis.runtime.driver_settings import DriverSettings, FaultAction
 from aegis.runtime.lane import Lane, LaneAnswer
 from aegis.runtime.lifecycle import (
@@ -50,6 +50,7 @@ class _Drive:
         session: The episode.
         began: Number of its first tick.
         motion: What was sent so far.
+        began_with: Action that it began with. Shape (a,).
         before: Action of the control step before. Shape (a,).
         action: Action of this control step. Shape (a,).
         step: Control step that was decided last.
@@ -59,6 +60,7 @@ class _Drive:
     session: Session
     began: int
     motion: Motion
+    began_with: F32
     before: F32
     action: F32
     step: int = -1
@@ -76,6 +78,7 @@ class RealtimeDriver:
         clock: Time.
         settings: How to drive.
         record: Hears of each tick, after its command was sent.
+        alarm: Wakes the driver between ticks; None if nothing is that urgent.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class RealtimeDriver:
         clock: Clock,
         settings: DriverSettings,
         record: Callable[[TickReport], None] = lambda _: None,
+        alarm: Alarm | None = None,
     ) -> None:
         missing = sorted(set(controller.ladder.names) - set(lanes))
         if missing:
@@ -101,7 +105,7 @@ class RealtimeDriver:
             )
         self._controller, self._key, self._lanes = controller, key, lanes
         self._peer, self._clock, self._settings = peer, clock, settings
-        self._record = record
+        self._record, self._alarm = record, alarm
         self._status = Status(Life.INACTIVE)
         self._number, self._lives = 0, 0
         self._start = clock.read_time() + settings.period
@@ -118,7 +122,7 @@ class RealtimeDriver:
         """Waits for the next deadline and plays its tick."""
         settings = self._settings
         deadline = self._start + self._number * settings.period
-        self._clock.sleep_until(deadline)
+        self._await_deadline(deadline)
         now = self._clock.read_time()
         missed = max(now - deadline, 0) // settings.period
         self._number += missed
@@ -138,6 +142,24 @@ class RealtimeDriver:
         self._number += 1
         return report
 
+    def _await_deadline(self, deadline: Nanos) -> None:
+        """Waits; what an alarm brings is acted on at once, not only at the next tick."""
+        while self._alarm is not None and self._alarm.wait_until(deadline):
+            now = self._clock.read_time()
+            report = TickReport(self._number, now, 0, 0, self._status, trouble="", alarm=True)
+            was = self._status
+            try:
+                report = replace(report, trouble=self._find_trouble())
+            except Exception as error:
+                report = replace(report, trouble=f"{type(error).__name__}: {error}")
+            if report.trouble:
+                self._raise_fault(report.trouble)
+            if self._status is not was:
+                report = replace(report, status=self._status)
+                self._peer.send(self._choose_idle_action(now), report)
+                self._record(report)
+        self._clock.sleep_until(deadline)
+
     def _hear_peer(self, report: TickReport) -> TickReport:
         """Looks for trouble and answers requests."""
         trouble = self._find_trouble()
@@ -150,17 +172,24 @@ class RealtimeDriver:
         heard = self._peer.read_inputs()
         # Read again: what arrived just now did not arrive in the future.
         now = self._clock.read_time()
-        trouble = find_trouble(self._settings.inputs, heard, now)
+        trouble = find_trouble(self._settings.inputs, heard, now) or self._peer.find_trouble()
         if trouble or self._missed_in_a_row <= self._settings.max_missed:
             return trouble
         return f"{self._missed_in_a_row} ticks missed in a row"
 
     def _answer_request(self, request: Request, trouble: str) -> RequestAnswer:
+        if request is Request.ENABLE:
+            trouble = trouble or self._find_dead_lane()
         answer = answer_request(self._status, request, trouble)
         if answer.granted:
             self._drive = self._begin_life() if request is Request.ENABLE else None
             self._status = answer.status
         return answer
+
+    def _find_dead_lane(self) -> str:
+        """Returns which policy is gone; while a life goes on, others may do without it."""
+        gone = ((rung, lane.fault) for rung, lane in self._lanes.items() if lane.fault)
+        return next((f"policy '{rung}' is gone: {why}" for rung, why in gone), "")
 
     def _begin_life(self) -> _Drive:
         key = replace(self._key, index=self._key.index + self._lives)
@@ -171,7 +200,7 @@ class RealtimeDriver:
         if last is None:
             raise NonFiniteError(f"The robot measures no action that holds it: {measured}.")
         session = Session(self._controller, key, last=last)
-        return _Drive(session, self._number, Motion.at_rest(last), last, last)
+        return _Drive(session, self._number, Motion.at_rest(last), last, last, last)
 
     def _raise_fault(self, cause: str) -> None:
         self._status = raise_fault(self._status, cause)
@@ -231,7 +260,15 @@ class RealtimeDriver:
         if isinstance(decision.command, Stop):
             self._raise_fault(decision.command.reason)
         return replace(
-            report, tick=tick, decision=decision, asked=tuple(asked), refused=drive.refused
+            report,
+            tick=tick,
+            decision=decision,
+            asked=tuple(asked),
+            refused=drive.refused,
+            took={rung: one.took for rung, one in arrived.items()},
+            failed={rung: one.fault for rung, one in arrived.items() if one.fault},
+            key=drive.session.state.key,
+            began_with=drive.began_with,
         )
 
     def _collect_answers(self, key: EpisodeKey) -> dict[PolicyId, LaneAnswer]:

@@ -79,6 +79,7 @@ class FakePeer:
     proprio: F32 = field(default_factory=lambda: np.zeros(2, np.float32))
     measured: F32 | None = None
     age: Callable[[int], Nanos] = lambda _: 0
+    own_trouble: str = ""
     reports: list[TickReport] = field(default_factory=list)
     sent: list[F32 | None] = field(default_factory=list)
     looked: list[tuple[PolicyId, ...]] = field(default_factory=list)
@@ -97,6 +98,9 @@ class FakePeer:
             return self.inputs(self.count)
         fresh = HeardInput(self.clock.now, self.clock.now)
         return {"camera": fresh, "e-stop": HeardInput(self.clock.now, self.clock.now, False)}
+
+    def find_trouble(self) -> str:
+        return self.own_trouble
 
     def read_requests(self) -> Sequence[Request]:
         return self.requests(self.count)

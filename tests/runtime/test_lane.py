@@ -91,7 +91,8 @@ def test_the_death_of_the_process_is_told(lane: ProcessLane) -> None:
 def test_a_policy_that_cannot_be_built_is_not_ready() -> None:
     lane = ProcessLane(partial(ToyPolicy, "weak"), MonotonicClock())  # type: ignore[call-arg]
     assert not lane.wait_until_ready(WAIT)
-    assert lane.fault == "its process is gone"
+    assert lane.spec is None
+    assert lane.fault.startswith("TypeError: ")
     assert not lane.submit_query(make_query(0))
     lane.close()
 

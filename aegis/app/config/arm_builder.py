@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from aegis.app.config.composition import build_target
+from aegis.app.config.composition import ComposedConfig, build_target
 from aegis.app.config.identity import describe_settings
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
@@ -15,10 +15,51 @@ from aegis.core.capabilities import Calibrated
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.ladder import RESEED, Ladder, Rung
-from aegis.core.protocols import Detector, Gate, Switch
+from aegis.core.protocols import Detector, Gate, PolicySpec, Switch
+from aegis.core.types import Embodiment, PolicyId
 from aegis.fleet.arm import Arm
 from aegis.gates.limits import scores_read_by
 from aegis.records.names import check_name
+from aegis.records.part_identity import PartOrigins
+
+
+class ArmParts(Protocol):
+    """What an arm is built from: a lab, or what is known of a robot and its policies."""
+
+    @property
+    def composed(self) -> ComposedConfig:
+        """The configuration."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """The same, for reading."""
+        ...
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Longest episode [control steps]."""
+        ...
+
+    @property
+    def specs(self) -> Mapping[PolicyId, PolicySpec]:
+        """What each policy says of itself."""
+        ...
+
+    @property
+    def detectors(self) -> tuple[Detector[Any], ...]:
+        """Detectors on the weak policy."""
+        ...
+
+    @property
+    def origins(self) -> PartOrigins:
+        """Configurations that detectors, gates and switches were built from."""
+        ...
 
 
 def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
@@ -26,7 +67,7 @@ def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
     return tuple(build_arm(lab, name, settings.level(name)) for name in settings.names())
 
 
-def build_run_arm(lab: Lab) -> Arm:
+def build_run_arm(lab: ArmParts) -> Arm:
     """Builds the only arm of `aegis run`, from ``gate``, ``switch`` and ``first`` at the root."""
     named = [name for name in ("gate", "switch", "first", KEY) if name in lab.settings.names()]
     parts = {name: lab.settings.value(name) for name in named}
@@ -34,7 +75,7 @@ def build_run_arm(lab: Lab) -> Arm:
     return build_arm(lab, "aegis", Settings({**parts, **fixed}))
 
 
-def build_arm(lab: Lab, name: str, settings: Settings, log_features: bool = False) -> Arm:
+def build_arm(lab: ArmParts, name: str, settings: Settings, log_features: bool = False) -> Arm:
     """Builds one arm.
 
     Args:
@@ -142,7 +183,7 @@ def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | Non
     return float(value)
 
 
-def _build_ladder(lab: Lab, name: str, settings: Settings, timing: Timing) -> Ladder:
+def _build_ladder(lab: ArmParts, name: str, settings: Settings, timing: Timing) -> Ladder:
     """Returns the ladder of an arm: the weak policy and the one that helps.
 
     The rung ``reseed`` is the weak policy again, under a name of its own.
@@ -154,10 +195,10 @@ def _build_ladder(lab: Lab, name: str, settings: Settings, timing: Timing) -> La
     rungs = []
     for rung in names:
         policy = names[0] if rung == RESEED else rung
-        if policy not in lab.policies:
-            known = (*lab.policies, RESEED)
+        if policy not in lab.specs:
+            known = (*lab.specs, RESEED)
             raise UnknownNameError("policy", rung, known, f"arm '{name}'")
-        spec = lab.policies[policy].spec
+        spec = lab.specs[policy]
         found = Rung(
             rung,
             execute=spec.execute,

@@ -13,7 +13,7 @@ from aegis.app.config.settings import Settings
 from aegis.app.config.targets import ConfigNode
 from aegis.core.capabilities import AssetBacked, SpecChecker
 from aegis.core.errors import AegisError, ConfigError
-from aegis.core.protocols import Detector, Policy, World
+from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
 from aegis.host.dispatch import (
@@ -72,6 +72,11 @@ class Lab:
         return choose_units(self.settings, start, self.suite, count, split, offset)
 
     @property
+    def specs(self) -> Mapping[PolicyId, PolicySpec]:
+        """What each policy says of itself."""
+        return {part: policy.spec for part, policy in self.policies.items()}
+
+    @property
     def suite(self) -> str:
         """Name of the task suite."""
         return read_suite_name(self.composed)
@@ -127,7 +132,7 @@ def open_lab(
         for part in parts:
             policies[part] = build_policy(composed, part, settings.node(part))
         origins = PartOrigins()
-        detectors = _build_detectors(composed, settings, origins)
+        detectors = build_detectors(composed, settings, origins)
         unfit = _find_unfit_detectors(detectors, policies, allow_unfit)
         yield Lab(
             composed=composed,
@@ -268,9 +273,10 @@ def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[st
         sample.close()
 
 
-def _build_detectors(
+def build_detectors(
     composed: ComposedConfig, settings: Settings, origins: PartOrigins
 ) -> tuple[Detector[Any], ...]:
+    """Builds all detectors of a configuration, and keeps what they were built from."""
     detectors: list[Detector[Any]] = []
     for where, node in read_detector_nodes(settings).items():
         detectors.append(build_detector(composed, where, node))

@@ -1,0 +1,1 @@
+"""Robot: configurations of real-time driving, in the terminal and over ROS 2."""

@@ -1,0 +1,204 @@
+"""Node: starts the driver, records, says how it all stands, and answers for what is not there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aegis.core.errors import AegisError, ContractError
+from aegis.core.types import Nanos
+from aegis.ros import messages as m
+from aegis.ros.diagnostics import Diagnostics
+from aegis.ros.driver_process import DriverPlan, DriverProcess
+from aegis.ros.encoding import encode_command
+from aegis.ros.recorder import Recorder
+from aegis.ros.rows import decode_array
+from aegis.ros.topics import ANSWER, DIAGNOSTICS, REQUEST, STATUS, TROUBLE
+from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.driver_settings import FaultAction
+from aegis.runtime.lifecycle import Life, Request, Status, answer_request
+
+_NANOS = 1_000_000_000
+_OWN_REQUESTS = {one.value: one for one in (Request.CONFIGURE, Request.CLEANUP, Request.SHUTDOWN)}
+_FAREWELL = 500_000_000
+"""Time for which doing nothing is sent after the driver died [ns]."""
+
+
+class Node:
+    """A driver, its recorder, and what is said of them. Every method returns at once.
+
+    Args:
+        plan: What the driver is built from.
+        bus: The bus.
+        recorder: Writes everything down; None for no recording.
+        stop_without_record: Whether the robot is stopped when recording fails.
+    """
+
+    def __init__(
+        self, plan: DriverPlan, bus: Bus, recorder: Recorder | None, stop_without_record: bool
+    ) -> None:
+        self._plan, self._bus, self._recorder = plan, bus, recorder
+        self._stop_without_record = stop_without_record
+        self._driver: DriverProcess | None = None
+        self._requests = BusReader(bus, [REQUEST])
+        self._statuses = BusReader(bus, [STATUS])
+        self._asked: Mapping[str, Any] | None = None
+        self._trouble, self._told = "", 0
+        self._orphaned_until = 0
+        self.diagnostics = Diagnostics(plan.contract, bus)
+        self.status: dict[str, Any] = {}
+        self.over = False
+        self._say_status(Status(Life.UNCONFIGURED))
+
+    @property
+    def life(self) -> Life:
+        """State, as the driver said it last, or the node while there is none."""
+        return Life(self.status["life"])
+
+    def configure(self, asked: Mapping[str, Any] | None = None) -> None:
+        """Starts the driver; its policies load for a while."""
+        self._asked = asked
+        self._driver = DriverProcess(self._plan, self._bus)
+
+    def look(self, trouble: str = "") -> list[dict[str, Any]]:
+        """Does what is due; call it some twenty times a second.
+
+        Args:
+            trouble: What is wrong with other parts, for example the wire; empty for nothing.
+
+        Returns:
+            The rows of the ticks since the last look.
+
+        Raises:
+            AegisError: If the driver cannot be built, and nobody asked for it who can be told.
+        """
+        now = time.monotonic_ns()
+        self._watch_driver(now)
+        for _, raw in self._statuses.take_new():
+            self.status = m.decode_json(raw, STATUS)
+        self._answer_requests()
+        if self._recorder is not None:
+            self._recorder.write_new()
+            if self._stop_without_record:
+                trouble = trouble or self._recorder.fault
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._write(TROUBLE, m.encode_message(m.STRING, data=trouble))
+        rows = self.diagnostics.listen()
+        if now - self._told >= _NANOS:
+            self._told = now
+            said = self.describe_recorder()
+            message = self.diagnostics.build_message(now, time.time_ns(), self.status, said)
+            self._write(DIAGNOSTICS, message)
+        return rows
+
+    def describe_recorder(self) -> dict[str, Any]:
+        """Returns how the recorder stands; empty without one."""
+        if self._recorder is None:
+            return {}
+        one = self._recorder
+        return {"written": one.written, "lost": one.lost, "fault": one.fault}
+
+    def close(self) -> None:
+        """Disables the robot, ends the driver and then the recording."""
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+        for _, raw in self._statuses.take_new():
+            self.status = m.decode_json(raw, STATUS)
+        self._say_status(Status(Life.FINALIZED, str(self.status.get("fault", ""))))
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def _watch_driver(self, now: Nanos) -> None:
+        if now < self._orphaned_until:
+            self._send_idle()
+        if self._driver is None:
+            return
+        try:
+            ready = self._driver.check_ready()
+        except AegisError as error:
+            self._driver.close()
+            self._driver = None
+            if self._asked is None:
+                raise
+            self._answer(self._asked, False, str(error), Life.UNCONFIGURED)
+            self._asked = None
+            return
+        if ready and self._asked is not None:
+            self._answer(self._asked, True, "", Life.INACTIVE)
+            self._asked = None
+        if not self._driver.is_alive():
+            self._bury_driver(now)
+
+    def _bury_driver(self, now: Nanos) -> None:
+        """Says that the driver died; what does nothing is sent once more, if the robot wants it."""
+        assert self._driver is not None
+        self._driver.close()
+        self._driver = None
+        was_active = self.status.get("life") == Life.ACTIVE.value
+        self._say_status(Status(Life.UNCONFIGURED, "the driver's process died"))
+        settings = self._plan.contract.build_settings()
+        if was_active and settings.fault_action is FaultAction.IDLE:
+            self._orphaned_until = now + _FAREWELL
+            self._send_idle()
+
+    def _send_idle(self) -> None:
+        embodiment = self._plan.contract.build_embodiment()
+        row = self.diagnostics.last_row
+        last = embodiment.hold
+        if row.get("sent"):
+            last = decode_array(row["sent"])
+        action = embodiment.stay_idle(last)
+        for command in self._plan.contract.commands:
+            raw = encode_command(command, embodiment.names, action, time.time_ns())
+            self._write(command.topic, raw)
+
+    def _answer_requests(self) -> None:
+        for _, raw in self._requests.take_new():
+            try:
+                asked = m.decode_json(raw, REQUEST)
+            except ContractError:
+                continue  # The driver, or nobody, says so.
+            request = _OWN_REQUESTS.get(str(asked.get("request")))
+            if request is not None:
+                self._carry_out(asked, request)
+            elif self._driver is None:
+                self._answer(
+                    asked, False, f"cannot {asked.get('request')} while {self.life.value}; "
+                    "configure first", self.life,
+                )  # fmt: skip
+
+    def _carry_out(self, asked: Mapping[str, Any], request: Request) -> None:
+        life = Life.UNCONFIGURED if self._driver is None else self.life
+        answer = answer_request(Status(life, str(self.status.get("fault", ""))), request, "")
+        if request is Request.CONFIGURE and self._driver is not None:
+            self._answer(asked, False, answer.reason or "it is being configured", life)
+        elif not answer.granted:
+            self._answer(asked, False, answer.reason, life)
+        elif request is Request.CONFIGURE:
+            self.configure(asked)
+        elif request is Request.CLEANUP:
+            assert self._driver is not None
+            self._driver.close()
+            self._driver = None
+            self._say_status(Status(Life.UNCONFIGURED))
+            self._answer(asked, True, "", Life.UNCONFIGURED)
+        else:
+            self.over = True
+            self._answer(asked, True, "", Life.FINALIZED)
+
+    def _say_status(self, status: Status) -> None:
+        """Says the status itself; only while no driver does."""
+        row = {"life": status.life.value, "fault": status.fault, "trouble": "", "mode": ""}
+        now = time.monotonic_ns()
+        self.status = {**row, "fires": 0, "taken_over": False, "now": now}
+        self._write(STATUS, m.encode_json(self.status))
+
+    def _answer(self, asked: Mapping[str, Any], granted: bool, reason: str, life: Life) -> None:
+        row = {"id": asked.get("id"), "request": asked.get("request"), "granted": granted}
+        self._write(ANSWER, m.encode_json({**row, "reason": reason, "life": life.value}))
+
+    def _write(self, topic: str, raw: bytes) -> None:
+        self._bus.write_message(topic, raw, time.monotonic_ns())

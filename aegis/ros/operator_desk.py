@@ -1,0 +1,118 @@
+"""Operator's desk: what a person's keys mean, and the messages that say so all the time."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from aegis.core.types import Nanos
+from aegis.ros import messages as m
+from aegis.ros.contract import Contract
+from aegis.ros.topics import ANSWER, REQUEST, STATUS
+from aegis.runtime.bus import Bus, BusReader
+
+_NANOS = 1_000_000_000
+_SPEAK_EVERY = 50_000_000
+"""Time between two messages of each switch [ns]; limits of a contract must be longer."""
+_PRESSED_FOR = 250_000_000
+"""Time for which a key that moves the robot counts as held [ns]; a terminal says no release."""
+_MOVES = {
+    "up": (0, 1.0), "down": (0, -1.0), "left": (1, 1.0), "right": (1, -1.0), "+": (2, 1.0),
+    "-": (2, -1.0),
+}  # fmt: skip
+KEYS = (
+    ("e", "enable"), ("d", "disable"), ("space", "stop"), ("r", "reset"), ("t", "take over"),
+    ("arrows + -", "move"), ("g", "gripper"),
+)  # fmt: skip
+"""Key to what it does, for the foot of a screen."""
+
+
+class OperatorDesk:
+    """A person at a keyboard.
+
+    Switches are sent all the time: a desk that is gone is a deadman that was let go.
+
+    Args:
+        contract: Which switches there are, and how a person moves the robot.
+        bus: The bus.
+        name_topic: Turns a name of the contract into that on the bus.
+    """
+
+    def __init__(
+        self, contract: Contract, bus: Bus, name_topic: Callable[[str], str] = str
+    ) -> None:
+        self._contract, self._bus, self._name_topic = contract, bus, name_topic
+        self._heard = BusReader(bus, [name_topic(ANSWER), name_topic(STATUS)], everything=True)
+        self._spoke, self._numbers = 0, itertools.count(1)
+        self._move: tuple[int, float, Nanos] = (0, 0.0, 0)
+        self._gripper = -1.0
+        self.stopped = False
+        self.status: dict[str, Any] = {}
+        self.answer = ""
+
+    def press_key(self, key: str) -> None:
+        """Does what a key means; other keys mean nothing."""
+        simple = {"e": "enable", "d": "disable"}
+        if key in simple:
+            self.ask(simple[key])
+        elif key == "space":
+            self.stopped = True
+            self._speak()
+        elif key == "r":
+            self.stopped = False
+            self._speak()
+            self.ask("reset")
+        elif key == "t":
+            self.ask("release" if self.status.get("taken_over") else "takeover")
+        elif key == "g":
+            self._gripper = -self._gripper
+        elif key in _MOVES:
+            number, amount = _MOVES[key]
+            self._move = (number, amount, time.monotonic_ns())
+
+    def ask(self, request: str) -> None:
+        """Asks the driver for something; the answer comes in ``answer``."""
+        self.answer = f"{request} ..."
+        row = {"id": f"desk {next(self._numbers)}", "request": request}
+        self._write(REQUEST, m.encode_json(row))
+
+    def look(self) -> None:
+        """Says how the switches stand, and hears answers; call it some thirty times a second."""
+        if time.monotonic_ns() - self._spoke >= _SPEAK_EVERY:
+            self._speak()
+        for entry, raw in self._heard.take_new():
+            said = m.decode_json(raw, entry.topic)
+            if entry.topic == self._name_topic(STATUS):
+                self.status = said
+            elif str(said.get("id", "")).startswith("desk "):
+                granted = "done" if said["granted"] else f"refused: {said['reason']}"
+                self.answer = f"{said['request']}: {granted}"
+
+    def _speak(self) -> None:
+        self._spoke = time.monotonic_ns()
+        for level in self._contract.levels.values():
+            # What lets a robot move is what stands right; only a stop sets it wrong.
+            stands = level.good is not self.stopped
+            self._write(level.topic, m.encode_message(m.BOOL, data=stands))
+        operator = self._contract.operator
+        if operator is not None and operator.type == m.FLOATS and self.status.get("taken_over"):
+            self._write(operator.topic, m.encode_floats(self._read_move()))
+
+    def _read_move(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Returns what the keys that are held mean. Shape (n,)."""
+        assert self._contract.operator is not None
+        sources = [int(one.source) for one in self._contract.operator.axes.values()]
+        numbers = np.zeros(max(sources) + 1)
+        number, amount, since = self._move
+        if time.monotonic_ns() - since < _PRESSED_FOR and number < len(numbers):
+            numbers[number] = amount
+        if len(numbers) > 6:
+            numbers[6] = self._gripper
+        return numbers
+
+    def _write(self, topic: str, raw: bytes) -> None:
+        self._bus.write_message(self._name_topic(topic), raw, time.monotonic_ns())

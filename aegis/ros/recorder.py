@@ -1,0 +1,114 @@
+"""Recorder: everything that lies on a bus into a bag, as rosbag2 writes one (MCAP)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2.errors import WriterError
+
+from aegis.core.errors import ConfigError
+from aegis.ros.messages import load_types
+from aegis.ros.topics import Topic
+from aegis.runtime.bus import Bus, BusReader
+
+FORMAT = "aegis-bag-1"
+FORMAT_KEY, CLOCK_KEY, CONFIG_KEY, VERSIONS_KEY = (
+    "aegis_format", "aegis_clock_offset", "aegis_config", "aegis_versions",
+)  # fmt: skip
+"""Keys of what the bag says of itself."""
+
+
+class Recorder:
+    """Writes the messages of a bus into a bag.
+
+    Args:
+        path: Folder of the bag; must not exist.
+        bus: The bus.
+        topics: Topics to write.
+        node: Full name of the node, for topics of its own, for example ``"/aegis"``.
+        config: Configuration of the node, as YAML.
+        versions: Package to version.
+
+    Attributes:
+        fault: Why nothing is written any more; empty while all is well.
+        written: Messages that were written.
+
+    Raises:
+        ConfigError: If there is a file or folder at ``path``, or none can be made.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        bus: Bus,
+        topics: Iterable[Topic],
+        node: str,
+        config: str,
+        versions: Mapping[str, str],
+    ) -> None:
+        topics = tuple(topics)
+        # One offset for all, so that the time of a message gives back its arrival exactly.
+        self._offset = time.time_ns() - time.monotonic_ns()
+        self._reader = BusReader(bus, [topic.name for topic in topics], everything=True)
+        self.fault, self.written = "", 0
+        try:
+            self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+            for key, text in (
+                (FORMAT_KEY, FORMAT),
+                (CLOCK_KEY, str(self._offset)),
+                (CONFIG_KEY, config),
+                (VERSIONS_KEY, json.dumps(dict(versions))),
+            ):
+                self._writer.set_custom_data(key, text)
+            self._writer.open()
+        except (OSError, WriterError) as error:
+            raise ConfigError(f"No bag can be written to {path}: {error}") from error
+        self._connections = {
+            topic.name: self._writer.add_connection(
+                resolve_topic(topic.name, node), topic.type, typestore=load_types()
+            )
+            for topic in topics
+        }
+
+    @property
+    def lost(self) -> int:
+        """Messages that were overwritten before they were read."""
+        return self._reader.lost
+
+    def write_new(self) -> None:
+        """Writes what came since; what goes wrong is in ``fault`` afterwards."""
+        for entry, raw in self._reader.take_new():
+            if self.fault:
+                return
+            try:
+                connection = self._connections[entry.topic]
+                self._writer.write(connection, entry.arrived + self._offset, raw)
+                self.written += 1
+            except OSError as error:
+                self.fault = f"recording failed: {error.strerror or error}"
+        if self._reader.lost and not self.fault:
+            self.fault = f"recording is too slow: {self._reader.lost} messages are lost"
+
+    def close(self) -> None:
+        """Writes what is left, and the end of the bag."""
+        self.write_new()
+        try:
+            self._writer.close()
+        except OSError as error:
+            self.fault = self.fault or f"recording failed: {error.strerror or error}"
+
+
+def resolve_topic(name: str, node: str) -> str:
+    """Returns the full name of a topic, as ROS 2 resolves it.
+
+    Args:
+        name: Its name; ``~/`` stands for the node, a relative one for the node's namespace.
+        node: Full name of the node.
+    """
+    if name.startswith("~/"):
+        return f"{node}/{name[2:]}"
+    return name if name.startswith("/") else f"{node.rpartition('/')[0]}/{name}"

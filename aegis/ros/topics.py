@@ -1,0 +1,110 @@
+"""Topics: all that a node reads and writes, with types, sizes and quality of service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aegis.ros import messages as m
+from aegis.ros.contract import Contract
+from aegis.runtime.bus import BusTopic
+
+DRIVER_BELL, WIRE_BELL = "driver", "wire"
+ENABLE, DISABLE, RESET, TAKEOVER = "~/enable", "~/disable", "~/reset", "~/takeover"
+REQUEST, ANSWER = "~/request", "~/answer"
+STATUS, DECISIONS, PROPOSALS, DIAGNOSTICS = "~/status", "~/decisions", "~/proposals", "/diagnostics"
+TROUBLE = "~/trouble"
+"""What the node's own parts complain of: the wire, the recorder."""
+_TEXT_BYTES = 65_536
+_PROPOSAL_BYTES = 4_000_000
+_SPARE_BYTES = 4096
+"""Of a picture's message: its header, and the names of frame and encoding [bytes]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic of a node.
+
+    Attributes:
+        name: Name, as ROS 2 resolves it: ``~/`` is the node's own.
+        type: Type of its messages.
+        direction: ``in``: from others; ``out``: to others; ``inside``: among our processes.
+        size: Longest message [bytes].
+        slots: Messages that are kept on the bus.
+        reliable: Whether lost messages are sent again.
+        latched: Whether who comes later hears the last message.
+        depth: Messages that are kept for a slow listener.
+        urgent: Whether it wakes the driver.
+    """
+
+    name: str
+    type: str
+    direction: Literal["in", "out", "inside"]
+    size: int = _TEXT_BYTES
+    slots: int = 64
+    reliable: bool = True
+    latched: bool = False
+    depth: int = 10
+    urgent: bool = False
+
+    def build_bus_topic(self) -> BusTopic:
+        """Returns its place on the bus."""
+        bells = {"in": DRIVER_BELL if self.urgent else "", "out": WIRE_BELL}.get(self.direction, "")
+        stamp = m.STAMP_BYTES if self.type in m.STAMPED else 0
+        return BusTopic(self.name, self.size, self.slots, stamp, (bells,) if bells else ())
+
+
+def list_topics(contract: Contract) -> tuple[Topic, ...]:
+    """Returns the topics of a node that keeps a contract.
+
+    Args:
+        contract: The contract.
+    """
+    return (*_list_inputs(contract), *_list_requests(), *list_command_topics(contract), *_OUTPUTS)
+
+
+def list_command_topics(contract: Contract) -> tuple[Topic, ...]:
+    """Returns the topics that carry actions."""
+    return tuple(
+        Topic(one.topic, one.type, "out", size=_SPARE_BYTES, depth=one.depth)
+        for one in contract.commands
+    )
+
+
+def _list_inputs(contract: Contract) -> tuple[Topic, ...]:
+    topics = [
+        Topic(level.topic, m.BOOL, "in", size=64, urgent=True) for level in contract.levels.values()
+    ]
+    topics += [
+        Topic(part.topic, part.type, "in", size=part.size, reliable=part.reliable, depth=5)
+        for part in contract.state
+    ]
+    for picture in contract.pictures.values():
+        size = picture.height * picture.width * 4 + _SPARE_BYTES
+        topics.append(
+            Topic(
+                picture.topic, picture.type, "in", size, slots=16, reliable=picture.reliable,
+                depth=2,
+            )
+        )  # fmt: skip
+    if contract.operator is not None:
+        one = contract.operator
+        topics.append(Topic(one.topic, one.type, "in", size=_SPARE_BYTES))
+    if contract.task.topic is not None:
+        topics.append(Topic(contract.task.topic, m.STRING, "in", latched=True, depth=1))
+    return tuple(topics)
+
+
+def _list_requests() -> tuple[Topic, ...]:
+    empty = (Topic(name, m.EMPTY, "in", size=64) for name in (ENABLE, DISABLE, RESET))
+    return (*empty, Topic(TAKEOVER, m.BOOL, "in", size=64), Topic(REQUEST, m.STRING, "inside"))
+
+
+_OUTPUTS = (
+    Topic(STATUS, m.STRING, "out", latched=True, depth=1),
+    Topic(ANSWER, m.STRING, "out"),
+    Topic(DECISIONS, m.STRING, "out"),
+    Topic(DIAGNOSTICS, m.DIAGNOSTICS, "out"),
+    Topic(TROUBLE, m.STRING, "inside"),
+    Topic(PROPOSALS, m.BYTES, "inside", size=_PROPOSAL_BYTES, slots=16),
+)
