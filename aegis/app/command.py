@@ -26,6 +26,7 @@ COMMAND_SUMMARIES: Mapping[str, str] = {
     "study": "compare arms on the same units and test what the gate is worth",
     "bench": "measure speed on this machine against references",
     "monitor": "attach to a running or finished run",
+    "ros": "run the controller as a ROS 2 node, beside a simulated robot and a console",
     "drive": "drive a simulated robot in real time, with a person at the keyboard",
 }
 
@@ -78,6 +79,8 @@ class Command:
         root: Name of the configuration that it composes; empty for ``configs/<name>.yaml``.
         verbs: Its verbs.
         folder_option: Whether it reads configurations though it composes none of its own.
+        foreign_mark: Argument from which on all are for somebody else, in ``foreign_arguments``;
+            empty for none.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Command:
     root: str = ""
     verbs: tuple[Verb, ...] = ()
     folder_option: bool = False
+    foreign_mark: str = ""
 
 
 def load_command(name: str) -> Command:
@@ -129,7 +133,8 @@ def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Name
         ConfigError: If the arguments cannot be parsed.
     """
     parser = _build_parser(command)
-    options = argparse.Namespace(act=command.run, place=None)
+    arguments, foreign = _split_foreign(arguments, command.foreign_mark)
+    options = argparse.Namespace(act=command.run, place=None, foreign_arguments=foreign)
     if command.verbs:
         # Options may precede the verb; the first of the remaining arguments is the verb, if any.
         options, remaining = _build_shared_parser(command).parse_known_args(arguments, options)
@@ -154,6 +159,14 @@ def parse_arguments(command: Command, arguments: Sequence[str]) -> argparse.Name
     if place is not None and "=" in place and not Path(place).exists():
         options.place, options.overrides = None, [place, *options.overrides]
     return options
+
+
+def _split_foreign(arguments: Sequence[str], mark: str) -> tuple[Sequence[str], list[str]]:
+    """Returns our arguments, and those from a mark on."""
+    if not mark or mark not in arguments:
+        return arguments, []
+    start = list(arguments).index(mark)
+    return arguments[:start], list(arguments[start:])
 
 
 def build_parser(command: Command) -> CommandParser:

@@ -18,6 +18,7 @@ from aegis.ros.rows import describe_tick, encode_array, encode_proposal
 from aegis.ros.sensing import Sensing
 from aegis.ros.topics import (
     ANSWER,
+    ASK,
     DECISIONS,
     DISABLE,
     DRIVER_BELL,
@@ -78,7 +79,7 @@ class BusPeer:
         self._embodiment = contract.build_embodiment()
         self._axes = self._embodiment.names
         self._sensing = Sensing(contract, bus)
-        topics = [ENABLE, DISABLE, RESET, TAKEOVER, REQUEST]
+        topics = [ENABLE, DISABLE, RESET, TAKEOVER, REQUEST, ASK]
         self._requests = BusReader(bus, topics)
         self._troubles, self._trouble = BusReader(bus, [TROUBLE], everything=True), ""
         operator = contract.operator

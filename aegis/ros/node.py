@@ -14,7 +14,7 @@ from aegis.ros.driver_process import DriverPlan, DriverProcess
 from aegis.ros.encoding import encode_command
 from aegis.ros.recorder import Recorder
 from aegis.ros.rows import decode_array
-from aegis.ros.topics import ANSWER, DIAGNOSTICS, REQUEST, STATUS, TROUBLE
+from aegis.ros.topics import ANSWER, ASK, DIAGNOSTICS, REQUEST, STATUS, TROUBLE
 from aegis.runtime.bus import Bus, BusReader
 from aegis.runtime.driver_settings import FaultAction
 from aegis.runtime.lifecycle import Life, Request, Status, answer_request
@@ -41,7 +41,7 @@ class Node:
         self._plan, self._bus, self._recorder = plan, bus, recorder
         self._stop_without_record = stop_without_record
         self._driver: DriverProcess | None = None
-        self._requests = BusReader(bus, [REQUEST])
+        self._requests = BusReader(bus, [REQUEST, ASK])
         self._statuses = BusReader(bus, [STATUS])
         self._asked: Mapping[str, Any] | None = None
         self._trouble, self._told = "", 0
@@ -78,10 +78,8 @@ class Node:
         for _, raw in self._statuses.take_new():
             self.status = m.decode_json(raw, STATUS)
         self._answer_requests()
-        if self._recorder is not None:
-            self._recorder.write_new()
-            if self._stop_without_record:
-                trouble = trouble or self._recorder.fault
+        if self._recorder is not None and self._stop_without_record:
+            trouble = trouble or self._recorder.fault
         if trouble != self._trouble:
             self._trouble = trouble
             self._write(TROUBLE, m.encode_message(m.STRING, data=trouble))
@@ -156,9 +154,9 @@ class Node:
             self._write(command.topic, raw)
 
     def _answer_requests(self) -> None:
-        for _, raw in self._requests.take_new():
+        for entry, raw in self._requests.take_new():
             try:
-                asked = m.decode_json(raw, REQUEST)
+                asked = m.decode_json(raw, entry.topic)
             except ContractError:
                 continue  # The driver, or nobody, says so.
             request = _OWN_REQUESTS.get(str(asked.get("request")))

@@ -12,7 +12,7 @@ import numpy as np
 from aegis.core.types import Nanos
 from aegis.ros import messages as m
 from aegis.ros.contract import Contract
-from aegis.ros.topics import ANSWER, REQUEST, STATUS
+from aegis.ros.topics import ANSWER, ASK, STATUS
 from aegis.runtime.bus import Bus, BusReader
 
 _NANOS = 1_000_000_000
@@ -78,7 +78,7 @@ class OperatorDesk:
         """Asks the driver for something; the answer comes in ``answer``."""
         self.answer = f"{request} ..."
         row = {"id": f"desk {next(self._numbers)}", "request": request}
-        self._write(REQUEST, m.encode_json(row))
+        self._write(ASK, m.encode_json(row))
 
     def look(self) -> None:
         """Says how the switches stand, and hears answers; call it some thirty times a second."""

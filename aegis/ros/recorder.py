@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,10 +21,11 @@ FORMAT_KEY, CLOCK_KEY, CONFIG_KEY, VERSIONS_KEY = (
     "aegis_format", "aegis_clock_offset", "aegis_config", "aegis_versions",
 )  # fmt: skip
 """Keys of what the bag says of itself."""
+_WRITE_EVERY = 0.02
 
 
 class Recorder:
-    """Writes the messages of a bus into a bag.
+    """Writes the messages of a bus into a bag, in a thread of its own.
 
     Args:
         path: Folder of the bag; must not exist.
@@ -34,7 +36,6 @@ class Recorder:
         versions: Package to version.
 
     Attributes:
-        fault: Why nothing is written any more; empty while all is well.
         written: Messages that were written.
 
     Raises:
@@ -54,7 +55,7 @@ class Recorder:
         # One offset for all, so that the time of a message gives back its arrival exactly.
         self._offset = time.time_ns() - time.monotonic_ns()
         self._reader = BusReader(bus, [topic.name for topic in topics], everything=True)
-        self.fault, self.written = "", 0
+        self._failure, self.written = "", 0
         try:
             self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
             for key, text in (
@@ -73,33 +74,50 @@ class Recorder:
             )
             for topic in topics
         }
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def fault(self) -> str:
+        """What is missing in the bag, and why; empty while all is well."""
+        if self._failure or not self.lost:
+            return self._failure
+        return f"recording is too slow: {self.lost} messages are lost"
 
     @property
     def lost(self) -> int:
         """Messages that were overwritten before they were read."""
         return self._reader.lost
 
-    def write_new(self) -> None:
-        """Writes what came since; what goes wrong is in ``fault`` afterwards."""
-        for entry, raw in self._reader.take_new():
-            if self.fault:
-                return
-            try:
-                connection = self._connections[entry.topic]
-                self._writer.write(connection, entry.arrived + self._offset, raw)
-                self.written += 1
-            except OSError as error:
-                self.fault = f"recording failed: {error.strerror or error}"
-        if self._reader.lost and not self.fault:
-            self.fault = f"recording is too slow: {self._reader.lost} messages are lost"
-
     def close(self) -> None:
         """Writes what is left, and the end of the bag."""
-        self.write_new()
+        self._over.set()
+        self._thread.join()
         try:
             self._writer.close()
         except OSError as error:
-            self.fault = self.fault or f"recording failed: {error.strerror or error}"
+            self._failure = self._failure or _describe_failure(error)
+
+    def _write_all(self) -> None:
+        """Writes what comes, until it is over and everything is written."""
+        over = False
+        while not over and not self._failure:
+            over = self._over.wait(_WRITE_EVERY)
+            try:
+                self._write_new()
+            except OSError as error:
+                self._failure = _describe_failure(error)
+
+    def _write_new(self) -> None:
+        for entry, raw in self._reader.take_new():
+            connection = self._connections[entry.topic]
+            self._writer.write(connection, entry.arrived + self._offset, raw)
+            self.written += 1
+
+
+def _describe_failure(error: OSError) -> str:
+    return f"recording failed: {error.strerror or error}"
 
 
 def resolve_topic(name: str, node: str) -> str:

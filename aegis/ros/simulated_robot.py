@@ -45,8 +45,12 @@ class SimulatedRobot:
         world: The world; this one owns it.
         contract: Which topics to speak; the first command must carry whole actions.
         bus: The bus.
-        name_topic: Turns a name of the contract into that on the bus.
         settings: How it behaves.
+        name_topic: Turns a name of the contract into that on the bus.
+
+    Attributes:
+        overruns: Control steps that took longer than their period.
+        outcome: What came of the task so far.
 
     Raises:
         ConfigError: If the contract is none of this robot's.
@@ -70,6 +74,7 @@ class SimulatedRobot:
         self._lives, self._step = 0, 0
         self._clock = MonotonicClock()
         self.overruns = 0
+        self.outcome: dict[str, int | bool] = {}
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Steps until it is over."""
@@ -141,6 +146,7 @@ class SimulatedRobot:
 
     def _say_outcome(self) -> None:
         row = {"start": self._lives, "step": self._step, "solved": self._solved}
+        self.outcome = row
         self._bus.write_message(OUTCOME, m.encode_json(row), self._clock.read_time())
 
     def _write(self, topic: str, raw: bytes, arrived: Nanos | None = None) -> None:

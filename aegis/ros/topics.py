@@ -11,7 +11,8 @@ from aegis.runtime.bus import BusTopic
 
 DRIVER_BELL, WIRE_BELL = "driver", "wire"
 ENABLE, DISABLE, RESET, TAKEOVER = "~/enable", "~/disable", "~/reset", "~/takeover"
-REQUEST, ANSWER = "~/request", "~/answer"
+REQUEST, ASK, ANSWER = "~/request", "~/ask", "~/answer"
+"""Requests by services, by a desk, and what came of either."""
 STATUS, DECISIONS, PROPOSALS, DIAGNOSTICS = "~/status", "~/decisions", "~/proposals", "/diagnostics"
 TROUBLE = "~/trouble"
 """What the node's own parts complain of: the wire, the recorder."""
@@ -60,7 +61,12 @@ def list_topics(contract: Contract) -> tuple[Topic, ...]:
     Args:
         contract: The contract.
     """
-    return (*_list_inputs(contract), *_list_requests(), *list_command_topics(contract), *_OUTPUTS)
+    return (*list_inputs(contract), *list_requests(), *list_command_topics(contract), *_OUTPUTS)
+
+
+def list_outputs() -> tuple[Topic, ...]:
+    """Returns what every node says, whatever robot it drives."""
+    return _OUTPUTS
 
 
 def list_command_topics(contract: Contract) -> tuple[Topic, ...]:
@@ -71,7 +77,8 @@ def list_command_topics(contract: Contract) -> tuple[Topic, ...]:
     )
 
 
-def _list_inputs(contract: Contract) -> tuple[Topic, ...]:
+def list_inputs(contract: Contract) -> tuple[Topic, ...]:
+    """Returns the topics that a contract names for what is sensed, and for people."""
     topics = [
         Topic(level.topic, m.BOOL, "in", size=64, urgent=True) for level in contract.levels.values()
     ]
@@ -83,7 +90,7 @@ def _list_inputs(contract: Contract) -> tuple[Topic, ...]:
         size = picture.height * picture.width * 4 + _SPARE_BYTES
         topics.append(
             Topic(
-                picture.topic, picture.type, "in", size, slots=16, reliable=picture.reliable,
+                picture.topic, picture.type, "in", size, slots=32, reliable=picture.reliable,
                 depth=2,
             )
         )  # fmt: skip
@@ -95,9 +102,11 @@ def _list_inputs(contract: Contract) -> tuple[Topic, ...]:
     return tuple(topics)
 
 
-def _list_requests() -> tuple[Topic, ...]:
+def list_requests() -> tuple[Topic, ...]:
+    """Returns the topics by which something is asked of the driver."""
     empty = (Topic(name, m.EMPTY, "in", size=64) for name in (ENABLE, DISABLE, RESET))
-    return (*empty, Topic(TAKEOVER, m.BOOL, "in", size=64), Topic(REQUEST, m.STRING, "inside"))
+    asked = (Topic(ASK, m.STRING, "in"), Topic(REQUEST, m.STRING, "inside"))
+    return (*empty, Topic(TAKEOVER, m.BOOL, "in", size=64), *asked)
 
 
 _OUTPUTS = (

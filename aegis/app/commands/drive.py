@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from typing import Any
 
 from aegis.app.command import Command, add_no_options
 from aegis.app.experiment import compose_or_show
@@ -16,11 +17,12 @@ def _drive(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
         return {}
     from aegis.app.robot.driving import drive_simulation  # Needs rosbags, which --help does not.
 
-    result = drive_simulation(composed, screen)
-    drove = ", ".join(f"{rung} {n}" for rung, n in dict(result["drove"]).items()) or "nobody"  # type: ignore[arg-type]
+    result: dict[str, Any] = dict(drive_simulation(composed, screen))
+    drove = ", ".join(f"{rung} {n}" for rung, n in result["drove"].items()) or "nobody"
+    solved = "solved" if result["outcome"].get("solved") else "not solved"
     screen.print_line(
         f"{result['ticks']} ticks, {result['missed']} missed, {result['held']} held; ticks by "
-        f"driver: {drove}; {'solved' if result['solved'] else 'not solved'}"
+        f"driver: {drove}; {solved}"
     )
     return result
 

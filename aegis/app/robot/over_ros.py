@@ -15,7 +15,12 @@ from aegis.app.config.composition import ComposedConfig, compose_config
 from aegis.app.config.folders import find_config_folders
 from aegis.app.config.lab import make_world_factory
 from aegis.app.config.settings import Settings
-from aegis.app.robot.driving import choose_start, open_recorder
+from aegis.app.robot.driving import (
+    choose_start,
+    open_recorder,
+    read_robot_settings,
+    summarise_node,
+)
 from aegis.app.robot.planning import build_plan, read_contract_node
 from aegis.app.robot.signals import catch_signals
 from aegis.app.screen import Json, Screen
@@ -24,7 +29,7 @@ from aegis.ros import messages as m
 from aegis.ros.contract import Contract
 from aegis.ros.node import Node
 from aegis.ros.recorder import resolve_topic
-from aegis.ros.simulated_robot import OUTCOME, RESTART, RobotSettings, SimulatedRobot
+from aegis.ros.simulated_robot import OUTCOME, RESTART, SimulatedRobot
 from aegis.ros.topics import WIRE_BELL, Topic, list_inputs, list_topics
 from aegis.ros.wire_process import WireProcess, WireTopic
 from aegis.runtime.bus import Bus
@@ -52,7 +57,7 @@ def compose_with_parameters(
 
 def run_node(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     """Runs `aegis ros node` until a signal, or a request to shut down."""
-    with _open_wire("ros_node", options, lifecycle=True) as (wire, composed):
+    with open_wire("ros_node", options, lifecycle=True) as (wire, composed):
         settings = Settings(composed.tree)
         contract = read_contract_node(composed)
         topics = list_topics(contract)
@@ -64,39 +69,30 @@ def run_node(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
         try:
             if settings.flag("configure"):
                 node.configure()
-            wire.connect(bus, _list_wire_topics(topics), services=True)
+            wire.connect(bus, list_wire_topics(topics), services=True)
             _watch_node(node, wire, screen)
         finally:
             node.close()
             wire.close()
             bus.close()
-        whole = node.diagnostics.whole
-        return {
-            "ticks": whole.ticks,
-            "missed": whole.missed,
-            "held": whole.holds,
-            "drove": dict(whole.rungs),
-            "recorder": node.describe_recorder(),
-        }
+        return summarise_node(node)
 
 
 def run_robot(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     """Runs `aegis ros robot` until a signal."""
-    with _open_wire("ros_robot", options, lifecycle=False) as (wire, composed):
+    with open_wire("ros_robot", options, lifecycle=False) as (wire, composed):
         settings = Settings(composed.tree)
         contract = read_contract_node(composed)
         partner = settings.text("partner")
-        topics = _mirror_topics(contract, partner)
+        topics = mirror_topics(contract, partner)
         bus = Bus.create([topic.build_bus_topic() for topic in topics])
-        behaviour = RobotSettings(
-            choose_start(composed),
-            settings.level("robot").integer("picture_every", 1),
-            settings.level("robot").number("command_timeout", 0, 60),
-        )
+        behaviour = read_robot_settings(settings, choose_start(composed))
         world = make_world_factory(composed)()
-        robot = SimulatedRobot(world, contract, bus, behaviour, lambda name: resolve_topic(name, partner))
+        robot = SimulatedRobot(
+            world, contract, bus, behaviour, lambda name: resolve_topic(name, partner)
+        )
         try:
-            wire.connect(bus, _list_wire_topics(topics), services=False)
+            wire.connect(bus, list_wire_topics(topics), services=False)
             screen.print_line("robot: up")
             over = threading.Event()
             with catch_signals(over):
@@ -124,7 +120,7 @@ def _watch_node(node: Node, wire: WireProcess, screen: Screen) -> None:
 
 
 @contextlib.contextmanager
-def _open_wire(
+def open_wire(
     name: str, options: argparse.Namespace, *, lifecycle: bool
 ) -> Iterator[tuple[WireProcess, ComposedConfig]]:
     """Starts ROS 2, and yields it with the configuration that its parameters override."""
@@ -136,7 +132,7 @@ def _open_wire(
         level.text("name"),
         level.text("namespace"),
         lifecycle,
-        options.ros_arguments,
+        options.foreign_arguments,
     )
     try:
         parameters = wire.read_parameters(_START_PATIENCE)
@@ -150,7 +146,7 @@ def _name_node(settings: Settings) -> str:
     return f"{level.text('namespace').rstrip('/')}/{level.text('name')}"
 
 
-def _mirror_topics(contract: Contract, partner: str) -> tuple[Topic, ...]:
+def mirror_topics(contract: Contract, partner: str) -> tuple[Topic, ...]:
     """Returns the topics of a robot: what the node hears it says, and the other way round."""
     said = [part.topic for part in contract.state]
     said += [picture.topic for picture in contract.pictures.values()]
@@ -166,7 +162,8 @@ def _mirror_topics(contract: Contract, partner: str) -> tuple[Topic, ...]:
     return (*topics, heard, outcome, Topic(RESTART, m.EMPTY, "in"))
 
 
-def _list_wire_topics(topics: Sequence[Topic]) -> list[WireTopic]:
+def list_wire_topics(topics: Sequence[Topic]) -> list[WireTopic]:
+    """Returns the topics that go over the wire."""
     assert WIRE_BELL == "wire"
     return [
         WireTopic(one.name, one.type, one.direction, one.reliable, one.latched, one.depth)
