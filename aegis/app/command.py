@@ -26,6 +26,7 @@ COMMAND_SUMMARIES: Mapping[str, str] = {
     "study": "compare arms on the same units and test what the gate is worth",
     "bench": "measure speed on this machine against references",
     "monitor": "attach to a running or finished run",
+    "replay": "run a recording through the controller again, and compare its decisions",
     "ros": "run the controller as a ROS 2 node, beside a simulated robot and a console",
     "drive": "drive a simulated robot in real time, with a person at the keyboard",
 }

@@ -99,7 +99,7 @@ def decode_json(raw: bytes, topic: str) -> dict[str, Any]:
     text = decode_message(raw, STRING, topic).data
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # Also of huge numbers and deep nesting.
         raise ContractError(topic, "data", f"no JSON ({error})", "a JSON object") from error
     if not isinstance(value, dict):
         raise ContractError(topic, "data", text, "a JSON object")

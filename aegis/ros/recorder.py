@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.rosbag2.errors import WriterError
 
 from aegis.core.errors import ConfigError
-from aegis.ros.messages import load_types
+from aegis.ros.messages import STRING, encode_json, load_types
 from aegis.ros.topics import Topic
 from aegis.runtime.bus import Bus, BusReader
 
 FORMAT = "aegis-bag-1"
-FORMAT_KEY, CLOCK_KEY, CONFIG_KEY, VERSIONS_KEY = (
-    "aegis_format", "aegis_clock_offset", "aegis_config", "aegis_versions",
-)  # fmt: skip
-"""Keys of what the bag says of itself."""
+CONFIGURATION = "~/configuration"
+"""Topic of one message: what the node is, which a replay needs."""
 _WRITE_EVERY = 0.02
 
 
@@ -32,8 +30,7 @@ class Recorder:
         bus: The bus.
         topics: Topics to write.
         node: Full name of the node, for topics of its own, for example ``"/aegis"``.
-        config: Configuration of the node, as YAML.
-        versions: Package to version.
+        facts: What the node is, for example its configuration; what JSON can say.
 
     Attributes:
         written: Messages that were written.
@@ -48,8 +45,7 @@ class Recorder:
         bus: Bus,
         topics: Iterable[Topic],
         node: str,
-        config: str,
-        versions: Mapping[str, str],
+        facts: Mapping[str, Any],
     ) -> None:
         topics = tuple(topics)
         # One offset for all, so that the time of a message gives back its arrival exactly.
@@ -58,13 +54,6 @@ class Recorder:
         self._failure, self.written = "", 0
         try:
             self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
-            for key, text in (
-                (FORMAT_KEY, FORMAT),
-                (CLOCK_KEY, str(self._offset)),
-                (CONFIG_KEY, config),
-                (VERSIONS_KEY, json.dumps(dict(versions))),
-            ):
-                self._writer.set_custom_data(key, text)
             self._writer.open()
         except (OSError, WriterError) as error:
             raise ConfigError(f"No bag can be written to {path}: {error}") from error
@@ -74,6 +63,7 @@ class Recorder:
             )
             for topic in topics
         }
+        self._write_facts({"format": FORMAT, "clock_offset": self._offset, "node": node, **facts})
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
         self._thread.start()
@@ -98,6 +88,11 @@ class Recorder:
             self._writer.close()
         except OSError as error:
             self._failure = self._failure or _describe_failure(error)
+
+    def _write_facts(self, facts: Mapping[str, Any]) -> None:
+        topic = resolve_topic(CONFIGURATION, str(facts["node"]))
+        connection = self._writer.add_connection(topic, STRING, typestore=load_types())
+        self._writer.write(connection, time.time_ns(), encode_json(facts))
 
     def _write_all(self) -> None:
         """Writes what comes, until it is over and everything is written."""

@@ -75,7 +75,7 @@ class Sensing:
         self._state: tuple[F32, Nanos] | None = None
         self._decoded: dict[str, int] = {}
         self._parts: dict[str, F32] = {}
-        self._task = contract.task.text
+        self._task, self._task_arrived = contract.task.text, 0
         self.used: dict[str, Nanos] = {}
 
     @property
@@ -104,6 +104,7 @@ class Sensing:
             elif entry.topic == self._contract.task.topic:
                 raw = self._read_body(entry)
                 self._task = str(m.decode_message(raw, m.STRING, entry.topic).data)
+                self._task_arrived = entry.arrived
         heard: dict[str, HeardInput] = {}
         for name, level in self._contract.levels.items():
             stands = not level.good if name in wrong else self._levels.get(name)
@@ -139,6 +140,8 @@ class Sensing:
         self.used = {
             part.topic: self._find_newest(part.topic)[0].arrived for part in self._contract.state
         }
+        if self._task_arrived and self._contract.task.topic is not None:
+            self.used[self._contract.task.topic] = self._task_arrived
         images: dict[str, U8] = {}
         for name, size in cameras.items():
             picture = self._contract.pictures[name]

@@ -21,7 +21,7 @@ from typing import Any
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.types import Nanos
 
-_LINE = 64
+_LINE, _WORD = 64, 8
 _HEADER = struct.Struct("<QqQII16s")
 """Number of the message, time of arrival, length, checksums of all and of the content, its head."""
 _HEAD = 16
@@ -86,6 +86,8 @@ class Bus:
         self._places = places
         os.ftruncate(memory, size)
         self._memory = mmap.mmap(memory, size)
+        # Counters are stored whole: ``struct`` writes zeros first, and another process sees them.
+        self._words = memoryview(self._memory).cast("Q")
 
     @classmethod
     def create(cls, topics: Sequence[BusTopic]) -> Bus:
@@ -158,25 +160,25 @@ class Bus:
                 f"A message of {len(raw)} bytes came on '{name}', which takes {topic.size}. Raise "
                 "its size in the contract."
             )
-        (number,) = struct.unpack_from("<Q", self._memory, place)
+        number = self._words[place // _WORD]
         slot = place + _LINE + number % topic.slots * _measure_slot(topic)
         # Void while it is written: a reader that meets it takes it for lost.
-        struct.pack_into("<Q", self._memory, slot, 0)
+        self._words[slot // _WORD] = 0
         body = slot + _LINE
         self._memory[body : body + len(raw)] = raw
         content = zlib.crc32(raw[topic.stamp :])
         whole = zlib.crc32(raw[: topic.stamp], content)
         given = (arrived, len(raw), whole, content, raw[:_HEAD])
         _HEADER.pack_into(self._memory, slot, 0, *given)
-        struct.pack_into("<Q", self._memory, slot, number + 1)
-        struct.pack_into("<Q", self._memory, place, number + 1)
+        self._words[slot // _WORD] = number + 1
+        self._words[place // _WORD] = number + 1
         for bell in topic.bells:
             self.ring_bell(bell)
 
     def count_messages(self, name: str) -> int:
         """Returns how many messages were ever written to a topic."""
         _, place = self._find_topic(name)
-        return int(struct.unpack_from("<Q", self._memory, place)[0])
+        return self._words[place // _WORD]
 
     def list_entries(self, name: str, since: int) -> tuple[list[BusEntry], int]:
         """Returns the messages from a number on, and how many of these are lost.
@@ -192,7 +194,8 @@ class Bus:
         for number in range(first, count):
             slot = place + _LINE + number % topic.slots * _measure_slot(topic)
             seen, arrived, _, _, content, head = _HEADER.unpack_from(self._memory, slot)
-            if seen == number + 1:
+            # Seen twice: between the two, no writer touched what was read.
+            if seen == self._words[slot // _WORD] == number + 1:
                 entries.append(BusEntry(name, number, arrived, content, head))
         return entries, count - since - len(entries)
 
@@ -202,8 +205,7 @@ class Bus:
         slot = place + _LINE + entry.number % topic.slots * _measure_slot(topic)
         seen, _, length, whole, _, _ = _HEADER.unpack_from(self._memory, slot)
         raw = self._memory[slot + _LINE : slot + _LINE + min(length, topic.size)]
-        (after,) = struct.unpack_from("<Q", self._memory, slot)
-        if not seen == after == entry.number + 1:
+        if not seen == self._words[slot // _WORD] == entry.number + 1:
             return None
         content = zlib.crc32(raw[topic.stamp :])
         return raw if zlib.crc32(raw[: topic.stamp], content) == whole else None
@@ -230,6 +232,7 @@ class Bus:
 
     def close(self) -> None:
         """Detaches."""
+        self._words.release()
         self._memory.close()
         for fd in self.descriptors:
             os.close(fd)

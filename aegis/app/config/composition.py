@@ -45,12 +45,14 @@ class ComposedConfig:
         tree: The whole configuration as plain Python.
         trusted: The user's packages that targets may come from.
         text: The same as YAML, for the run folder.
+        overrides: What it was composed with; empty for one that was restored.
     """
 
     name: str
     tree: Mapping[str, object]
     trusted: tuple[str, ...]
     text: str
+    overrides: tuple[str, ...] = ()
 
 
 def compose_config(name: str, overrides: Sequence[str], *folders: Path) -> ComposedConfig:
@@ -85,7 +87,8 @@ def compose_config(name: str, overrides: Sequence[str], *folders: Path) -> Compo
         tree = _resolve_to_plain(config)
     trusted = _read_trusted(tree)
     check_tree(tree, trusted)
-    return ComposedConfig(name, tree, trusted, OmegaConf.to_yaml(config, resolve=True))
+    text = OmegaConf.to_yaml(config, resolve=True)
+    return ComposedConfig(name, tree, trusted, text, tuple(overrides))
 
 
 def restore_config(

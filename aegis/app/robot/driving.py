@@ -129,8 +129,13 @@ def open_recorder(
     settings = Settings(composed.tree)
     if settings.value("record") is None:
         return None
-    path = Path(settings.text("record"))
-    return Recorder(path, bus, topics, node, composed.text, read_versions())
+    facts = {
+        "command": composed.name,
+        "overrides": list(composed.overrides),
+        "config": composed.text,
+        "versions": read_versions(),
+    }
+    return Recorder(Path(settings.text("record")), bus, topics, node, facts)
 
 
 def summarise_node(node: Node) -> dict[str, Json]:
