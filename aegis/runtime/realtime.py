@@ -15,7 +15,7 @@ import numpy as np
 
 from aegis.core.chunk import clip_action
 from aegis.core.controller import Controller
-from aegis.core.errors import ConfigError, NonFiniteError
+from aegis.core.errors import AegisError, ConfigError, NonFiniteError
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, PolicyId, Stop, Tick
 from aegis.runtime.clock import Alarm, Clock
 from aegis.runtime.driver_settings import DriverSettings, FaultAction
@@ -28,11 +28,7 @@ from aegis.runtime.lifecycle import (
     answer_request,
     raise_fault,
 )
-from aegis.runtime.motion_limits import (
-    Motion,
-    interpolate_action,
-    limit_action,
-)
+from aegis.runtime.motion_limits import Motion, interpolate_action, limit_action
 from aegis.runtime.peer import Peer, TickReport
 from aegis.runtime.session import Session, stamp_proposal
 from aegis.runtime.watchdog import find_trouble
@@ -130,7 +126,9 @@ class RealtimeDriver:
         late = now - deadline - missed * settings.period
         report = TickReport(self._number, now, late, missed, self._status, trouble="")
         try:
-            action, report = self._choose_action(self._hear_peer(report))
+            # First kept, then acted on: who asked hears of it, even if what follows fails.
+            report = self._hear_peer(report)
+            action, report = self._choose_action(report)
         except Exception as error:
             self._raise_fault(f"{type(error).__name__}: {error}")
             action = self._choose_idle_action(now)
@@ -182,7 +180,10 @@ class RealtimeDriver:
             trouble = trouble or self._find_dead_lane()
         answer = answer_request(self._status, request, trouble)
         if answer.granted:
-            self._drive = self._begin_life() if request is Request.ENABLE else None
+            try:
+                self._drive = self._begin_life() if request is Request.ENABLE else None
+            except AegisError as error:
+                return RequestAnswer(self._status, granted=False, reason=str(error))
             self._status = answer.status
         return answer
 
