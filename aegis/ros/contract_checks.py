@@ -34,12 +34,13 @@ def check_contract(contract: Contract) -> None:
         ConfigError: If it contradicts itself; the message names topic and field.
         UnknownNameError: If it names an axis, a state or a type that does not exist.
     """
-    _require(contract.rate > 0, "the contract", "rate", contract.rate, "positive [Hz]")
+    _require(
+        contract.rate > 0 and isfinite(contract.rate), "the contract", "rate", contract.rate,
+        "positive and finite [Hz]",
+    )  # fmt: skip
     _require(contract.parts >= 1, "the contract", "parts", contract.parts, "at least 1")
     _require(contract.horizon >= 1, "the contract", "horizon", contract.horizon, "at least 1")
-    _require(
-        contract.stale_after > 0, "the contract", "stale_after", contract.stale_after, "positive"
-    )
+    _check_time(contract.stale_after, "the contract", "stale_after")
     _require(bool(contract.state), "the contract", "state", "empty", "at least one message")
     _require(bool(contract.commands), "the contract", "commands", "empty", "at least one message")
     _require(bool(contract.axes), "the contract", "axes", "empty", "at least one axis")
@@ -52,7 +53,7 @@ def check_contract(contract: Contract) -> None:
     for picture in contract.pictures.values():
         _check_picture(picture)
     for level in contract.levels.values():
-        _require(level.max_age > 0, level.topic, "max_age", level.max_age, "positive [s]")
+        _check_time(level.max_age, level.topic, "max_age")
     if contract.operator is not None:
         _check_operator(contract.operator, contract.axes)
     for command in contract.commands:
@@ -67,6 +68,8 @@ def _check_names(names: Iterable[str]) -> None:
 
 def _check_axis(name: str, axis: Axis, state: Iterable[str]) -> None:
     where = f"axis '{name}'"
+    for bound in ("low", "high", "by"):
+        _check_finite(getattr(axis, bound), where, bound)
     ordered = axis.low <= axis.hold <= axis.high
     _require(ordered, where, "hold", axis.hold, f"from low {axis.low} to high {axis.high}")
     if axis.moves is not None and axis.moves not in state:
@@ -118,10 +121,10 @@ def _check_ages(part: StatePart | Picture) -> None:
 
 def _check_operator(operator: Operator, axes: Mapping[str, Axis]) -> None:
     _check_type(operator.type, OPERATOR_TYPES, operator.topic)
-    age = operator.max_age
-    _require(age > 0, operator.topic, "max_age", age, "positive [s]")
+    _check_time(operator.max_age, operator.topic, "max_age")
     for name, one in operator.axes.items():
         _check_axis_name(name, axes, operator.topic)
+        _check_finite(one.scale, operator.topic, "scale")
         if operator.type == m.TWIST:
             if one.source not in TWIST_NAMES:
                 raise UnknownNameError("source", one.source, TWIST_NAMES, operator.topic)
@@ -135,13 +138,16 @@ def _check_command(command: CommandTopic, axes: Mapping[str, Axis]) -> None:
     _require(bool(command.values), command.topic, "values", "empty", "at least one number")
     for one in command.values.values():
         _check_axis_name(one.axis, axes, command.topic)
+        _check_finite(one.scale, command.topic, "scale")
+        _check_finite(one.offset, command.topic, "offset")
+    _check_finite(command.max_effort, command.topic, "max_effort")
     allowed: tuple[str, ...] = tuple(command.values)
     if command.type == m.TWIST:
         allowed = TWIST_NAMES
     elif command.type == m.GRIPPER:
         allowed = ("position",)
     elif command.type == m.TRAJECTORY:
-        _require(command.reach > 0, command.topic, "reach", command.reach, "positive [s]")
+        _check_time(command.reach, command.topic, "reach")
     for name in command.values:
         if name not in allowed:
             raise UnknownNameError("value", name, allowed, f"contract, {command.topic}")
@@ -159,10 +165,24 @@ def _check_topics(contract: Contract) -> None:
     for topic, count in Counter(named).items():
         _require(bool(topic), "the contract", "topic", topic, "not empty")
         _require(count == 1, topic, "topic", f"named {count} times", "named once")
-    for name in contract.levels.keys() & contract.pictures.keys():
-        _require(False, contract.levels[name].topic, "name", name, "other than that of a camera")
+    # Watchdogs know switches and cameras by name, and messages of the state by topic.
+    heard = [*contract.levels, *contract.pictures, *(part.topic for part in contract.state)]
+    for name, count in Counter(heard).items():
+        _require(
+            count == 1, "the contract", "name", name,
+            "other than those of switches, cameras and topics of the state",
+        )  # fmt: skip
     if contract.task.topic is None:
         _require(bool(contract.task.text), "task", "text", "empty", "given where there is no topic")
+
+
+def _check_time(given: float, where: str, field: str) -> None:
+    """Refuses a limit that is never reached."""
+    _require(isfinite(given) and given > 0, where, field, given, "positive and finite [s]")
+
+
+def _check_finite(given: float, where: str, field: str) -> None:
+    _require(isfinite(given), where, field, given, "finite")
 
 
 def _check_type(given: str, allowed: Iterable[str], topic: str) -> None:
