@@ -25,7 +25,7 @@ def decode_state(raw: bytes, part: StatePart) -> F32:
     if part.type == m.JOINT_STATE:
         return _pick_joints(message, part)
     if part.type == m.POSE:
-        return _read_pose(message.pose)
+        return _read_pose(message.pose, part.topic)
     if len(message.data) != len(part.names):
         raise ContractError(
             part.topic, "data", f"{len(message.data)} numbers", f"{len(part.names)}"
@@ -110,11 +110,13 @@ def _pick_joints(message: Any, part: StatePart) -> F32:
     return np.array([numbers[places[name]] for name in part.names], np.float32)
 
 
-def _read_pose(pose: Any) -> F32:
+def _read_pose(pose: Any, topic: str) -> F32:
     """Returns position [m] and rotation vector [rad]. Shape (6,)."""
     where, turn = pose.position, pose.orientation
     vector = np.array([turn.x, turn.y, turn.z])
     length = float(np.linalg.norm(vector))
+    if length == turn.w == 0:  # As an orientation that nobody filled in.
+        raise ContractError(topic, "orientation", "zero", "a quaternion")
     # Of the two quaternions of a rotation, the one with the smaller angle.
     angle = 2 * np.arctan2(length, abs(turn.w)) * (1 if turn.w >= 0 else -1)
     scaled = vector * (angle / length) if length > 0 else vector
@@ -142,7 +144,10 @@ def _read_pixels(message: Any, topic: str) -> U8:
 def _decompress_pixels(data: U8, topic: str) -> U8:
     import cv2  # Only robots whose cameras compress need it.
 
-    pixels = cv2.imdecode(np.asarray(data, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        pixels = cv2.imdecode(np.asarray(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # Of nothing at all, or of a picture that claims to be huge.
+        pixels = None
     if pixels is None:
         raise ContractError(topic, "data", f"{len(data)} bytes that are no picture", "JPEG or PNG")
     return np.ascontiguousarray(pixels[:, :, ::-1]).astype(np.uint8)
