@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from aegis.runtime.watchdog import HeardInput
 _NANOS = 1_000_000_000
 _REMEMBERED = 16
 """Entries that are kept to find the picture of a moment."""
+
+
+_T = TypeVar("_T")
 
 
 class _Input:
@@ -71,8 +75,8 @@ class Sensing:
         named += [] if contract.task.topic is None else [contract.task.topic]
         self._inputs = {topic: _Input(headers.get(topic, False)) for topic in (*headers, *named)}
         self._reader = BusReader(bus, self._inputs, everything=True)
-        self._levels: dict[str, bool] = {}
-        self._state: tuple[F32, Nanos] | None = None
+        self._levels: dict[str, bool | None] = {}
+        self._unreadable: dict[str, str] = {}
         self._decoded: dict[str, int] = {}
         self._parts: dict[str, F32] = {}
         self._task, self._task_arrived = contract.task.text, 0
@@ -86,10 +90,8 @@ class Sensing:
     def read_inputs(self) -> Mapping[str, HeardInput]:
         """Takes note of what arrived, and returns what was heard of each input.
 
-        A switch that stood wrong since the last look counts as wrong, even if it is right again.
-
-        Raises:
-            ContractError: If a switch or the task cannot be read.
+        A switch that stood wrong since the last look counts as wrong, even if it is right again;
+        one that cannot be read has no level.
         """
         offset = self._read_wall_clock() - self._read_clock()
         wrong: set[str] = set()
@@ -98,16 +100,18 @@ class Sensing:
             self._inputs[entry.topic].hear(entry, offset)
             if entry.topic in topics:
                 name = topics[entry.topic]
-                self._levels[name] = decode_switch(self._read_body(entry), entry.topic)
+                self._levels[name] = self._try_decode(entry, decode_switch)
                 if self._levels[name] is not self._contract.levels[name].good:
                     wrong.add(name)
             elif entry.topic == self._contract.task.topic:
-                raw = self._read_body(entry)
-                self._task = str(m.decode_message(raw, m.STRING, entry.topic).data)
-                self._task_arrived = entry.arrived
+                task = self._try_decode(entry, _decode_text)
+                if task is not None:
+                    self._task, self._task_arrived = task, entry.arrived
         heard: dict[str, HeardInput] = {}
         for name, level in self._contract.levels.items():
-            stands = not level.good if name in wrong else self._levels.get(name)
+            stands = self._levels.get(name)
+            if name in wrong and stands is not None:
+                stands = not level.good
             self._add_heard(heard, name, level.topic, stands)
         for part in self._contract.state:
             self._add_heard(heard, part.topic, part.topic)
@@ -117,6 +121,8 @@ class Sensing:
 
     def find_trouble(self) -> str:
         """Returns why no observation can be made; empty if one can."""
+        for unreadable in self._unreadable.values():
+            return unreadable
         try:
             self._decode_state()
             for picture in self._contract.pictures.values():
@@ -193,9 +199,25 @@ class Sensing:
             )
         return raw
 
+    def _try_decode(self, entry: BusEntry, decode: Callable[[bytes, str], _T]) -> _T | None:
+        """Returns what a message says; None if it cannot be read, which is trouble from then on.
+
+        It is no error here: what else came counts as well, and requests are to be answered.
+        """
+        self._unreadable.pop(entry.topic, None)
+        try:
+            return decode(self._read_body(entry), entry.topic)
+        except ContractError as error:
+            self._unreadable[entry.topic] = str(error)
+            return None
+
     def _add_heard(
         self, heard: dict[str, HeardInput], name: str, topic: str, level: bool | None = None
     ) -> None:
         one = self._inputs[topic]
         if one.newest is not None:
             heard[name] = HeardInput(one.newest[1], one.changed, level)
+
+
+def _decode_text(raw: bytes, topic: str) -> str:
+    return str(m.decode_message(raw, m.STRING, topic).data)
