@@ -86,7 +86,7 @@ class Recorder:
         self._thread.join()
         try:
             self._writer.close()
-        except OSError as error:
+        except Exception as error:
             self._failure = self._failure or _describe_failure(error)
 
     def _write_facts(self, facts: Mapping[str, Any]) -> None:
@@ -101,7 +101,7 @@ class Recorder:
             over = self._over.wait(_WRITE_EVERY)
             try:
                 self._write_new()
-            except OSError as error:
+            except Exception as error:  # Whatever it is: a bag that ends unsaid is worse.
                 self._failure = _describe_failure(error)
 
     def _write_new(self) -> None:
@@ -111,8 +111,9 @@ class Recorder:
             self.written += 1
 
 
-def _describe_failure(error: OSError) -> str:
-    return f"recording failed: {error.strerror or error}"
+def _describe_failure(error: Exception) -> str:
+    why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return f"recording failed: {why or error}"
 
 
 def resolve_topic(name: str, node: str) -> str:
