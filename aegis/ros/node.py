@@ -74,16 +74,15 @@ class Node:
             AegisError: If the driver cannot be built, and nobody asked for it who can be told.
         """
         now = time.monotonic_ns()
-        self._watch_driver(now)
-        for _, raw in self._statuses.take_new():
-            self.status = m.decode_json(raw, STATUS)
+        rows = self._watch_driver(now)
+        self._hear_statuses()
         self._answer_requests()
         if self._recorder is not None and self._stop_without_record:
             trouble = trouble or self._recorder.fault
         if trouble != self._trouble:
             self._trouble = trouble
             self._write(TROUBLE, m.encode_message(m.STRING, data=trouble))
-        rows = self.diagnostics.listen()
+        rows += self.diagnostics.listen()
         if now - self._told >= _NANOS:
             self._told = now
             said = self.describe_recorder()
@@ -103,17 +102,21 @@ class Node:
         if self._driver is not None:
             self._driver.close()
             self._driver = None
-        for _, raw in self._statuses.take_new():
-            self.status = m.decode_json(raw, STATUS)
+        self._hear_statuses()
         self._say_status(Status(Life.FINALIZED, str(self.status.get("fault", ""))))
         if self._recorder is not None:
             self._recorder.close()
 
-    def _watch_driver(self, now: Nanos) -> None:
+    def _hear_statuses(self) -> None:
+        for _, raw in self._statuses.take_new():
+            self.status = m.decode_json(raw, STATUS)
+
+    def _watch_driver(self, now: Nanos) -> list[dict[str, Any]]:
+        """Looks after the driver; returns the last rows of one that died."""
         if now < self._orphaned_until:
             self._send_idle()
         if self._driver is None:
-            return
+            return []
         try:
             ready = self._driver.check_ready()
         except AegisError as error:
@@ -123,24 +126,27 @@ class Node:
                 raise
             self._answer(self._asked, False, str(error), Life.UNCONFIGURED)
             self._asked = None
-            return
+            return []
         if ready and self._asked is not None:
             self._answer(self._asked, True, "", Life.INACTIVE)
             self._asked = None
-        if not self._driver.is_alive():
-            self._bury_driver(now)
+        return [] if self._driver.is_alive() else self._bury_driver(now)
 
-    def _bury_driver(self, now: Nanos) -> None:
+    def _bury_driver(self, now: Nanos) -> list[dict[str, Any]]:
         """Says that the driver died; what does nothing is sent once more, if the robot wants it."""
         assert self._driver is not None
         self._driver.close()
         self._driver = None
+        # All that it said: whether it was driving, and what the gripper was told last.
+        self._hear_statuses()
+        rows = self.diagnostics.listen()
         was_active = self.status.get("life") == Life.ACTIVE.value
         self._say_status(Status(Life.UNCONFIGURED, "the driver's process died"))
         settings = self._plan.contract.build_settings()
         if was_active and settings.fault_action is FaultAction.IDLE:
             self._orphaned_until = now + _FAREWELL
             self._send_idle()
+        return rows
 
     def _send_idle(self) -> None:
         embodiment = self._plan.contract.build_embodiment()
