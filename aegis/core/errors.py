@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
+_SHOWN = 300
+"""Characters of a message's content that an error repeats."""
+
 
 class AegisError(Exception):
     """Base of all errors that AEGIS raises on purpose."""
@@ -65,7 +68,10 @@ class ContractError(AegisError):
     """
 
     def __init__(self, topic: str, field: str, given: object, allowed: str) -> None:
-        super().__init__(f"{topic}: {field} is {given}; the contract expects {allowed}.")
+        shown = str(given)
+        if len(shown) > _SHOWN:  # Whoever sent it may have sent anything.
+            shown = f"{shown[:_SHOWN]} ..."
+        super().__init__(f"{topic}: {field} is {shown}; the contract expects {allowed}.")
 
 
 class PluginError(AegisError):

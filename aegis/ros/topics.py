@@ -105,7 +105,11 @@ def list_inputs(contract: Contract) -> tuple[Topic, ...]:
 def list_requests() -> tuple[Topic, ...]:
     """Returns the topics by which something is asked of the driver."""
     empty = (Topic(name, m.EMPTY, "in", size=64) for name in (ENABLE, DISABLE, RESET))
-    asked = (Topic(ASK, m.STRING, "in"), Topic(REQUEST, m.STRING, "inside"))
+    # Short enough for an answer that says what was asked.
+    asked = (
+        Topic(ASK, m.STRING, "in", size=_SPARE_BYTES),
+        Topic(REQUEST, m.STRING, "inside", size=_SPARE_BYTES),
+    )
     return (*empty, Topic(TAKEOVER, m.BOOL, "in", size=64), *asked)
 
 
