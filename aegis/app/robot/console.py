@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from aegis.app.config.settings import Settings
-from aegis.app.robot.cab import Cab
+from aegis.app.robot.cab import Cab, read_script
 from aegis.app.robot.over_ros import list_wire_topics, open_wire
 from aegis.app.robot.planning import read_contract_node
 from aegis.app.screen import Json, Screen
@@ -50,7 +50,13 @@ def run_console(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
             wire.connect(bus, list_wire_topics(topics), services=False)
             limit = settings.value("seconds")
             seconds = None if limit is None else settings.number("seconds", 0, 10**7)
-            cab.run(desk.press_key, lambda: False, settings.flag("enable"), seconds)
+            cab.run(
+                desk.press_key,
+                lambda: False,
+                settings.flag("enable"),
+                seconds,
+                read_script(settings),
+            )
         finally:
             wire.close()
             bus.close()

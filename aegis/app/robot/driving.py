@@ -10,7 +10,7 @@ from typing import Any
 from aegis.app.config.composition import ComposedConfig
 from aegis.app.config.lab import choose_units, is_portable, make_world_factory, read_suite_name
 from aegis.app.config.settings import Settings
-from aegis.app.robot.cab import Cab
+from aegis.app.robot.cab import Cab, read_script
 from aegis.app.robot.planning import build_plan, read_contract_node
 from aegis.app.robot.robot_process import RobotProcess
 from aegis.app.screen import Json, Screen
@@ -88,7 +88,9 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
         node.configure()
         limit = settings.value("seconds")
         seconds = None if limit is None else settings.number("seconds", 0, 10**7)
-        cab.run(press_key, lambda: node.over, settings.flag("enable"), seconds)
+        cab.run(
+            press_key, lambda: node.over, settings.flag("enable"), seconds, read_script(settings)
+        )
     finally:
         node.close()
         robot.close()

@@ -1,0 +1,1 @@
+"""AEGIS for `ros2 run` and `ros2 launch`."""
