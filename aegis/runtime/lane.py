@@ -85,6 +85,9 @@ class ProcessLane:
     @property
     def fault(self) -> str:
         """Why nothing will ever come; empty while it lives."""
+        # Nobody hears a process die that was asked nothing.
+        if not self._fault and self._ready.is_set() and not self._process.is_alive():
+            self._fault = "its process is gone"
         return self._fault
 
     @property
