@@ -16,21 +16,26 @@ _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 
 
 def decode_state(raw: bytes, part: StatePart) -> F32:
-    """Returns the entries of a part of the state. Shape (n,).
+    """Returns the entries of a part of the state, all finite. Shape (n,).
 
     Raises:
-        ContractError: If one is missing; the message names it.
+        ContractError: If one is missing or not finite; the message names it.
     """
     message = m.decode_message(raw, part.type, part.topic)
+    field: str
     if part.type == m.JOINT_STATE:
-        return _pick_joints(message, part)
-    if part.type == m.POSE:
-        return _read_pose(message.pose, part.topic)
-    if len(message.data) != len(part.names):
-        raise ContractError(
-            part.topic, "data", f"{len(message.data)} numbers", f"{len(part.names)}"
-        )
-    return np.asarray(message.data, np.float32)
+        field, state = part.field, _pick_joints(message, part)
+    elif part.type == m.POSE:
+        field, state = "pose", _read_pose(message.pose, part.topic)
+    else:
+        field, state = "data", np.asarray(message.data, np.float32)
+        if len(state) != len(part.names):
+            raise ContractError(part.topic, field, f"{len(state)} numbers", f"{len(part.names)}")
+    if not np.isfinite(state).all():
+        pairs = zip(part.names, state, strict=True)
+        wrong = ", ".join(f"{name} {value}" for name, value in pairs if not np.isfinite(value))
+        raise ContractError(part.topic, field, wrong, "finite numbers")
+    return state
 
 
 def decode_picture(raw: bytes, picture: Picture, size: tuple[int, int]) -> U8:
