@@ -9,8 +9,8 @@ from aegis.core.errors import ShapeError
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import PolicyId
 from aegis.fleet.arm import Source
-from aegis.fleet.messages import PackedProposal, Question, pack_proposal, unpack_observation
-from aegis.fleet.shared_images import SharedImages
+from aegis.fleet.messages import PackedProposal, Question, pack_proposal
+from aegis.runtime.shared_images import SharedImages, unpack_observation
 
 
 @dataclass(frozen=True, slots=True, eq=False)

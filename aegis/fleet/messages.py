@@ -10,11 +10,11 @@ from typing import TypeAlias
 from aegis.core import errors
 from aegis.core.errors import AegisError, EpisodeError
 from aegis.core.protocols import PolicySpec
-from aegis.core.types import F32, F64, EpisodeKey, Nanos, Observation, PolicyId, Proposal
+from aegis.core.types import F32, EpisodeKey, Nanos, PolicyId, Proposal
 from aegis.fleet.arm import Arm, Source
 from aegis.fleet.journal import Standing
-from aegis.fleet.shared_images import ImageLocation, SharedImages
 from aegis.records.rows import EpisodeRow
+from aegis.runtime.shared_images import PackedObservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +169,6 @@ FromWorker: TypeAlias = RendererDescription | Questions | EpisodeDone | JobDone 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PackedObservation:
-    """An observation in types that pickle; its pictures lie in the shared buffer."""
-
-    stamp: Nanos
-    proprio: F32
-    images: dict[str, ImageLocation]
-    instruction: str
-    privileged: dict[str, F64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class PackedProposal:
     """A proposal in types that pickle."""
 
@@ -188,19 +177,6 @@ class PackedProposal:
     features: dict[str, F32]
     samples: F32 | None
     latency: Nanos
-
-
-def pack_observation(obs: Observation, privileged: bool, buffer: SharedImages) -> PackedObservation:
-    """Packs an observation; simulator truth travels to the policies that may see it only."""
-    truth = dict(obs.privileged) if privileged else {}
-    images = {name: buffer.store_image(picture) for name, picture in obs.images.items()}
-    return PackedObservation(obs.stamp, obs.proprio, images, obs.instruction, truth)
-
-
-def unpack_observation(packed: PackedObservation, buffer: SharedImages) -> Observation:
-    """Unpacks an observation; its pictures are valid until the answers have been sent."""
-    images = {name: buffer.read_image(location) for name, location in packed.images.items()}
-    return Observation(packed.stamp, packed.proprio, images, packed.instruction, packed.privileged)
 
 
 def pack_proposal(proposal: Proposal) -> PackedProposal:

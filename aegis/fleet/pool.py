@@ -21,9 +21,9 @@ from aegis.fleet.messages import (
     RunSetup,
     ToWorker,
 )
-from aegis.fleet.shared_images import SharedImages
 from aegis.fleet.worker import build_thread_environment, main
 from aegis.host.child_process import set_environment
+from aegis.runtime.shared_images import SharedImages
 
 
 @dataclass(slots=True, eq=False)

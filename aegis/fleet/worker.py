@@ -36,11 +36,10 @@ from aegis.fleet.messages import (
     RendererDescription,
     RunSetup,
     ToWorker,
-    pack_observation,
     unpack_proposals,
 )
-from aegis.fleet.shared_images import SharedImages
 from aegis.records.store import RunStore
+from aegis.runtime.shared_images import SharedImages, pack_observation
 
 
 def main(

@@ -8,7 +8,6 @@ gone with the last process, whatever ended that.
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import select
 import struct
@@ -20,6 +19,7 @@ from typing import Any
 
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.types import Nanos
+from aegis.runtime.shared_memory import SharedBytes
 
 _LINE, _WORD = 64, 8
 _HEADER = struct.Struct("<QqQII16s")
@@ -72,20 +72,22 @@ class Bus:
 
     Args:
         topics: The topics.
-        memory: File descriptor of the memory.
+        memory: File descriptor of the memory; None for new memory.
         bells: Bell to its file descriptor.
     """
 
-    def __init__(self, topics: Sequence[BusTopic], memory: int, bells: Mapping[str, int]) -> None:
+    def __init__(
+        self, topics: Sequence[BusTopic], memory: int | None, bells: Mapping[str, int]
+    ) -> None:
         self._topics = {topic.name: topic for topic in topics}
-        self._fd, self._bells = memory, dict(bells)
+        self._bells = dict(bells)
         places, size = {}, 0
         for topic in topics:
             places[topic.name] = size
             size += _LINE + topic.slots * _measure_slot(topic)
         self._places = places
-        os.ftruncate(memory, size)
-        self._memory = mmap.mmap(memory, size)
+        self._shared = SharedBytes(size, memory)
+        self._memory = self._shared.buffer
         # Counters are stored whole: ``struct`` writes zeros first, and another process sees them.
         self._words = memoryview(self._memory).cast("Q")
 
@@ -108,19 +110,19 @@ class Bus:
         bells = sorted({bell for topic in topics for bell in topic.bells})
         return cls(
             topics,
-            os.memfd_create("aegis-bus"),
+            None,
             {bell: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for bell in bells},
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles for a process of ``multiprocessing``, which gets the descriptors."""
         bells = {bell: DupFd(fd) for bell, fd in self._bells.items()}
-        return _rebuild_bus, (tuple(self._topics.values()), DupFd(self._fd), bells)
+        return _rebuild_bus, (tuple(self._topics.values()), DupFd(self._shared.fd), bells)
 
     def describe(self) -> str:
         """Returns what another program needs to attach, as JSON."""
         topics = [asdict(topic) for topic in self._topics.values()]
-        return json.dumps({"topics": topics, "memory": self._fd, "bells": self._bells})
+        return json.dumps({"topics": topics, "memory": self._shared.fd, "bells": self._bells})
 
     @classmethod
     def attach(cls, description: str) -> Bus:
@@ -136,7 +138,7 @@ class Bus:
     @property
     def descriptors(self) -> tuple[int, ...]:
         """File descriptors that another program must be given."""
-        return (self._fd, *self._bells.values())
+        return (self._shared.fd, *self._bells.values())
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -233,8 +235,8 @@ class Bus:
     def close(self) -> None:
         """Detaches."""
         self._words.release()
-        self._memory.close()
-        for fd in self.descriptors:
+        self._shared.close()
+        for fd in self._bells.values():
             os.close(fd)
 
     def _find_topic(self, name: str) -> tuple[BusTopic, int]:

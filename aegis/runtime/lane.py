@@ -12,8 +12,18 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from aegis.core.protocols import Policy, PolicySpec, Query
-from aegis.core.types import Nanos, Proposal
+from aegis.core.types import F32, EpisodeKey, Nanos, Proposal
 from aegis.runtime.clock import Clock
+from aegis.runtime.shared_images import (
+    PackedObservation,
+    SharedImages,
+    pack_observation,
+    unpack_observation,
+)
+from aegis.runtime.shared_memory import SharedBytes
+
+_PICTURE_BYTES = 1 << 28
+"""Room for the pictures of a question; only what is written to takes memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +41,23 @@ class LaneAnswer:
     proposal: Proposal | None
     took: Nanos
     fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedQuery:
+    """A question; its pictures lie in shared memory."""
+
+    key: EpisodeKey
+    k: int
+    obs: PackedObservation
+    salt: int
+    due: int | None
+    committed: F32 | None
+
+    def unpack_query(self, images: SharedImages) -> Query:
+        """Returns the question with its pictures."""
+        obs = unpack_observation(self.obs, images)
+        return Query(self.key, self.k, obs, self.salt, self.due, self.committed)
 
 
 class Lane(Protocol):
@@ -68,7 +95,10 @@ class ProcessLane:
     def __init__(self, build_policy: Callable[[], Policy], clock: Clock) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        given = (theirs, build_policy)
+        # Pictures do not go through the pipe; only one question is in flight at a time.
+        self._shared = SharedBytes(_PICTURE_BYTES)
+        self._images = SharedImages(self._shared.buffer)
+        given = (theirs, build_policy, self._shared)
         self._process = spawn.Process(target=_serve_policy, args=given, daemon=True)
         self._process.start()
         theirs.close()
@@ -77,7 +107,7 @@ class ProcessLane:
         self._spec: PolicySpec | None = None
         self._fault = ""
         self._ready, self._arrived = threading.Event(), threading.Event()
-        self._outgoing: queue.SimpleQueue[Query | None] = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[PackedQuery | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._exchange, daemon=True)
         self._thread.start()
@@ -117,7 +147,11 @@ class ProcessLane:
         if self._asked is not None or not self._ready.is_set() or self._fault:
             return False
         self._asked = query, self._clock.read_time()
-        self._outgoing.put(query)
+        self._images.clear()
+        obs = pack_observation(query.obs, True, self._images)
+        self._outgoing.put(
+            PackedQuery(query.key, query.k, obs, query.salt, query.due, query.committed)
+        )
         return True
 
     def poll_answer(self) -> LaneAnswer | None:
@@ -140,6 +174,7 @@ class ProcessLane:
         self._process.join()
         self._thread.join()
         self._pipe.close()
+        self._shared.close()
 
     def _exchange(self) -> None:
         """Sends questions and receives answers, until None comes or the process is gone."""
@@ -163,7 +198,9 @@ class ProcessLane:
             self._arrived.set()
 
 
-def _serve_policy(pipe: Connection, build_policy: Callable[[], Policy]) -> None:
+def _serve_policy(
+    pipe: Connection, build_policy: Callable[[], Policy], shared: SharedBytes
+) -> None:
     """Builds a policy, and answers questions until None comes."""
     # Ctrl-C is for the process that holds the pipe; it decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -173,10 +210,11 @@ def _serve_policy(pipe: Connection, build_policy: Callable[[], Policy]) -> None:
         pipe.send(f"{type(error).__name__}: {error}")
         return
     pipe.send(policy.spec)
+    images = SharedImages(shared.buffer)
     try:
-        while (query := pipe.recv()) is not None:
+        while (packed := pipe.recv()) is not None:
             try:
-                pipe.send(policy.propose([query])[0])
+                pipe.send(policy.propose([packed.unpack_query(images)])[0])
             except Exception as error:
                 pipe.send(f"{type(error).__name__}: {error}")
     except EOFError:

@@ -1,7 +1,7 @@
-"""Shared images: pictures in memory that a worker and the main process share.
+"""Shared images: pictures in memory that two processes share, and observations that point there.
 
-The buffer is handed out from the front and taken back as a whole, when all questions of the worker
-have been answered.
+The buffer is handed out from the front and taken back as a whole, when all questions have been
+answered.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from aegis.core.errors import MachineError
-from aegis.core.types import U8
+from aegis.core.types import F32, F64, U8, Nanos, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class SharedImages:
     """A shared buffer for pictures.
 
     Args:
-        buffer: Shared bytes, as ``multiprocessing.RawArray`` gives them.
+        buffer: Shared bytes, as ``multiprocessing.RawArray`` or ``SharedBytes`` give them.
     """
 
     def __init__(self, buffer: Any) -> None:
@@ -69,3 +69,27 @@ class SharedImages:
         """Takes back all space."""
         self._stored.clear()
         self._used = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedObservation:
+    """An observation in types that pickle; its pictures lie in the shared buffer."""
+
+    stamp: Nanos
+    proprio: F32
+    images: dict[str, ImageLocation]
+    instruction: str
+    privileged: dict[str, F64]
+
+
+def pack_observation(obs: Observation, privileged: bool, buffer: SharedImages) -> PackedObservation:
+    """Packs an observation; simulator truth travels to the policies that may see it only."""
+    truth = dict(obs.privileged) if privileged else {}
+    images = {name: buffer.store_image(picture) for name, picture in obs.images.items()}
+    return PackedObservation(obs.stamp, obs.proprio, images, obs.instruction, truth)
+
+
+def unpack_observation(packed: PackedObservation, buffer: SharedImages) -> Observation:
+    """Unpacks an observation; its pictures are valid until the answers have been sent."""
+    images = {name: buffer.read_image(location) for name, location in packed.images.items()}
+    return Observation(packed.stamp, packed.proprio, images, packed.instruction, packed.privileged)
