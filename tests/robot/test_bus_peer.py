@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aegis.core.types import OPERATOR
 from aegis.ros import messages as m
 from aegis.ros.bus_peer import BusAlarm
+from aegis.ros.rows import decode_array
 from aegis.ros.topics import ASK, DISABLE, ENABLE, REQUEST, RESET, TAKEOVER, TROUBLE
 from tests.robot.kit import MS, change, joints, make_contract, open_bus, switch, text, write
 from tests.robot.kit import TOY as TOY_TREE
@@ -214,7 +215,8 @@ def test_a_life_that_cannot_begin_is_refused_with_the_reason() -> None:
         seat.ask("enable")
         seat.play(1, "joints")
         assert seat.last_answer == (True, "")
-        assert seat.sent[0][0] == pytest.approx(0.5), "it stays where it is measured to be"
+        began = decode_array(seat.rows[-1]["began_with"])
+        np.testing.assert_array_equal(began, np.array([0.5, 0, 0], np.float32), "where it is")
 
 
 EVENTS = st.sampled_from(
