@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aegis.core.errors import AegisError, ContractError
@@ -46,6 +47,7 @@ class Node:
         self._asked: Mapping[str, Any] | None = None
         self._trouble, self._told = "", 0
         self._orphaned_until = 0
+        self._next_index = plan.key.index
         self.diagnostics = Diagnostics(plan.contract, bus)
         self.status: dict[str, Any] = {}
         self.over = False
@@ -59,7 +61,8 @@ class Node:
     def configure(self, asked: Mapping[str, Any] | None = None) -> None:
         """Starts the driver; its policies load for a while."""
         self._asked = asked
-        self._driver = DriverProcess(self._plan, self._bus)
+        plan = replace(self._plan, key=replace(self._plan.key, index=self._next_index))
+        self._driver = DriverProcess(plan, self._bus)
 
     def look(self, trouble: str = "") -> list[dict[str, Any]]:
         """Does what is due; call it some twenty times a second.
@@ -83,6 +86,8 @@ class Node:
             self._trouble = trouble
             self._write(TROUBLE, m.encode_message(m.STRING, data=trouble))
         rows += self.diagnostics.listen()
+        # A driver that is configured again goes on counting: no two lives share an address.
+        self._next_index = max([self._next_index, *(r["key"][-1] + 1 for r in rows if "key" in r)])
         if now - self._told >= _NANOS:
             self._told = now
             said = self.describe_recorder()
