@@ -57,7 +57,12 @@ def compose_with_parameters(
 
 def run_node(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     """Runs `aegis ros node` until a signal, or a request to shut down."""
-    with open_wire("ros_node", options, lifecycle=True) as (wire, composed):
+    over = threading.Event()
+    # A bag gets its end also when the node is stopped while it loads, or is told so twice.
+    with (
+        open_wire("ros_node", options, lifecycle=True) as (wire, composed),
+        catch_signals(over),
+    ):
         settings = Settings(composed.tree)
         contract = read_contract_node(composed)
         topics = list_topics(contract)
@@ -70,7 +75,7 @@ def run_node(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
             if settings.flag("configure"):
                 node.configure()
             wire.connect(bus, list_wire_topics(topics), services=True)
-            _watch_node(node, wire, screen)
+            _watch_node(node, wire, screen, over)
         finally:
             node.close()
             wire.close()
@@ -104,19 +109,18 @@ def run_robot(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]
         return {"overruns": robot.overruns, **robot.outcome}
 
 
-def _watch_node(node: Node, wire: WireProcess, screen: Screen) -> None:
-    over, said = threading.Event(), ""
-    with catch_signals(over):
-        while not over.wait(_LOOK_EVERY) and not node.over:
-            trouble = "" if wire.is_alive() else "the process that talks to ROS 2 is gone"
-            node.look(trouble)
-            status = node.status
-            news = " ".join(filter(None, (status["life"], status["mode"], status["fault"])))
-            if news != said:
-                said = news
-                screen.print_line(f"{time.strftime('%H:%M:%S')}  {news}")
-            if trouble and node.life is not Life.ACTIVE:
-                over.set()
+def _watch_node(node: Node, wire: WireProcess, screen: Screen, over: threading.Event) -> None:
+    said = ""
+    while not over.wait(_LOOK_EVERY) and not node.over:
+        trouble = "" if wire.is_alive() else "the process that talks to ROS 2 is gone"
+        node.look(trouble)
+        status = node.status
+        news = " ".join(filter(None, (status["life"], status["mode"], status["fault"])))
+        if news != said:
+            said = news
+            screen.print_line(f"{time.strftime('%H:%M:%S')}  {news}")
+        if trouble and node.life is not Life.ACTIVE:
+            over.set()
 
 
 @contextlib.contextmanager
