@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from aegis.core.errors import ContractError
+from aegis.core.errors import ConfigError, ContractError
 from aegis.core.types import F32, ActionKind, Nanos, Observation, PolicyId
 from aegis.ros import messages as m
 from aegis.ros.contract import Contract
@@ -88,7 +88,7 @@ class BusPeer:
         self._asked: list[dict[str, Any]] = []
         self._taken_over, self._last = False, self._embodiment.hold
         self._said: dict[str, Any] = {"trouble": ""}
-        self._context, self._ending = dict(context), False
+        self._context, self._ending, self._unsaid = dict(context), False, ""
 
     def observe(self, policies: Sequence[PolicyId]) -> Observation:
         """Returns the newest observation, with the pictures that these rungs look at."""
@@ -105,7 +105,8 @@ class BusPeer:
         """Returns what the process that started this one complains of, or why nothing is seen."""
         for _, raw in self._troubles.take_new():
             self._trouble = str(m.decode_message(raw, m.STRING, TROUBLE).data)
-        return self._trouble or self._sensing.find_trouble()
+        unsaid, self._unsaid = self._unsaid, ""
+        return unsaid or self._trouble or self._sensing.find_trouble()
 
     def read_requests(self) -> Sequence[Request]:
         """Returns what is asked of the driver; an operator's takeover is answered at once."""
@@ -178,7 +179,10 @@ class BusPeer:
         for asked, answer in zip(self._asked, report.answers, strict=False):
             self._answer_request(asked, answer)
         self._asked = []
-        self._write_rows(action, report)
+        try:
+            self._write_rows(action, report)
+        except ConfigError as error:  # Longer than the bus takes: a fault, and no dead driver.
+            self._unsaid = str(error)
 
     def _write_rows(self, action: F32 | None, report: TickReport) -> None:
         key = None
