@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from aegis.core.types import F32, Nanos
+from aegis.core.types import F32, Nanos, Proposal
 from aegis.ros import messages as m
 from aegis.ros.bus_peer import BusPeer
 from aegis.ros.contract import Contract
@@ -49,11 +50,15 @@ class Seat:
         status: Status as it was said last.
     """
 
-    def __init__(self, contract: Contract, bus: Bus) -> None:
+    def __init__(
+        self, contract: Contract, bus: Bus, spoil: Callable[[Proposal], Proposal] = lambda one: one
+    ) -> None:
         self.contract, self.bus, self.clock = contract, bus, FakeClock()
         self.clock.now = 10**9
         controller = replace(make_late(lead=4), embodiment=contract.build_embodiment())
-        lanes = {name: FakeLane(name, self.clock, lambda _: 0) for name in ("weak", "strong")}
+        lanes = {
+            name: FakeLane(name, self.clock, lambda _: 0, spoil) for name in ("weak", "strong")
+        }
         self.peer = BusPeer(contract, bus, {"weak": {}, "strong": {}}, {"rungs": ["weak"]})
         self.alarm = NowAlarm(self.clock)
         self.reports: list[TickReport] = []

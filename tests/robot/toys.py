@@ -15,7 +15,7 @@ from aegis.ros.contract import Contract
 from aegis.ros.driver_process import DriverPlan
 from tests.core.late_parts import make_late
 from tests.fakes import KEY, ToyWorld
-from tests.robot.kit import WAIT, make_contract
+from tests.robot.kit import TOY, WAIT, change, make_contract
 
 
 class SteadyPolicy:
@@ -59,9 +59,17 @@ def build_controller(contract: Contract, specs: Mapping[PolicyId, PolicySpec]) -
     return replace(make_late(lead=4, patience=10**6), embodiment=contract.build_embodiment())
 
 
+def make_patient_contract(in_fault: str = "idle") -> Contract:
+    """Returns the contract of the point with ages that no slow machine reaches."""
+    tree = change(TOY, "stale_after", WAIT)
+    for path in ("state.0", "pictures.agentview", "levels.estop", "operator"):
+        tree = change(tree, f"{path}.max_age", WAIT)
+    return make_contract(tree, in_fault=in_fault)
+
+
 def make_plan(contract: Contract | None = None, weak: object = None) -> DriverPlan:
     """Returns a plan of two steady policies; ``weak`` builds another one in its place."""
-    given = contract or make_contract()
+    given = contract or make_patient_contract()
     policies = {
         "weak": weak or partial(SteadyPolicy, "weak", 0.25, {"agentview": (8, 8)}),
         "strong": partial(SteadyPolicy, "strong", 0.75, {}),

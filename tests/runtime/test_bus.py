@@ -161,7 +161,7 @@ def test_another_program_attaches_by_descriptors() -> None:
         assert bus.topics == tuple(one["name"] for one in described["topics"]) == ("a", "b")
 
 
-COUNT = 300_000
+COUNT = 200_000
 
 
 def write_many(bus: Bus) -> None:
