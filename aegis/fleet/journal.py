@@ -167,6 +167,7 @@ class Journal:
             asks=tuple(sorted(self._asks.items())),
             digest=self._trace.hexdigest(),
             final=final,
+            steps_by=tuple(sorted(Counter(step.active for step in steps).items())),
         )
         return EpisodeRecord(row, tuple(steps), tuple(self._features), tuple(self._samples))
 

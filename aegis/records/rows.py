@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from aegis.core.types import F32, EpisodeKey, PolicyId
@@ -30,6 +30,8 @@ class EpisodeRow:
         asks: Policy and number of queries, by name.
         digest: Hash of all states, drivers and actions.
         final: Hash of the last state.
+        steps_by: Driver and number of steps, by name; None in tables of before. The digest covers
+            it, so rows that differ in nothing else are equal.
     """
 
     root: int
@@ -51,6 +53,7 @@ class EpisodeRow:
     asks: tuple[tuple[PolicyId, int], ...]
     digest: str
     final: str
+    steps_by: tuple[tuple[PolicyId, int], ...] | None = field(default=None, compare=False)
 
     @property
     def key(self) -> EpisodeKey:
@@ -153,7 +156,9 @@ class EpisodeRecord:
 
 def parse_episode_row(record: Mapping[str, Any]) -> EpisodeRow:
     """Returns a row from its fields, as a table or JSON gives them."""
-    values = {field.name: record[field.name] for field in fields(EpisodeRow)}
+    values: dict[str, Any] = {one.name: record.get(one.name) for one in fields(EpisodeRow)}
     values["holds"] = tuple(record["holds"])
-    values["asks"] = tuple((name, count) for name, count in record["asks"])
+    for name in ("asks", "steps_by"):
+        if values[name] is not None:
+            values[name] = tuple((policy, count) for policy, count in values[name])
     return EpisodeRow(**values)

@@ -28,6 +28,7 @@ EPISODE_SCHEMA = pa.schema(
         ("asks", pa.map_(pa.string(), pa.int32())),
         ("digest", pa.string()),
         ("final", pa.string()),
+        ("steps_by", pa.map_(pa.string(), pa.int32())),
     ]
 )
 STEP_SCHEMA = pa.schema(

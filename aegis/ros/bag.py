@@ -13,7 +13,7 @@ from rosbags.rosbag2.errors import ReaderError
 
 from aegis.core.errors import AegisError, TraceError
 from aegis.core.types import EpisodeKey, Nanos, Proposal
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 from aegis.ros.recorder import CONFIGURATION, FORMAT, resolve_topic
 from aegis.ros.rows import decode_proposal
 from aegis.ros.topics import DECISIONS, PROPOSALS

@@ -10,10 +10,10 @@ from typing import Any
 
 from aegis.core.errors import ConfigError, ContractError
 from aegis.core.types import F32, ActionKind, Nanos, Observation, PolicyId
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
-from aegis.ros.decoding import decode_operator, decode_switch
-from aegis.ros.encoding import encode_command
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
+from aegis.ros.message.decoding import decode_operator, decode_switch
+from aegis.ros.message.encoding import encode_command
 from aegis.ros.rows import describe_tick, encode_array, encode_proposal
 from aegis.ros.sensing import Sensing
 from aegis.ros.topics import (

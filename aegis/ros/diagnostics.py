@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aegis.core.types import Nanos
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
 from aegis.ros.topics import DECISIONS
 from aegis.runtime.bus import Bus, BusReader
 

@@ -17,7 +17,7 @@ from aegis.core.types import EpisodeKey, PolicyId
 from aegis.host.child_process import set_environment
 from aegis.host.realtime_measures import request_measures
 from aegis.ros.bus_peer import BusAlarm, BusPeer
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
 from aegis.runtime.bus import Bus
 from aegis.runtime.clock import MonotonicClock
 from aegis.runtime.lane import ProcessLane

@@ -9,10 +9,10 @@ from typing import Any
 
 from aegis.core.errors import AegisError, ContractError
 from aegis.core.types import Nanos
-from aegis.ros import messages as m
 from aegis.ros.diagnostics import Diagnostics
 from aegis.ros.driver_process import DriverPlan, DriverProcess
-from aegis.ros.encoding import encode_command
+from aegis.ros.message import cdr as m
+from aegis.ros.message.encoding import encode_command
 from aegis.ros.recorder import Recorder
 from aegis.ros.rows import decode_array
 from aegis.ros.topics import ANSWER, ASK, DIAGNOSTICS, REQUEST, STATUS, TROUBLE

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from aegis.core.types import Nanos
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
 from aegis.ros.topics import ANSWER, ASK, STATUS
 from aegis.runtime.bus import Bus, BusReader
 

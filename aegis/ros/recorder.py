@@ -12,7 +12,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.rosbag2.errors import WriterError
 
 from aegis.core.errors import ConfigError
-from aegis.ros.messages import STRING, encode_json, load_types
+from aegis.ros.message.cdr import STRING, encode_json, load_types
 from aegis.ros.topics import Topic
 from aegis.runtime.bus import Bus, BusReader
 

@@ -12,10 +12,10 @@ import numpy as np
 from aegis.core.controller import Controller
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import F32, U8, Decision, EpisodeKey, Observation, PolicyId, Proposal, Tick
-from aegis.ros import messages as m
 from aegis.ros.bag import Bag
-from aegis.ros.contract import Contract
-from aegis.ros.decoding import decode_picture, decode_state
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
+from aegis.ros.message.decoding import decode_picture, decode_state
 from aegis.ros.rows import COMPARED, decode_array, describe_decision
 from aegis.runtime.session import Session, stamp_proposal
 
@@ -90,7 +90,7 @@ class Replay:
         self._policies, self._same = policies, same
         self._session: Session | None = None
         self._key: EpisodeKey | None = None
-        self._answers: dict[tuple[PolicyId, int], Proposal] = {}
+        self._answers: dict[tuple[PolicyId, int], Proposal | Exception] = {}
         self._parted = False
         self.result = ReplayResult()
 
@@ -180,9 +180,12 @@ class Replay:
         for rung in row["asked"]:
             one = self._controller.ladder.find_rung(rung)
             query: Query = self._session.build_query(row["k"], obs, one.salt)
-            proposal = self._policies[self._find_policy(rung)].propose([query])[0]
-            self._answers[rung, row["k"]] = stamp_proposal(proposal, rung)
             self.result.inferences += 1
+            try:
+                proposal = self._policies[self._find_policy(rung)].propose([query])[0]
+                self._answers[rung, row["k"]] = stamp_proposal(proposal, rung)
+            except Exception as error:  # As on the robot, where the others go on.
+                self._answers[rung, row["k"]] = error
 
     def _find_proposals(self, row: Mapping[str, Any]) -> Iterator[tuple[PolicyId, Proposal]]:
         """Yields the proposals that arrived at this tick, as computed now or as recorded."""
@@ -190,11 +193,14 @@ class Replay:
         for rung, k0 in row["arrived"].items():
             recorded = self._bag.find_proposal(self._key, rung, k0)
             computed = self._answers.pop((rung, k0), None)
-            if computed is not None:
+            if isinstance(computed, Proposal):
                 unequal = computed.actions.tobytes() != recorded.actions.tobytes()
                 self.result.unequal_proposals += unequal
-            # Without an answer of its own the question was put before a difference.
-            yield rung, recorded if computed is None else computed
+                yield rung, computed
+            else:
+                # Without an answer of its own the question was put before a difference.
+                self.result.unequal_proposals += computed is not None
+                yield rung, recorded
 
     def _find_policy(self, rung: PolicyId) -> PolicyId:
         return self._controller.ladder.find_rung(rung).source[0]

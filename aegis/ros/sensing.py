@@ -11,10 +11,10 @@ import numpy as np
 
 from aegis.core.errors import ContractError
 from aegis.core.types import F32, U8, Nanos, Observation
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
-from aegis.ros.contract_parts import Picture, StatePart
-from aegis.ros.decoding import decode_picture, decode_state, decode_switch
+from aegis.ros.contract.contract import Contract
+from aegis.ros.contract.parts import Picture, StatePart
+from aegis.ros.message import cdr as m
+from aegis.ros.message.decoding import decode_picture, decode_state, decode_switch
 from aegis.runtime.bus import Bus, BusEntry, BusReader
 from aegis.runtime.watchdog import HeardInput
 

@@ -11,8 +11,8 @@ import numpy as np
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import World
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, Observation
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
 from aegis.runtime.bus import Bus, BusReader
 from aegis.runtime.clock import MonotonicClock
 

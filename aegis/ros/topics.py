@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
 from aegis.runtime.bus import BusTopic
 
 DRIVER_BELL, WIRE_BELL = "driver", "wire"

@@ -184,6 +184,8 @@ def _find_contradictions(row: EpisodeRow) -> list[str]:
     laws = {
         "success is not how it stopped": row.success == (row.stop == "success"),
         "steps do not add up": row.strong_steps + row.weak_steps == row.steps,
+        "steps by driver do not add up": row.steps_by is None
+        or sum(steps for _, steps in row.steps_by) == row.steps,
         "no steps": row.steps > 0,
         "hand-over before it was decided": row.first_fire_k is None
         or row.handover_k is None

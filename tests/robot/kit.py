@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 import yaml
 
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
-from aegis.ros.contract_reader import read_contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.contract.reader import read_contract
+from aegis.ros.message import cdr as m
 from aegis.ros.topics import list_topics
 from aegis.runtime.bus import Bus, BusReader
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from aegis.core.types import F32, Nanos, Proposal
-from aegis.ros import messages as m
 from aegis.ros.bus_peer import BusPeer
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
 from aegis.ros.rows import decode_array
 from aegis.ros.topics import ANSWER, ASK, DECISIONS, STATUS
 from aegis.runtime.bus import Bus, BusReader

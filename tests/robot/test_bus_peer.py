@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from aegis.core.types import Proposal
-from aegis.ros import messages as m
 from aegis.ros.bus_peer import BusAlarm
+from aegis.ros.message import cdr as m
 from aegis.ros.rows import decode_array
 from aegis.ros.topics import ASK, DISABLE, ENABLE, REQUEST, RESET, TAKEOVER, TROUBLE
 from tests.robot.kit import MS, change, joints, make_contract, open_bus, switch, text, write

@@ -13,9 +13,8 @@ import pytest
 
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.types import ActionKind
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
-from aegis.ros.contract_parts import (
+from aegis.ros.contract.contract import Contract
+from aegis.ros.contract.parts import (
     Axis,
     CommandAxis,
     CommandTopic,
@@ -26,6 +25,7 @@ from aegis.ros.contract_parts import (
     StatePart,
     Task,
 )
+from aegis.ros.message import cdr as m
 from aegis.runtime.driver_settings import FaultAction
 from tests.robot.kit import ARM, CONTRACTS, INF, JOINTS, TOY, change, load_shipped, make_contract
 

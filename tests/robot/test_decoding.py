@@ -14,9 +14,9 @@ from hypothesis.extra import numpy as arrays
 from scipy.spatial.transform import Rotation
 
 from aegis.core.errors import ContractError
-from aegis.ros import messages as m
-from aegis.ros.contract_parts import POSE_NAMES, Operator, OperatorAxis, Picture, StatePart
-from aegis.ros.decoding import decode_operator, decode_picture, decode_state, decode_switch
+from aegis.ros.contract.parts import POSE_NAMES, Operator, OperatorAxis, Picture, StatePart
+from aegis.ros.message import cdr as m
+from aegis.ros.message.decoding import decode_operator, decode_picture, decode_state, decode_switch
 from tests.robot.kit import JOINTS, joints, picture, pose, switch
 
 ARM = StatePart("/arm/joints", m.JOINT_STATE, JOINTS, 0.1, 0)

@@ -10,7 +10,7 @@ import pytest
 from rosbags.rosbag2 import Reader
 
 from aegis.app.main import main
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 from aegis.ros.rows import decode_array, decode_proposal
 
 STATE = "{topic: joint_states, type: sensor_msgs/msg/JointState, max_age: 9, max_still: 0, names: "
@@ -31,7 +31,7 @@ def show(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_drive_shows_what_it_would_do(capsys: pytest.CaptureFixture[str]) -> None:
     shown = show(capsys, "drive", "seconds=6", "gate=blind")
-    for words in ("seconds: 6", "aegis.ros.contract_reader.read_contract", "deadman", "parts: 1"):
+    for words in ("seconds: 6", "aegis.ros.contract.reader.read_contract", "deadman", "parts: 1"):
         assert words in shown
 
 
@@ -40,7 +40,7 @@ def test_parts_over_ros_show_what_they_would_do(
     verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = show(capsys, "ros", verb)
-    assert "aegis.ros.contract_reader.read_contract" in shown
+    assert "aegis.ros.contract.reader.read_contract" in shown
     assert "python:" in shown
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.ros import messages as m
-from aegis.ros.contract_parts import TWIST_NAMES, CommandAxis, CommandTopic
-from aegis.ros.encoding import encode_command
+from aegis.ros.contract.parts import TWIST_NAMES, CommandAxis, CommandTopic
+from aegis.ros.message import cdr as m
+from aegis.ros.message.encoding import encode_command
 from tests.robot.kit import ARM, JOINTS, make_contract
 
 AXES = ("a", "b", "c")

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aegis.core.errors import ContractError
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 from tests.robot.kit import JOINTS, joints, picture, pose, switch, text
 
 EXAMPLES = {

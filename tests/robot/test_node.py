@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import AegisError, ConfigError, MachineError
-from aegis.ros import messages as m
 from aegis.ros.driver_process import DriverPlan
+from aegis.ros.message import cdr as m
 from aegis.ros.node import Node
 from aegis.ros.recorder import Recorder
 from aegis.ros.topics import ANSWER, ASK, DECISIONS, DIAGNOSTICS, Topic, list_topics

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 from aegis.ros.operator_desk import KEYS, OperatorDesk
 from aegis.ros.recorder import resolve_topic
 from aegis.ros.topics import ANSWER, ASK, STATUS

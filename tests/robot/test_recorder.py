@@ -11,7 +11,7 @@ import pytest
 from rosbags.rosbag2 import Reader
 
 from aegis.core.errors import ConfigError
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 from aegis.ros.recorder import CONFIGURATION, Recorder, resolve_topic
 from aegis.ros.topics import Topic
 from aegis.runtime.bus import Bus

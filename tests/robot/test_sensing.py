@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import ContractError
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 from aegis.ros.sensing import Sensing
 from aegis.runtime.bus import Bus
 from aegis.runtime.watchdog import HeardInput

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import ConfigError
-from aegis.ros import messages as m
-from aegis.ros.decoding import decode_picture, decode_state
+from aegis.ros.message import cdr as m
+from aegis.ros.message.decoding import decode_picture, decode_state
 from aegis.ros.simulated_robot import (
     OUTCOME,
     RESTART,

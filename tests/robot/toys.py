@@ -11,7 +11,7 @@ import numpy as np
 from aegis.core.controller import Controller
 from aegis.core.protocols import Outcome, PolicySpec, Query
 from aegis.core.types import Command, Embodiment, EpisodeKey, PolicyId, Proposal
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
 from aegis.ros.driver_process import DriverPlan
 from tests.core.late_parts import make_late
 from tests.fakes import KEY, ToyWorld

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aegis.ros.wire_process import WireProcess, WireTopic
+from aegis.ros.wire.process import WireProcess, WireTopic
 from aegis.runtime.bus import Bus, BusReader, BusTopic
 
 PATIENCE = 120.0

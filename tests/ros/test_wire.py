@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aegis.core.errors import ConfigError, MachineError
-from aegis.ros.wire_process import WireProcess, WireTopic
+from aegis.ros.wire.process import WireProcess, WireTopic
 from aegis.runtime.bus import Bus
 from tests.ros.rig import (
     PATIENCE,

@@ -16,7 +16,7 @@ from aegis.app.robot.signals import catch_signals
 from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
 from aegis.monitor.robot_panel import RobotBoard, RobotPanel
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
 from aegis.ros.operator_desk import OperatorDesk
 
 _LOOK_EVERY = 0.03

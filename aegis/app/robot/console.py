@@ -13,8 +13,8 @@ from aegis.app.robot.over_ros import list_wire_topics, open_wire
 from aegis.app.robot.planning import read_contract_node
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import MachineError
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
 from aegis.ros.operator_desk import KEYS, OperatorDesk
 from aegis.ros.recorder import resolve_topic
 from aegis.ros.simulated_robot import OUTCOME
@@ -29,7 +29,7 @@ from aegis.ros.topics import (
     list_outputs,
     list_requests,
 )
-from aegis.ros.wire_process import WireProcess
+from aegis.ros.wire.process import WireProcess
 from aegis.runtime.bus import Bus, BusReader
 
 _KEYS = (*KEYS, ("q", "quit"))

@@ -17,7 +17,7 @@ from aegis.app.screen import Json, Screen
 from aegis.core.types import EpisodeKey
 from aegis.host.dispatch import build_dispatch
 from aegis.records.provenance import read_versions
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 from aegis.ros.node import Node
 from aegis.ros.operator_desk import KEYS, OperatorDesk
 from aegis.ros.recorder import Recorder

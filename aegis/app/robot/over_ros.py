@@ -25,13 +25,13 @@ from aegis.app.robot.planning import build_plan, read_contract_node
 from aegis.app.robot.signals import catch_signals
 from aegis.app.screen import Json, Screen
 from aegis.core.types import EpisodeKey
-from aegis.ros import messages as m
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
+from aegis.ros.message import cdr as m
 from aegis.ros.node import Node
 from aegis.ros.recorder import resolve_topic
 from aegis.ros.simulated_robot import OUTCOME, RESTART, SimulatedRobot
 from aegis.ros.topics import WIRE_BELL, Topic, list_inputs, list_topics
-from aegis.ros.wire_process import WireProcess, WireTopic
+from aegis.ros.wire.process import WireProcess, WireTopic
 from aegis.runtime.bus import Bus
 from aegis.runtime.lifecycle import Life
 

@@ -18,7 +18,7 @@ from aegis.core.protocols import Detector, PolicySpec
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.host.dispatch import build_dispatch
 from aegis.records.part_identity import PartOrigins
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
 from aegis.ros.driver_process import DriverPlan
 
 POLICIES = ("weak", "strong")
@@ -46,7 +46,7 @@ def read_contract_node(composed: ComposedConfig) -> Contract:
     """
     contract = build_target(composed, "contract", Settings(composed.tree).node("contract"))
     if not isinstance(contract, Contract):
-        raise ConfigError("'contract' is not a contract. Use aegis.ros.contract_reader.")
+        raise ConfigError("'contract' is not a contract. Use aegis.ros.contract.reader.")
     return contract
 
 

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from aegis.core.errors import MachineError
 from aegis.core.protocols import World
 from aegis.host.child_process import set_environment
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
 from aegis.ros.simulated_robot import RobotSettings, SimulatedRobot
 from aegis.runtime.bus import Bus
 

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from aegis.ros.wire_process import WireProcess
+from aegis.ros.wire.process import WireProcess
 from aegis.runtime.bus import Bus, BusTopic
 
 wire = WireProcess(sys.argv[1], "orphan", "", False, [])

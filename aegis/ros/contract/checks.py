@@ -8,8 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.ros import messages as m
-from aegis.ros.contract_parts import (
+from aegis.ros.contract.parts import (
     COMMAND_TYPES,
     OPERATOR_TYPES,
     PICTURE_TYPES,
@@ -22,9 +21,10 @@ from aegis.ros.contract_parts import (
     Picture,
     StatePart,
 )
+from aegis.ros.message import cdr as m
 
 if TYPE_CHECKING:
-    from aegis.ros.contract import Contract
+    from aegis.ros.contract.contract import Contract
 
 
 def check_contract(contract: Contract) -> None:

@@ -18,8 +18,8 @@ from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPo
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from aegis.core.errors import ConfigError
-from aegis.ros.wire_node import ANSWER, STATUS, DriverVoice
-from aegis.ros.wire_protocol import WireTopic
+from aegis.ros.wire.node import ANSWER, STATUS, DriverVoice
+from aegis.ros.wire.protocol import WireTopic
 from aegis.runtime.bus import Bus, BusReader
 
 BELL = "wire"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from aegis.core.types import F32, Nanos
-from aegis.ros import messages as m
-from aegis.ros.contract_parts import TWIST_NAMES, CommandTopic
+from aegis.ros.contract.parts import TWIST_NAMES, CommandTopic
+from aegis.ros.message import cdr as m
 
 _NANOS = 1_000_000_000
 

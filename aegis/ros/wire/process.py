@@ -18,8 +18,8 @@ from typing import Any
 
 import aegis
 from aegis.core.errors import ConfigError, MachineError
-from aegis.ros.wire_protocol import WireTopic as WireTopic
-from aegis.ros.wire_protocol import receive_message, send_message
+from aegis.ros.wire.protocol import WireTopic as WireTopic
+from aegis.ros.wire.protocol import receive_message, send_message
 from aegis.runtime.bus import Bus
 
 _ADVICE = "Run 'source /opt/ros/jazzy/setup.bash', or set ros.python to an interpreter with rclpy."

@@ -14,8 +14,8 @@ import numpy as np
 
 from aegis.core.roll import ProprioMap
 from aegis.core.types import ActionKind, Embodiment
-from aegis.ros.contract_checks import check_contract
-from aegis.ros.contract_parts import (
+from aegis.ros.contract.checks import check_contract
+from aegis.ros.contract.parts import (
     Axis,
     CommandTopic,
     Operator,

@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.ros.contract import Contract
+from aegis.ros.contract.contract import Contract
 
 T = TypeVar("T")
 

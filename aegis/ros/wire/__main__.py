@@ -26,9 +26,9 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from aegis.core.errors import ConfigError
-from aegis.ros.wire_node import DriverVoice, ManagedNode, create_services
-from aegis.ros.wire_protocol import WireTopic, receive_message, send_message
-from aegis.ros.wire_topics import BELL, Inbox, Outbox
+from aegis.ros.wire.node import DriverVoice, ManagedNode, create_services
+from aegis.ros.wire.protocol import WireTopic, receive_message, send_message
+from aegis.ros.wire.topics import BELL, Inbox, Outbox
 from aegis.runtime.bus import Bus
 
 _THREADS = 8

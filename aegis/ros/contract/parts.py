@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from aegis.ros import messages as m
+from aegis.ros.message import cdr as m
 
 Align = Literal["hold", "asof", "drop"]
 Stamp = Literal["receive", "header"]

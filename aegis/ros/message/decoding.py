@@ -9,8 +9,8 @@ import numpy as np
 
 from aegis.core.errors import ContractError
 from aegis.core.types import F32, U8
-from aegis.ros import messages as m
-from aegis.ros.contract_parts import TWIST_NAMES, Operator, Picture, StatePart
+from aegis.ros.contract.parts import TWIST_NAMES, Operator, Picture, StatePart
+from aegis.ros.message import cdr as m
 
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 

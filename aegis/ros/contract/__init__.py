@@ -1,0 +1,1 @@
+"""Contract: what AEGIS knows of a robot, as parts, checked and read from YAML."""
