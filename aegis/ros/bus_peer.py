@@ -12,24 +12,18 @@ from aegis.core.errors import ConfigError, ContractError
 from aegis.core.types import F32, ActionKind, Nanos, Observation, PolicyId
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
-from aegis.ros.message.decoding import decode_operator, decode_switch
+from aegis.ros.message.decoding import decode_operator
 from aegis.ros.message.encoding import encode_command
+from aegis.ros.requests import (
+    DRIVER_REQUESTS,
+    OPERATOR_REQUESTS,
+    REQUEST_TOPICS,
+    build_answer,
+    read_request,
+)
 from aegis.ros.rows import describe_tick, encode_array, encode_proposal
 from aegis.ros.sensing import Sensing
-from aegis.ros.topics import (
-    ANSWER,
-    ASK,
-    DECISIONS,
-    DISABLE,
-    DRIVER_BELL,
-    ENABLE,
-    PROPOSALS,
-    REQUEST,
-    RESET,
-    STATUS,
-    TAKEOVER,
-    TROUBLE,
-)
+from aegis.ros.topics import ANSWER, DECISIONS, DRIVER_BELL, PROPOSALS, STATUS, TROUBLE
 from aegis.runtime.bus import Bus, BusEntry, BusReader
 from aegis.runtime.lifecycle import Life, Request, RequestAnswer
 from aegis.runtime.peer import TickReport
@@ -37,9 +31,6 @@ from aegis.runtime.watchdog import HeardInput
 
 _NANOS = 1_000_000_000
 _DIGITS = re.compile(r"\d+")
-_REQUESTS = {ENABLE: Request.ENABLE, DISABLE: Request.DISABLE, RESET: Request.RESET}
-_DRIVER_REQUESTS = {one.value: one for one in (Request.ENABLE, Request.DISABLE, Request.RESET)}
-_OPERATOR_REQUESTS = {"takeover": True, "release": False}
 
 
 class BusAlarm:
@@ -66,6 +57,8 @@ class BusPeer:
         bus: The bus.
         cameras: Rung to the pictures that its policy looks at, name to height and width [px].
         context: What every status says besides, for example the rungs.
+        starts: Request topic to the number of the first request that is this driver's; None for
+            those that come from now on.
     """
 
     def __init__(
@@ -74,18 +67,18 @@ class BusPeer:
         bus: Bus,
         cameras: Mapping[PolicyId, Mapping[str, tuple[int, int]]],
         context: Mapping[str, Any],
+        starts: Mapping[str, int] | None = None,
     ) -> None:
         self._contract, self._bus, self._cameras = contract, bus, cameras
         self._embodiment = contract.build_embodiment()
         self._axes = self._embodiment.names
         self._sensing = Sensing(contract, bus)
-        topics = [ENABLE, DISABLE, RESET, TAKEOVER, REQUEST, ASK]
-        self._requests = BusReader(bus, topics)
+        self._requests = BusReader(bus, REQUEST_TOPICS, starts=starts)
         self._troubles, self._trouble = BusReader(bus, [TROUBLE], everything=True), ""
         operator = contract.operator
         self._operator = BusReader(bus, [] if operator is None else [operator.topic])
         self._commanded: tuple[BusEntry, bytes] | None = None
-        self._asked: list[dict[str, Any]] = []
+        self._asked: list[dict[str, Any] | None] = []
         self._taken_over, self._last = False, self._embodiment.hold
         self._said: dict[str, Any] = {"trouble": ""}
         self._context, self._ending, self._unsaid = dict(context), False, ""
@@ -111,19 +104,19 @@ class BusPeer:
     def read_requests(self) -> Sequence[Request]:
         """Returns what is asked of the driver; an operator's takeover is answered at once."""
         found: list[Request] = [Request.DISABLE] if self._ending else []
-        self._asked = [{"id": None, "request": Request.DISABLE.value}] * len(found)
+        self._asked = [None] * len(found)  # Nobody asked for that, so nobody is answered.
         for entry, raw in self._requests.take_new():
             try:
-                asked = _read_request(entry.topic, raw)
+                asked = read_request(entry.topic, raw)
             except ContractError as error:
                 self._answer({"id": None, "request": entry.topic}, False, str(error))
                 continue
             name = asked["request"]
-            if name in _OPERATOR_REQUESTS:
-                self._take_over(asked, _OPERATOR_REQUESTS[name])
-            elif name in _DRIVER_REQUESTS:
+            if name in OPERATOR_REQUESTS:
+                self._take_over(asked, OPERATOR_REQUESTS[name])
+            elif name in DRIVER_REQUESTS:
                 self._asked.append(asked)
-                found.append(_DRIVER_REQUESTS[name])
+                found.append(DRIVER_REQUESTS[name])
             # What else may be asked is for the process that started this one.
         return found
 
@@ -177,7 +170,8 @@ class BusPeer:
             # Whoever enables the robot again starts with the policies.
             self._taken_over = False
         for asked, answer in zip(self._asked, report.answers, strict=False):
-            self._answer_request(asked, answer)
+            if asked is not None:
+                self._answer_request(asked, answer)
         self._asked = []
         try:
             self._write_rows(action, report)
@@ -217,7 +211,7 @@ class BusPeer:
             self._said = said
             self._write(STATUS, m.encode_json({**self._context, **said, "now": report.now}))
 
-    def _take_over(self, asked: Mapping[str, Any], taken: bool) -> None:
+    def _take_over(self, asked: dict[str, Any], taken: bool) -> None:
         if taken and self._contract.operator is None:
             self._answer(asked, False, "the contract names no operator")
         elif taken and self._said.get("life") != Life.ACTIVE.value:
@@ -226,31 +220,15 @@ class BusPeer:
             self._taken_over = taken
             self._answer(asked, True, "")
 
-    def _answer_request(self, asked: Mapping[str, Any], answer: RequestAnswer) -> None:
+    def _answer_request(self, asked: dict[str, Any], answer: RequestAnswer) -> None:
         life = answer.status.life.value
         self._answer(asked, answer.granted, answer.reason, life)
 
     def _answer(
-        self, asked: Mapping[str, Any], granted: bool, reason: str, life: str | None = None
+        self, asked: dict[str, Any], granted: bool, reason: str, life: str | None = None
     ) -> None:
-        row = {"id": asked["id"], "request": asked["request"], "granted": granted}
-        known = self._said.get("life", "") if life is None else life
-        self._write(ANSWER, m.encode_json({**row, "reason": reason, "life": known}))
+        known = str(self._said.get("life", "")) if life is None else life
+        self._write(ANSWER, build_answer(asked, granted, reason, known))
 
     def _write(self, topic: str, raw: bytes) -> None:
         self._bus.write_message(topic, raw, time.monotonic_ns())
-
-
-def _read_request(topic: str, raw: bytes) -> dict[str, Any]:
-    """Returns what is asked for, and by which number its answer is known.
-
-    Raises:
-        ContractError: If the message cannot be read.
-    """
-    if topic in _REQUESTS:
-        return {"id": None, "request": _REQUESTS[topic].value}
-    if topic == TAKEOVER:
-        taken = decode_switch(raw, topic)
-        return {"id": None, "request": "takeover" if taken else "release"}
-    asked = m.decode_json(raw, topic)
-    return {"id": asked.get("id"), "request": str(asked.get("request", ""))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,8 @@ from aegis.runtime.bus import Bus, BusReader
 OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
 _NANOS = 1_000_000_000
 _MILLI = 1_000_000
+_REMEMBERED = 100_000
+"""Ticks whose lateness is kept: more than half an hour at 50 Hz."""
 
 
 @dataclass(slots=True)
@@ -26,9 +28,9 @@ class LoopCounts:
         ticks: Ticks.
         missed: Ticks that were missed.
         holds: Ticks at which the robot held.
-        late: Lateness of each tick [ns].
+        late: Lateness of the last ticks [ns].
         rungs: Rung to ticks that it drove.
-        took: Rung to how long its answers took [ns].
+        took: Rung to how long its last answers took [ns].
         failed: Rung to why it gave no answer, the last time.
         cut: Bound to ticks at which it changed the action.
     """
@@ -36,9 +38,11 @@ class LoopCounts:
     ticks: int = 0
     missed: int = 0
     holds: int = 0
-    late: list[Nanos] = field(default_factory=list)
+    late: deque[Nanos] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     rungs: Counter[str] = field(default_factory=Counter)
-    took: dict[str, list[Nanos]] = field(default_factory=lambda: defaultdict(list))
+    took: dict[str, deque[Nanos]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=_REMEMBERED))
+    )
     failed: dict[str, str] = field(default_factory=dict)
     cut: Counter[str] = field(default_factory=Counter)
 

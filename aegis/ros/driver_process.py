@@ -101,14 +101,31 @@ class DriverProcess:
         self._ready = True
         return True
 
+    def start(self, requests: Mapping[str, int]) -> None:
+        """Lets it drive; before, requests are not its own.
+
+        Args:
+            requests: Request topic to the number of the first request that is its own.
+        """
+        with contextlib.suppress(OSError):  # If it died meanwhile, that is seen soon.
+            self._pipe.send(dict(requests))
+
+    def kill(self) -> None:
+        """Ends it at once; its policies end by themselves."""
+        self._process.kill()
+
+    def order_end(self) -> None:
+        """Tells it to disable the robot and to end."""
+        with contextlib.suppress(OSError):  # It may be gone already.
+            self._pipe.send("end")
+
     def close(self, timeout: float = 10) -> None:
-        """Lets it disable the robot and end.
+        """Lets it disable the robot and end, and waits for that.
 
         Args:
             timeout: How long it may take [s].
         """
-        with contextlib.suppress(OSError):  # It may be gone already.
-            self._pipe.send("end")
+        self.order_end()
         self._process.join(timeout)
         if self._process.is_alive():
             self._process.kill()
@@ -200,16 +217,28 @@ def _drive(
 ) -> None:
     with request_measures(plan.priority or None, plan.core) as granted:
         context: dict[str, Any] = {"rungs": list(controller.ladder.names), "granted": dict(granted)}
-        peer = BusPeer(plan.contract, bus, cameras, context)
+        pipe.send("ready")
+        starts = _await_start(pipe)
+        if starts is None:
+            return
+        peer = BusPeer(plan.contract, bus, cameras, context, starts)
         driver = RealtimeDriver(
             controller, plan.key, lanes, peer, clock, plan.contract.build_settings(),
             alarm=BusAlarm(bus),
         )  # fmt: skip
-        pipe.send("ready")
         while not _is_over(pipe):
             driver.play_tick()
         peer.end()
         driver.play_tick()
+
+
+def _await_start(pipe: Connection) -> dict[str, int] | None:
+    """Returns which requests are the driver's own; None if it is to end at once."""
+    try:
+        starts = pipe.recv()
+    except (EOFError, OSError):
+        return None
+    return starts if isinstance(starts, dict) else None
 
 
 def _is_over(pipe: Connection) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +13,16 @@ from aegis.ros.driver_process import DriverPlan, DriverProcess
 from aegis.ros.message import cdr as m
 from aegis.ros.message.encoding import encode_command
 from aegis.ros.recorder import Recorder
+from aegis.ros.requests import NODE_REQUESTS, REQUEST_TOPICS, build_answer, read_request
 from aegis.ros.rows import decode_array
-from aegis.ros.topics import ANSWER, ASK, DIAGNOSTICS, REQUEST, STATUS, TROUBLE
+from aegis.ros.topics import ANSWER, DIAGNOSTICS, STATUS, TROUBLE
 from aegis.runtime.bus import Bus, BusReader
 from aegis.runtime.driver_settings import FaultAction
 from aegis.runtime.lifecycle import Life, Request, Status, answer_request
 
 _NANOS = 1_000_000_000
-_OWN_REQUESTS = {one.value: one for one in (Request.CONFIGURE, Request.CLEANUP, Request.SHUTDOWN)}
+_HUNG = 3 * _NANOS
+"""Time without a tick after which the driver is taken for hung [ns]."""
 _FAREWELL = 500_000_000
 """Time for which doing nothing is sent after the driver died [ns]."""
 
@@ -42,9 +43,11 @@ class Node:
         self._plan, self._bus, self._recorder = plan, bus, recorder
         self._stop_without_record = stop_without_record
         self._driver: DriverProcess | None = None
-        self._requests = BusReader(bus, [REQUEST, ASK])
+        self._requests = BusReader(bus, REQUEST_TOPICS)
         self._statuses = BusReader(bus, [STATUS])
-        self._asked: Mapping[str, Any] | None = None
+        self._asked: dict[str, Any] | None = None
+        self._driving, self._heard = False, 0
+        self._cleanup: dict[str, Any] | None = None
         self._trouble, self._told = "", 0
         self._orphaned_until = 0
         self._next_index = plan.key.index
@@ -58,11 +61,11 @@ class Node:
         """State, as the driver said it last, or the node while there is none."""
         return Life(self.status["life"])
 
-    def configure(self, asked: Mapping[str, Any] | None = None) -> None:
+    def configure(self, asked: dict[str, Any] | None = None) -> None:
         """Starts the driver; its policies load for a while."""
         self._asked = asked
         plan = replace(self._plan, key=replace(self._plan.key, index=self._next_index))
-        self._driver = DriverProcess(plan, self._bus)
+        self._driver, self._driving = DriverProcess(plan, self._bus), False
 
     def look(self, trouble: str = "") -> list[dict[str, Any]]:
         """Does what is due; call it some twenty times a second.
@@ -77,15 +80,17 @@ class Node:
             AegisError: If the driver cannot be built, and nobody asked for it who can be told.
         """
         now = time.monotonic_ns()
+        self._answer_requests()
         rows = self._watch_driver(now)
         self._hear_statuses()
-        self._answer_requests()
         if self._recorder is not None and self._stop_without_record:
             trouble = trouble or self._recorder.fault
         if trouble != self._trouble:
             self._trouble = trouble
             self._write(TROUBLE, m.encode_message(m.STRING, data=trouble))
         rows += self.diagnostics.listen()
+        if rows:
+            self._heard = now
         # A driver that is configured again goes on counting: no two lives share an address.
         self._next_index = max([self._next_index, *(r["key"][-1] + 1 for r in rows if "key" in r)])
         if now - self._told >= _NANOS:
@@ -122,6 +127,9 @@ class Node:
             self._send_idle()
         if self._driver is None:
             return []
+        if self._cleanup is not None:
+            self._finish_cleanup()
+            return []
         try:
             ready = self._driver.check_ready()
         except AegisError as error:
@@ -132,12 +140,35 @@ class Node:
             self._answer(self._asked, False, str(error), Life.UNCONFIGURED)
             self._asked = None
             return []
-        if ready and self._asked is not None:
-            self._answer(self._asked, True, "", Life.INACTIVE)
-            self._asked = None
+        if ready and not self._driving:
+            # What was asked before is answered here; from now on the driver answers.
+            self._answer_requests()
+            self._driver.start(self._requests.positions)
+            self._driving, self._heard = True, now
+            if self._asked is not None:
+                self._answer(self._asked, True, "", Life.INACTIVE)
+                self._asked = None
+        if self._driving and now - self._heard > _HUNG:
+            self._driver.kill()
+            return self._bury_driver(now, "the driver's process hangs and was killed")
         return [] if self._driver.is_alive() else self._bury_driver(now)
 
-    def _bury_driver(self, now: Nanos) -> list[dict[str, Any]]:
+    def _finish_cleanup(self) -> None:
+        """Says that the driver has ended, once it has."""
+        assert self._driver is not None
+        assert self._cleanup is not None
+        if self._driver.is_alive():
+            return
+        self._driver.close()
+        self._driver = None
+        self._hear_statuses()
+        self._say_status(Status(Life.UNCONFIGURED))
+        self._answer(self._cleanup, True, "", Life.UNCONFIGURED)
+        self._cleanup = None
+
+    def _bury_driver(
+        self, now: Nanos, why: str = "the driver's process died"
+    ) -> list[dict[str, Any]]:
         """Says that the driver died; what does nothing is sent once more, if the robot wants it."""
         assert self._driver is not None
         self._driver.close()
@@ -146,7 +177,7 @@ class Node:
         self._hear_statuses()
         rows = self.diagnostics.listen()
         was_active = self.status.get("life") == Life.ACTIVE.value
-        self._say_status(Status(Life.UNCONFIGURED, "the driver's process died"))
+        self._say_status(Status(Life.UNCONFIGURED, why))
         settings = self._plan.contract.build_settings()
         if was_active and settings.fault_action is FaultAction.IDLE:
             self._orphaned_until = now + _FAREWELL
@@ -165,21 +196,26 @@ class Node:
             self._write(command.topic, raw)
 
     def _answer_requests(self) -> None:
-        for entry, raw in self._requests.take_new():
+        asked_for = self._requests.take_new()
+        # Whoever asks knows the answer to what was asked before, so the status behind it counts.
+        self._hear_statuses()
+        for entry, raw in asked_for:
             try:
-                asked = m.decode_json(raw, entry.topic)
-            except ContractError:
-                continue  # The driver, or nobody, says so.
-            request = _OWN_REQUESTS.get(str(asked.get("request")))
+                asked = read_request(entry.topic, raw)
+            except ContractError as error:
+                if not self._driving:
+                    asked = {"id": None, "request": entry.topic}
+                    self._answer(asked, False, str(error), self.life)
+                continue
+            request = NODE_REQUESTS.get(asked["request"])
             if request is not None:
                 self._carry_out(asked, request)
-            elif self._driver is None:
-                self._answer(
-                    asked, False, f"cannot {asked.get('request')} while {self.life.value}; "
-                    "configure first", self.life,
-                )  # fmt: skip
+            elif self._driver is None or not self._driving:
+                state = self.life.value if self._driver is None else "the policies load"
+                why = f"cannot {asked['request']} while {state}"
+                self._answer(asked, False, why, self.life)
 
-    def _carry_out(self, asked: Mapping[str, Any], request: Request) -> None:
+    def _carry_out(self, asked: dict[str, Any], request: Request) -> None:
         life = Life.UNCONFIGURED if self._driver is None else self.life
         answer = answer_request(Status(life, str(self.status.get("fault", ""))), request, "")
         if request is Request.CONFIGURE and self._driver is not None:
@@ -190,10 +226,8 @@ class Node:
             self.configure(asked)
         elif request is Request.CLEANUP:
             assert self._driver is not None
-            self._driver.close()
-            self._driver = None
-            self._say_status(Status(Life.UNCONFIGURED))
-            self._answer(asked, True, "", Life.UNCONFIGURED)
+            self._cleanup, self._driving = asked, False
+            self._driver.order_end()
         else:
             self.over = True
             self._answer(asked, True, "", Life.FINALIZED)
@@ -205,9 +239,8 @@ class Node:
         self.status = {**row, "fires": 0, "taken_over": False, "now": now}
         self._write(STATUS, m.encode_json(self.status))
 
-    def _answer(self, asked: Mapping[str, Any], granted: bool, reason: str, life: Life) -> None:
-        row = {"id": asked.get("id"), "request": asked.get("request"), "granted": granted}
-        self._write(ANSWER, m.encode_json({**row, "reason": reason, "life": life.value}))
+    def _answer(self, asked: dict[str, Any], granted: bool, reason: str, life: Life) -> None:
+        self._write(ANSWER, build_answer(asked, granted, reason, life.value))
 
     def _write(self, topic: str, raw: bytes) -> None:
         self._bus.write_message(topic, raw, time.monotonic_ns())

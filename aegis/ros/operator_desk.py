@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
+import uuid
 from collections.abc import Callable
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -49,7 +51,8 @@ class OperatorDesk:
         self._heard = BusReader(bus, [name_topic(ANSWER), name_topic(STATUS)], everything=True)
         self._spoke, self._numbers = 0, itertools.count(1)
         self._move: tuple[int, float, Nanos] = (0, 0.0, 0)
-        self._gripper = -1.0
+        self._gripper = nan
+        self._name = f"desk {uuid.uuid4().hex[:8]}"
         self.stopped = False
         self.status: dict[str, Any] = {}
         self.answer = ""
@@ -67,9 +70,11 @@ class OperatorDesk:
             self._speak()
             self.ask("reset")
         elif key == "t":
+            self._gripper = nan
             self.ask("release" if self.status.get("taken_over") else "takeover")
         elif key == "g":
-            self._gripper = -self._gripper
+            # Not moved before it is asked for: it may hold something.
+            self._gripper = 1.0 if isnan(self._gripper) else -self._gripper
         elif key in _MOVES:
             number, amount = _MOVES[key]
             self._move = (number, amount, time.monotonic_ns())
@@ -77,7 +82,7 @@ class OperatorDesk:
     def ask(self, request: str) -> None:
         """Asks the driver for something; the answer comes in ``answer``."""
         self.answer = f"{request} ..."
-        row = {"id": f"desk {next(self._numbers)}", "request": request}
+        row = {"id": f"{self._name} {next(self._numbers)}", "request": request}
         self._write(ASK, m.encode_json(row))
 
     def look(self) -> None:
@@ -88,7 +93,7 @@ class OperatorDesk:
             said = m.decode_json(raw, entry.topic)
             if entry.topic == self._name_topic(STATUS):
                 self.status = said
-            elif str(said.get("id", "")).startswith("desk "):
+            elif str(said.get("id", "")).startswith(f"{self._name} "):
                 granted = "done" if said["granted"] else f"refused: {said['reason']}"
                 self.answer = f"{said['request']}: {granted}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, ContractError
 from aegis.core.protocols import World
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, Observation
 from aegis.ros.contract.contract import Contract
@@ -105,9 +105,8 @@ class SimulatedRobot:
         for entry, raw in self._commands.take_new():
             if entry.topic == RESTART:
                 self._begin()
-            else:
-                self._action = self._read_command(raw)
-                self._heard = entry.arrived
+            elif (action := self._read_command(raw)) is not None:
+                self._action, self._heard = action, entry.arrived
         fresh = self._clock.read_time() - self._heard <= self._settings.command_timeout * _NANOS
         action = self._action if fresh else self._world.embodiment.stay_idle(self._action)
         outcome = self._world.apply(Act(action))
@@ -118,11 +117,15 @@ class SimulatedRobot:
         self._speak(self._world.observe(self._cameras if looks else {}))
         self._step += 1
 
-    def _read_command(self, raw: bytes) -> F32:
-        topic = self._contract.commands[0].topic
-        data = m.decode_message(raw, m.FLOATS, topic).data
-        action = np.asarray(data, np.float32)
-        limits = self._world.embodiment
+    def _read_command(self, raw: bytes) -> F32 | None:
+        """Returns an action, shape (a,); None for what is none, which a robot does not follow."""
+        topic, limits = self._contract.commands[0].topic, self._world.embodiment
+        try:
+            action = np.asarray(m.decode_message(raw, m.FLOATS, topic).data, np.float32)
+        except ContractError:
+            return None
+        if action.shape != limits.hold.shape:
+            return None
         return np.clip(np.where(np.isfinite(action), action, limits.hold), limits.low, limits.high)
 
     def _speak(self, obs: Observation) -> None:

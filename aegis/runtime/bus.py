@@ -252,15 +252,29 @@ class BusReader:
         bus: The bus.
         topics: Topics to read; what was written before is not read.
         everything: Whether to read from the first message on that is still there.
+        starts: Topic to the number of the first message to read, instead.
 
     Attributes:
         lost: Messages that were overwritten before they were read.
     """
 
-    def __init__(self, bus: Bus, topics: Iterable[str], *, everything: bool = False) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        topics: Iterable[str],
+        *,
+        everything: bool = False,
+        starts: Mapping[str, int] | None = None,
+    ) -> None:
         self._bus = bus
         self._next = {name: 0 if everything else bus.count_messages(name) for name in topics}
+        self._next.update(starts or {})
         self.lost = 0
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Topic to the number of the next message; where another reader may go on."""
+        return dict(self._next)
 
     def list_new(self) -> list[BusEntry]:
         """Returns the messages that came since, oldest first, without their bodies."""

@@ -183,6 +183,29 @@ def test_a_policy_that_cannot_serve_is_named(
         assert post.node.life.value == "unconfigured"
 
 
+def test_what_is_asked_while_policies_load_is_refused_at_once(open_post: Open) -> None:
+    post = open_post()
+    post.node.configure()
+    refused = post.ask("enable")
+    assert not refused["granted"]
+    assert "while the policies load" in refused["reason"]
+    post.wait(lambda: post.node.life.value == "inactive" and post.rows, "the first tick")
+    post.wait(lambda: not post.rows[-1]["trouble"], "inputs that were heard")
+    post.drive()
+
+
+def test_a_driver_that_hangs_is_ended_and_the_robot_told_to_stand(open_post: Open) -> None:
+    post = open_post()
+    post.configure()
+    post.drive()
+    os.kill(post.driver_pid, signal.SIGSTOP)
+    post.wait(lambda: post.node.life.value == "unconfigured", "the end of the driver")
+    assert post.node.status["fault"] == "the driver's process hangs and was killed"
+    sent = len(post.sent)
+    post.wait(lambda: len(post.sent) > sent, "a command to stand")
+    assert not any(post.sent[-1][:2])
+
+
 @pytest.mark.parametrize("in_fault", ["idle", "silence"])
 def test_the_death_of_the_driver_is_said_and_the_robot_told_to_stand(
     open_post: Open, in_fault: str

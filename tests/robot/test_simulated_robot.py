@@ -126,9 +126,12 @@ def test_contracts_of_other_robots_are_refused() -> None:
     packed = {"agentview": {**_picture(), "type": m.COMPRESSED_IMAGE}}
     with pytest.raises(ConfigError, match="speaks raw pictures"):
         check_simulable(make_contract(pictures=packed))
-    part = {"topic": "~/command", "type": m.FLOATS, "values": {"x": {"axis": "x", "scale": 1.0}}}
+    parts = [
+        {"topic": f"~/{name}", "type": m.FLOATS, "values": {name: {"axis": name, "scale": 1.0}}}
+        for name in CONTRACT.axes
+    ]
     with pytest.raises(ConfigError, match="Float64MultiArray of all axes; the first command is"):
-        check_simulable(make_contract(commands=[part]))
+        check_simulable(make_contract(commands=parts))
 
 
 def _picture() -> dict[str, Any]:

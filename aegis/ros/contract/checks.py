@@ -58,6 +58,10 @@ def check_contract(contract: Contract) -> None:
         _check_operator(contract.operator, contract.axes)
     for command in contract.commands:
         _check_command(command, contract.axes)
+    carried = {one.axis for command in contract.commands for one in command.values.values()}
+    for name in contract.axes:
+        where = f"axis '{name}'"
+        _require(name in carried, where, "its place", "in no command", "in one of the commands")
     _check_topics(contract)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def decode_switch(raw: bytes, topic: str) -> bool:
 
 
 def decode_operator(raw: bytes, operator: Operator, axes: Sequence[str], idle: F32) -> F32:
-    """Returns what a person commands. Shape (a,).
+    """Returns what a person commands, shape (a,); where that is NaN, a dimension does nothing.
 
     Args:
         raw: The message.
@@ -84,7 +85,9 @@ def decode_operator(raw: bytes, operator: Operator, axes: Sequence[str], idle: F
     message = m.decode_message(raw, operator.type, operator.topic)
     action = np.array(idle, np.float32)
     for name, one in operator.axes.items():
-        action[axes.index(name)] = one.scale * _read_source(message, operator, one.source)
+        value = one.scale * _read_source(message, operator, one.source)
+        if not isnan(value):
+            action[axes.index(name)] = value
     return action
 
 
