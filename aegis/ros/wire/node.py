@@ -85,7 +85,9 @@ class DriverVoice:
         """
         said = json.loads(deserialize_message(raw, String).data)
         # Both tell the life, and the newer is right: a status of before must not undo a request.
-        life = said.get("life") or self.life
+        # What was refused changed nothing, and who refused it may know less than a status said.
+        told = topic != ANSWER or said["granted"]
+        life = (said.get("life") if told else "") or self.life
         if life != self.life:
             self.life = life
             self.changed.set()
