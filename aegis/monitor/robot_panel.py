@@ -147,8 +147,10 @@ class RobotPanel:
         for risk in list(board.risks)[-room:]:
             known = not math.isnan(risk)
             block = _BLOCKS[min(int(max(risk, 0.0) * 8), 8)] if known else "?"
-            text.append(block, style="red" if not known or risk > 0.5 else "green")
-        last = f"{board.risks[-1]:.2f}" if board.risks else "-"
+            text.append(block, style="cyan" if known else "red")
+        last = "-"
+        if board.risks:
+            last = "unknown" if math.isnan(board.risks[-1]) else f"{board.risks[-1]:.2f}"
         why = str(board.status.get("why", ""))
         return Text(f"{last}  ") + text + Text(f"  {why}", style="dim")
 

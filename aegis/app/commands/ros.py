@@ -75,14 +75,20 @@ COMMAND = Command(
         Verb(
             "robot",
             "make a simulated world a ROS 2 robot in wall time",
-            (("aegis ros robot tasks=[4]", "another task"),),
+            (
+                ("aegis ros robot tasks=[4]", "another task"),
+                ("aegis ros robot partner=/arm1/aegis", "driven by a node in a namespace"),
+            ),
             _run_robot,
             root="ros_robot",
         ),
         Verb(
             "console",
             "be the operator of a node in this terminal",
-            (("aegis ros console partner=/arm1/aegis", "of a node in a namespace"),),
+            (
+                ("aegis ros console", "a panel and keys"),
+                ("aegis ros console partner=/arm1/aegis", "of a node in a namespace"),
+            ),
             _run_console,
             root="ros_console",
         ),
