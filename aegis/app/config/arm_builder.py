@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 from aegis.app.config.composition import ComposedConfig, build_target
 from aegis.app.config.identity import describe_settings
-from aegis.app.config.lab import Lab
+from aegis.app.config.lab import BETWEEN, Lab, list_between
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import CALIBRATED, ConfigNode
 from aegis.app.config.timing import KEY, Timing, read_timing
@@ -69,7 +69,8 @@ def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:
 
 def build_run_arm(lab: ArmParts) -> Arm:
     """Builds the only arm of `aegis run`, from ``gate``, ``switch`` and ``first`` at the root."""
-    named = [name for name in ("gate", "switch", "first", KEY) if name in lab.settings.names()]
+    listed = ("gate", "switch", "first", KEY, BETWEEN)
+    named = [name for name in listed if name in lab.settings.names()]
     parts = {name: lab.settings.value(name) for name in named}
     fixed = {"weak": "weak", "strong": "strong", "detect": True, "salt": {}}
     return build_arm(lab, "aegis", Settings({**parts, **fixed}))
@@ -101,7 +102,7 @@ def build_arm(lab: ArmParts, name: str, settings: Settings, log_features: bool =
     for part, rule in rules.items():
         for score in scores_read_by(rule):
             _check_score(score, f"arms.{name}.{part}", detectors)
-    timing = read_timing(settings, (settings.text("weak"), settings.text("strong")))
+    timing = read_timing(settings, _list_rungs(settings))
     controller = Controller(
         embodiment=lab.embodiment,
         ladder=_build_ladder(lab, name, settings, timing),
@@ -184,12 +185,12 @@ def _read_calibrated_number(name: str, where: str, detector: Detector[Any] | Non
 
 
 def _build_ladder(lab: ArmParts, name: str, settings: Settings, timing: Timing) -> Ladder:
-    """Returns the ladder of an arm: the weak policy and the one that helps.
+    """Returns the ladder of an arm: the weak policy, those between, and the one that helps.
 
     The rung ``reseed`` is the weak policy again, under a name of its own.
     """
     salt = _read_salt(settings.node("salt"), name)
-    names = (settings.text("weak"), settings.text("strong"))
+    names = _list_rungs(settings)
     for unknown in salt.keys() - set(names):
         raise UnknownNameError("policy", unknown, names, f"'arms.{name}.salt'")
     rungs = []
@@ -217,6 +218,10 @@ def _build_ladder(lab: ArmParts, name: str, settings: Settings, timing: Timing) 
             )
         rungs.append(found)
     return Ladder(tuple(rungs), timing.fallback)
+
+
+def _list_rungs(settings: Settings) -> tuple[PolicyId, ...]:
+    return (settings.text("weak"), *list_between(settings), settings.text("strong"))
 
 
 def _read_salt(node: Mapping[str, object], name: str) -> dict[str, int]:

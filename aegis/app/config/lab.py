@@ -13,8 +13,9 @@ from aegis.app.config.settings import Settings
 from aegis.app.config.targets import ConfigNode
 from aegis.core.capabilities import AssetBacked, SpecChecker
 from aegis.core.errors import AegisError, ConfigError
+from aegis.core.ladder import RESEED
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
-from aegis.core.types import Embodiment, EpisodeKey, PolicyId
+from aegis.core.types import OPERATOR, Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
 from aegis.host.dispatch import (
     NATIVE_LEVEL,
@@ -23,7 +24,7 @@ from aegis.host.dispatch import (
     describe_cpu,
     find_shortcoming,
 )
-from aegis.records.names import check_family_name
+from aegis.records.names import check_family_name, check_name
 from aegis.records.part_identity import PartOrigins
 from aegis.records.provenance import count_cores
 
@@ -33,6 +34,8 @@ SPLITS = ("training", "calibration", "test")
 PORTABLE = "portable"
 """The setting by which rows are the same on every machine."""
 AUTOMATIC = "auto"
+BETWEEN = "between"
+"""The setting that names policies between the weak and the strong one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,8 @@ def open_lab(
     policies: dict[PolicyId, Policy] = {}
     try:
         embodiment, horizon, facts = _inspect_world(world)
-        for part in parts:
-            policies[part] = build_policy(composed, part, settings.node(part))
+        for part, node in read_policy_nodes(settings, parts).items():
+            policies[part] = build_policy(composed, part, node)
         origins = PartOrigins()
         detectors = build_detectors(composed, settings, origins)
         unfit = _find_unfit_detectors(detectors, policies, allow_unfit)
@@ -151,13 +154,40 @@ def open_lab(
             policy.close()
 
 
+def list_between(settings: Settings) -> tuple[PolicyId, ...]:
+    """Returns the names of the policies between the weak and the strong one, weakest first.
+
+    Raises:
+        ConfigError: If a name is taken, or none.
+    """
+    if BETWEEN not in settings.names():
+        return ()
+    names = tuple(settings.level(BETWEEN).names())
+    for name in names:
+        check_name(name, f"a policy in '{BETWEEN}'")
+        if name in ("weak", "strong", RESEED, OPERATOR):
+            raise ConfigError(f"'{BETWEEN}.{name}' has the name of another rung. Rename it.")
+    return names
+
+
+def read_policy_nodes(settings: Settings, parts: Sequence[PolicyId]) -> dict[PolicyId, ConfigNode]:
+    """Returns policy to node: the given parts, then the policies between them.
+
+    Args:
+        settings: The configuration.
+        parts: ``weak``, ``strong``.
+    """
+    nodes = {part: settings.node(part) for part in parts}
+    return nodes | {name: settings.level(BETWEEN).node(name) for name in list_between(settings)}
+
+
 def read_detector_nodes(settings: Settings) -> dict[str, ConfigNode]:
     """Returns place in the configuration to node: ``detector``, then ``detectors`` by their keys.
 
     Those that a regime turned off (null) are left out.
     """
     nodes: dict[str, ConfigNode] = {}
-    if "detector" in settings.names():
+    if "detector" in settings.names() and settings.value("detector") is not None:
         nodes["detector"] = settings.node("detector")
     if "detectors" in settings.names():
         further = settings.level("detectors")

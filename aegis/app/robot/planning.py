@@ -9,7 +9,12 @@ from typing import Any
 
 from aegis.app.config.arm_builder import build_run_arm
 from aegis.app.config.composition import ComposedConfig, build_target
-from aegis.app.config.lab import build_detectors, build_policy, is_portable
+from aegis.app.config.lab import (
+    build_detectors,
+    build_policy,
+    is_portable,
+    read_policy_nodes,
+)
 from aegis.app.config.settings import Settings
 from aegis.core.capabilities import SpecChecker
 from aegis.core.controller import Controller
@@ -65,7 +70,8 @@ def build_plan(composed: ComposedConfig, contract: Contract, key: EpisodeKey) ->
     return DriverPlan(
         contract=contract,
         policies={
-            name: partial(build_policy, composed, name, settings.node(name)) for name in POLICIES
+            name: partial(build_policy, composed, name, node)
+            for name, node in read_policy_nodes(settings, POLICIES).items()
         },
         build_controller=partial(build_controller, composed, contract),
         key=key,

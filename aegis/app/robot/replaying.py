@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped]
 
 from aegis.app.config.composition import ComposedConfig, compose_config, restore_config
 from aegis.app.config.folders import find_config_folders
-from aegis.app.config.lab import build_policy, is_portable
+from aegis.app.config.lab import build_policy, is_portable, read_policy_nodes
 from aegis.app.config.settings import Settings
 from aegis.app.robot.planning import POLICIES, build_controller, read_contract_node
 from aegis.core.errors import ConfigError, TraceError
@@ -49,8 +49,8 @@ def _replay(path: Path, composed: ComposedConfig, infer: bool, same: bool) -> Re
     settings, contract = Settings(composed.tree), read_contract_node(composed)
     policies: dict[str, Policy] = {}
     try:
-        for name in POLICIES:
-            policies[name] = build_policy(composed, name, settings.node(name))
+        for name, node in read_policy_nodes(settings, POLICIES).items():
+            policies[name] = build_policy(composed, name, node)
         specs = {name: policy.spec for name, policy in policies.items()}
         controller = build_controller(composed, contract, specs)
         return Replay(Bag(path), contract, controller, policies if infer else None, same).run()
