@@ -10,15 +10,15 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.ros.conftest import _DOMAINS
+from tests.ros.conftest import take_domain
+from tests.ros.processes import await_end, list_children, list_descendants, read_command
 from tests.ros.rig import PATIENCE, ROOT, await_truth
+from tests.ros.robot_side import RobotPeer, find_python
 
 TOYS = ROOT / "tests/ros/toys"
 DISTRIBUTIONS = ("jazzy", "kilted")
@@ -34,95 +34,14 @@ _TRIGGER = "std_srvs/Trigger"
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": 5}
 
 
-def find_python(distribution: str) -> str:
-    """Returns the interpreter of a distribution."""
-    found = ROOT / f".venv-ros-{distribution}/bin/python"
-    assert found.exists(), f"{found} is missing. Run: make test-ros"
-    return str(found)
-
-
 def make_environment() -> dict[str, str]:
     """Returns the environment of all processes of a stage, with a domain of their own."""
     environment = dict(os.environ)
     environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
-    environment["ROS_DOMAIN_ID"] = str(next(_DOMAINS) % 100 + 1)
+    environment["ROS_DOMAIN_ID"] = take_domain()
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     environment["PYTHONPATH"] = str(TOYS)
     return environment
-
-
-class RobotPeer:
-    """The robot and its operator: genuine ROS 2, without AEGIS, in a process of its own.
-
-    Args:
-        distribution: ROS 2 distribution.
-        environment: Environment variables.
-        node: Full name of the node that drives it.
-        topics: Names of topics that are other than usual.
-    """
-
-    def __init__(
-        self,
-        distribution: str,
-        environment: Mapping[str, str],
-        node: str = "/aegis",
-        topics: Mapping[str, str] | None = None,
-    ) -> None:
-        script = ROOT / "tests/ros/peers/robot_peer.py"
-        given = json.dumps({"node": node, "topics": dict(topics or {})})
-        self._process = subprocess.Popen(
-            [find_python(distribution), "-u", str(script), given],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-        self._heard: dict[str, list[tuple[int, Any]]] = defaultdict(list)
-        self._answers: dict[int, dict[str, Any]] = {}
-        self._ids = itertools.count()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            event = json.loads(line)
-            if "heard" in event:
-                self._heard[event["heard"]].append((event["at"], event["data"]))
-            elif event["was"] is not None:
-                self._answers[event["was"]] = event
-
-    def _tell(self, do: str, **order: Any) -> dict[str, Any]:
-        number = next(self._ids)
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": do, "id": number} | order) + "\n")
-        self._process.stdin.flush()
-        return await_truth(lambda: self._answers.pop(number, None), f"an answer to {do} {order}")
-
-    def be(self, **way: Any) -> int:
-        """Behaves like that from now on; returns since when [ns]."""
-        return int(self._tell("be", way=way)["at"])
-
-    def send(self, name: str, **data: Any) -> int:
-        """Sends a message to a topic of the node; returns when [ns]."""
-        return int(self._tell("send", name=name, **data)["at"])
-
-    def call(self, service: str, kind: str = _TRIGGER, **fields: Any) -> dict[str, Any]:
-        """Calls a service of the node, and returns its answer."""
-        return self._tell("call", service=service, type=kind, fields=fields)["answer"]  # type: ignore[no-any-return]
-
-    def list_heard(self, name: str, since: int = 0) -> list[tuple[int, Any]]:
-        """Returns when it heard what, since a time [ns]."""
-        return [pair for pair in list(self._heard[name]) if pair[0] >= since]
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 class NodeProcess:
@@ -193,48 +112,6 @@ class NodeProcess:
             return self._process.wait()
         finally:
             await_end(family, patience=10.0)
-
-
-def await_end(pids: Sequence[int], patience: float) -> list[int]:
-    """Waits for the end of processes; kills those that stay, and returns them."""
-    end = time.monotonic() + patience
-    while (left := [pid for pid in pids if is_running(pid)]) and time.monotonic() < end:
-        time.sleep(0.05)
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return left
-
-
-def is_running(pid: int) -> bool:
-    """Returns whether a process exists and is no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def list_children(parent: int) -> list[int]:
-    """Returns the numbers of the children of a process, the oldest first."""
-    found = []
-    for threads in Path(f"/proc/{parent}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(pid) for pid in threads.read_text().split()]
-    return sorted(found)
-
-
-def list_descendants(parent: int) -> list[int]:
-    """Returns the numbers of all processes below a process."""
-    children = list_children(parent)
-    return children + [pid for child in children for pid in list_descendants(child)]
-
-
-def read_command(pid: int) -> bytes:
-    """Returns the command line of a process; empty if it is gone."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""
 
 
 class Stage:

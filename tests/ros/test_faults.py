@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.ros.node_rig import DISTRIBUTIONS, STRONG, WEAK, Stage, is_running, open_stage, replay
+from tests.ros.node_rig import DISTRIBUTIONS, STRONG, WEAK, Stage, open_stage, replay
+from tests.ros.processes import is_running
 from tests.ros.rig import await_truth
 
 pytestmark = pytest.mark.ros

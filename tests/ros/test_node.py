@@ -13,16 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.ros.node_rig import (
-    DISTRIBUTIONS,
-    HEALTHY,
-    STRONG,
-    WEAK,
-    Stage,
-    is_running,
-    list_descendants,
-    open_stage,
-)
+from tests.ros.node_rig import DISTRIBUTIONS, HEALTHY, STRONG, WEAK, Stage, open_stage
+from tests.ros.processes import is_running, list_descendants
 from tests.ros.rig import await_truth
 
 pytestmark = pytest.mark.ros

@@ -9,14 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ros.node_rig import (
-    NodeProcess,
-    Stage,
-    await_end,
-    find_python,
-    list_descendants,
-    replay,
-)
+from tests.ros.node_rig import NodeProcess, Stage, find_python, replay
+from tests.ros.processes import await_end, list_descendants
 from tests.ros.rig import await_truth
 
 pytestmark = pytest.mark.ros
