@@ -169,14 +169,15 @@ class BusPeer:
         if report.status.life is not Life.ACTIVE:
             # Whoever enables the robot again starts with the policies.
             self._taken_over = False
-        for asked, answer in zip(self._asked, report.answers, strict=False):
-            if asked is not None:
-                self._answer_request(asked, answer)
-        self._asked = []
         try:
             self._write_rows(action, report)
         except ConfigError as error:  # Longer than the bus takes: a fault, and no dead driver.
             self._unsaid = str(error)
+        # After the status, so that who hears an answer finds the state that it led to.
+        for asked, answer in zip(self._asked, report.answers, strict=False):
+            if asked is not None:
+                self._answer_request(asked, answer)
+        self._asked = []
 
     def _write_rows(self, action: F32 | None, report: TickReport) -> None:
         key = None

@@ -177,7 +177,7 @@ class RealtimeDriver:
 
     def _answer_request(self, request: Request, trouble: str) -> RequestAnswer:
         if request is Request.ENABLE:
-            trouble = trouble or self._find_dead_lane()
+            trouble = trouble or self._find_obstacle()
         answer = answer_request(self._status, request, trouble)
         if answer.granted:
             try:
@@ -187,10 +187,19 @@ class RealtimeDriver:
             self._status = answer.status
         return answer
 
-    def _find_dead_lane(self) -> str:
-        """Returns which policy is gone; while a life goes on, others may do without it."""
-        gone = ((rung, lane.fault) for rung, lane in self._lanes.items() if lane.fault)
-        return next((f"policy '{rung}' is gone: {why}" for rung, why in gone), "")
+    def _find_obstacle(self) -> str:
+        """Returns what keeps a life from beginning: a policy that is gone, a picture that is none.
+
+        While a life goes on, others may do without such a policy.
+        """
+        for rung, lane in self._lanes.items():
+            if lane.fault:
+                return f"policy '{rung}' is gone: {lane.fault}"
+        try:
+            self._peer.observe(self._controller.ladder.names)
+        except AegisError as error:
+            return str(error)
+        return ""
 
     def _begin_life(self) -> _Drive:
         key = replace(self._key, index=self._key.index + self._lives)
