@@ -34,14 +34,14 @@ from aegis.gates.constant import NeverGate
 from aegis.gates.schedule import ScheduleGate
 from aegis.gates.switch import HysteresisSwitch
 from aegis.host.realtime_measures import request_measures
-from aegis.runtime.clock import MonotonicClock
-from aegis.runtime.driver_settings import DriverSettings, FaultAction
-from aegis.runtime.lane import ProcessLane
-from aegis.runtime.lifecycle import Request
-from aegis.runtime.motion_limits import MotionLimits
-from aegis.runtime.peer import TickReport
-from aegis.runtime.realtime import RealtimeDriver
-from aegis.runtime.watchdog import HeardInput
+from aegis.runtime.realtime.clock import MonotonicClock
+from aegis.runtime.realtime.driver import RealtimeDriver
+from aegis.runtime.realtime.lane import ProcessLane
+from aegis.runtime.realtime.lifecycle import Request
+from aegis.runtime.realtime.motion_limits import MotionLimits
+from aegis.runtime.realtime.peer import TickReport
+from aegis.runtime.realtime.settings import DriverSettings, FaultAction
+from aegis.runtime.realtime.watchdog import HeardInput
 
 _NANOS = 1_000_000_000
 _KEY = EpisodeKey(0, "bench", 0, "realtime", 0)

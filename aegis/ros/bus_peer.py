@@ -25,9 +25,9 @@ from aegis.ros.rows import describe_tick, encode_array, encode_proposal
 from aegis.ros.sensing import Sensing
 from aegis.ros.topics import ANSWER, DECISIONS, DRIVER_BELL, PROPOSALS, STATUS, TROUBLE
 from aegis.runtime.bus import Bus, BusEntry, BusReader
-from aegis.runtime.lifecycle import Life, Request, RequestAnswer
-from aegis.runtime.peer import TickReport
-from aegis.runtime.watchdog import HeardInput
+from aegis.runtime.realtime.lifecycle import Life, Request, RequestAnswer
+from aegis.runtime.realtime.peer import TickReport
+from aegis.runtime.realtime.watchdog import HeardInput
 
 _NANOS = 1_000_000_000
 _DIGITS = re.compile(r"\d+")

@@ -19,9 +19,9 @@ from aegis.host.realtime_measures import request_measures
 from aegis.ros.bus_peer import BusAlarm, BusPeer
 from aegis.ros.contract.contract import Contract
 from aegis.runtime.bus import Bus
-from aegis.runtime.clock import MonotonicClock
-from aegis.runtime.lane import ProcessLane
-from aegis.runtime.realtime import RealtimeDriver
+from aegis.runtime.realtime.clock import MonotonicClock
+from aegis.runtime.realtime.driver import RealtimeDriver
+from aegis.runtime.realtime.lane import ProcessLane
 
 
 @dataclass(frozen=True, slots=True)

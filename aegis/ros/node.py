@@ -17,8 +17,8 @@ from aegis.ros.requests import NODE_REQUESTS, REQUEST_TOPICS, build_answer, read
 from aegis.ros.rows import decode_array
 from aegis.ros.topics import ANSWER, DIAGNOSTICS, STATUS, TROUBLE
 from aegis.runtime.bus import Bus, BusReader
-from aegis.runtime.driver_settings import FaultAction
-from aegis.runtime.lifecycle import Life, Request, Status, answer_request
+from aegis.runtime.realtime.lifecycle import Life, Request, Status, answer_request
+from aegis.runtime.realtime.settings import FaultAction
 
 _NANOS = 1_000_000_000
 _HUNG = 3 * _NANOS

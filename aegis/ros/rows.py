@@ -10,7 +10,7 @@ import numpy as np
 
 from aegis.core.types import F32, Decision, EpisodeKey, Nanos, Proposal
 from aegis.runtime.codec import Arrays, decode_value, encode_value
-from aegis.runtime.peer import TickReport
+from aegis.runtime.realtime.peer import TickReport
 
 COMPARED = (
     "command", "action", "reason", "mode", "since", "next", "scores", "verdict", "hold", "target",

@@ -14,7 +14,7 @@ from aegis.core.types import F32, Act, EpisodeKey, Nanos, Observation
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
 from aegis.runtime.bus import Bus, BusReader
-from aegis.runtime.clock import MonotonicClock
+from aegis.runtime.realtime.clock import MonotonicClock
 
 OUTCOME, RESTART = "/sim/outcome", "/sim/restart"
 """What came of the task, and the request to begin with the next start state."""

@@ -17,8 +17,8 @@ from aegis.ros.message import cdr as m
 from aegis.ros.rows import decode_array
 from aegis.ros.topics import ANSWER, ASK, DECISIONS, STATUS
 from aegis.runtime.bus import Bus, BusReader
-from aegis.runtime.peer import TickReport
-from aegis.runtime.realtime import RealtimeDriver
+from aegis.runtime.realtime.driver import RealtimeDriver
+from aegis.runtime.realtime.peer import TickReport
 from tests.core.late_parts import make_late
 from tests.fakes import KEY
 from tests.robot.kit import joints, read_json, switch, text, write

@@ -26,7 +26,7 @@ from aegis.ros.contract.parts import (
     Task,
 )
 from aegis.ros.message import cdr as m
-from aegis.runtime.driver_settings import FaultAction
+from aegis.runtime.realtime.settings import FaultAction
 from tests.robot.kit import ARM, CONTRACTS, INF, JOINTS, TOY, change, load_shipped, make_contract
 
 NAN = float("nan")

@@ -14,7 +14,7 @@ from aegis.core.errors import ContractError
 from aegis.ros.message import cdr as m
 from aegis.ros.sensing import Sensing
 from aegis.runtime.bus import Bus
-from aegis.runtime.watchdog import HeardInput
+from aegis.runtime.realtime.watchdog import HeardInput
 from tests.robot.kit import MS, TOY, change, joints, make_contract, open_bus, picture, switch, text
 
 WALL = 1_700_000_000_000_000_000

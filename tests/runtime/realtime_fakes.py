@@ -9,10 +9,10 @@ import numpy as np
 
 from aegis.core.protocols import Query
 from aegis.core.types import F32, Nanos, Observation, PolicyId, Proposal
-from aegis.runtime.lane import LaneAnswer
-from aegis.runtime.lifecycle import Request
-from aegis.runtime.realtime import TickReport
-from aegis.runtime.watchdog import HeardInput
+from aegis.runtime.realtime.driver import TickReport
+from aegis.runtime.realtime.lane import LaneAnswer
+from aegis.runtime.realtime.lifecycle import Request
+from aegis.runtime.realtime.watchdog import HeardInput
 from tests.core.late import propose
 
 MS = 1_000_000

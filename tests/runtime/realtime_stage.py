@@ -10,10 +10,10 @@ import numpy as np
 
 from aegis.core.controller import Controller
 from aegis.core.types import Nanos, Proposal
-from aegis.runtime.driver_settings import DriverSettings, FaultAction
-from aegis.runtime.motion_limits import MotionLimits
-from aegis.runtime.realtime import RealtimeDriver
-from aegis.runtime.watchdog import InputLimit
+from aegis.runtime.realtime.driver import RealtimeDriver
+from aegis.runtime.realtime.motion_limits import MotionLimits
+from aegis.runtime.realtime.settings import DriverSettings, FaultAction
+from aegis.runtime.realtime.watchdog import InputLimit
 from tests.core.late_parts import make_late
 from tests.fakes import KEY
 from tests.runtime.realtime_fakes import MS, FakeClock, FakeLane, FakePeer

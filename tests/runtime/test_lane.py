@@ -13,8 +13,8 @@ import pytest
 
 from aegis.core.protocols import Query
 from aegis.core.types import Observation, Proposal
-from aegis.runtime.clock import MonotonicClock
-from aegis.runtime.lane import LaneAnswer, ProcessLane
+from aegis.runtime.realtime.clock import MonotonicClock
+from aegis.runtime.realtime.lane import LaneAnswer, ProcessLane
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
 
 WAIT = 60.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.runtime.lifecycle import Life, Request, Status, answer_request, raise_fault
+from aegis.runtime.realtime.lifecycle import Life, Request, Status, answer_request, raise_fault
 
 TROUBLES = st.sampled_from(["", "e-stop is on"])
 EVENTS = st.lists(st.tuples(st.sampled_from([*Request, None]), TROUBLES), max_size=30)

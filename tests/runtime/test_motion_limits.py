@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from aegis.core.errors import ConfigError
 from aegis.core.roll import ProprioMap
 from aegis.core.types import F32, ActionKind, Embodiment
-from aegis.runtime.motion_limits import (
+from aegis.runtime.realtime.motion_limits import (
     LimitedAction,
     Motion,
     MotionLimits,

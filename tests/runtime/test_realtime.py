@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aegis.core.errors import ConfigError
 from aegis.core.types import Act, Hold
-from aegis.runtime.lifecycle import Life
-from aegis.runtime.realtime import RealtimeDriver
+from aegis.runtime.realtime.driver import RealtimeDriver
+from aegis.runtime.realtime.lifecycle import Life
 from tests.core.late import make_row
 from tests.core.late_parts import make_late
 from tests.fakes import KEY

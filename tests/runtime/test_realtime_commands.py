@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.types import OPERATOR, Act, Proposal
-from aegis.runtime.lifecycle import Life, Request
-from aegis.runtime.watchdog import HeardInput
+from aegis.runtime.realtime.lifecycle import Life, Request
+from aegis.runtime.realtime.watchdog import HeardInput
 from tests.core.late import make_row
 from tests.core.late_parts import make_late
 from tests.runtime.realtime_fakes import MS

@@ -11,10 +11,10 @@ import pytest
 
 from aegis.core.errors import ConfigError
 from aegis.core.types import OPERATOR, ActionKind, Hold
-from aegis.runtime.driver_settings import FaultAction
-from aegis.runtime.lifecycle import Life, Request, Status
-from aegis.runtime.realtime import RealtimeDriver
-from aegis.runtime.watchdog import HeardInput
+from aegis.runtime.realtime.driver import RealtimeDriver
+from aegis.runtime.realtime.lifecycle import Life, Request, Status
+from aegis.runtime.realtime.settings import FaultAction
+from aegis.runtime.realtime.watchdog import HeardInput
 from tests.core.late_parts import make_late
 from tests.fakes import KEY
 from tests.runtime.realtime_fakes import MS, FakeClock, FakeLane, FakePeer

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import ConfigError
-from aegis.runtime.watchdog import HeardInput, InputLimit, find_trouble
+from aegis.runtime.realtime.watchdog import HeardInput, InputLimit, find_trouble
 
 MS = 1_000_000
 CAMERA = InputLimit("camera", max_age=100 * MS, max_still=500 * MS)

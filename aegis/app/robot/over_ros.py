@@ -33,7 +33,7 @@ from aegis.ros.simulated_robot import OUTCOME, RESTART, SimulatedRobot
 from aegis.ros.topics import WIRE_BELL, Topic, list_inputs, list_topics
 from aegis.ros.wire.process import WireProcess, WireTopic
 from aegis.runtime.bus import Bus
-from aegis.runtime.lifecycle import Life
+from aegis.runtime.realtime.lifecycle import Life
 
 _START_PATIENCE = 60.0
 """How long ROS 2 may take to start [s]."""

@@ -24,9 +24,9 @@ from aegis.ros.contract.parts import (
     StatePart,
     Task,
 )
-from aegis.runtime.driver_settings import DriverSettings, FaultAction
-from aegis.runtime.motion_limits import MotionLimits, WorkspaceBox
-from aegis.runtime.watchdog import InputLimit
+from aegis.runtime.realtime.motion_limits import MotionLimits, WorkspaceBox
+from aegis.runtime.realtime.settings import DriverSettings, FaultAction
+from aegis.runtime.realtime.watchdog import InputLimit
 
 _NANOS = 1_000_000_000
 

@@ -8,7 +8,7 @@ former life are void.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isclose
 
 import numpy as np
@@ -17,10 +17,10 @@ from aegis.core.chunk import clip_action
 from aegis.core.controller import Controller
 from aegis.core.errors import AegisError, ConfigError, NonFiniteError
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, PolicyId, Stop, Tick
-from aegis.runtime.clock import Alarm, Clock
-from aegis.runtime.driver_settings import DriverSettings, FaultAction
-from aegis.runtime.lane import Lane, LaneAnswer
-from aegis.runtime.lifecycle import (
+from aegis.runtime.realtime.clock import Alarm, Clock
+from aegis.runtime.realtime.drive import Drive
+from aegis.runtime.realtime.lane import Lane, LaneAnswer
+from aegis.runtime.realtime.lifecycle import (
     Life,
     Request,
     RequestAnswer,
@@ -28,39 +28,15 @@ from aegis.runtime.lifecycle import (
     answer_request,
     raise_fault,
 )
-from aegis.runtime.motion_limits import Motion, interpolate_action, limit_action
-from aegis.runtime.peer import Peer, TickReport
+from aegis.runtime.realtime.motion_limits import Motion, interpolate_action, limit_action
+from aegis.runtime.realtime.peer import Peer, TickReport
+from aegis.runtime.realtime.settings import DriverSettings, FaultAction
+from aegis.runtime.realtime.watchdog import find_trouble
 from aegis.runtime.session import Session, stamp_proposal
-from aegis.runtime.watchdog import find_trouble
 
 _NANOS = 1_000_000_000
 _FAREWELL = 500_000_000
 """Time for which doing nothing is sent after the robot was disabled [ns]."""
-
-
-@dataclass(slots=True, eq=False)
-class _Drive:
-    """One life: from enabling to disabling or a fault.
-
-    Attributes:
-        session: The episode.
-        began: Number of its first tick.
-        motion: What was sent so far.
-        began_with: Action that it began with. Shape (a,).
-        before: Action of the control step before. Shape (a,).
-        action: Action of this control step. Shape (a,).
-        step: Control step that was decided last.
-        refused: Rungs that are to be asked as soon as they are free.
-    """
-
-    session: Session
-    began: int
-    motion: Motion
-    began_with: F32
-    before: F32
-    action: F32
-    step: int = -1
-    refused: tuple[PolicyId, ...] = ()
 
 
 class RealtimeDriver:
@@ -106,7 +82,7 @@ class RealtimeDriver:
         self._number, self._lives = 0, 0
         self._start = clock.read_time() + settings.period
         self._last = controller.embodiment.hold
-        self._drive: _Drive | None = None
+        self._drive: Drive | None = None
         self._missed_in_a_row, self._idle_until = 0, 0
 
     @property
@@ -201,7 +177,7 @@ class RealtimeDriver:
             return str(error)
         return ""
 
-    def _begin_life(self) -> _Drive:
+    def _begin_life(self) -> Drive:
         key = replace(self._key, index=self._key.index + self._lives)
         self._lives += 1
         measured = self._peer.read_hold_action()
@@ -210,7 +186,7 @@ class RealtimeDriver:
         if last is None:
             raise NonFiniteError(f"The robot measures no action that holds it: {measured}.")
         session = Session(self._controller, key, last=last)
-        return _Drive(session, self._number, Motion.at_rest(last), last, last, last)
+        return Drive(session, self._number, Motion.at_rest(last), last, last, last)
 
     def _raise_fault(self, cause: str) -> None:
         self._status = raise_fault(self._status, cause)
@@ -236,7 +212,7 @@ class RealtimeDriver:
             return self._controller.embodiment.stay_idle(self._last)
         return None
 
-    def _decide_step(self, drive: _Drive, k: int, report: TickReport) -> TickReport:
+    def _decide_step(self, drive: Drive, k: int, report: TickReport) -> TickReport:
         """Asks the controller for control step ``k``."""
         # Who was busy is asked as soon as it is not, on what is seen then.
         asking = tuple(dict.fromkeys((*drive.session.ask, *drive.refused)))
@@ -290,7 +266,7 @@ class RealtimeDriver:
                 found[rung] = answer
         return found
 
-    def _bound_action(self, drive: _Drive, part: int, report: TickReport) -> tuple[F32, TickReport]:
+    def _bound_action(self, drive: Drive, part: int, report: TickReport) -> tuple[F32, TickReport]:
         settings, embodiment = self._settings, self._controller.embodiment
         wanted = interpolate_action(drive.before, drive.action, embodiment, part, settings.parts)
         proprio = None if report.tick is None else report.tick.obs.proprio

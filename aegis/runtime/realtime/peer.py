@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aegis.core.types import F32, Decision, EpisodeKey, Nanos, Observation, PolicyId, Tick
-from aegis.runtime.lifecycle import Request, RequestAnswer, Status
-from aegis.runtime.watchdog import HeardInput
+from aegis.runtime.realtime.lifecycle import Request, RequestAnswer, Status
+from aegis.runtime.realtime.watchdog import HeardInput
 
 
 @dataclass(frozen=True, slots=True, eq=False)

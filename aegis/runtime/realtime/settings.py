@@ -7,8 +7,8 @@ from enum import Enum
 
 from aegis.core.errors import ConfigError
 from aegis.core.types import Nanos
-from aegis.runtime.motion_limits import MotionLimits, WorkspaceBox
-from aegis.runtime.watchdog import InputLimit
+from aegis.runtime.realtime.motion_limits import MotionLimits, WorkspaceBox
+from aegis.runtime.realtime.watchdog import InputLimit
 
 
 class FaultAction(Enum):

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F32, EpisodeKey, Nanos, Proposal
-from aegis.runtime.clock import Clock
+from aegis.runtime.realtime.clock import Clock
 from aegis.runtime.shared_images import (
     PackedObservation,
     SharedImages,

@@ -1,0 +1,1 @@
+"""Real time: the controller of the studies on a clock, with watchdogs, bounds and people."""
