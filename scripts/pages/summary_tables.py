@@ -7,6 +7,7 @@ from scripts.pages.study_rows import read_plan, read_report, read_rows
 from scripts.pages.study_tables import points, primary, share, spread, write_table
 
 STUDIES = (
+    "reference-portable",
     "reference",
     "reference-second",
     "reference-first",

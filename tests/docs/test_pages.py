@@ -132,9 +132,10 @@ def test_numbers_of_prose_stand_in_a_generated_table() -> None:
     results = [page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("results/*.md"))]
     tables = set(_DECIMAL.findall(" ".join("".join(_TABLE.findall(text)) for text in results)))
     assert len(tables) > 500
-    names = ("index", "reference", "reference-tenth", "reference-tenth-first")
+    names = ("index", "reference-portable", "reference", "reference-tenth", "reference-tenth-first")
     used = set()
     for page in (REPOSITORY / "README.md", *(DOCS / "results" / f"{name}.md" for name in names)):
         prose = _CODE.sub("", _TABLE.sub("", page.read_text(encoding="utf-8")))
         used |= set(_DECIMAL.findall(prose))
-    assert used - tables == set(ELSEWHERE)
+    assert used - tables <= set(ELSEWHERE), "where do they come from?"
+    assert set(ELSEWHERE) <= used, "prose says that no more"
