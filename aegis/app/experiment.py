@@ -41,6 +41,10 @@ def compose_or_show(
         check_name(composed.tree["name"], "'name'")
     if options.show:
         screen.print_line(composed.text.rstrip())
+        if "contract" in composed.tree:
+            from aegis.app.robot.planning import read_contract_node  # Needs rosbags.
+
+            read_contract_node(composed)
         return None
     return composed
 

@@ -122,4 +122,7 @@ class Bag:
                 for connection, logged, raw in reader.messages():
                     yield connection.topic, logged, bytes(raw)
         except (ReaderError, OSError, json.JSONDecodeError, ValueError) as error:
-            raise TraceError(f"{self._path} cannot be read as a bag: {error}") from error
+            raise TraceError(
+                f"{self._path} cannot be read as a bag: {error}. A bag without an end, of a node "
+                "that was killed, is repaired by 'mcap recover FILE.mcap'; then give that file."
+            ) from error

@@ -80,7 +80,7 @@ class BusPeer:
         self._commanded: tuple[BusEntry, bytes] | None = None
         self._asked: list[dict[str, Any] | None] = []
         self._taken_over, self._last = False, self._embodiment.hold
-        self._said: dict[str, Any] = {"trouble": ""}
+        self._said: dict[str, Any] = {"trouble": "", "life": Life.INACTIVE.value}
         self._context, self._ending, self._unsaid = dict(context), False, ""
 
     def observe(self, policies: Sequence[PolicyId]) -> Observation:

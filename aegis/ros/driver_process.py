@@ -64,7 +64,7 @@ class DriverProcess:
         with set_environment(plan.environment):
             self._process.start()
         theirs.close()
-        self._ready = False
+        self._ready = self._driving = False
 
     @property
     def pid(self) -> int:
@@ -107,6 +107,7 @@ class DriverProcess:
         Args:
             requests: Request topic to the number of the first request that is its own.
         """
+        self._driving = True
         with contextlib.suppress(OSError):  # If it died meanwhile, that is seen soon.
             self._pipe.send(dict(requests))
 
@@ -120,13 +121,14 @@ class DriverProcess:
             self._pipe.send("end")
 
     def close(self, timeout: float = 10) -> None:
-        """Lets it disable the robot and end, and waits for that.
+        """Lets it disable the robot and end, and waits for that; one that still loads is ended.
 
         Args:
             timeout: How long it may take [s].
         """
-        self.order_end()
-        self._process.join(timeout)
+        if self._driving:
+            self.order_end()
+            self._process.join(timeout)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()

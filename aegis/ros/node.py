@@ -21,7 +21,7 @@ from aegis.runtime.realtime.lifecycle import Life, Request, Status, answer_reque
 from aegis.runtime.realtime.settings import FaultAction
 
 _NANOS = 1_000_000_000
-_HUNG = 3 * _NANOS
+_HUNG = 2 * _NANOS
 """Time without a tick after which the driver is taken for hung [ns]."""
 _FAREWELL = 500_000_000
 """Time for which doing nothing is sent after the driver died [ns]."""
@@ -66,6 +66,7 @@ class Node:
         self._asked = asked
         plan = replace(self._plan, key=replace(self._plan.key, index=self._next_index))
         self._driver, self._driving = DriverProcess(plan, self._bus), False
+        self._say_status(Status(Life.UNCONFIGURED), "the policies load")
 
     def look(self, trouble: str = "") -> list[dict[str, Any]]:
         """Does what is due; call it some twenty times a second.
@@ -232,9 +233,9 @@ class Node:
             self.over = True
             self._answer(asked, True, "", Life.FINALIZED)
 
-    def _say_status(self, status: Status) -> None:
+    def _say_status(self, status: Status, trouble: str = "") -> None:
         """Says the status itself; only while no driver does."""
-        row = {"life": status.life.value, "fault": status.fault, "trouble": "", "mode": ""}
+        row = {"life": status.life.value, "fault": status.fault, "trouble": trouble, "mode": ""}
         now = time.monotonic_ns()
         self.status = {**row, "fires": 0, "taken_over": False, "now": now}
         self._write(STATUS, m.encode_json(self.status))

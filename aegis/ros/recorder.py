@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -13,13 +14,15 @@ from rosbags.rosbag2.errors import WriterError
 
 from aegis.core.errors import ConfigError
 from aegis.ros.message.cdr import STRING, encode_json, load_types
-from aegis.ros.topics import Topic
+from aegis.ros.topics import ANSWER, DIAGNOSTICS, STATUS, TROUBLE, Topic
 from aegis.runtime.bus import Bus, BusReader
 
 FORMAT = "aegis-bag-1"
 CONFIGURATION = "~/configuration"
 """Topic of one message: what the node is, which a replay needs."""
 _WRITE_EVERY = 0.02
+_OWN = (ANSWER, DIAGNOSTICS, STATUS, TROUBLE)
+"""What a node says by itself, even if nothing ever came of it."""
 
 
 class Recorder:
@@ -51,7 +54,8 @@ class Recorder:
         # One offset for all, so that the time of a message gives back its arrival exactly.
         self._offset = time.time_ns() - time.monotonic_ns()
         self._reader = BusReader(bus, [topic.name for topic in topics], everything=True)
-        self._failure, self.written = "", 0
+        self._failure, self.written, self._heard = "", 0, 0
+        self._path = path
         try:
             self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
             self._writer.open()
@@ -81,13 +85,16 @@ class Recorder:
         return self._reader.lost
 
     def close(self) -> None:
-        """Writes what is left, and the end of the bag."""
+        """Writes what is left, and the end of the bag; one that holds nothing is removed."""
         self._over.set()
         self._thread.join()
         try:
             self._writer.close()
         except Exception as error:
             self._failure = self._failure or _describe_failure(error)
+        if not self._heard:
+            # A start that failed must not be in the way of the next one.
+            shutil.rmtree(self._path, ignore_errors=True)
 
     def _write_facts(self, facts: Mapping[str, Any]) -> None:
         topic = resolve_topic(CONFIGURATION, str(facts["node"]))
@@ -109,6 +116,7 @@ class Recorder:
             connection = self._connections[entry.topic]
             self._writer.write(connection, entry.arrived + self._offset, raw)
             self.written += 1
+            self._heard += entry.topic not in _OWN
 
 
 def _describe_failure(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from aegis.core.controller import Controller
+from aegis.core.errors import TraceError
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import F32, U8, Decision, EpisodeKey, Observation, PolicyId, Proposal, Tick
 from aegis.ros.bag import Bag
@@ -101,8 +102,13 @@ class Replay:
             TraceError: If the bag is damaged.
         """
         for row in self._bag.read_rows():
-            if "k" in row:
-                self._play_row(row)
+            try:
+                if "k" in row:
+                    self._play_row(row)
+            except (KeyError, ValueError, TypeError) as error:
+                raise TraceError(
+                    f"The row of tick {row.get('k')} is damaged: {type(error).__name__} {error}."
+                ) from error
         return self.result
 
     def _play_row(self, row: Mapping[str, Any]) -> None:

@@ -163,7 +163,7 @@ def test_a_value_that_means_nothing_is_refused_as_such_or_can_be_driven(
         ("libero", "kind", "deltas", "Unknown value 'deltas' in 'contract.kind'"),
         ("libero", "kind", 5, "Unknown value '5' in 'contract.kind'"),
         ("libero", "turn", "rw", "Unknown axis 'rw' in contract, turn"),
-        ("libero", "turn", "rz", "turn must be followed by two"),
+        ("libero", "turn", "rz", "turn must be the first of three axes"),
         ("libero", "axes.x.moves", "X", "Unknown state 'X' in contract, axis 'x', moves"),
         ("libero", "axes.x.hold", 2, "axis 'x': hold must be from low -1.0 to high 1.0"),
         ("libero", "axes.x.high", INF, "axis 'x': high must be finite"),

@@ -76,12 +76,21 @@ def test_a_bag_gives_back_bytes_order_and_times(tmp_path: Path, bus: Bus) -> Non
 
 def test_what_was_overwritten_is_said(tmp_path: Path, bus: Bus) -> None:
     for i in range(100):
-        bus.write_message("~/status", text(str(i)), i)
+        bus.write_message("~/decisions", text(str(i)), i)
     recorder = open_recorder(tmp_path / "bag", bus)
     await_truth(lambda: recorder.written == 64, "all that was there")
     assert recorder.fault == "recording is too slow: 36 messages are lost"
     recorder.close()
     assert len(read_bag(tmp_path / "bag")[1]) == 64
+
+
+def test_a_start_that_failed_leaves_nothing_in_the_way_of_the_next(
+    tmp_path: Path, bus: Bus
+) -> None:
+    for _ in range(2):
+        bus.write_message("~/status", text("unconfigured"), 1)
+        open_recorder(tmp_path / "bag", bus).close()
+        assert not (tmp_path / "bag").exists()
 
 
 def test_a_folder_that_exists_or_cannot_be_made_is_refused(tmp_path: Path, bus: Bus) -> None:

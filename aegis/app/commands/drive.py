@@ -19,10 +19,11 @@ def _drive(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
 
     result: dict[str, Any] = dict(drive_simulation(composed, screen))
     drove = ", ".join(f"{rung} {n}" for rung, n in result["drove"].items()) or "nobody"
+    fault = str(result["fault"])
     solved = "solved" if result["outcome"].get("solved") else "not solved"
     screen.print_line(
         f"{result['ticks']} ticks, {result['missed']} missed, {result['held']} held; ticks by "
-        f"driver: {drove}; {solved}"
+        f"driver: {drove}; {solved}{'; ended in a fault: ' + fault if fault else ''}"
     )
     return result
 

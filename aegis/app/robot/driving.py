@@ -17,6 +17,7 @@ from aegis.app.screen import Json, Screen
 from aegis.core.types import EpisodeKey
 from aegis.host.dispatch import build_dispatch
 from aegis.records.provenance import read_versions
+from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
 from aegis.ros.node import Node
 from aegis.ros.operator_desk import KEYS, OperatorDesk
@@ -59,6 +60,7 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
     """Runs `aegis drive`; returns what happened."""
     settings = Settings(composed.tree)
     contract = read_contract_node(composed)
+    say_unwatched(contract, screen)
     key = choose_start(composed)
     topics = (*list_topics(contract), *_SIMULATION_TOPICS)
     bus = Bus.create([topic.build_bus_topic() for topic in topics])
@@ -96,6 +98,12 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
         robot.close()
         bus.close()
     return {**summarise_node(node), "outcome": dict(cab.board.outcome)}
+
+
+def say_unwatched(contract: Contract, screen: Screen) -> None:
+    """Says which checks of a contract are turned off, before anything moves."""
+    off = contract.list_unwatched()
+    screen.print_note(f"not watched or bounded: {'; '.join(off) or 'nothing'}")
 
 
 def choose_start(composed: ComposedConfig) -> EpisodeKey:

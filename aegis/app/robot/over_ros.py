@@ -19,6 +19,7 @@ from aegis.app.robot.driving import (
     choose_start,
     open_recorder,
     read_robot_settings,
+    say_unwatched,
     summarise_node,
 )
 from aegis.app.robot.planning import build_plan, read_contract_node
@@ -65,6 +66,7 @@ def run_node(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     ):
         settings = Settings(composed.tree)
         contract = read_contract_node(composed)
+        say_unwatched(contract, screen)
         topics = list_topics(contract)
         bus = Bus.create([topic.build_bus_topic() for topic in topics])
         recorder = open_recorder(composed, bus, topics, _name_node(settings))

@@ -51,7 +51,9 @@ def read_contract_node(composed: ComposedConfig) -> Contract:
     """
     contract = build_target(composed, "contract", Settings(composed.tree).node("contract"))
     if not isinstance(contract, Contract):
-        raise ConfigError("'contract' is not a contract. Use aegis.ros.contract.reader.")
+        raise ConfigError(
+            "'contract' is not a contract. Its _target_ is aegis.ros.contract.reader.read_contract."
+        )
     return contract
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import isfinite
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from aegis.ros.contract.contract import Contract
 
 
+_TOPIC = re.compile(r"(~/|/)?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
+
+
 def check_contract(contract: Contract) -> None:
     """Checks a contract.
 
@@ -44,10 +48,18 @@ def check_contract(contract: Contract) -> None:
     _require(bool(contract.state), "the contract", "state", "empty", "at least one message")
     _require(bool(contract.commands), "the contract", "commands", "empty", "at least one message")
     _require(bool(contract.axes), "the contract", "axes", "empty", "at least one axis")
+    _require(
+        bool(contract.levels), "the contract", "levels", "empty",
+        "at least one switch by which a person can stop the robot",
+    )  # fmt: skip
+    _require(
+        contract.max_missed >= 0, "the contract", "max_missed", contract.max_missed, "0 or more"
+    )
     _check_names(contract.names)
     for name, axis in contract.axes.items():
         _check_axis(name, axis, contract.names)
-    _check_turn(contract.turn, tuple(contract.axes))
+    _check_turn(contract.turn, contract.axes)
+    _check_moves(contract.axes)
     for part in contract.state:
         _check_state(part)
     for picture in contract.pictures.values():
@@ -76,6 +88,9 @@ def _check_axis(name: str, axis: Axis, state: Iterable[str]) -> None:
         _check_finite(getattr(axis, bound), where, bound)
     ordered = axis.low <= axis.hold <= axis.high
     _require(ordered, where, "hold", axis.hold, f"from low {axis.low} to high {axis.high}")
+    for bound in ("step", "velocity", "acceleration", "jerk"):
+        given = getattr(axis, bound)
+        _require(given > 0, where, bound, given, "positive; .inf for no bound")
     if axis.moves is not None and axis.moves not in state:
         raise UnknownNameError("state", axis.moves, state, f"contract, {where}, moves")
     if axis.box is not None:
@@ -84,12 +99,23 @@ def _check_axis(name: str, axis: Axis, state: Iterable[str]) -> None:
         _require(axis.by != 0, where, "by", axis.by, "not 0 where there is a box")
 
 
-def _check_turn(turn: str | None, axes: tuple[str, ...]) -> None:
+def _check_moves(axes: Mapping[str, Axis]) -> None:
+    """Refuses two axes that move one state: the box of one would watch the other."""
+    moved = Counter(axis.moves for axis in axes.values() if axis.moves is not None)
+    for state, count in moved.items():
+        _require(count == 1, "axes", "moves", f"'{state}', by {count} axes", "one axis per state")
+
+
+def _check_turn(turn: str | None, axes: Mapping[str, Axis]) -> None:
     if turn is None:
         return
+    names = list(axes)
     if turn not in axes:
-        raise UnknownNameError("axis", turn, axes, "contract, turn")
-    _require(axes.index(turn) + 3 <= len(axes), "the contract", "turn", turn, "followed by two")
+        raise UnknownNameError("axis", turn, names, "contract, turn")
+    three = names[names.index(turn) : names.index(turn) + 3]
+    fits = len(three) == 3 and not any(axes[name].sticky for name in three)
+    allowed = "the first of three axes that are a rotation vector, none of them sticky"
+    _require(fits, "the contract", "turn", f"{turn}, followed by {three[1:]}", allowed)
 
 
 def _check_state(part: StatePart) -> None:
@@ -167,7 +193,8 @@ def _check_topics(contract: Contract) -> None:
     named += [] if contract.operator is None else [contract.operator.topic]
     named += [] if contract.task.topic is None else [contract.task.topic]
     for topic, count in Counter(named).items():
-        _require(bool(topic), "the contract", "topic", topic, "not empty")
+        fits = _TOPIC.fullmatch(topic) is not None
+        _require(fits, "the contract", "topic", topic, "a name of ROS 2, such as ~/estop")
         _require(count == 1, topic, "topic", f"named {count} times", "named once")
     # Watchdogs know switches and cameras by name, and messages of the state by topic.
     heard = [*contract.levels, *contract.pictures, *(part.topic for part in contract.state)]

@@ -122,6 +122,21 @@ class Contract:
             fault_action=FaultAction(self.in_fault),
         )
 
+    def list_unwatched(self) -> list[str]:
+        """Returns the checks that are turned off, in words; for who starts the robot."""
+        parts: tuple[StatePart | Picture, ...] = (*self.state, *self.pictures.values())
+        off = [
+            f"{limit} of {part.topic}"
+            for part in parts
+            for limit in ("max_age", "max_still")
+            if getattr(part, limit) == 0
+        ]
+        for bound in ("step", "velocity", "acceleration", "jerk"):
+            free = [name for name, axis in self.axes.items() if getattr(axis, bound) == inf]
+            off += [f"{bound} of {', '.join(free)}"] if free else []
+        free = [name for name, axis in self.axes.items() if axis.box is None]
+        return off + ([f"box of {', '.join(free)}"] if free else [])
+
     def _list_limits(self) -> Iterator[InputLimit]:
         """Yields what is expected of each input: switches first, then state, then pictures."""
         for name, level in self.levels.items():

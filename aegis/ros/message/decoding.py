@@ -99,7 +99,8 @@ def _read_source(message: Any, operator: Operator, source: str | int) -> float:
     field = "axes" if operator.type == m.JOY else "data"
     numbers = getattr(message, field)
     if not isinstance(source, int) or source >= len(numbers):
-        raise ContractError(operator.topic, field, f"{len(numbers)} numbers", f"number {source}")
+        needed = f"at least {source + 1}" if isinstance(source, int) else "numbered entries"
+        raise ContractError(operator.topic, field, f"{len(numbers)} numbers", needed)
     return float(numbers[source])
 
 

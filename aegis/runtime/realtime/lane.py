@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import queue
 import signal
@@ -204,20 +205,23 @@ def _serve_policy(
     """Builds a policy, and answers questions until None comes."""
     # Ctrl-C is for the process that holds the pipe; it decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        policy = build_policy()
-    except Exception as error:
-        pipe.send(f"{type(error).__name__}: {error}")
-        return
-    pipe.send(policy.spec)
-    images = SharedImages(shared.buffer)
-    try:
-        while (packed := pipe.recv()) is not None:
-            try:
-                pipe.send(policy.propose([packed.unpack_query(images)])[0])
-            except Exception as error:
-                pipe.send(f"{type(error).__name__}: {error}")
-    except EOFError:
-        pass  # The control loop is gone.
-    finally:
-        policy.close()
+    with contextlib.suppress(EOFError, OSError):  # The control loop is gone.
+        try:
+            policy = build_policy()
+        except Exception as error:
+            pipe.send(f"{type(error).__name__}: {error}")
+            return
+        try:
+            pipe.send(policy.spec)
+            _answer_questions(pipe, policy, SharedImages(shared.buffer))
+        finally:
+            policy.close()
+
+
+def _answer_questions(pipe: Connection, policy: Policy, images: SharedImages) -> None:
+    while (packed := pipe.recv()) is not None:
+        try:
+            answer: object = policy.propose([packed.unpack_query(images)])[0]
+        except Exception as error:
+            answer = f"{type(error).__name__}: {error}"
+        pipe.send(answer)
