@@ -76,7 +76,7 @@ def test_a_bag_gives_back_bytes_order_and_times(tmp_path: Path, bus: Bus) -> Non
 
 def test_what_was_overwritten_is_said(tmp_path: Path, bus: Bus) -> None:
     for i in range(100):
-        bus.write_message("~/decisions", text(str(i)), i)
+        bus.write_message("camera/image", m.encode_bytes(bytes([i])), i)
     recorder = open_recorder(tmp_path / "bag", bus)
     await_truth(lambda: recorder.written == 64, "all that was there")
     assert recorder.fault == "recording is too slow: 36 messages are lost"
