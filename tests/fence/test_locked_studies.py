@@ -27,8 +27,11 @@ STUDIES = sorted(path.parent.name for path in (ROOT / "runs").glob("reference*/r
 """Studies that are finished; a plan alone is one that is being played."""
 OLDEST = ("", "-first", "-second", "-tenth", "-tenth-first")
 
-OF_THE_MACHINE = ("rounding.", "format")
-"""Keys of a manifest that say where or how it was written, not what was played."""
+OLDER = ("reference-first", "reference-second", "reference-tenth", "reference-tenth-first")
+"""Half a minute each: by ``make test-slow``."""
+OF_THE_MACHINE = ("rounding.", "format", "code.")
+"""Keys of a manifest that say where or how it was written, not what was played; code goes on, and
+`aegis study verify` says whether it still plays the same."""
 
 
 @pytest.fixture(params=STUDIES)
@@ -54,7 +57,8 @@ def test_a_locked_plan_builds_into_what_its_manifest_says(study: Path) -> None:
     locked = read_lock(study)
     with open_study(compose_locked(locked, {"workers": 1, "slots": 1})) as stand:
         arms = stand.build_arms()
-        plan = stand.plan_run(stand.list_test_units(), arms, {LOCK_KEY: locked.digest})
+        lock, truth = {LOCK_KEY: locked.digest}, stand.read_truth_names()
+        plan = stand.plan_run(stand.list_test_units(), arms, lock, truth)
         found = compute_identity(plan, stand.lab.policies)
         assert stand.collect_digests().items() <= locked.digests.items()
     stored = read_manifest(study)["identity"]
@@ -64,7 +68,11 @@ def test_a_locked_plan_builds_into_what_its_manifest_says(study: Path) -> None:
     assert {name: found.get(name) for name in kept} == {name: stored[name] for name in kept}
 
 
-def test_a_report_made_anew_has_the_committed_numbers(study: Path) -> None:
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow if one in OLDER else ()) for one in STUDIES]
+)
+def test_a_report_made_anew_has_the_committed_numbers(name: str) -> None:
+    study = ROOT / "runs" / name
     committed = json.loads((study / "report.json").read_text())
     anew = json.loads(
         StoredStudy.read_folder(study).compute_result(StudyTables.read_folder(study)).to_json_text()
