@@ -57,7 +57,7 @@ class ToyPolicy:
         actions[:, 2] = query.obs.proprio.sum() / 100
         actions[:, 3] = episode_stream(query.key, "toy", query.k).random() / 100
         if behaviour == "nan":
-            actions[6] = np.nan
+            actions[:] = np.nan
         elif behaviour == "shape":
             actions = actions[:, :5]
         elif behaviour == "fail":
