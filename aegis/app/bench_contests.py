@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from aegis.app.config.arm_builder import build_arms
 from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
-from aegis.app.config.lab import PORTABLE, Lab, open_lab
+from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.part_builder import PORTABLE
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import build_run_plan
 from aegis.bench.contest import Contest

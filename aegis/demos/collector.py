@@ -19,8 +19,7 @@ from aegis.core.types import EpisodeKey
 from aegis.demos.demonstration import ActionNoise, LeadPolicy, play_demonstration
 from aegis.fleet.messages import JobFailed, rebuild_error
 from aegis.fleet.pool import ignore_sigint
-from aegis.fleet.worker import build_thread_environment
-from aegis.host.child_process import set_environment
+from aegis.host.child_process import build_thread_environment, set_environment
 from aegis.records import manifest
 from aegis.records.files import remove_orphans, write_atomic
 from aegis.records.folder_lock import lock_folder

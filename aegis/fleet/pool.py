@@ -21,8 +21,8 @@ from aegis.fleet.messages import (
     RunSetup,
     ToWorker,
 )
-from aegis.fleet.worker import build_thread_environment, main
-from aegis.host.child_process import set_environment
+from aegis.fleet.worker import main
+from aegis.host.child_process import build_thread_environment, set_environment
 from aegis.runtime.shared_images import SharedImages
 
 

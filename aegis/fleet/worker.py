@@ -10,7 +10,7 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -253,15 +253,3 @@ class _Worker:
     def _require_setup(self) -> RunSetup:
         assert self.setup is not None, "the main process sends the setup first"
         return self.setup
-
-
-def build_thread_environment(threads: int) -> dict[str, str]:
-    """Returns the environment that keeps numerical libraries to so many threads per process."""
-    names: Sequence[str] = (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "NUMBA_NUM_THREADS",
-    )
-    return dict.fromkeys(names, str(threads))

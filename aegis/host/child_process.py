@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
@@ -29,6 +30,34 @@ def set_environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def build_thread_environment(threads: int) -> dict[str, str]:
+    """Returns the environment that keeps numerical libraries to so many threads per process."""
+    names: Sequence[str] = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+    )
+    return dict.fromkeys(names, str(threads))
+
+
+END = "end"
+"""What a pipe says to a process that is to end."""
+
+
+def is_told_to_end(pipe: Connection) -> bool:
+    """Returns whether a process is to end; it is when nobody is there who could tell it.
+
+    Args:
+        pipe: The process's end of the pipe on which ``END`` comes.
+    """
+    try:
+        return pipe.poll() and pipe.recv() == END
+    except (EOFError, OSError):
+        return True
 
 
 def call_in_child(function: Callable[[], _T], environment: Mapping[str, str]) -> _T:

@@ -156,9 +156,9 @@ class EpisodeRecord:
 
 def parse_episode_row(record: Mapping[str, Any]) -> EpisodeRow:
     """Returns a row from its fields, as a table or JSON gives them."""
-    values: dict[str, Any] = {one.name: record.get(one.name) for one in fields(EpisodeRow)}
+    values = {one.name: record[one.name] for one in fields(EpisodeRow) if one.name != "steps_by"}
     values["holds"] = tuple(record["holds"])
-    for name in ("asks", "steps_by"):
-        if values[name] is not None:
-            values[name] = tuple((policy, count) for policy, count in values[name])
+    values["asks"] = tuple((name, count) for name, count in record["asks"])
+    if (steps_by := record.get("steps_by")) is not None:
+        values["steps_by"] = tuple((name, count) for name, count in steps_by)
     return EpisodeRow(**values)

@@ -14,9 +14,9 @@ from rosbags.rosbag2.errors import ReaderError
 from aegis.core.errors import AegisError, TraceError
 from aegis.core.types import EpisodeKey, Nanos, Proposal
 from aegis.ros.message import cdr as m
+from aegis.ros.names import DECISIONS, PROPOSALS
 from aegis.ros.recorder import CONFIGURATION, FORMAT, resolve_topic
 from aegis.ros.rows import decode_proposal
-from aegis.ros.topics import DECISIONS, PROPOSALS
 
 _KEPT = 256
 """Messages of each topic that are kept for the ticks that used them."""

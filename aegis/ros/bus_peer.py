@@ -14,6 +14,7 @@ from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
 from aegis.ros.message.decoding import decode_operator
 from aegis.ros.message.encoding import encode_command
+from aegis.ros.names import ANSWER, DECISIONS, DRIVER_BELL, PROPOSALS, STATUS, TROUBLE
 from aegis.ros.requests import (
     DRIVER_REQUESTS,
     OPERATOR_REQUESTS,
@@ -23,8 +24,8 @@ from aegis.ros.requests import (
 )
 from aegis.ros.rows import describe_tick, encode_array, encode_proposal
 from aegis.ros.sensing import Sensing
-from aegis.ros.topics import ANSWER, DECISIONS, DRIVER_BELL, PROPOSALS, STATUS, TROUBLE
-from aegis.runtime.bus import Bus, BusEntry, BusReader
+from aegis.runtime.bus import Bus, BusEntry
+from aegis.runtime.bus_reader import BusReader
 from aegis.runtime.realtime.lifecycle import Life, Request, RequestAnswer
 from aegis.runtime.realtime.peer import TickReport
 from aegis.runtime.realtime.watchdog import HeardInput

@@ -10,8 +10,9 @@ from typing import Any
 from aegis.core.types import Nanos
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
-from aegis.ros.topics import DECISIONS
-from aegis.runtime.bus import Bus, BusReader
+from aegis.ros.names import DECISIONS
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 
 OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
 _NANOS = 1_000_000_000
@@ -71,9 +72,7 @@ class Diagnostics:
     """
 
     def __init__(self, contract: Contract, bus: Bus) -> None:
-        self._inputs = {level.topic: level.max_age for level in contract.levels.values()}
-        self._inputs |= {part.topic: part.max_age for part in contract.state}
-        self._inputs |= {one.topic: one.max_age for one in contract.pictures.values()}
+        self._inputs = contract.age_limits
         self._reader = BusReader(bus, self._inputs)
         self._rows = BusReader(bus, [DECISIONS])
         self._counts: Counter[str] = Counter()

@@ -14,7 +14,7 @@ from aegis.core.controller import Controller
 from aegis.core.errors import AegisError, ConfigError, MachineError
 from aegis.core.protocols import Policy, PolicySpec
 from aegis.core.types import EpisodeKey, PolicyId
-from aegis.host.child_process import set_environment
+from aegis.host.child_process import END, is_told_to_end, set_environment
 from aegis.host.realtime_measures import request_measures
 from aegis.ros.bus_peer import BusAlarm, BusPeer
 from aegis.ros.contract.contract import Contract
@@ -85,17 +85,14 @@ class DriverProcess:
         if self._ready:
             return True
         if not self._pipe.poll():
-            if not self._process.is_alive():
-                raise MachineError(
-                    f"The driver's process ended with exit code {self._process.exitcode} before it "
-                    "was ready."
-                )
-            return False
+            if self._process.is_alive():
+                return False
+            raise self._build_death()
         try:
             said = self._pipe.recv()
-        except EOFError:
+        except EOFError as error:
             self._process.join(5)
-            return self.check_ready() if self._process.is_alive() else self._raise_death()
+            raise self._build_death() from error
         if isinstance(said, Exception):
             raise said
         self._ready = True
@@ -118,7 +115,7 @@ class DriverProcess:
     def order_end(self) -> None:
         """Tells it to disable the robot and to end."""
         with contextlib.suppress(OSError):  # It may be gone already.
-            self._pipe.send("end")
+            self._pipe.send(END)
 
     def close(self, timeout: float = 10) -> None:
         """Lets it disable the robot and end, and waits for that; one that still loads is ended.
@@ -134,8 +131,8 @@ class DriverProcess:
             self._process.join()
         self._pipe.close()
 
-    def _raise_death(self) -> bool:
-        raise MachineError(
+    def _build_death(self) -> MachineError:
+        return MachineError(
             f"The driver's process ended with exit code {self._process.exitcode} before it was "
             "ready."
         )
@@ -228,7 +225,7 @@ def _drive(
             controller, plan.key, lanes, peer, clock, plan.contract.build_settings(),
             alarm=BusAlarm(bus),
         )  # fmt: skip
-        while not _is_over(pipe):
+        while not is_told_to_end(pipe):
             driver.play_tick()
         peer.end()
         driver.play_tick()
@@ -241,11 +238,3 @@ def _await_start(pipe: Connection) -> dict[str, int] | None:
     except (EOFError, OSError):
         return None
     return starts if isinstance(starts, dict) else None
-
-
-def _is_over(pipe: Connection) -> bool:
-    """Returns whether the driver is to end; it is when nobody is there who could tell it."""
-    try:
-        return pipe.poll() and pipe.recv() == "end"
-    except (EOFError, OSError):
-        return True

@@ -12,23 +12,26 @@ from aegis.ros.diagnostics import Diagnostics
 from aegis.ros.driver_process import DriverPlan, DriverProcess
 from aegis.ros.message import cdr as m
 from aegis.ros.message.encoding import encode_command
+from aegis.ros.names import ANSWER, DIAGNOSTICS, STATUS, TROUBLE
 from aegis.ros.recorder import Recorder
 from aegis.ros.requests import NODE_REQUESTS, REQUEST_TOPICS, build_answer, read_request
 from aegis.ros.rows import decode_array
-from aegis.ros.topics import ANSWER, DIAGNOSTICS, STATUS, TROUBLE
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 from aegis.runtime.realtime.lifecycle import Life, Request, Status, answer_request
 from aegis.runtime.realtime.settings import FaultAction
 
 _NANOS = 1_000_000_000
 _HUNG = 2 * _NANOS
 """Time without a tick after which the driver is taken for hung [ns]."""
+_END_PATIENCE = 10 * _NANOS
+"""Time without a tick after which a driver that was told to end is killed [ns]."""
 _FAREWELL = 500_000_000
 """Time for which doing nothing is sent after the driver died [ns]."""
 
 
 class Node:
-    """A driver, its recorder, and what is said of them. Every method returns at once.
+    """A driver, its recorder, and what is said of them; ``look`` waits for nothing.
 
     Args:
         plan: What the driver is built from.
@@ -82,16 +85,17 @@ class Node:
         """
         now = time.monotonic_ns()
         self._answer_requests()
-        rows = self._watch_driver(now)
+        # Before the driver is judged: if it was this process that slept, rows have come meanwhile.
+        rows = self.diagnostics.listen()
+        if rows:
+            self._heard = now
+        rows += self._watch_driver(now)
         self._hear_statuses()
         if self._recorder is not None and self._stop_without_record:
             trouble = trouble or self._recorder.fault
         if trouble != self._trouble:
             self._trouble = trouble
             self._write(TROUBLE, m.encode_message(m.STRING, data=trouble))
-        rows += self.diagnostics.listen()
-        if rows:
-            self._heard = now
         # A driver that is configured again goes on counting: no two lives share an address.
         self._next_index = max([self._next_index, *(r["key"][-1] + 1 for r in rows if "key" in r)])
         if now - self._told >= _NANOS:
@@ -129,7 +133,7 @@ class Node:
         if self._driver is None:
             return []
         if self._cleanup is not None:
-            self._finish_cleanup()
+            self._finish_cleanup(now)
             return []
         try:
             ready = self._driver.check_ready()
@@ -154,11 +158,13 @@ class Node:
             return self._bury_driver(now, "the driver's process hangs and was killed")
         return [] if self._driver.is_alive() else self._bury_driver(now)
 
-    def _finish_cleanup(self) -> None:
+    def _finish_cleanup(self, now: Nanos) -> None:
         """Says that the driver has ended, once it has."""
         assert self._driver is not None
         assert self._cleanup is not None
         if self._driver.is_alive():
+            if now - self._heard > _END_PATIENCE:
+                self._driver.kill()
             return
         self._driver.close()
         self._driver = None
@@ -212,9 +218,14 @@ class Node:
             if request is not None:
                 self._carry_out(asked, request)
             elif self._driver is None or not self._driving:
-                state = self.life.value if self._driver is None else "the policies load"
-                why = f"cannot {asked['request']} while {state}"
+                why = f"cannot {asked['request']} while {self._describe_wait()}"
                 self._answer(asked, False, why, self.life)
+
+    def _describe_wait(self) -> str:
+        """Returns why no driver answers."""
+        if self._driver is None:
+            return self.life.value
+        return "the policies load" if self._cleanup is None else "the policies are unloaded"
 
     def _carry_out(self, asked: dict[str, Any], request: Request) -> None:
         life = Life.UNCONFIGURED if self._driver is None else self.life

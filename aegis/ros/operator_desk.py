@@ -14,8 +14,9 @@ import numpy as np
 from aegis.core.types import Nanos
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
-from aegis.ros.topics import ANSWER, ASK, STATUS
-from aegis.runtime.bus import Bus, BusReader
+from aegis.ros.names import ANSWER, ASK, STATUS
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 
 _NANOS = 1_000_000_000
 _SPEAK_EVERY = 50_000_000

@@ -14,8 +14,10 @@ from rosbags.rosbag2.errors import WriterError
 
 from aegis.core.errors import ConfigError
 from aegis.ros.message.cdr import STRING, encode_json, load_types
-from aegis.ros.topics import ANSWER, DIAGNOSTICS, STATUS, TROUBLE, Topic
-from aegis.runtime.bus import Bus, BusReader
+from aegis.ros.names import ANSWER, DIAGNOSTICS, STATUS, TROUBLE
+from aegis.ros.topics import Topic
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 
 FORMAT = "aegis-bag-1"
 CONFIGURATION = "~/configuration"

@@ -113,8 +113,7 @@ class Replay:
 
     def _play_row(self, row: Mapping[str, Any]) -> None:
         key = EpisodeKey(*row["key"])
-        # Lives of former versions share an address when their driver was configured again.
-        if key != self._key or row["k"] == 0:
+        if key != self._key:
             self._begin_life(key, row)
         if self._parted:
             self.result.left_out += 1

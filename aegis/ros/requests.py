@@ -6,7 +6,7 @@ from typing import Any
 
 from aegis.ros.message import cdr as m
 from aegis.ros.message.decoding import decode_switch
-from aegis.ros.topics import ASK, DISABLE, ENABLE, REQUEST, RESET, TAKEOVER
+from aegis.ros.names import ASK, DISABLE, ENABLE, REQUEST, RESET, TAKEOVER
 from aegis.runtime.realtime.lifecycle import Request
 
 REQUEST_TOPICS = (ENABLE, DISABLE, RESET, TAKEOVER, REQUEST, ASK)

@@ -15,7 +15,8 @@ from aegis.ros.contract.contract import Contract
 from aegis.ros.contract.parts import Picture, StatePart
 from aegis.ros.message import cdr as m
 from aegis.ros.message.decoding import decode_picture, decode_state, decode_switch
-from aegis.runtime.bus import Bus, BusEntry, BusReader
+from aegis.runtime.bus import Bus, BusEntry
+from aegis.runtime.bus_reader import BusReader
 from aegis.runtime.realtime.watchdog import HeardInput
 
 _NANOS = 1_000_000_000

@@ -13,7 +13,8 @@ from aegis.core.protocols import World
 from aegis.core.types import F32, Act, EpisodeKey, Nanos, Observation
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 from aegis.runtime.realtime.clock import MonotonicClock
 
 OUTCOME, RESTART = "/sim/outcome", "/sim/restart"

@@ -7,15 +7,24 @@ from typing import Literal
 
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
+from aegis.ros.names import (
+    ANSWER,
+    ASK,
+    DECISIONS,
+    DIAGNOSTICS,
+    DISABLE,
+    DRIVER_BELL,
+    ENABLE,
+    PROPOSALS,
+    REQUEST,
+    RESET,
+    STATUS,
+    TAKEOVER,
+    TROUBLE,
+    WIRE_BELL,
+)
 from aegis.runtime.bus import BusTopic
 
-DRIVER_BELL, WIRE_BELL = "driver", "wire"
-ENABLE, DISABLE, RESET, TAKEOVER = "~/enable", "~/disable", "~/reset", "~/takeover"
-REQUEST, ASK, ANSWER = "~/request", "~/ask", "~/answer"
-"""Requests by services, by a desk, and what came of either."""
-STATUS, DECISIONS, PROPOSALS, DIAGNOSTICS = "~/status", "~/decisions", "~/proposals", "/diagnostics"
-TROUBLE = "~/trouble"
-"""What the node's own parts complain of: the wire, the recorder."""
 _TEXT_BYTES = 65_536
 _PROPOSAL_BYTES = 4_000_000
 _SPARE_BYTES = 4096

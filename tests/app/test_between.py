@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aegis.app.config.lab import list_between
+from aegis.app.config.part_builder import list_between
 from aegis.app.config.settings import Settings
 from aegis.app.main import main
 from aegis.core.errors import ConfigError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aegis.app.config import lab
-from aegis.app.config.lab import is_portable
+from aegis.app.config import part_builder
+from aegis.app.config.part_builder import is_portable
 from aegis.app.config.settings import Settings
 from aegis.core.errors import ConfigError
 
@@ -24,7 +24,7 @@ from aegis.core.errors import ConfigError
 def test_it_is_asked_for_chosen_or_older_than_the_setting(
     tree: dict[str, object], shortcoming: str, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lab, "find_shortcoming", lambda: shortcoming)
+    monkeypatch.setattr(part_builder, "find_shortcoming", lambda: shortcoming)
     assert is_portable(Settings(tree)) is expected
 
 

@@ -16,7 +16,8 @@ from aegis.ros.contract.contract import Contract
 from aegis.ros.contract.reader import read_contract
 from aegis.ros.message import cdr as m
 from aegis.ros.topics import list_topics
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 
 _T = TypeVar("_T")
 WAIT = 120.0

@@ -14,9 +14,10 @@ from aegis.core.types import F32, Nanos, Proposal
 from aegis.ros.bus_peer import BusPeer
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
+from aegis.ros.names import ANSWER, ASK, DECISIONS, STATUS
 from aegis.ros.rows import decode_array
-from aegis.ros.topics import ANSWER, ASK, DECISIONS, STATUS
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 from aegis.runtime.realtime.driver import RealtimeDriver
 from aegis.runtime.realtime.peer import TickReport
 from tests.core.late_parts import make_late

@@ -11,8 +11,8 @@ import pytest
 from aegis.core.types import Proposal
 from aegis.ros.bus_peer import BusAlarm
 from aegis.ros.message import cdr as m
+from aegis.ros.names import ASK, DISABLE, ENABLE, REQUEST, RESET, TAKEOVER, TROUBLE
 from aegis.ros.rows import decode_array
-from aegis.ros.topics import ASK, DISABLE, ENABLE, REQUEST, RESET, TAKEOVER, TROUBLE
 from tests.robot.kit import MS, change, joints, make_contract, open_bus, switch, text, write
 from tests.robot.kit import TOY as TOY_TREE
 from tests.robot.seat import Seat, read_sent

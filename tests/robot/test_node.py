@@ -17,10 +17,12 @@ import pytest
 from aegis.core.errors import AegisError, ConfigError, MachineError
 from aegis.ros.driver_process import DriverPlan
 from aegis.ros.message import cdr as m
+from aegis.ros.names import ANSWER, ASK, DECISIONS, DIAGNOSTICS
 from aegis.ros.node import Node
 from aegis.ros.recorder import Recorder
-from aegis.ros.topics import ANSWER, ASK, DECISIONS, DIAGNOSTICS, Topic, list_topics
-from aegis.runtime.bus import Bus, BusReader
+from aegis.ros.topics import Topic, list_topics
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 from tests.robot import toys
 from tests.robot.kit import (
     await_truth,
@@ -204,6 +206,19 @@ def test_a_driver_that_hangs_is_ended_and_the_robot_told_to_stand(open_post: Ope
     sent = len(post.sent)
     post.wait(lambda: len(post.sent) > sent, "a command to stand")
     assert not any(post.sent[-1][:2])
+
+
+def test_a_node_that_slept_itself_does_not_take_its_driver_for_hung(
+    open_post: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = open_post()
+    post.configure()
+    pid, seen = post.driver_pid, post.bus.count_messages(DECISIONS)
+    monkeypatch.setattr("aegis.ros.node._HUNG", 5 * post.node._plan.contract.period)
+    await_truth(lambda: post.bus.count_messages(DECISIONS) > seen + 20, "ticks without a look")
+    post.look()
+    assert post.driver_pid == pid
+    assert post.node.life.value == "inactive"
 
 
 @pytest.mark.parametrize("in_fault", ["idle", "silence"])

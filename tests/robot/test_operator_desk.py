@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from aegis.ros.message import cdr as m
+from aegis.ros.names import ANSWER, ASK, STATUS
 from aegis.ros.operator_desk import KEYS, OperatorDesk
 from aegis.ros.recorder import resolve_topic
-from aegis.ros.topics import ANSWER, ASK, STATUS
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 from tests.robot.kit import await_truth, load_shipped, make_contract, open_bus, read_json, write
 
 LIBERO = make_contract(load_shipped("libero_sim"))

@@ -20,7 +20,8 @@ from aegis.ros.simulated_robot import (
     check_simulable,
 )
 from aegis.ros.topics import Topic, list_topics
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 from tests.fakes import KEY
 from tests.robot.kit import ARM, WAIT, make_contract, read_json, write
 from tests.robot.toys import RecordedWorld

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aegis.core.types import OPERATOR
-from aegis.ros.topics import TAKEOVER
+from aegis.ros.names import TAKEOVER
 from tests.robot.kit import make_contract, open_bus, switch, write
 from tests.robot.seat import Seat
 

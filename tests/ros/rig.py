@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aegis.ros.wire.process import WireProcess, WireTopic
-from aegis.runtime.bus import Bus, BusReader, BusTopic
+from aegis.runtime.bus import Bus, BusTopic
+from aegis.runtime.bus_reader import BusReader
 
 PATIENCE = 120.0
 """Longest wait for anything [s]: says nothing about how fast it should be."""

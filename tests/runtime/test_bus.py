@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis.core.errors import ConfigError, UnknownNameError
-from aegis.runtime.bus import Bus, BusReader, BusTopic
+from aegis.runtime.bus import Bus, BusTopic
+from aegis.runtime.bus_reader import BusReader
 
 WAIT = 60.0
 """Long enough for any machine [s]; no test waits for it unless something is broken."""
@@ -143,7 +144,8 @@ def test_another_program_attaches_by_descriptors() -> None:
     with open_bus() as bus:
         bus.write_message("a", b"from here", 5)
         code = (
-            "import sys; from aegis.runtime.bus import *; bus = Bus.attach(sys.argv[1]); "
+            "import sys; from aegis.runtime.bus import Bus; "
+            "from aegis.runtime.bus_reader import BusReader; bus = Bus.attach(sys.argv[1]); "
             "(entry, raw), = BusReader(bus, ['a'], everything=True).take_new(); "
             "bus.write_message('b', raw + b' and back', entry.arrived + 1); bus.ring_bell('ring')"
         )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from aegis.app.command import Command, add_no_options
 from aegis.app.config.arm_builder import build_arms
-from aegis.app.config.lab import Lab, is_portable, open_lab
+from aegis.app.config.lab import Lab, open_lab
+from aegis.app.config.part_builder import is_portable
 from aegis.app.config.settings import Settings
 from aegis.app.demo_result import choose_episode, describe_outcome, print_demo, summarise_demo
 from aegis.app.experiment import build_run_plan, compose_or_show, make_run_sink, resolve_run_folder

@@ -12,7 +12,7 @@ from aegis.app import diagnosis
 from aegis.app.command import Command, Verb, add_no_options
 from aegis.app.config.composition import build_target, compose_config
 from aegis.app.config.folders import find_config_folders
-from aegis.app.config.lab import build_policy
+from aegis.app.config.part_builder import build_policy
 from aegis.app.config.settings import Settings
 from aegis.app.diagnosis import Finding, FindingState
 from aegis.app.screen import Json, Screen

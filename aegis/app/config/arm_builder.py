@@ -7,7 +7,8 @@ from typing import Any, Protocol, cast
 
 from aegis.app.config.composition import ComposedConfig, build_target
 from aegis.app.config.identity import describe_settings
-from aegis.app.config.lab import BETWEEN, Lab, list_between
+from aegis.app.config.lab import Lab
+from aegis.app.config.part_builder import BETWEEN, list_between
 from aegis.app.config.settings import Settings
 from aegis.app.config.targets import CALIBRATED, ConfigNode
 from aegis.app.config.timing import KEY, Timing, read_timing

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from aegis.app.config.composition import ComposedConfig
-from aegis.app.config.lab import is_portable
+from aegis.app.config.part_builder import is_portable
 from aegis.app.config.settings import Settings
 from aegis.app.determinism.players import PlayedGroups, play_groups, record_inputs
 from aegis.checks.determinism.results import StageResult
-from aegis.fleet.worker import build_thread_environment
-from aegis.host.child_process import call_in_child, open_child_pool
+from aegis.host.child_process import build_thread_environment, call_in_child, open_child_pool
 from aegis.host.dispatch import build_dispatch
 
 T = TypeVar("T")

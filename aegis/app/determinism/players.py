@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from aegis.app.config.composition import ComposedConfig, make_target_factory
-from aegis.app.config.lab import (
-    build_detector,
-    build_policy,
-    choose_units,
-    read_detector_nodes,
-    read_suite_name,
-)
+from aegis.app.config.lab import choose_units, read_suite_name
+from aegis.app.config.part_builder import build_detector, build_policy, read_detector_nodes
 from aegis.app.config.settings import Settings
 from aegis.checks.determinism.course import Course, read_course, write_course
 from aegis.checks.determinism.policy_stages import (

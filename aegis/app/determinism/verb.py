@@ -10,7 +10,7 @@ from typing import Any
 
 from aegis.app.config.composition import ComposedConfig, compose_config
 from aegis.app.config.folders import find_config_folders
-from aegis.app.config.lab import PORTABLE, is_portable
+from aegis.app.config.part_builder import PORTABLE, is_portable
 from aegis.app.config.paths import resolve_paths
 from aegis.app.config.settings import Settings
 from aegis.app.determinism.children import play_in_children, record_in_child

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from rich.live import Live
@@ -17,11 +18,14 @@ from aegis.app.screen import Screen
 from aegis.core.errors import ConfigError
 from aegis.monitor.robot_panel import RobotBoard, RobotPanel
 from aegis.ros.contract.contract import Contract
+from aegis.ros.diagnostics import LoopCounts
 from aegis.ros.operator_desk import OperatorDesk
 
 _LOOK_EVERY = 0.03
 _DRAW_EVERY = 0.1
 _ASK_AGAIN = 1.0
+_RECENT = 200
+"""Ticks over which the panel shows the latest wake-up."""
 
 
 class RobotView(Protocol):
@@ -70,11 +74,9 @@ class Cab:
         screen: Screen,
     ) -> None:
         self._view, self._desk, self._screen = view, desk, screen
-        limits = {part.topic: part.max_age for part in contract.state}
-        limits |= {level.topic: level.max_age for level in contract.levels.values()}
-        limits |= {one.topic: one.max_age for one in contract.pictures.values()}
         rate = contract.rate * contract.parts
-        self.board = RobotBoard(title, keys, limits=limits, rate=rate)
+        self.board = RobotBoard(title, keys, limits=contract.age_limits, rate=rate)
+        self._counts = LoopCounts()
         self._said, self._asked = "", 0.0
 
     def run(
@@ -103,9 +105,9 @@ class Cab:
                 for key in keyboard.wait_for_keys(_LOOK_EVERY):
                     over.set() if key == "q" else press_key(key)
                 self._desk.look()
-                self.board.add_rows(self._view.look())
+                self._take_rows(self._view.look())
                 now = time.monotonic()
-                if self.board.ticks and started is None:
+                if self._counts.ticks and started is None:
                     started = now
                 while left and started is not None and now - started >= left[0][0]:
                     press_key(left.pop(0)[1])
@@ -117,6 +119,11 @@ class Cab:
                 if seconds is not None and started is not None and now - started >= seconds:
                     over.set()
             self._refresh(live)
+
+    def _take_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            self._counts.add_row(row)
+        self.board.add_rows(rows)
 
     def _enable_when_ready(self, now: float) -> None:
         ready = self._desk.status.get("life") == "inactive"
@@ -130,6 +137,10 @@ class Cab:
         board.stopped = self._desk.stopped
         board.ages, board.recorder = self._view.list_ages(), self._view.describe_recorder()
         board.outcome = self._view.read_outcome()
+        counts = self._counts
+        board.ticks, board.missed, board.holds = counts.ticks, counts.missed, counts.holds
+        board.latest = max(islice(reversed(counts.late), _RECENT), default=0)
+        board.took = {rung: took[-1] for rung, took in counts.took.items()}
         if live is not None:
             live.update(RobotPanel(board), refresh=True)
             return
@@ -146,6 +157,11 @@ class Cab:
             return
         with Live(console=console, auto_refresh=False) as live:
             yield live
+
+
+def read_seconds(settings: Settings) -> float | None:
+    """Returns how long to run [s]; None for no limit."""
+    return None if settings.value("seconds") is None else settings.number("seconds", 0, 10**7)
 
 
 def read_script(settings: Settings) -> list[tuple[float, str]]:

@@ -8,29 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 from aegis.app.config.settings import Settings
-from aegis.app.robot.cab import Cab, read_script
+from aegis.app.robot.cab import Cab, read_script, read_seconds
 from aegis.app.robot.over_ros import list_wire_topics, open_wire
 from aegis.app.robot.planning import read_contract_node
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import MachineError
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
+from aegis.ros.names import ANSWER, ASK, DECISIONS, DIAGNOSTICS, STATUS
 from aegis.ros.operator_desk import KEYS, OperatorDesk
 from aegis.ros.recorder import resolve_topic
 from aegis.ros.simulated_robot import OUTCOME
-from aegis.ros.topics import (
-    ANSWER,
-    ASK,
-    DECISIONS,
-    DIAGNOSTICS,
-    STATUS,
-    Topic,
-    list_inputs,
-    list_outputs,
-    list_requests,
-)
+from aegis.ros.topics import Topic, list_inputs, list_outputs, list_requests
 from aegis.ros.wire.process import WireProcess
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 
 _KEYS = (*KEYS, ("q", "quit"))
 _HEARD = (STATUS, ANSWER, DECISIONS, DIAGNOSTICS)
@@ -48,13 +40,11 @@ def run_console(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
             view = _RemoteView(bus, wire, partner)
             cab = Cab(view, desk, contract, f"console · {partner}", _KEYS, screen)
             wire.connect(bus, list_wire_topics(topics), services=False)
-            limit = settings.value("seconds")
-            seconds = None if limit is None else settings.number("seconds", 0, 10**7)
             cab.run(
                 desk.press_key,
                 lambda: False,
                 settings.flag("enable"),
-                seconds,
+                read_seconds(settings),
                 read_script(settings),
             )
         finally:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from aegis.app.config.composition import ComposedConfig
-from aegis.app.config.lab import choose_units, is_portable, make_world_factory, read_suite_name
+from aegis.app.config.lab import choose_units, make_world_factory, read_suite_name
 from aegis.app.config.settings import Settings
-from aegis.app.robot.cab import Cab, read_script
-from aegis.app.robot.planning import build_plan, read_contract_node
+from aegis.app.robot.cab import Cab, read_script, read_seconds
+from aegis.app.robot.planning import build_environment, build_plan, read_contract_node
 from aegis.app.robot.robot_process import RobotProcess
 from aegis.app.screen import Json, Screen
 from aegis.core.types import EpisodeKey
-from aegis.host.dispatch import build_dispatch
 from aegis.records.provenance import read_versions
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
@@ -24,7 +23,8 @@ from aegis.ros.operator_desk import KEYS, OperatorDesk
 from aegis.ros.recorder import Recorder
 from aegis.ros.simulated_robot import OUTCOME, RESTART, RobotSettings
 from aegis.ros.topics import Topic, list_topics
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 
 _NODE = "/aegis"
 """Full name of the node, in its recording."""
@@ -72,7 +72,7 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
         contract,
         bus,
         read_robot_settings(settings, key),
-        {**build_dispatch(is_portable(settings)), "OMP_NUM_THREADS": "1"},
+        build_environment(settings),
     )
     desk = OperatorDesk(contract, bus)
     view = _SimulationView(node, robot, bus)
@@ -88,10 +88,12 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
 
     try:
         node.configure()
-        limit = settings.value("seconds")
-        seconds = None if limit is None else settings.number("seconds", 0, 10**7)
         cab.run(
-            press_key, lambda: node.over, settings.flag("enable"), seconds, read_script(settings)
+            press_key,
+            lambda: node.over,
+            settings.flag("enable"),
+            read_seconds(settings),
+            read_script(settings),
         )
     finally:
         node.close()

@@ -31,7 +31,7 @@ from aegis.ros.message import cdr as m
 from aegis.ros.node import Node
 from aegis.ros.recorder import resolve_topic
 from aegis.ros.simulated_robot import OUTCOME, RESTART, SimulatedRobot
-from aegis.ros.topics import WIRE_BELL, Topic, list_inputs, list_topics
+from aegis.ros.topics import Topic, list_inputs, list_topics
 from aegis.ros.wire.process import WireProcess, WireTopic
 from aegis.runtime.bus import Bus
 from aegis.runtime.realtime.lifecycle import Life
@@ -170,7 +170,6 @@ def mirror_topics(contract: Contract, partner: str) -> tuple[Topic, ...]:
 
 def list_wire_topics(topics: Sequence[Topic]) -> list[WireTopic]:
     """Returns the topics that go over the wire."""
-    assert WIRE_BELL == "wire"
     return [
         WireTopic(one.name, one.type, one.direction, one.reliable, one.latched, one.depth)
         for one in topics

@@ -9,7 +9,7 @@ from typing import Any
 
 from aegis.app.config.arm_builder import build_run_arm
 from aegis.app.config.composition import ComposedConfig, build_target
-from aegis.app.config.lab import (
+from aegis.app.config.part_builder import (
     build_detectors,
     build_policy,
     is_portable,
@@ -21,6 +21,7 @@ from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Detector, PolicySpec
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
+from aegis.host.child_process import build_thread_environment
 from aegis.host.dispatch import build_dispatch
 from aegis.records.part_identity import PartOrigins
 from aegis.ros.contract.contract import Contract
@@ -68,7 +69,6 @@ def build_plan(composed: ComposedConfig, contract: Contract, key: EpisodeKey) ->
     settings = Settings(composed.tree)
     realtime = settings.level("realtime")
     core = realtime.value("core")
-    environment = {**build_dispatch(is_portable(settings)), "OMP_NUM_THREADS": "1"}
     return DriverPlan(
         contract=contract,
         policies={
@@ -77,11 +77,16 @@ def build_plan(composed: ComposedConfig, contract: Contract, key: EpisodeKey) ->
         },
         build_controller=partial(build_controller, composed, contract),
         key=key,
-        environment=environment,
+        environment=build_environment(settings),
         priority=realtime.integer("priority", 0),
         core=None if core is None else realtime.integer("core", 0),
         patience=settings.number("load_patience", 0, 3600),
     )
+
+
+def build_environment(settings: Settings) -> dict[str, str]:
+    """Returns environment variables under which processes load their libraries."""
+    return {**build_thread_environment(1), **build_dispatch(is_portable(settings))}
 
 
 def build_controller(

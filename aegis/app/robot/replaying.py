@@ -11,13 +11,17 @@ import yaml  # type: ignore[import-untyped]
 
 from aegis.app.config.composition import ComposedConfig, compose_config, restore_config
 from aegis.app.config.folders import find_config_folders
-from aegis.app.config.lab import build_policy, is_portable, read_policy_nodes
+from aegis.app.config.part_builder import build_policy, read_policy_nodes
 from aegis.app.config.settings import Settings
-from aegis.app.robot.planning import POLICIES, build_controller, read_contract_node
+from aegis.app.robot.planning import (
+    POLICIES,
+    build_controller,
+    build_environment,
+    read_contract_node,
+)
 from aegis.core.errors import ConfigError, TraceError
 from aegis.core.protocols import Policy
 from aegis.host.child_process import call_in_child
-from aegis.host.dispatch import build_dispatch
 from aegis.ros.bag import Bag
 from aegis.ros.replay import Replay, ReplayResult
 
@@ -38,11 +42,9 @@ def replay_bag(
         ConfigError: If the settings change the contract.
     """
     composed = _restore_changed(Bag(path).facts, overrides, config_dir)
-    portable = is_portable(Settings(composed.tree))
-    environment = {**build_dispatch(portable), "OMP_NUM_THREADS": "1"}
     # In a process of its own, since this one loaded its libraries already.
     work = partial(_replay, path, composed, infer, not overrides)
-    return call_in_child(work, environment)
+    return call_in_child(work, build_environment(Settings(composed.tree)))
 
 
 def _replay(path: Path, composed: ComposedConfig, infer: bool, same: bool) -> ReplayResult:

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 
 from aegis.core.errors import MachineError
 from aegis.core.protocols import World
-from aegis.host.child_process import set_environment
+from aegis.host.child_process import END, is_told_to_end, set_environment
 from aegis.ros.contract.contract import Contract
 from aegis.ros.simulated_robot import RobotSettings, SimulatedRobot
 from aegis.runtime.bus import Bus
@@ -58,7 +58,7 @@ class RobotProcess:
     def close(self) -> None:
         """Ends it."""
         with contextlib.suppress(OSError):
-            self._pipe.send("end")
+            self._pipe.send(END)
         self._process.join(20)
         self._process.kill()
         self._process.join()
@@ -75,13 +75,7 @@ def _run_robot(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     robot = SimulatedRobot(world(), contract, bus, settings)
 
-    def is_over() -> bool:
-        try:
-            return pipe.poll() and pipe.recv() == "end"
-        except (EOFError, OSError):
-            return True
-
     try:
-        robot.run(is_over)
+        robot.run(lambda: is_told_to_end(pipe))
     finally:
         robot.close()

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from aegis.app.config.lab import is_portable, make_world_factory
+from aegis.app.config.lab import make_world_factory
+from aegis.app.config.part_builder import is_portable
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import LEVEL_KEY
 from aegis.app.study.prepared_study import compose_locked

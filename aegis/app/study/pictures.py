@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from aegis.app.config.composition import ComposedConfig
-from aegis.app.config.lab import is_portable, make_world_factory
+from aegis.app.config.lab import make_world_factory
+from aegis.app.config.part_builder import is_portable
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError

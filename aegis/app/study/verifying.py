@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegis.app.config.lab import PORTABLE
+from aegis.app.config.part_builder import PORTABLE
 from aegis.app.determinism.verb import repeats_native_references
 from aegis.app.experiment import LEVEL_KEY
 from aegis.app.extras import list_missing_modules

@@ -122,6 +122,13 @@ class Contract:
             fault_action=FaultAction(self.in_fault),
         )
 
+    @property
+    def age_limits(self) -> dict[str, float]:
+        """Input topic to the age from which on it is stale [s]; 0 for never."""
+        limits = {level.topic: level.max_age for level in self.levels.values()}
+        limits |= {part.topic: part.max_age for part in self.state}
+        return limits | {one.topic: one.max_age for one in self.pictures.values()}
+
     def list_unwatched(self) -> list[str]:
         """Returns the checks that are turned off, in words; for who starts the robot."""
         parts: tuple[StatePart | Picture, ...] = (*self.state, *self.pictures.values())

@@ -26,9 +26,10 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from aegis.core.errors import ConfigError
+from aegis.ros.names import WIRE_BELL
 from aegis.ros.wire.node import DriverVoice, ManagedNode, create_services
 from aegis.ros.wire.protocol import WireTopic, receive_message, send_message
-from aegis.ros.wire.topics import BELL, Inbox, Outbox
+from aegis.ros.wire.topics import Inbox, Outbox
 from aegis.runtime.bus import Bus
 
 _THREADS = 8
@@ -88,8 +89,8 @@ def attach_bus(description: str, descriptors: Sequence[int]) -> Bus:
         ConfigError: If the bus cannot wake us.
     """
     given = json.loads(description)
-    if BELL not in given["bells"]:
-        raise ConfigError(f"the bus has no bell '{BELL}', which topics to ROS 2 must ring")
+    if WIRE_BELL not in given["bells"]:
+        raise ConfigError(f"the bus has no bell '{WIRE_BELL}', which topics to ROS 2 must ring")
     given["memory"] = descriptors[0]
     given["bells"] = dict(zip(given["bells"], descriptors[1:], strict=True))
     return Bus.attach(json.dumps(given))

@@ -21,7 +21,8 @@ from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-REQUEST, ANSWER, STATUS = "~/request", "~/answer", "~/status"
+from aegis.ros.names import ANSWER, REQUEST
+
 _PATIENCE = 2.0
 _CONFIGURE_PATIENCE = 180.0
 """Longest wait for an answer [s]; configuring loads policies."""

@@ -18,12 +18,12 @@ from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPo
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from aegis.core.errors import ConfigError
-from aegis.ros.wire.node import ANSWER, STATUS, DriverVoice
+from aegis.ros.names import ANSWER, STATUS, WIRE_BELL
+from aegis.ros.wire.node import DriverVoice
 from aegis.ros.wire.protocol import WireTopic
-from aegis.runtime.bus import Bus, BusReader
+from aegis.runtime.bus import Bus
+from aegis.runtime.bus_reader import BusReader
 
-BELL = "wire"
-"""Bell that every topic to ROS 2 rings."""
 _JOIN = 3.0
 _POLICIES = (
     QoSPolicyKind.HISTORY,
@@ -133,7 +133,7 @@ class Outbox:
 
     def _carry_messages(self) -> None:
         while not self._ended.is_set():
-            self._bus.await_bell(BELL, 0.1)
+            self._bus.await_bell(WIRE_BELL, 0.1)
             self._carry_new()
 
     def _carry_new(self) -> None:

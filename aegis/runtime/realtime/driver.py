@@ -152,7 +152,7 @@ class RealtimeDriver:
         return f"{self._missed_in_a_row} ticks missed in a row"
 
     def _answer_request(self, request: Request, trouble: str) -> RequestAnswer:
-        if request is Request.ENABLE:
+        if request is Request.ENABLE and self._status.life is Life.INACTIVE:
             trouble = trouble or self._find_obstacle()
         answer = answer_request(self._status, request, trouble)
         if answer.granted:
