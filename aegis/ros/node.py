@@ -52,7 +52,7 @@ class Node:
         self._driving, self._heard = False, 0
         self._cleanup: dict[str, Any] | None = None
         self._trouble, self._told = "", 0
-        self._orphaned_until = 0
+        self._idle_until = 0
         self._next_index = plan.key.index
         self.diagnostics = Diagnostics(plan.contract, bus)
         self.status: dict[str, Any] = {}
@@ -128,7 +128,7 @@ class Node:
 
     def _watch_driver(self, now: Nanos) -> list[dict[str, Any]]:
         """Looks after the driver; returns the last rows of one that died."""
-        if now < self._orphaned_until:
+        if now < self._idle_until:
             self._send_idle()
         if self._driver is None:
             return []
@@ -155,8 +155,8 @@ class Node:
                 self._asked = None
         if self._driving and now - self._heard > _HUNG:
             self._driver.kill()
-            return self._bury_driver(now, "the driver's process hangs and was killed")
-        return [] if self._driver.is_alive() else self._bury_driver(now)
+            return self._report_death(now, "the driver's process hangs and was killed")
+        return [] if self._driver.is_alive() else self._report_death(now)
 
     def _finish_cleanup(self, now: Nanos) -> None:
         """Says that the driver has ended, once it has."""
@@ -173,7 +173,7 @@ class Node:
         self._answer(self._cleanup, True, "", Life.UNCONFIGURED)
         self._cleanup = None
 
-    def _bury_driver(
+    def _report_death(
         self, now: Nanos, why: str = "the driver's process died"
     ) -> list[dict[str, Any]]:
         """Says that the driver died; what does nothing is sent once more, if the robot wants it."""
@@ -187,7 +187,7 @@ class Node:
         self._say_status(Status(Life.UNCONFIGURED, why))
         settings = self._plan.contract.build_settings()
         if was_active and settings.fault_action is FaultAction.IDLE:
-            self._orphaned_until = now + _FAREWELL
+            self._idle_until = now + _FAREWELL
             self._send_idle()
         return rows
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from aegis.app.config.settings import Settings
-from aegis.app.robot.cab import Cab, read_script, read_seconds
 from aegis.app.robot.over_ros import list_wire_topics, open_wire
 from aegis.app.robot.planning import read_contract_node
+from aegis.app.robot.terminal import RobotTerminal, read_script, read_seconds
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import MachineError
 from aegis.ros.contract.contract import Contract
@@ -38,9 +38,9 @@ def run_console(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
         try:
             desk = OperatorDesk(contract, bus, lambda name: resolve_topic(name, partner))
             view = _RemoteView(bus, wire, partner)
-            cab = Cab(view, desk, contract, f"console · {partner}", _KEYS, screen)
+            terminal = RobotTerminal(view, desk, contract, f"console · {partner}", _KEYS, screen)
             wire.connect(bus, list_wire_topics(topics), services=False)
-            cab.run(
+            terminal.run(
                 desk.press_key,
                 lambda: False,
                 settings.flag("enable"),
@@ -50,7 +50,7 @@ def run_console(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
         finally:
             wire.close()
             bus.close()
-        board = cab.board
+        board = terminal.board
         return {
             "ticks": board.ticks,
             "life": str(board.status.get("life", "")),

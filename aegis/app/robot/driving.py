@@ -10,9 +10,9 @@ from typing import Any
 from aegis.app.config.composition import ComposedConfig
 from aegis.app.config.lab import choose_units, make_world_factory, read_suite_name
 from aegis.app.config.settings import Settings
-from aegis.app.robot.cab import Cab, read_script, read_seconds
 from aegis.app.robot.planning import build_environment, build_plan, read_contract_node
 from aegis.app.robot.robot_process import RobotProcess
+from aegis.app.robot.terminal import RobotTerminal, read_script, read_seconds
 from aegis.app.screen import Json, Screen
 from aegis.core.types import EpisodeKey
 from aegis.records.provenance import read_versions
@@ -76,7 +76,7 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
     )
     desk = OperatorDesk(contract, bus)
     view = _SimulationView(node, robot, bus)
-    cab = Cab(view, desk, contract, f"drive · {key}", _KEYS, screen)
+    terminal = RobotTerminal(view, desk, contract, f"drive · {key}", _KEYS, screen)
 
     def press_key(name: str) -> None:
         if name != "n":
@@ -88,7 +88,7 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
 
     try:
         node.configure()
-        cab.run(
+        terminal.run(
             press_key,
             lambda: node.over,
             settings.flag("enable"),
@@ -99,7 +99,7 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
         node.close()
         robot.close()
         bus.close()
-    return {**summarise_node(node), "outcome": dict(cab.board.outcome)}
+    return {**summarise_node(node), "outcome": dict(terminal.board.outcome)}
 
 
 def say_unwatched(contract: Contract, screen: Screen) -> None:

@@ -27,7 +27,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from aegis.core.errors import ConfigError
 from aegis.ros.names import WIRE_BELL
-from aegis.ros.wire.node import DriverVoice, ManagedNode, create_services
+from aegis.ros.wire.node import DriverClient, ManagedNode, create_services
 from aegis.ros.wire.protocol import WireTopic, receive_message, send_message
 from aegis.ros.wire.topics import Inbox, Outbox
 from aegis.runtime.bus import Bus
@@ -109,13 +109,13 @@ class Wire:
     def __init__(self, node: Node, bus: Bus, topics: Sequence[WireTopic], services: bool) -> None:
         self._node, self._ended = node, threading.Event()
         self._inbox = Inbox(node, bus)
-        self._voice = DriverVoice(self._inbox.write)
+        self._client = DriverClient(self._inbox.write)
         outward = [topic for topic in topics if topic.direction == "out"]
-        self._outbox = Outbox(node, bus, outward, self._voice)
+        self._outbox = Outbox(node, bus, outward, self._client)
         if isinstance(node, ManagedNode):
-            node.attach_driver(self._voice)
+            node.attach_driver(self._client)
         if services:
-            create_services(node, self._voice)
+            create_services(node, self._client)
         for topic in topics:
             if topic.direction == "in":
                 self._inbox.subscribe(topic)
@@ -129,7 +129,7 @@ class Wire:
         """Publishes what still lies on the bus, and leaves ROS 2."""
         self._outbox.finish()
         self._ended.set()
-        self._voice.hang_up()
+        self._client.end_waiting()
         self._inbox.log_refused()
         self._executor.wake()
         self._spinner.join(1.0)

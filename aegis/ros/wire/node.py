@@ -44,7 +44,7 @@ class DriverAnswer:
     text: str
 
 
-class DriverVoice:
+class DriverClient:
     """Asks the driver over the bus, and hears what it says of itself.
 
     Args:
@@ -96,7 +96,7 @@ class DriverVoice:
         if waiting is not None and not waiting.done():
             waiting.set_result(DriverAnswer(said["granted"], said.get("reason") or life))
 
-    def hang_up(self) -> None:
+    def end_waiting(self) -> None:
         """Ends all waiting."""
         for answer in list(self._waiting.values()):
             if not answer.done():
@@ -118,19 +118,19 @@ class ManagedNode(LifecycleNodeMixin, Node):  # type: ignore[misc]  # rclpy has 
         for service in self.services:
             if service.srv_type is ChangeState:
                 service.callback = partial(self._answer_change, service.callback)
-        self._voice: DriverVoice | None = None
+        self._client: DriverClient | None = None
         self._turn = threading.Lock()
         self._following = False
         self._answer = DriverAnswer(False, "")
 
-    def attach_driver(self, voice: DriverVoice) -> None:
+    def attach_driver(self, client: DriverClient) -> None:
         """Attaches the driver; from here on the node follows its state.
 
         Args:
-            voice: The driver.
+            client: The driver.
         """
-        self._voice = voice
-        threading.Thread(target=self._follow_driver, args=(voice,), daemon=True).start()
+        self._client = client
+        threading.Thread(target=self._follow_driver, args=(client,), daemon=True).start()
 
     def destroy_node(self) -> None:
         """Leaves ROS 2; rclpy forgets the state machine, which holds on to the node."""
@@ -181,9 +181,9 @@ class ManagedNode(LifecycleNodeMixin, Node):  # type: ignore[misc]  # rclpy has 
         return self._ask_driver("shutdown")
 
     def _ask_driver(self, request: str) -> Any:
-        if self._following or self._voice is None:
+        if self._following or self._client is None:
             return TransitionCallbackReturn.SUCCESS
-        self._answer = self._voice.ask(request)
+        self._answer = self._client.ask(request)
         if self._answer.granted:
             return TransitionCallbackReturn.SUCCESS
         self.get_logger().warning(f"{request} is refused: {self._answer.text}")
@@ -211,15 +211,15 @@ class ManagedNode(LifecycleNodeMixin, Node):  # type: ignore[misc]  # rclpy has 
         finally:
             self._turn.release()
 
-    def _follow_driver(self, voice: DriverVoice) -> None:
+    def _follow_driver(self, client: DriverClient) -> None:
         """Moves to the state that goes with the driver's life, without asking it, for ever."""
         while True:
-            voice.changed.wait()
+            client.changed.wait()
             with self._turn:
-                voice.changed.clear()
+                client.changed.clear()
                 self._following = True
-                while (step := self._find_step(voice.life)) is not None:
-                    self.get_logger().info(f"the driver is {voice.life}; leaving {self.state}")
+                while (step := self._find_step(client.life)) is not None:
+                    self.get_logger().info(f"the driver is {client.life}; leaving {self.state}")
                     step()
                 self._following = False
 
@@ -240,22 +240,22 @@ class ManagedNode(LifecycleNodeMixin, Node):  # type: ignore[misc]  # rclpy has 
         return steps[here, up]
 
 
-def create_services(node: Node, voice: DriverVoice) -> None:
+def create_services(node: Node, client: DriverClient) -> None:
     """Creates the services of a driver: ``~/enable``, ``~/disable``, ``~/reset``, ``~/takeover``.
 
     Args:
         node: The node.
-        voice: The driver.
+        client: The driver.
     """
-    managed = node.ask if isinstance(node, ManagedNode) else voice.ask
-    asks = {"enable": managed, "disable": managed, "reset": voice.ask}
+    managed = node.ask if isinstance(node, ManagedNode) else client.ask
+    asks = {"enable": managed, "disable": managed, "reset": client.ask}
     for request, ask in asks.items():
         answer = partial(_answer_trigger, ask, request)
         # A group each: what waits for its answer must not hold up a disable.
         group = MutuallyExclusiveCallbackGroup()
         node.create_service(Trigger, f"~/{request}", answer, callback_group=group)
     group = MutuallyExclusiveCallbackGroup()
-    answer = partial(_answer_takeover, voice.ask)
+    answer = partial(_answer_takeover, client.ask)
     node.create_service(SetBool, "~/takeover", answer, callback_group=group)
 
 

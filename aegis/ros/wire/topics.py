@@ -19,7 +19,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from aegis.core.errors import ConfigError
 from aegis.ros.names import ANSWER, STATUS, WIRE_BELL
-from aegis.ros.wire.node import DriverVoice
+from aegis.ros.wire.node import DriverClient
 from aegis.ros.wire.protocol import WireTopic
 from aegis.runtime.bus import Bus
 from aegis.runtime.bus_reader import BusReader
@@ -92,13 +92,13 @@ class Outbox:
         node: The node.
         bus: The bus.
         topics: Topics to publish.
-        voice: The driver.
+        client: The driver.
     """
 
     def __init__(
-        self, node: Node, bus: Bus, topics: Sequence[WireTopic], voice: DriverVoice
+        self, node: Node, bus: Bus, topics: Sequence[WireTopic], client: DriverClient
     ) -> None:
-        self._node, self._bus, self._voice = node, bus, voice
+        self._node, self._bus, self._client = node, bus, client
         self._publishers: dict[str, Publisher] = {}
         for topic in topics:
             options = QoSOverridingOptions(_POLICIES)
@@ -146,7 +146,7 @@ class Outbox:
             if name in self._publishers:
                 self._publishers[name].publish(raw)
             if name in self._heard:
-                self._voice.hear(name, raw)
+                self._client.hear(name, raw)
         except Exception as error:  # One message that cannot be read must not stop the others.
             self._node.get_logger().error(f"A message of ours on '{name}' is broken: {error}")
 

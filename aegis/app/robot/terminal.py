@@ -1,4 +1,4 @@
-"""Cab: the terminal of who drives: keys in, a panel out, or lines where there is no terminal."""
+"""Robot terminal: keys in, a panel out, or lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RobotView(Protocol):
         ...
 
 
-class Cab:
+class RobotTerminal:
     """Keys and panel.
 
     Args:
