@@ -44,11 +44,11 @@ robot: $(STAMP) $(if $(ROS_DISTRO)$(ROS_PYTHON),,$(firstword $(ROS_STAMPS))) ## 
 	@BIN=$(BIN) scripts/robot.sh
 
 test: lint ## Lint, types, import contracts, and every test that is not slow
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros and not lerobot"
 
 test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets; laws tried with new examples
-	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "slow and not ros"
-	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros" tests/core tests/gates tests/stats tests/detectors
+	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "slow and not ros and not lerobot"
+	@AEGIS_HYPOTHESIS=random $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ros and not lerobot" tests/core tests/gates tests/stats tests/detectors
 
 test-ros: $(STAMP) $(ROS_STAMPS) ## The tests that talk to a genuine ROS 2, Jazzy and Kilted
 	@$(BIN)/python -m pytest -n $(JOBS) tests/ros -m ros

@@ -20,6 +20,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     ),
     "stamp": ("rfc3161_client", "cryptography"),
     "ros": ("rosbags", "cv2"),
+    "wire": ("msgpack", "websockets"),
+    "export": ("mcap", "pyarrow", "av", "PIL"),
+    "rerun": ("rerun",),
 }  # fmt: skip
 """Extra to the modules that it installs, under their import names."""
 
@@ -33,6 +36,9 @@ _ROOMS = {
     "aegis.fitting": "learn",
     "aegis.detectors": "learn",
     "aegis.ros": "ros",
+    "aegis.serve": "wire",
+    "policies.openpi": "wire",
+    "aegis.export": "export",
 }
 
 

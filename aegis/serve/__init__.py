@@ -1,0 +1,1 @@
+"""Policies, plain or gated, behind the sockets that other programs speak."""
