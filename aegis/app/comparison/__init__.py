@@ -1,0 +1,1 @@
+"""Playing two policies against each other: `aegis compare` and `aegis pilot`."""

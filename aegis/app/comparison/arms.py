@@ -1,0 +1,70 @@
+"""Arms: each policy alone, and a switch from one to the other at a fixed tick."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aegis.app.config.lab import Lab
+from aegis.core.controller import Controller
+from aegis.core.errors import ConfigError
+from aegis.core.ladder import Ladder, Rung
+from aegis.core.types import PolicyId
+from aegis.fleet.arm import Arm
+from aegis.gates.constant import NeverGate
+from aegis.gates.switch import HysteresisSwitch
+from aegis.study.comparison.pilot import STRONG, WEAK, name_placebo, name_switch
+from aegis.study.comparison.policy_comparison import SIDES
+from aegis.study.play.execution import fork_arms
+
+
+def build_sides(lab: Lab) -> tuple[Arm, ...]:
+    """Returns the two arms of a comparison; neither has anybody to hand over to."""
+    return tuple(Arm(side, _build_controller(lab, (side,), side)) for side in SIDES)
+
+
+def build_pilot_arms(lab: Lab) -> tuple[Arm, ...]:
+    """Returns the arms of a pilot: weak alone, strong alone, the switch, and the placebo if any.
+
+    Raises:
+        ConfigError: If the switch would take effect after the longest episode.
+    """
+    both = (WEAK, STRONG)
+    weak = Arm(WEAK, _build_controller(lab, both, WEAK))
+    strong = Arm(STRONG, _build_controller(lab, both, STRONG))
+    tick = find_switch_tick(lab)
+    _, switch, placebo = fork_arms(weak, (tick,))
+    switch = replace(switch, name=name_switch(tick))
+    if not lab.settings.flag("placebo"):
+        return weak, strong, switch
+    return weak, strong, switch, replace(placebo, name=name_placebo(tick))
+
+
+def find_switch_tick(lab: Lab) -> int:
+    """Returns the tick at which the switch takes effect: a chunk boundary of the weak policy.
+
+    Raises:
+        ConfigError: If no tick of an episode is left from there on.
+    """
+    wanted, chunk = lab.settings.integer("tick", 0), lab.policies[WEAK].spec.execute
+    tick = -(-wanted // chunk) * chunk
+    if tick >= lab.horizon:
+        raise ConfigError(
+            f"'tick' must leave something of an episode, which has {lab.horizon} control steps. "
+            f"Got: {wanted}; the weak policy's next chunk begins at {tick}."
+        )
+    return tick
+
+
+def _build_controller(lab: Lab, names: tuple[PolicyId, ...], first: PolicyId) -> Controller:
+    specs = {name: lab.policies[name].spec for name in names}
+    rungs = tuple(Rung(name, spec.execute, from_due=spec.from_due) for name, spec in specs.items())
+    return Controller(
+        embodiment=lab.embodiment,
+        ladder=Ladder(rungs, fallback=None),
+        horizon=lab.horizon,
+        detectors=(),
+        gate=NeverGate(),
+        switch=HysteresisSwitch(release=float("-inf")),
+        patience=lab.settings.integer("patience", 0),
+        first=first,
+    )
