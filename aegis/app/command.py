@@ -24,11 +24,15 @@ COMMAND_SUMMARIES: Mapping[str, str] = {
     "fit": "fit a probe on collected episodes and calibrate its threshold",
     "run": "run gated episodes",
     "study": "compare arms on the same units and test what the gate is worth",
+    "compare": "compare two policies on the same start states with the same noise",
+    "pilot": "say whether switching from a weak policy to a strong one can pay",
     "bench": "measure speed on this machine against references",
     "monitor": "attach to a running or finished run",
     "replay": "run a recording through the controller again, and compare its decisions",
+    "export": "write a run as a LeRobot dataset, Rerun recordings or MCAP files",
     "ros": "run the controller as a ROS 2 node, beside a simulated robot and a console",
     "drive": "drive a simulated robot in real time, with a person at the keyboard",
+    "serve": "serve a policy or the gated controller to clients of openpi's protocol",
 }
 
 
