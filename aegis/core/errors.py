@@ -74,6 +74,31 @@ class ContractError(AegisError):
         super().__init__(f"{topic}: {field} is {shown}; the contract expects {allowed}.")
 
 
+class MessageError(AegisError):
+    """Raised when the other end of a socket sends what cannot be read, or cannot be used.
+
+    Args:
+        field: Field that is wrong.
+        given: What was found there.
+        allowed: What may stand there.
+        sender: Who sent it; empty where that is not known.
+    """
+
+    exit_code = 3
+
+    def __init__(self, field: str, given: object, allowed: str, sender: str = "") -> None:
+        self.field, self.allowed = field, allowed
+        self.given = str(given)
+        if len(self.given) > _SHOWN:  # Whoever sent it may have sent anything.
+            self.given = f"{self.given[:_SHOWN]} ..."
+        start = f"{sender}: " if sender else ""
+        super().__init__(f"{start}{field} is {self.given}; allowed: {allowed}.")
+
+    def name_sender(self, sender: str) -> MessageError:
+        """Returns the same error with the name of who sent the message."""
+        return MessageError(self.field, self.given, self.allowed, sender)
+
+
 class PluginError(AegisError):
     """Raised when a world, policy, detector, gate or switch breaks a promise of its protocol.
 
@@ -113,6 +138,12 @@ class AssetError(AegisError):
 
 class MachineError(AegisError):
     """Raised when the machine lacks a library, a device, disk space or memory."""
+
+    exit_code = 3
+
+
+class AbsentAnswerError(AegisError):
+    """Raised when a policy did not answer and nobody said what to do then."""
 
     exit_code = 3
 

@@ -1,0 +1,209 @@
+"""Serving: from a configuration to a server of a policy, or of the whole gated controller."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from aegis.app.config.arm_builder import build_run_arm
+from aegis.app.config.composition import ComposedConfig, build_target
+from aegis.app.config.part_builder import build_detectors, build_policy, read_policy_nodes
+from aegis.app.config.paths import resolve_paths
+from aegis.app.config.settings import Settings
+from aegis.app.screen import Json, Screen
+from aegis.core.capabilities import SpecChecker
+from aegis.core.errors import ConfigError
+from aegis.core.protocols import Detector, Policy, PolicySpec
+from aegis.core.types import Embodiment, PolicyId
+from aegis.fleet.run_plan import fingerprint_arm
+from aegis.host.array_messages import MessageLimits
+from aegis.host.wire_access import read_token
+from aegis.records.part_identity import PartOrigins
+from aegis.serve.access import Access, load_certificate
+from aegis.serve.batcher import QueryBatcher
+from aegis.serve.gated_responder import GatedResponder, build_gated_spec
+from aegis.serve.metadata import Served
+from aegis.serve.openpi_server import OpenpiServer, ServerLimits
+from aegis.serve.request import WireLayout
+from aegis.serve.responder import PolicyResponder, Responder
+
+WHAT = ("policy", "gated")
+_GATED = ("weak", "strong")
+
+
+@dataclass(frozen=True, slots=True)
+class GatedParts:
+    """What the controller that is served is built from; see ``ArmParts``."""
+
+    composed: ComposedConfig
+    settings: Settings
+    embodiment: Embodiment
+    horizon: int
+    specs: Mapping[PolicyId, PolicySpec]
+    detectors: tuple[Detector[Any], ...]
+    origins: PartOrigins
+
+
+def serve_config(composed: ComposedConfig, screen: Screen) -> Mapping[str, Json]:
+    """Serves what a configuration names until SIGTERM or Ctrl-C; returns what was answered.
+
+    Raises:
+        AegisError: If something cannot be built, or the address cannot be listened on.
+    """
+    settings = Settings(composed.tree)
+    access, limits = read_access(settings), read_limits(settings)
+    what = settings.choice("what", WHAT)
+    parts = ("policy",) if what == "policy" else _GATED
+    nodes = {name: settings.node(name) for name in parts}
+    if what == "gated":
+        nodes = read_policy_nodes(settings, parts)
+    server = OpenpiServer(access, limits)
+    with ExitStack() as stack:
+        policies: dict[PolicyId, Policy] = {}
+        with screen.err.status("loading policies"):
+            for name, node in nodes.items():
+                policies[name] = build_policy(composed, name, node)
+                stack.callback(policies[name].close)
+        responder = build_responder(composed, policies, server.count_callers)
+        return asyncio.run(_serve(server, access, responder, screen))
+
+
+def build_responder(
+    composed: ComposedConfig,
+    policies: Mapping[PolicyId, Policy],
+    count_callers: Callable[[], int],
+) -> Responder:
+    """Returns what answers clients.
+
+    Args:
+        composed: The configuration.
+        policies: Its policies, by the names of their parts.
+        count_callers: Returns how many clients are connected.
+
+    Raises:
+        AegisError: If the parts cannot work together, or cannot be served.
+    """
+    settings = Settings(composed.tree)
+    for name, policy in policies.items():
+        if policy.spec.privileged:
+            raise ConfigError(
+                f"'{name}' reads simulator truth, which no client sends. Serve a policy that looks "
+                "at pictures."
+            )
+    wait = settings.number("wait", 0.0, 1.0)
+    batchers = {n: QueryBatcher(one, wait, count_callers) for n, one in policies.items()}
+    embodiment = build_target(composed, "embodiment", settings.node("embodiment"))
+    if not isinstance(embodiment, Embodiment):
+        raise ConfigError("'embodiment' is none. Its _target_ returns aegis.core.types.Embodiment.")
+    specs = {name: policy.spec for name, policy in policies.items()}
+    digests = {name: spec.digest for name, spec in specs.items()}
+    if "policy" in policies:
+        layout = read_layout(settings, specs)
+        served = Served(specs["policy"], embodiment, layout, False, digests)
+        return PolicyResponder(served, policies["policy"], batchers["policy"])
+    controller, spec = _build_controller(composed, embodiment, specs)
+    served = Served(spec, embodiment, read_layout(settings, specs), True, digests)
+    most = settings.integer("episodes", 1)
+    return GatedResponder(served, controller, policies, batchers, most)
+
+
+def read_access(settings: Settings) -> Access:
+    """Returns where to listen, and for whom.
+
+    Raises:
+        ConfigError: If others could connect without a token, or a file cannot be read.
+    """
+    files = {
+        name: None if settings.value(name) is None else str(resolve_paths(settings.text(name)))
+        for name in ("token_file", "certificate", "key")
+    }
+    named = settings.value("token_variable")
+    variable = None if named is None else settings.text("token_variable")
+    port = settings.integer("port", 0)
+    if port > 65535:
+        raise ConfigError(f"'port' must be a number from 0 to 65535. Got: {port}.")
+    token = read_token(files["token_file"], variable)
+    tls = load_certificate(files["certificate"], files["key"])
+    return Access(settings.text("host"), port, token, tls)
+
+
+def read_limits(settings: Settings) -> ServerLimits:
+    """Returns what clients may cost."""
+    return ServerLimits(
+        message=MessageLimits(size=settings.integer("max_bytes", 1024)),
+        connections=settings.integer("max_connections", 1),
+        handshake=settings.number("handshake", 0.1, 600.0),
+        horizon=settings.integer("horizon", 1),
+        seed=settings.integer("seed", 0),
+    )
+
+
+def read_layout(settings: Settings, specs: Mapping[PolicyId, PolicySpec]) -> WireLayout:
+    """Returns where things stand in a request.
+
+    Raises:
+        ConfigError: If a camera of a policy has no key, or two things have one.
+    """
+    keys = settings.level("keys")
+    cameras = sorted({camera for spec in specs.values() for camera in spec.cameras})
+    for camera in cameras:
+        if camera not in keys.names():
+            raise ConfigError(
+                f"'keys' names no key for the camera '{camera}' that a policy looks at. Got: "
+                f"{', '.join(keys.names()) or 'none'}."
+            )
+    pictures = {camera: keys.text(camera) for camera in cameras}
+    state, prompt = settings.text("state"), settings.text("prompt")
+    named = [*pictures.values(), state, prompt]
+    if len(set(named)) != len(named):
+        raise ConfigError(f"Pictures, state and prompt need keys of their own. Got: {named}.")
+    return WireLayout(pictures, state, prompt, settings.flag("mirror"), settings.flag("resize"))
+
+
+def _build_controller(
+    composed: ComposedConfig, embodiment: Embodiment, specs: Mapping[PolicyId, PolicySpec]
+) -> tuple[Any, PolicySpec]:
+    """Returns the controller, and what it amounts to as a policy."""
+    settings, origins = Settings(composed.tree), PartOrigins()
+    detectors = build_detectors(composed, settings, origins)
+    for detector in detectors:
+        if isinstance(detector, SpecChecker):
+            detector.check(specs["weak"])
+    horizon = settings.integer("horizon", 1)
+    parts = GatedParts(composed, settings, embodiment, horizon, specs, detectors, origins)
+    arm = build_run_arm(parts)
+    spec = build_gated_spec(arm.controller, specs, fingerprint_arm(arm, origins))
+    return arm.controller, spec
+
+
+async def _serve(
+    server: OpenpiServer, access: Access, responder: Responder, screen: Screen
+) -> Mapping[str, Json]:
+    """Serves until a signal comes."""
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, over.set)
+    spec = responder.served.spec
+
+    def say_ready(port: int) -> None:
+        host = f"[{access.host}]" if ":" in access.host else access.host
+        place = f"{access.scheme}://{host}:{port}"
+        screen.print_line(f"serving {spec.name} {spec.digest[:16]} at {place}; Ctrl-C ends")
+
+    await server.serve_until(over, responder, say_ready)
+    counts = server.counts
+    sizes = sum((one.sizes for one in responder.batchers), start=type(counts)())
+    screen.print_line(
+        f"{counts['answered']} requests answered, {counts['refused']} refused, "
+        f"{counts['connections']} connections"
+    )
+    return {
+        "answered": counts["answered"],
+        "refused": counts["refused"],
+        "connections": counts["connections"],
+        "batches": {str(size): count for size, count in sorted(sizes.items())},
+    }

@@ -1,0 +1,97 @@
+"""Message outline: walks through the headers of msgpack and counts, before anything is allocated.
+
+A few bytes of msgpack can claim a list of four billion entries, or a thousand lists in each other.
+Whoever builds the values believes the headers; so they are read once without building anything.
+Format: https://github.com/msgpack/msgpack/blob/master/spec.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aegis.core.errors import MessageError
+
+_FIXED: Mapping[int, int] = {
+    0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8,
+    0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,
+}  # fmt: skip
+"""First byte to the bytes that follow: nil, booleans, floats, integers."""
+_SIZED: Mapping[int, int] = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+"""First byte to the bytes of a length, behind which as many bytes follow: bytes, texts."""
+_LISTS: Mapping[int, int] = {0xDC: 2, 0xDD: 4}
+_MAPS: Mapping[int, int] = {0xDE: 2, 0xDF: 4}
+"""First byte to the bytes of a count."""
+_DOUBLE = 0xCB
+_WHOLE = "the message"
+
+
+def check_outline(data: bytes, items: int, depth: int) -> None:
+    """Refuses a message that holds too much, claims more than it holds, or ends too soon or late.
+
+    Args:
+        data: The message.
+        items: Values that it may hold, keys included.
+        depth: Levels of nesting that it may have.
+
+    Raises:
+        MessageError: If it does.
+    """
+    place, left, seen = 0, [1], 0
+    while left:
+        if not left[-1]:
+            left.pop()
+            continue
+        if place >= len(data):
+            raise MessageError(_WHOLE, f"cut off after {len(data)} bytes", "a whole message")
+        numbers = _count_doubles(data, place, left[-1])
+        if numbers:
+            left[-1] -= numbers
+            place, seen = place + 9 * numbers, seen + numbers
+        else:
+            left[-1] -= 1
+            seen += 1
+            place, inside = _read_header(data, place)
+            if inside >= 0:
+                if len(left) >= depth:
+                    raise MessageError(_WHOLE, "nested too deep", f"at most {depth} levels")
+                left.append(inside)
+                if inside > len(data) - place:
+                    claim = f"{inside} values in {len(data) - place} bytes"
+                    raise MessageError(_WHOLE, claim, "a whole message")
+        if seen > items:
+            raise MessageError(_WHOLE, f"more than {items} values", f"at most {items} values")
+    if place != len(data):
+        extra = len(data) - place
+        raise MessageError(_WHOLE, f"followed by {extra} more bytes", "one value of msgpack")
+
+
+def _count_doubles(data: bytes, place: int, most: int) -> int:
+    """Returns how many values from here on are doubles, if all that are left are; else 0."""
+    if most < 2 or data[place] != _DOUBLE or len(data) - place < 9 * most:
+        return 0
+    return most if data[place : place + 9 * most : 9].count(_DOUBLE) == most else 0
+
+
+def _read_header(data: bytes, place: int) -> tuple[int, int]:
+    """Returns where a value's contents end, and how many values lie inside; -1 for no container."""
+    kind = data[place]
+    place += 1
+    if kind <= 0x7F or kind >= 0xE0:  # small integers
+        return place, -1
+    if kind <= 0x8F:
+        return place, 2 * (kind & 0x0F)
+    if kind <= 0x9F:
+        return place, kind & 0x0F
+    if kind <= 0xBF:
+        return place + (kind & 0x1F), -1
+    if kind in _FIXED:
+        return place + _FIXED[kind], -1
+    width = _SIZED.get(kind) or _LISTS.get(kind) or _MAPS.get(kind)
+    if width is None:
+        raise MessageError(_WHOLE, f"with a value of type 0x{kind:02x}", "plain values of msgpack")
+    # Where the message ends within the number, its place lies behind the end, which is refused.
+    number = int.from_bytes(data[place : place + width], "big")
+    place += width
+    if kind in _SIZED:
+        return place + number, -1
+    return place, 2 * number if kind in _MAPS else number

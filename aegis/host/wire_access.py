@@ -1,0 +1,51 @@
+"""Wire access: what both ends of a wire between machines need, which is a token or this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+
+from aegis.core.errors import ConfigError
+
+HEADER = "Authorization"
+SCHEME = "Api-Key "
+"""How openpi's clients name their token in the header."""
+
+
+def is_loopback(host: str) -> bool:
+    """Says whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_token(file: str | None, variable: str | None) -> str:
+    """Returns the token that a file or an environment variable holds; empty if none is named.
+
+    It is never a setting: command lines are read by all users of a machine, and configurations are
+    kept with results.
+
+    Args:
+        file: Path.
+        variable: Name of an environment variable.
+
+    Raises:
+        ConfigError: If both are named, or nothing is there.
+    """
+    if file and variable:
+        raise ConfigError("Give token_file or token_variable, not both.")
+    if file:
+        try:
+            found = Path(file).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"token_file '{file}' cannot be read: {error}.") from error
+    elif variable:
+        found = os.environ.get(variable, "").strip()
+    else:
+        return ""
+    if not found or not found.isascii() or not found.isprintable() or " " in found:
+        place = f"token_file '{file}'" if file else f"Environment variable '{variable}'"
+        raise ConfigError(f"{place} must hold a token: one word of ASCII letters.")
+    return found

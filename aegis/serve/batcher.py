@@ -1,0 +1,110 @@
+"""Batcher: gathers what clients ask one policy at about the same time into one inference."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, runtime_checkable
+
+from aegis.core.answers import count_answers
+from aegis.core.protocols import Policy, Query
+from aegis.core.types import Proposal
+
+_LARGEST_BATCH = 16
+"""Rows per inference of a policy that does not say how many it takes."""
+_LONGEST_GATHERING = 5
+"""A batch is gathered for at most as many waits."""
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """A policy that infers on batches of certain sizes."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Rows per inference, ascending."""
+        ...
+
+
+class QueryBatcher:
+    """One policy, in a thread of its own, for clients that know nothing of each other.
+
+    Args:
+        policy: It answers; whoever built it closes it.
+        wait: Time from one question to the next within which both join one batch [s].
+        count_callers: Returns how many could be asking: nobody waits for more.
+    """
+
+    def __init__(self, policy: Policy, wait: float, count_callers: Callable[[], int]) -> None:
+        self._policy, self._wait, self._count_callers = policy, wait, count_callers
+        self._most = policy.sizes[-1] if isinstance(policy, Batched) else _LARGEST_BATCH
+        self._waiting: list[tuple[Query, asyncio.Future[Proposal | None]]] = []
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, f"policy-{policy.spec.name}")
+        self.sizes: Counter[int] = Counter()
+
+    async def ask(self, query: Query) -> Proposal | None:
+        """Returns the proposal for a query; None where the policy gave none.
+
+        Raises:
+            Exception: What the policy raised for this very query.
+        """
+        done: asyncio.Future[Proposal | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((query, done))
+        self._arrived.set()
+        return await done
+
+    async def run(self) -> None:
+        """Answers until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._gather(loop)
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            # Whoever has gone meanwhile needs no answer.
+            batch = [(query, done) for query, done in batch if not done.done()]
+            if not batch:
+                continue
+            self.sizes[len(batch)] += 1
+            queries = [query for query, _ in batch]
+            answers = await loop.run_in_executor(self._thread, self._answer_batch, queries)
+            for (_, done), answer in zip(batch, answers, strict=True):
+                if done.done():
+                    continue
+                if isinstance(answer, Exception):
+                    done.set_exception(answer)
+                else:
+                    done.set_result(answer)
+
+    def close(self) -> None:
+        """Waits for the inference at hand, and ends the thread."""
+        self._thread.shutdown()
+
+    async def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Waits until there is something to answer and nobody else is about to ask."""
+        until = None
+        while not self._waiting or len(self._waiting) < min(self._most, self._count_callers()):
+            self._arrived.clear()
+            if not self._waiting:
+                await self._arrived.wait()
+                until = loop.time() + _LONGEST_GATHERING * self._wait
+                continue
+            if until is None:
+                until = loop.time() + _LONGEST_GATHERING * self._wait
+            try:
+                left = min(self._wait, until - loop.time())
+                await asyncio.wait_for(self._arrived.wait(), max(left, 0.0))
+            except TimeoutError:
+                return
+
+    def _answer_batch(self, queries: Sequence[Query]) -> list[Proposal | Exception | None]:
+        """Answers a batch; where it fails, each question alone, so that one harms no other."""
+        try:
+            answers = self._policy.propose(queries)
+            count_answers(self._policy, len(queries), answers)
+            return list(answers)
+        except Exception as error:
+            if len(queries) == 1:
+                return [error]
+        return [self._answer_batch([query])[0] for query in queries]

@@ -1,0 +1,87 @@
+"""Responder: what answers requests, whichever wire they came over; here, one policy."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from aegis.core.answers import require_proposals
+from aegis.core.protocols import Policy
+from aegis.core.types import Proposal
+from aegis.host.array_messages import Value
+from aegis.host.wire_names import ABOUT, ACTIONS
+from aegis.serve.batcher import QueryBatcher
+from aegis.serve.metadata import Served
+from aegis.serve.request import Address, Request
+
+
+class Responder(Protocol):
+    """Answers requests of many clients at once."""
+
+    @property
+    def served(self) -> Served:
+        """What clients are told."""
+        ...
+
+    @property
+    def batchers(self) -> tuple[QueryBatcher, ...]:
+        """Its policies; the server keeps them running."""
+        ...
+
+    async def answer(self, request: Request, address: Address) -> dict[str, Value]:
+        """Returns the answer to a request.
+
+        Args:
+            request: The request.
+            address: Episode, tick and salt.
+
+        Raises:
+            AegisError: If it cannot be answered.
+        """
+        ...
+
+
+class PolicyResponder:
+    """Answers with the chunks of one policy.
+
+    Args:
+        served: What clients are told.
+        policy: The policy.
+        batcher: The same, for many clients.
+    """
+
+    def __init__(self, served: Served, policy: Policy, batcher: QueryBatcher) -> None:
+        self._served, self._policy, self._batcher = served, policy, batcher
+
+    @property
+    def served(self) -> Served:
+        """What clients are told."""
+        return self._served
+
+    @property
+    def batchers(self) -> tuple[QueryBatcher, ...]:
+        """The only one."""
+        return (self._batcher,)
+
+    async def answer(self, request: Request, address: Address) -> dict[str, Value]:
+        """Returns the chunk for a request.
+
+        Raises:
+            MessageError: If the policy cannot look at what the client saw.
+            AegisError: What the policy raises.
+        """
+        query = request.build_query(self._policy, address)
+        answer = await self._batcher.ask(query)
+        proposal = require_proposals(self._policy, [query], [answer])[0]
+        told: dict[str, Value] = {"tick": address.k}
+        if request.features:
+            told |= describe_thoughts(proposal)
+        return {ACTIONS: np.array(proposal.actions), ABOUT: told}
+
+
+def describe_thoughts(proposal: Proposal) -> dict[str, Value]:
+    """Returns activations and samples as lists: openpi's chunk broker slices arrays by the step."""
+    samples = None if proposal.samples is None else proposal.samples.tolist()
+    features = {name: values.tolist() for name, values in proposal.features.items()}
+    return {"features": features, "samples": samples}

@@ -1,0 +1,1 @@
+"""Policies on the other end of openpi's protocol."""

@@ -1,0 +1,219 @@
+"""Connection: one WebSocket to a server, with a deadline for each question and one reconnection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
+
+from aegis.core.errors import ConfigError, MachineError, MessageError
+from aegis.host.wire_access import HEADER, SCHEME, is_loopback
+
+_TRIES = 2
+_REMEDY = "Start the server again and run the same command: what is finished is kept."
+_logger = logging.getLogger("aegis.openpi.websockets")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlace:
+    """Where a server is, and how it is reached.
+
+    Attributes:
+        url: Its address.
+        label: What messages call it.
+        token: What it wants to know; empty for nothing.
+        max_bytes: How large a frame of it may be.
+        tls: Certificates to trust; None without TLS.
+
+    Raises:
+        ConfigError: If the address is none, or neither TLS nor a token protects the way to it.
+    """
+
+    url: str
+    label: str
+    token: str
+    max_bytes: int
+    tls: ssl.SSLContext | None
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ConfigError(
+                f"'url' must be ws://HOST:PORT, or wss://HOST:PORT with TLS. Got: {self.url!r}."
+            )
+        if parts.scheme == "ws" and not self.token and not is_loopback(parts.hostname):
+            raise ConfigError(
+                f"'{self.url}' is on another machine, and anybody in between could answer. Use "
+                "wss://, or give the server's token: token_file=PATH or token_variable=NAME."
+            )
+
+
+def load_trust(url: str, certificate: str | None) -> ssl.SSLContext | None:
+    """Returns which certificates are trusted; None for an address without TLS.
+
+    Args:
+        url: Address of the server.
+        certificate: Path of certificates to trust besides the system's; None for none.
+
+    Raises:
+        ConfigError: If the file cannot be read, or there is no use for it.
+    """
+    if urlsplit(url).scheme != "wss":
+        if certificate:
+            raise ConfigError(f"'certificate' is for wss:// addresses. Got: {url!r}.")
+        return None
+    context = ssl.create_default_context()
+    if certificate:
+        try:
+            context.load_verify_locations(Path(certificate).expanduser())
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"'{certificate}' holds no certificates: {error}.") from error
+    return context
+
+
+class _Direct(connect):
+    """Connects to the given address, and to no other that a server may point to."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class Connection:
+    """A WebSocket that is opened when it is needed.
+
+    Args:
+        place: The server.
+        check_first: Called with the first frame of each connection; raises if it is not usable.
+    """
+
+    def __init__(self, place: ServerPlace, check_first: Callable[[bytes | str], None]) -> None:
+        self._place, self._check_first = place, check_first
+        self._socket: ClientConnection | None = None
+
+    async def ask(self, request: bytes, deadline: float) -> bytes | str:
+        """Sends a request and returns the frame that answers it.
+
+        A connection that turns out to be lost is opened once more. After any error it is closed:
+        an answer that comes later must not be taken for that of the next question.
+
+        Args:
+            request: What is asked.
+            deadline: Time in which the answer must come [s].
+
+        Raises:
+            MachineError: If no answer comes in that time.
+            MessageError: If what comes is larger than allowed, or the server is another one.
+        """
+        answered = False
+        try:
+            async with asyncio.timeout(deadline):
+                answer = await self._ask_twice(request)
+            answered = True
+        except TimeoutError as error:
+            raise MachineError(
+                f"{self._place.label} did not answer within {deadline:g} s. {_REMEDY}"
+            ) from error
+        finally:
+            if not answered:
+                self._drop()
+        return answer
+
+    async def open(self, deadline: float) -> None:
+        """Connects.
+
+        Args:
+            deadline: Time in which the server must say what it is [s].
+
+        Raises:
+            MachineError: If it does not.
+            MessageError: If it says something else than expected.
+        """
+        opened = False
+        try:
+            async with asyncio.timeout(deadline):
+                await self._open()
+            opened = True
+        except TimeoutError as error:
+            raise MachineError(
+                f"{self._place.label} did not say what it is within {deadline:g} s. Is it a server "
+                "of openpi's protocol?"
+            ) from error
+        except (OSError, WebSocketException, EOFError, ValueError) as error:
+            raise self._explain(error) from error
+        finally:
+            if not opened:
+                self._drop()
+
+    async def close(self) -> None:
+        """Closes the connection, if it is open."""
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            with contextlib.suppress(OSError, WebSocketException, TimeoutError):
+                async with asyncio.timeout(1):
+                    await socket.close()
+
+    async def _ask_twice(self, request: bytes) -> bytes | str:
+        for left in reversed(range(_TRIES)):
+            try:
+                socket = self._socket or await self._open()
+                await socket.send(request)
+                return await socket.recv()
+            except (OSError, WebSocketException, EOFError, ValueError) as error:
+                self._drop()
+                if not left or _is_too_big(error):
+                    raise self._explain(error) from error
+        raise AssertionError("unreachable")
+
+    async def _open(self) -> ClientConnection:
+        place = self._place
+        socket = self._socket = await _Direct(
+            place.url,
+            additional_headers={HEADER: SCHEME + place.token} if place.token else None,
+            ssl=place.tls,
+            compression=None,
+            # A proxy of the environment is not for what is next door.
+            proxy=None,
+            max_size=place.max_bytes,
+            max_queue=2,
+            open_timeout=None,
+            close_timeout=1,
+            # The deadline of each question suffices; between questions nobody would answer a ping.
+            ping_interval=None,
+            logger=_silence_library(),
+        )
+        self._check_first(await socket.recv())
+        return socket
+
+    def _drop(self) -> None:
+        """Forgets the connection without asking the other end, which may be silent."""
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.transport.abort()
+
+    def _explain(self, error: Exception) -> MachineError | MessageError:
+        """Returns what happened in words that say what to do."""
+        if _is_too_big(error):
+            allowed = f"at most {self._place.max_bytes} bytes; raise max_bytes if that is right"
+            return MessageError("the answer", "larger than allowed", allowed, self._place.label)
+        said = f"{type(error).__name__}: {error}"
+        return MachineError(f"{self._place.label} is not there any more ({said}). {_REMEDY}")
+
+
+def _is_too_big(error: Exception) -> bool:
+    sent = error.sent if isinstance(error, ConnectionClosed) else None
+    return sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG
+
+
+def _silence_library() -> logging.Logger:
+    """Returns a logger that repeats nothing of what errors say already."""
+    _logger.setLevel(logging.CRITICAL)
+    return _logger

@@ -1,0 +1,137 @@
+"""Messages: a query as openpi's request, and an answer as a proposal, checked field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from aegis.core.errors import MessageError, ShapeError
+from aegis.core.protocols import Query
+from aegis.core.types import F32, Observation, PolicyId, Proposal
+from aegis.host.array_messages import MessageLimits, Value, pack_message, unpack_message
+from aegis.host.wire_names import ABOUT, ACTIONS, COMMITTED, DUE, EPISODE, FEATURES, PAST
+from policies.openpi.description import Description
+
+_MOST_SAMPLES = 4096
+
+
+def pack_query(query: Query, server: Description) -> bytes:
+    """Returns the request for a query.
+
+    Args:
+        query: What is asked.
+        server: Who is asked.
+
+    Raises:
+        ShapeError: If the observation lacks what the server looks at.
+    """
+    fields = _list_fields(query.obs, server)
+    fields[server.prompt] = query.obs.instruction
+    if server.extended:
+        key = query.key
+        place = [key.root, key.suite, key.task, key.start, key.index, query.k, query.salt]
+        fields[EPISODE] = place
+        if server.taps:
+            fields[FEATURES] = True
+        if query.due is not None:
+            fields[DUE], fields[COMMITTED] = query.due, query.committed
+        if query.past:
+            fields[PAST] = [_list_fields(obs, server) for obs in query.past]
+    return pack_message(fields)
+
+
+def _list_fields(obs: Observation, server: Description) -> dict[str, Value]:
+    """Returns pictures and state of one observation."""
+    fields: dict[str, Value] = {server.state: obs.proprio}
+    for view in server.views:
+        picture = obs.images.get(view.camera)
+        if picture is None or picture.shape[:2] != view.size:
+            seen = "none" if picture is None else f"shape {picture.shape}"
+            raise ShapeError(
+                f"The server's '{view.key}' is our picture '{view.camera}' of size {view.size}. "
+                f"Got: {seen}."
+            )
+        fields[view.key] = view.turn_picture(picture)
+    return fields
+
+
+def unpack_answer(
+    frame: bytes | str, query: Query, server: Description, name: PolicyId, limits: MessageLimits
+) -> Proposal:
+    """Returns the proposal that an answer holds.
+
+    Args:
+        frame: What came.
+        query: What was asked.
+        server: Who answered.
+        name: Policy id of the proposal.
+        limits: How large an answer may be.
+
+    Raises:
+        MessageError: If a field is missing or wrong; it names the field.
+    """
+    if isinstance(frame, str):
+        lines = [line for line in frame.splitlines() if line.strip()]
+        raise MessageError("the answer", f"a refusal: {lines[-1] if lines else ''}", "a chunk")
+    fields = unpack_message(frame, limits)
+    if not isinstance(fields, dict):
+        raise MessageError("the answer", f"a {type(fields).__name__}", "a mapping")
+    shape = (server.horizon, server.actions)
+    actions = _read_numbers(fields.get(ACTIONS), ACTIONS, shape)
+    if not np.isfinite(actions).all():
+        row = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
+        raise MessageError(f"{ACTIONS}, row {row},", actions[row], "finite numbers")
+    if not server.taps:
+        return Proposal(name, query.k, actions)
+    about = fields.get(ABOUT)
+    if not isinstance(about, dict):
+        given = "missing" if about is None else f"a {type(about).__name__}"
+        raise MessageError(ABOUT, given, "a mapping with features")
+    features = _read_features(about.get("features"), server.taps)
+    samples = _read_samples(about.get("samples"), shape)
+    return Proposal(name, query.k, actions, features, samples)
+
+
+def _read_features(value: Value, taps: Mapping[str, int]) -> dict[str, F32]:
+    """Returns tapped layer to activation, shape (f,)."""
+    place = f"{ABOUT}.features"
+    if not isinstance(value, dict) or set(value) != set(taps):
+        given = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
+        raise MessageError(place, given, ", ".join(taps))
+    # In the order in which the server lists its taps, as if the policy were here.
+    return {name: _read_list(value[name], f"{place}.{name}", (taps[name],)) for name in taps}
+
+
+def _read_samples(value: Value, shape: tuple[int, int]) -> F32 | None:
+    """Returns more draws of a chunk, shape (n, h, a); None if there are none."""
+    if value is None:
+        return None
+    count = len(value) if isinstance(value, list) else 0
+    if not 0 < count <= _MOST_SAMPLES:
+        raise MessageError(f"{ABOUT}.samples", type(value).__name__, "a list of chunks, or nothing")
+    return _read_list(value, f"{ABOUT}.samples", (count, *shape))
+
+
+def _read_list(value: Value, field: str, shape: tuple[int, ...]) -> F32:
+    """Returns nested lists of numbers as an array."""
+    allowed = f"lists of numbers, {shape}"
+    if not isinstance(value, list):
+        raise MessageError(field, f"a {type(value).__name__}", allowed)
+    try:
+        numbers = np.array(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise MessageError(field, f"lists of different lengths ({error})", allowed) from error
+    return _read_numbers(numbers, field, shape)
+
+
+def _read_numbers(value: Value, field: str, shape: tuple[int, ...]) -> F32:
+    """Returns an array of numbers in single precision."""
+    allowed = f"numbers of shape {shape}"
+    if not isinstance(value, np.ndarray):
+        given = "missing" if value is None else f"a {type(value).__name__}"
+        raise MessageError(field, given, allowed)
+    if value.dtype.kind not in "fiu" or value.shape != shape:
+        raise MessageError(field, f"{value.dtype} of shape {value.shape}", allowed)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return value.astype(np.float32)

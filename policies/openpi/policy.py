@@ -1,0 +1,206 @@
+"""A policy on the other end of openpi's protocol, as a policy of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aegis.core.errors import ConfigError, MachineError, MessageError, UnknownNameError
+from aegis.core.protocols import PolicySpec, Query
+from aegis.core.types import Proposal
+from aegis.host.array_messages import MessageLimits, unpack_message
+from aegis.host.forks import ProcessGuard
+from aegis.host.notes import write_note
+from aegis.host.wire_access import read_token
+from policies.openpi.connection import Connection, ServerPlace, load_trust
+from policies.openpi.description import Description, read_description
+from policies.openpi.messages import pack_query, unpack_answer
+from policies.openpi.view import View
+
+ON_MISSING = ("raise", "hold")
+_MOST_SOCKETS = 256
+
+
+class OpenpiPolicy:
+    """Asks a server over as many sockets as questions are to be under way at once.
+
+    Of `aegis serve` it takes from the first frame what it is, asks with episode and tick, so that
+    noise is the same as here, and gets activations. Of openpi's own servers it knows what its
+    configuration says; their noise depends on the order of questions, so that rows are not
+    repeatable.
+
+    Args:
+        name: Policy id; copied into every proposal.
+        url: Address of the server.
+        views: Pictures that it looks at, where it does not say so itself.
+        horizon: Rows of an answer [control steps], likewise.
+        execute: Rows that are executed before it is asked again [control steps], likewise.
+        actions: Dimensions of an action, likewise.
+        state: Key of proprioception, likewise.
+        prompt: Key of the instruction, likewise.
+        digest: A name for the weights behind it, likewise; None takes the address.
+        sockets: Questions that are under way at once.
+        deadline: Time in which an answer must come, one reconnection included [s].
+        on_missing: ``raise`` ends the run with what is finished; ``hold`` says that there is no
+            answer, and the robot holds.
+        token_file: File with the server's token.
+        token_variable: Environment variable with it.
+        certificate: Certificates to trust besides the system's.
+        max_bytes: How large an answer may be.
+
+    Raises:
+        ConfigError: If the settings cannot work.
+        MachineError: If the server does not say what it is in time.
+        MessageError: If it says something that cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        views: Sequence[View],
+        horizon: int,
+        execute: int,
+        actions: int,
+        state: str = "observation/state",
+        prompt: str = "prompt",
+        digest: str | None = None,
+        sockets: int = 4,
+        deadline: float = 30.0,
+        on_missing: str = "raise",
+        token_file: str | None = None,
+        token_variable: str | None = None,
+        certificate: str | None = None,
+        max_bytes: int = 1 << 26,
+    ) -> None:
+        if on_missing not in ON_MISSING:
+            raise UnknownNameError("on_missing", on_missing, ON_MISSING, f"policy '{name}'")
+        if not 1 <= sockets <= _MOST_SOCKETS or not deadline > 0 or max_bytes < 1024:
+            raise ConfigError(
+                f"'{name}' needs 1 to {_MOST_SOCKETS} sockets, a deadline above 0 s and at least "
+                f"1024 bytes. Got: {sockets}, {deadline} and {max_bytes}."
+            )
+        self._name, self._deadline, self._holds = name, deadline, on_missing == "hold"
+        token, trust = read_token(token_file, token_variable), load_trust(url, certificate)
+        label = f"Policy '{name}' at {url}"
+        self._place = ServerPlace(url, label, token, max_bytes, trust)
+        self._limits = MessageLimits(size=max_bytes)
+        views = _check_views(views)
+        named = digest or f"openpi {url}"
+        self._otherwise = Description(named, horizon, execute, actions, views, state, prompt)
+        self._server: Description | None = None
+        self._guard = ProcessGuard(f"The connection to {url}", "Or build the policy there.")
+        self._turn = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        check = self._check_first
+        self._connections = [Connection(self._place, check) for _ in range(sockets)]
+        try:
+            self._loop.run_until_complete(self._connections[0].open(deadline))
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        raise ConfigError(
+            f"{self._place.label} holds connections, which no other process can use. Build it from "
+            "its configuration there."
+        )
+
+    @property
+    def server(self) -> Description:
+        """What the server is."""
+        assert self._server is not None
+        return self._server
+
+    @property
+    def spec(self) -> PolicySpec:
+        """What the policy needs and gives."""
+        return self._spec
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal | None]:
+        """Returns one proposal per query, in order; None where none came and the robot may hold.
+
+        Raises:
+            ShapeError: If an observation is not what the spec says.
+            MachineError: If an answer does not come in time.
+            MessageError: If it cannot be used.
+        """
+        self._guard.require_same_process()
+        requests = [pack_query(query, self.server) for query in queries]
+        with self._turn:
+            return self._loop.run_until_complete(self._ask_all(queries, requests))
+
+    def close(self) -> None:
+        """Closes all connections."""
+        with self._turn:
+            if not self._loop.is_closed():
+                self._loop.run_until_complete(self._close_all())
+                self._loop.close()
+
+    async def _ask_all(
+        self, queries: Sequence[Query], requests: Sequence[bytes]
+    ) -> list[Proposal | None]:
+        """Asks everything; each connection takes the next question when it has its answer."""
+        found: list[Proposal | None] = [None] * len(queries)
+        waiting = iter(range(len(queries)))
+
+        async def ask_in_turn(connection: Connection) -> None:
+            for i in waiting:
+                found[i] = await self._ask_one(connection, queries[i], requests[i])
+
+        used = self._connections[: len(queries)]
+        tasks = [asyncio.ensure_future(ask_in_turn(one)) for one in used]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            # The run ends with the first error; nobody waits for the others' deadlines.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return found
+
+    async def _ask_one(
+        self, connection: Connection, query: Query, request: bytes
+    ) -> Proposal | None:
+        try:
+            frame = await connection.ask(request, self._deadline)
+            try:
+                return unpack_answer(frame, query, self.server, self._name, self._limits)
+            except MessageError as error:
+                await connection.close()
+                raise error.name_sender(self._place.label) from error
+        except (MachineError, MessageError) as error:
+            if not self._holds:
+                raise
+            write_note(f"{error} The robot holds meanwhile.")
+            return None
+
+    def _check_first(self, frame: bytes | str) -> None:
+        """Reads what the server says of itself, and refuses another one than before."""
+        try:
+            if isinstance(frame, str):
+                raise MessageError("metadata", f"a text: {frame}", "a frame of msgpack")
+            found = read_description(unpack_message(frame, self._limits), self._otherwise)
+        except MessageError as error:
+            raise error.name_sender(self._place.label) from error
+        except ConfigError as error:  # of a view
+            label, given = self._place.label, f"unusable ({error})"
+            raise MessageError("metadata", given, "what a policy is", label) from error
+        if self._server is not None and found != self._server:
+            given = f"of policy {found.digest} ({found.rounding})"
+            allowed = f"that of the policy that was asked before, {self._server.digest}"
+            allowed += f" ({self._server.rounding}); start a new run for another one"
+            raise MessageError("metadata", given, allowed, self._place.label)
+        self._server, self._spec = found, found.build_spec(self._name)
+
+    async def _close_all(self) -> None:
+        await asyncio.gather(*(one.close() for one in self._connections))
+
+
+def _check_views(views: Sequence[View]) -> tuple[View, ...]:
+    cameras, keys = [view.camera for view in views], [view.key for view in views]
+    if len(set(cameras)) != len(views) or len(set(keys)) != len(views):
+        raise ConfigError(f"Views need cameras and keys of their own. Got: {cameras} and {keys}.")
+    return tuple(views)
