@@ -139,13 +139,35 @@ _DETERMINISM = Verb(
 )
 
 
+def _diagnose_server(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    from aegis.app.server_diagnosis import diagnose_server  # Not needed for help; needs scipy.
+
+    return diagnose_server(options, screen)
+
+
+_WIRE = Verb(
+    name="wire",
+    summary="says what a server of openpi's protocol gives, how fast, and whether pictures and "
+    "gripper are the right way round; exit code 4 if they are not",
+    examples=(
+        ("aegis doctor wire ws://127.0.0.1:8000", "its first actions beside those of the expert"),
+        ("aegis doctor wire ws://127.0.0.1:8000 units=0", "what it says, and its latency"),
+        ("aegis doctor wire wss://gpu:8000 policy.token_file=~/token", "on another machine"),
+    ),
+    run=_diagnose_server,
+    place="URL",
+    place_help="address of the server; by default, policy.url of the configuration",
+    root="wire",
+)
+
+
 COMMAND = Command(
     name="doctor",
     details="""
         Checks Python, torch, MuJoCo, rendering without a display (by rendering a picture in a
         separate process), LIBERO, assets, checkpoints, cores, memory and disk, and says how to fix
         what is missing. 'aegis doctor determinism' finds out which stages of a run have the same
-        bits here as elsewhere.
+        bits here as elsewhere, 'aegis doctor wire' what a server gives.
     """,
     examples=(
         ("aegis doctor", "a report; exit code 3 if something required is missing"),
@@ -155,10 +177,11 @@ COMMAND = Command(
         ),
         ("aegis doctor --json", "the report as JSON"),
         ("aegis doctor determinism", "stages of a run beside reference digests"),
+        ("aegis doctor wire ws://127.0.0.1:8000", "what a server of openpi's protocol gives"),
     ),
     configured=False,
     options=add_no_options,
     run=_run_doctor,
-    verbs=(_DETERMINISM,),
+    verbs=(_DETERMINISM, _WIRE),
     folder_option=True,
 )

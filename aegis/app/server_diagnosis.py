@@ -1,0 +1,233 @@
+"""Server diagnosis: what a server of openpi's protocol gives, for `aegis doctor wire`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aegis.app.config.composition import ComposedConfig
+from aegis.app.config.lab import choose_units, make_world_factory, read_suite_name
+from aegis.app.config.part_builder import build_policy
+from aegis.app.config.settings import Settings
+from aegis.app.experiment import compose_or_show
+from aegis.app.screen import Json, Screen
+from aegis.core.answers import ask_policy
+from aegis.core.protocols import Policy, Query, World
+from aegis.core.types import F32, Act, EpisodeKey, Observation
+from aegis.serve.convention_check import Finding, compare_grippers, compare_pictures
+
+_EXIT_UNFIT = 4
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedState:
+    """A state that the expert passed, and what it did there.
+
+    Attributes:
+        query: The question to the server.
+        action: Mean of what the expert did in as many steps as a client executes. Shape (a,).
+    """
+
+    query: Query
+    action: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Times of equal questions, one after the other.
+
+    Attributes:
+        p50: Median [ms].
+        p99: 99 % take no longer [ms].
+        differing: Answers that differ from the first one.
+        calls: How many there were.
+    """
+
+    p50: float
+    p99: float
+    differing: int
+    calls: int
+
+
+def diagnose_server(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    """Says what a server gives.
+
+    Returns:
+        What it gives; ``exit_code`` is 4 if its conventions are not those of the configuration.
+
+    Raises:
+        AegisError: If it does not answer, or the configuration is wrong.
+    """
+    if options.place is not None:
+        options.overrides = [f"policy.url='{options.place}'", *options.overrides]
+    composed = compose_or_show("wire", options, screen)
+    if composed is None:
+        return {}
+    settings = Settings(composed.tree)
+    policy = build_policy(composed, "policy", settings.node("policy"))
+    try:
+        result = _describe_policy(policy, screen)
+        world = make_world_factory(composed)()
+        try:
+            states = _record_states(composed, policy, world, screen)
+            with screen.err.status("measuring"):
+                times = _measure_latencies(policy, states[0].query, settings.integer("calls", 1))
+            result |= _print_latencies(times, screen)
+            if settings.integer("units", 0):
+                names = world.embodiment.names
+                result |= _check_conventions(policy, names, states, screen)
+        finally:
+            world.close()
+    finally:
+        policy.close()
+    return result
+
+
+def _describe_policy(policy: Policy, screen: Screen) -> dict[str, Json]:
+    """Prints and returns what the server says of itself."""
+    spec = policy.spec
+    cameras = {name: f"{h} x {w}" for name, (h, w) in spec.cameras.items()}
+    lines = {
+        "policy": spec.digest,
+        "rows": f"{spec.horizon}, of which {spec.execute} are executed",
+        "pictures": ", ".join(f"{name} {size}" for name, size in cameras.items()) or "none",
+        "activations": ", ".join(f"{n} ({w})" for n, w in spec.taps.items()) or "none",
+        "rounding": spec.rounding,
+        "repeatable": "yes" if spec.batch_invariant else "not promised",
+    }
+    for name, said in lines.items():
+        screen.print_line(f"{name:<16}{said}")
+    return {
+        "digest": spec.digest,
+        "horizon": spec.horizon,
+        "execute": spec.execute,
+        "cameras": {name: [h, w] for name, (h, w) in spec.cameras.items()},
+        "taps": dict(spec.taps),
+        "rounding": spec.rounding,
+        "batch_invariant": spec.batch_invariant,
+        "portable": spec.portable,
+    }
+
+
+def _record_states(
+    composed: ComposedConfig, policy: Policy, world: World, screen: Screen
+) -> list[RecordedState]:
+    """Lets the expert play, and keeps what it saw and did; one state where nothing is compared."""
+    settings = Settings(composed.tree)
+    count = settings.integer("units", 0)
+    start, suite = settings.level("start"), read_suite_name(composed)
+    units = choose_units(settings, start, suite, max(count, 1), None, None)
+    ticks = settings.integer("ticks", 1) if count else 1
+    expert = build_policy(composed, "expert", settings.node("expert"))
+    states: list[RecordedState] = []
+    try:
+        with screen.show_progress("the expert plays", len(units)) as show:
+            for i, key in enumerate(units):
+                states += _play_expert(
+                    world, expert, policy, key, ticks, settings.integer("spacing", 1)
+                )
+                show(i + 1, "")
+    finally:
+        expert.close()
+    return states
+
+
+def _play_expert(
+    world: World, expert: Policy, policy: Policy, key: EpisodeKey, ticks: int, spacing: int
+) -> list[RecordedState]:
+    """Returns the states of one episode."""
+    world.begin(key)
+    seen: dict[int, Observation] = {}
+    actions: list[F32] = []
+    for k in range(ticks):
+        obs = world.observe(policy.spec.cameras if k % spacing == 0 else {})
+        if k % spacing == 0:
+            seen[k] = obs
+        actions.append(ask_policy(expert, [Query(key, k, obs)])[0].actions[0])
+        if world.apply(Act(actions[-1])).done:
+            break
+    done, execute = np.stack(actions), policy.spec.execute
+    return [
+        RecordedState(Query(key, k, obs), done[k : k + execute].mean(axis=0))
+        for k, obs in seen.items()
+    ]
+
+
+def _measure_latencies(policy: Policy, query: Query, calls: int) -> Latencies:
+    """Asks the same question again and again."""
+    first = ask_policy(policy, [query])[0].actions.tobytes()
+    times, differing = [], 0
+    for _ in range(calls):
+        began = time.perf_counter()
+        answer = ask_policy(policy, [query])[0]
+        times.append(1e3 * (time.perf_counter() - began))
+        differing += answer.actions.tobytes() != first
+    return Latencies(
+        float(np.quantile(times, 0.5)), float(np.quantile(times, 0.99)), differing, calls
+    )
+
+
+def _print_latencies(times: Latencies, screen: Screen) -> dict[str, Json]:
+    screen.print_line(f"{'latency':<16}p50 {times.p50:.1f} ms, p99 {times.p99:.1f} ms")
+    equal = "yes" if not times.differing else f"{times.differing} of {times.calls} differ"
+    screen.print_line(f"{'equal answers':<16}{equal}")
+    return {
+        "latency_p50_ms": times.p50,
+        "latency_p99_ms": times.p99,
+        "calls": times.calls,
+        "differing": times.differing,
+    }
+
+
+def _check_conventions(
+    policy: Policy, names: tuple[str, ...], states: Sequence[RecordedState], screen: Screen
+) -> dict[str, Json]:
+    """Compares the server's first actions with the expert's, under either convention."""
+    with screen.err.status("comparing with the expert"):
+        kept = _ask_server(policy, [state.query for state in states])
+        mirrored = _ask_server(policy, [_mirror_query(state.query) for state in states])
+    expert, execute = np.stack([state.action for state in states]), policy.spec.execute
+    findings = [
+        compare_pictures(names, expert, kept, mirrored, execute),
+        compare_grippers(names, expert, kept, execute),
+    ]
+    said: dict[str, Json] = {"actions": kept.shape[2], "states": len(states)}
+    unfit = False
+    for finding in findings:
+        if finding is not None:
+            screen.print_line(f"{finding.question:<16}{finding}")
+            said[finding.question] = _describe_finding(finding)
+            unfit |= finding.best == finding.other
+    said["exit_code"] = _EXIT_UNFIT if unfit else 0
+    return said
+
+
+def _ask_server(policy: Policy, queries: Sequence[Query]) -> F32:
+    """Returns chunks. Shape (n, h, a)."""
+    answers = [
+        answer
+        for i in range(0, len(queries), _BATCH)
+        for answer in ask_policy(policy, queries[i : i + _BATCH])
+    ]
+    return np.stack([answer.actions for answer in answers])
+
+
+def _mirror_query(query: Query) -> Query:
+    """Returns a question with pictures the other way round."""
+    images = {name: picture[:, ::-1] for name, picture in query.obs.images.items()}
+    return replace(query, obs=replace(query.obs, images=images))
+
+
+def _describe_finding(finding: Finding) -> dict[str, Json]:
+    return {
+        "best": finding.best or None,
+        "for_kept": finding.for_kept,
+        "for_other": finding.for_other,
+        "p": finding.p,
+        "agreement": list(finding.agreement),
+    }
