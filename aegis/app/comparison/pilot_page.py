@@ -95,8 +95,10 @@ def say_answer(found: PilotResult) -> str:
 
 def list_rates(found: PilotResult) -> list[tuple[str, str]]:
     """Returns the rates of a pilot, each with its name."""
+    strong = next(arm for arm in found.arms if arm.name == STRONG)
     luck = [] if found.placebo is None else [("r of weak itself, fresh noise", found.placebo)]
     shares = [
+        ("strong alone solves", strong.success),
         ("weak alone fails, p", found.fails),
         (f"of the units running at tick {found.tick}", found.fails_there),
         ("a switch saves, of what weak fails: recovery r", found.recovery),

@@ -98,15 +98,16 @@ def _play_and_report(
     kind: PairedRun, composed: ComposedConfig, out: Path, screen: Screen
 ) -> Report:
     settings = Settings(composed.tree)
+    units, slots = settings.integer("units", 1), settings.integer("slots", 1)
     kind.check_settings(settings)
     with open_lab(composed, kind.parts) as lab:
-        plan = _build_plan(kind, lab)
+        plan = _build_plan(kind, lab, units)
         sink = make_run_sink(screen, f"{kind.command} · {settings.text('name')}", out)
         policies = meter_policies(lab.policies)
         with lock_folder(out), renew_seal(out):
             try:
                 with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:
-                    play_plan(plan, policies, pool, out, sink, settings.integer("slots", 1))
+                    play_plan(plan, policies, pool, out, sink, slots)
             finally:
                 write_meters(RunStore(out), policies.items())
             # The run may have been begun with fewer units, or judged by other settings.
@@ -116,9 +117,9 @@ def _play_and_report(
     return report
 
 
-def _build_plan(kind: PairedRun, lab: Lab) -> RunPlan:
+def _build_plan(kind: PairedRun, lab: Lab, count: int) -> RunPlan:
     """Returns the plan; what only judges its rows is no part of its identity."""
-    units = lab.list_units(lab.settings.integer("units", 1))
+    units = lab.list_units(count)
     arms = kind.build_arms(lab)
     if kind.shares:
         plan = build_run_plan(lab, units, arms)

@@ -88,8 +88,9 @@ class StoredRun:
         return str(self.identity.get(f"policy.{policy}", ""))
 
     def summarise_cost(self, policy: PolicyId) -> PolicyCost:
-        """Returns what the answers of a policy took."""
-        return summarise_cost(policy, self.episodes, self.times)
+        """Returns what the answers of a policy took; its arm has its name."""
+        alone = [row for row in self.episodes if row.arm == policy]
+        return summarise_cost(policy, alone, self.times)
 
 
 def write_report(root: Path, report: Report) -> None:

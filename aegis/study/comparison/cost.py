@@ -17,7 +17,7 @@ class PolicyCost:
     """What the answers of a policy took.
 
     Attributes:
-        chunks: Chunks asked for, in all episodes.
+        chunks: Chunks asked for, in all episodes that it drives alone.
         chunks_per_episode: The same per episode.
         timed: Chunks that were timed: all but those of the first call of each session, which warms
             the policy up.
@@ -42,7 +42,7 @@ def summarise_cost(
 
     Args:
         policy: Name of the policy.
-        rows: Episodes, whoever drove them.
+        rows: Episodes that it drives alone.
         lines: Lines of ``timing.jsonl``; those of other events and policies are left out.
     """
     chunks = sum(dict(row.asks).get(policy, 0) for row in rows)
