@@ -7,6 +7,13 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 
+from aegis.core.conventions import (
+    CLOSE_POSITIVE,
+    EEF_DELTA,
+    EEF_PROPRIO,
+    UPRIGHT,
+    Conventions,
+)
 from aegis.core.errors import NonFiniteError, ShapeError, SnapshotError
 from aegis.core.types import F32, F64, ActionKind, Command, Embodiment
 
@@ -16,6 +23,9 @@ STATE_SPEC = mujoco.mjtState.mjSTATE_INTEGRATION
 """What MuJoCo must be given back to go on bit for bit, warm start included."""
 FINGER_JOINTS = slice(7, 9)
 """The two finger joints in qpos and qvel; the seven arm joints come first."""
+
+PANDA_CONVENTIONS = Conventions(EEF_PROPRIO, EEF_DELTA, CLOSE_POSITIVE, UPRIGHT)
+"""What the Panda's numbers, and the pictures of its worlds, mean."""
 
 
 def panda_embodiment() -> Embodiment:

@@ -6,11 +6,12 @@ import hashlib
 from abc import ABC, abstractmethod
 from typing import Generic, Protocol, TypeVar
 
+from aegis.core.conventions import Conventions
 from aegis.core.errors import ConfigError, SnapshotError, StartStateError, UnknownNameError
 from aegis.core.protocols import Outcome, WorldState
 from aegis.core.types import F64, Command, Embodiment, EpisodeKey, Stop
 from envs.gl_context import describe_renderer
-from envs.panda import check_action, panda_embodiment
+from envs.panda import PANDA_CONVENTIONS, check_action, panda_embodiment
 
 
 class PandaSimulation(Protocol):
@@ -69,6 +70,11 @@ class PandaWorld(ABC, Generic[S]):
     def embodiment(self) -> Embodiment:
         """The Panda."""
         return self._embodiment
+
+    @property
+    def conventions(self) -> Conventions:
+        """What its numbers and pictures mean."""
+        return PANDA_CONVENTIONS
 
     @property
     def horizon(self) -> int:

@@ -63,13 +63,27 @@ class BatchAdapter(ABC):
         proprio: Entries of proprioception.
         action: Dimensions of an action.
         samples: Extra draws per proposal.
+        noise_shape: Shape of one draw; by default that of a chunk. Networks that pad their
+            actions, or predict more rows than they return, need another one.
+        example: What the robot sensed once. Sizes and widths are measured on it, so that its
+            numbers lie where the network expects them; by default they are random.
 
     Raises:
         ConfigError: If batch is not positive or samples is negative.
+        ShapeError: If the policy cannot look at the example.
+        NonFiniteError: If its proprioception holds NaN or infinity.
     """
 
     def __init__(
-        self, spec: PolicySpec, batch: int, proprio: int, action: int, samples: int = 0
+        self,
+        spec: PolicySpec,
+        batch: int,
+        proprio: int,
+        action: int,
+        samples: int = 0,
+        *,
+        noise_shape: tuple[int, ...] | None = None,
+        example: Observation | None = None,
     ) -> None:
         if batch < 1 or samples < 0:
             raise ConfigError(
@@ -81,7 +95,11 @@ class BatchAdapter(ABC):
         self._proprio = proprio
         self._action = action
         self._samples = samples
+        self._noise_shape = (spec.horizon, action) if noise_shape is None else noise_shape
+        self._example = example
         self._streams = EpisodeStreams()
+        if example is not None:
+            self.check_observation(example)
 
     @property
     def spec(self) -> PolicySpec:
@@ -100,7 +118,7 @@ class BatchAdapter(ABC):
         Args:
             rows: Validated queries.
             noise: Standard normal; draw 0 is for the actions, the others for the samples.
-                Shape (b, 1 + n, h, a).
+                Shape (b, 1 + n, h, a), or (b, 1 + n, ...) with the policy's own noise shape.
         """
 
     def propose(self, queries: Sequence[Query]) -> list[Proposal]:
@@ -112,6 +130,7 @@ class BatchAdapter(ABC):
         """
         for query in queries:
             self.check_observation(query.obs)
+            self._check_past(query)
         proposals: list[Proposal] = []
         most = self._sizes[-1]
         for begin in range(0, len(queries), most):
@@ -154,22 +173,34 @@ class BatchAdapter(ABC):
         self._sizes = tuple(range(1, self._batch + 1))
         self._spec = replace(self._spec, rounding=rounding, batch_invariant=True, portable=True)
 
+    def measure_taps(self) -> None:
+        """Writes into the spec how wide each tapped layer is; call it when infer works.
+
+        Raises:
+            ShapeError: If infer answers with anything but one row.
+        """
+        row = self.make_example(0)
+        done = self.infer([row], self.draw_noise(row)[None])
+        widths = {name: values.shape[1] for name, values in done.features.items()}
+        self._spec = replace(self._spec, taps=widths)
+        self._check_inference(done, 1)
+
     def make_example(self, number: int) -> Query:
-        """Returns a question to measure with: random pictures and proprioception."""
+        """Returns a question to measure with: random, or the example moved by 1 %."""
         rng = root_stream(0, "example", number)
         images = {
             camera: rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
             for camera, shape in self._spec.cameras.items()
         }
         proprio = rng.standard_normal(self._proprio, np.float32)
+        instruction = _EXAMPLE_INSTRUCTIONS[number % len(_EXAMPLE_INSTRUCTIONS)]
+        if self._example is not None:
+            proprio = self._example.proprio * (1 + np.float32(0.01) * proprio)
+            instruction = self._example.instruction
         key = EpisodeKey(0, "example", 0, "example", number)
-        return Query(
-            key,
-            0,
-            Observation(
-                0, proprio, images, _EXAMPLE_INSTRUCTIONS[number % len(_EXAMPLE_INSTRUCTIONS)]
-            ),
-        )
+        obs = Observation(0, proprio, images, instruction)
+        past = tuple(obs for _ in self._spec.history[:-1])
+        return Query(key, 0, obs, past=past)
 
     def close(self) -> None:  # noqa: B027
         """Frees nothing; override it if there is something to free."""
@@ -200,13 +231,24 @@ class BatchAdapter(ABC):
         if not np.isfinite(obs.proprio).all():
             raise NonFiniteError(f"proprio for {name} must be finite. Got: {obs.proprio}.")
 
+    def _check_past(self, query: Query) -> None:
+        wanted = len(self._spec.history) - 1
+        if len(query.past) != wanted:
+            raise ShapeError(
+                f"{self._spec.name} looks at {wanted} earlier observations (history "
+                f"{self._spec.history}). Got: {len(query.past)}. This driver may keep none: see "
+                "aegis.runtime.history."
+            )
+        for obs in query.past:
+            self.check_observation(obs)
+
     def draw_noise(self, query: Query) -> F32:
-        """Returns the noise of a query. Shape (1 + n, h, a).
+        """Returns the noise of a query. Shape (1 + n, h, a), or of the policy's own noise shape.
 
         The address names neither the policy nor the arm, so that arms are paired; the actions
         do not change when samples are asked for.
         """
-        shape = (self._spec.horizon, self._action)
+        shape = self._noise_shape
         path = ("policy", "noise", query.k, query.salt)
         first = self._streams.move_to(query.key, *path).standard_normal((1, *shape), np.float32)
         if not self._samples:

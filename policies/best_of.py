@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from aegis.core.answers import ask_policy
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F64, Proposal
@@ -52,7 +53,7 @@ class BestOfPolicy:
             for query in queries
             for draw in range(self._draws)
         ]
-        found = self._policy.propose(asked)
+        found = ask_policy(self._policy, asked)
         chosen = []
         for i in range(len(queries)):
             drawn = found[i * self._draws : (i + 1) * self._draws]

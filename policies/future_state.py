@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from aegis.core.answers import ask_policy
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.roll import ProprioMap, roll
@@ -67,7 +68,7 @@ class FutureStatePolicy:
         Raises:
             EmbodimentError: If an observation is of another robot.
         """
-        found = self._policy.propose([self._roll_query(query) for query in queries])
+        found = ask_policy(self._policy, [self._roll_query(query) for query in queries])
         return [
             replace(
                 proposal,

@@ -12,6 +12,7 @@ from aegis.app.config.composition import ComposedConfig, compose_config
 from aegis.app.config.folders import find_config_folders
 from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import Lab
+from aegis.app.config.settings import Settings
 from aegis.app.screen import Screen
 from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
@@ -94,8 +95,20 @@ def build_run_plan(
         sharing=sharing,
         audit=audit,
         batch_dependent=settings.flag("batch_dependent"),
+        absent=read_absent(settings),
         origins=lab.origins,
     )
+
+
+def read_absent(settings: Settings) -> bool:
+    """Says whether policies may fail to answer; those of plans of before may not.
+
+    Raises:
+        ConfigError: If it is neither ``refuse`` nor ``hold``.
+    """
+    if "absent" not in settings.names():
+        return False
+    return settings.choice("absent", ("refuse", "hold")) == "hold"
 
 
 def make_run_sink(screen: Screen, title: str, out: Path) -> Tee:

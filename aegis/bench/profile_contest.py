@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from aegis.core.answers import ask_policy
 from aegis.core.protocols import ForkableWorld, Policy, Query
 from aegis.core.types import EpisodeKey, PolicyId, Proposal
 from aegis.fleet.arm import Arm, Source
@@ -104,7 +105,7 @@ class ProfileContest:
         for source, obs in pause.views.items():
             query = source.build_query(key, pause.standings[0].k, obs)
             self._queries[source.policy].append(query)
-            answers[source] = self._policies[source.policy].propose([query])[0]
+            answers[source] = ask_policy(self._policies[source.policy], [query])[0]
         spent = time.process_time() - began
         self._spent["asked alone"] = self._spent.get("asked alone", 0.0) + spent
         return answers

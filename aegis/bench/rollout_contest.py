@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aegis.bench.study_contests import PlanPlayer
+from aegis.core.answers import ask_policy
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import F32, F64, U8, Embodiment, EpisodeKey, Observation
 from aegis.fleet.run_plan import RunPlan
@@ -165,7 +166,7 @@ def _query_chunks(
     queries = [
         Query(key, k, _scale_pictures(obs, policy)) for key, obs in zip(keys, seen, strict=True)
     ]
-    return [proposal.actions for proposal in policy.propose(queries)]
+    return [proposal.actions for proposal in ask_policy(policy, queries)]
 
 
 def _scale_pictures(obs: Observation, policy: Policy) -> Observation:

@@ -12,6 +12,8 @@ import numpy as np
 from aegis.checks.contract import NamedPlugin, describe_array, extract_bits, is_number
 from aegis.core.capabilities import (
     Calibrated,
+    Dial,
+    DialRange,
     Fingerprinted,
     ModelBacked,
     Rendering,
@@ -19,7 +21,6 @@ from aegis.core.capabilities import (
     StagedPolicy,
     Tunable,
 )
-from aegis.core.dials import Dial, DialRange
 from aegis.core.protocols import Query, World
 from aegis.core.types import EpisodeKey, Score
 
@@ -44,7 +45,7 @@ def check_rule_capabilities(one: NamedPlugin, rule: object) -> None:
             dials = rule.dials()
         promise = one.make_promise("dials", "it lists dials by kind", "Return a dict of Dial")
         good = isinstance(dials, Mapping) and all(isinstance(d, Dial) for d in dials.values())
-        promise.require(good, repr(dials), "a mapping of texts to aegis.core.dials.Dial")
+        promise.require(good, repr(dials), "a mapping of texts to aegis.core.capabilities.Dial")
         for kind, dial in dials.items():
             _check_dial(one, rule, kind, dial)
 

@@ -12,7 +12,7 @@ from aegis.checks.contract import NamedPlugin, extract_bits, is_count, name_plug
 from aegis.checks.world_check import draw_course
 from aegis.core.capabilities import StagedPolicy
 from aegis.core.protocols import Policy, PolicySpec, Query, World
-from aegis.core.types import EpisodeKey, Proposal
+from aegis.core.types import EpisodeKey, Observation, Proposal
 
 POLICY_MEMBERS = ("spec", "propose", "close")
 _NOISE_FIX = (
@@ -87,11 +87,14 @@ def sample_queries(
         for key in keys:
             world.begin(key)
             commands = draw_course(world.embodiment, key, spec.execute * (looks - 1) + 1)
+            seen: list[Observation] = []
             for k, command in enumerate(commands):
-                if k % spec.execute == 0:
+                if k % spec.execute == 0 or spec.history[0]:
                     obs = world.observe(spec.cameras)
-                    truth = obs.privileged if spec.privileged else {}
-                    queries.append(Query(key, k, replace(obs, privileged=truth)))
+                    seen.append(replace(obs, privileged=obs.privileged if spec.privileged else {}))
+                if k % spec.execute == 0:
+                    past = tuple(seen[max(k - back, 0)] for back in spec.history if back)
+                    queries.append(Query(key, k, seen[-1], past=past))
                 if world.apply(command).done:
                     break
     finally:
@@ -109,7 +112,7 @@ def _ask_policy(one: NamedPlugin, policy: Policy, queries: Sequence[Query]) -> l
     promise = one.make_promise("propose", "it proposes", "Return aegis.core.types.Proposal")
     for answer in answers:
         promise.require(isinstance(answer, Proposal), type(answer).__name__, "a Proposal")
-    return answers
+    return [answer for answer in answers if answer is not None]
 
 
 def _check_spec(one: NamedPlugin, spec: PolicySpec) -> None:
@@ -126,6 +129,10 @@ def _check_spec(one: NamedPlugin, spec: PolicySpec) -> None:
     good = is_count(spec.execute, 1) and is_count(spec.horizon, spec.execute)
     given = f"execute {spec.execute!r}, horizon {spec.horizon!r}"
     promise.require(good, given, "1 <= execute <= horizon")
+    promise = one.make_promise("spec", "it looks at the present, and back", "Set history")
+    good = all(is_count(back, 0) for back in spec.history) and spec.history[-1:] == (0,)
+    good = good and list(spec.history) == sorted(set(spec.history), reverse=True)
+    promise.require(good, spec.history, "ticks back, falling, the last one 0")
     promise = one.make_promise("spec", "cameras have sizes, taps have widths", "Give positive ints")
     sizes = [size for pair in spec.cameras.values() for size in pair]
     good = all(len(pair) == 2 for pair in spec.cameras.values())

@@ -7,10 +7,10 @@ A plug-in has a capability by having its members; nothing is registered. Whoever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from aegis.core.dials import Dial
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import F32, U8, Score
 
@@ -18,6 +18,52 @@ ADDED_LATER: Mapping[str, bool] = {"added_later": True}
 """Field metadata of an option that a release adds to a part: ``field(default=1.0,
 metadata=ADDED_LATER)``. At its default it is left out of the identity, so that runs of earlier
 releases keep theirs; set to anything else it counts."""
+
+
+DialValue: TypeAlias = int | float
+"""Setting of a dial."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialRange:
+    """Facts of an experiment from which a dial lists its settings.
+
+    Attributes:
+        chunk: Rows of a proposal that are executed [control steps].
+        horizon: Longest episode [control steps].
+        scores: Scores of the reference arm at its chunk boundaries on calibration units, in any
+            order.
+    """
+
+    chunk: int
+    horizon: int
+    scores: Sequence[Score]
+
+
+def _keep_setting(setting: DialValue) -> object:
+    return setting
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Setting that calibration may turn; a gate or switch lists its own in ``dials()``.
+
+    Attributes:
+        arguments: Constructor arguments that are set, all to the same value; the first names the
+            dial in a locked plan.
+        rises: Whether duty rises with the setting.
+        list_settings: Lists all settings that make sense, ascending.
+        encode: Turns a setting into the value of the arguments, for example a mean length of stay
+            into lengths to draw from.
+        tick_argument: Argument that is chosen first, among ticks that the plan lists (its key
+            ``starts``); empty for a dial without such a choice.
+    """
+
+    arguments: tuple[str, ...]
+    rises: bool
+    list_settings: Callable[[DialRange], Sequence[DialValue]]
+    encode: Callable[[DialValue], object] = _keep_setting
+    tick_argument: str = ""
 
 
 @runtime_checkable

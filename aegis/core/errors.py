@@ -118,6 +118,10 @@ class EmbodimentError(AegisError):
     """Raised when an embodiment is inconsistent."""
 
 
+class ConventionError(AegisError):
+    """Raised when a policy and a robot mean different things by the same numbers or pictures."""
+
+
 class ShapeError(AegisError):
     """Raised when an array has another shape or type than its contract says."""
 

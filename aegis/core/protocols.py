@@ -1,7 +1,6 @@
 """The seams: what a detector, a gate, a switch, a policy and a world must look like.
 
-Detectors, gates and switches are pure: state goes in and comes out, nothing is kept inside.
-Policies and worlds do the I/O.
+Detectors, gates and switches are pure: state goes in and comes out. Policies and worlds do the I/O.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ class Context:
     Attributes:
         k: Tick [control steps].
         horizon: Longest episode [control steps]; declared, never the realised length.
-        chunk: Chunks started so far in this episode, this one excluded.
+        chunk: Chunks started so far, this one excluded.
         mode: Who drives at this tick.
         rungs: Who may drive, from the weakest to the strongest; the first one is watched.
-        dwell: Chunks that the active policy has started since it took over, this one included
-            (0 when a chunk is due but none came).
+        dwell: Chunks started by the active policy since it took over, this one included; 0 while
+            one is due.
         fires: Hand-overs to a stronger rung decided so far.
     """
 
@@ -84,23 +83,19 @@ class Detector(Protocol[S]):
         ...
 
     def update(self, state: S, proposal: Proposal | None, obs: Observation) -> tuple[S, Score]:
-        """Scores one proposal of the weak policy, also while the strong one drives (shadow).
-
-        ``None`` means that it was asked for and did not come: score NaN.
-        """
+        """Scores a proposal of the weak policy, also of a shadow; None did not come: score NaN."""
         ...
 
 
 class Gate(Protocol[S]):
     """Decides whether to hand over control.
 
-    A frozen dataclass is all it takes: its fields are its settings, and enter the arm's fingerprint
-    by its ``repr``. Further members are optional; see ``aegis/core/capabilities.py``:
+    A frozen dataclass is all it takes: its fields are its settings, and its ``repr`` its identity.
+    Further members are optional; see ``aegis/core/capabilities.py``:
 
     - ``reads``: names of the scores that it reads; each of them must be watched (``ScoreReader``).
     - ``dials()``: settings that calibration may turn to meet a budget (``Tunable``).
-    - ``quantity``, ``measure()``, ``bar()``: what it compares with what, for the monitor and the
-      report (``ThresholdGate``).
+    - ``quantity``, ``measure()``, ``bar()``: what it compares, for people (``ThresholdGate``).
 
     To add one: a file in ``aegis/gates``, a YAML file in ``configs/gate`` and a test.
     """
@@ -148,6 +143,7 @@ class Query:
         due: Tick at which the chunk starts; None for ``k``. Row 0 is for tick ``k`` all the same.
         committed: Actions that are executed from ``k`` until then, shape (n, a); None for none.
             Real-time chunking freezes them; a future state is rolled out from them.
+        past: Earlier observations of its ``history``, farthest first; the first one before that.
     """
 
     key: EpisodeKey
@@ -156,6 +152,7 @@ class Query:
     salt: int = 0
     due: int | None = None
     committed: F32 | None = None
+    past: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +162,19 @@ class PolicySpec:
     Attributes:
         name: Who it is; stamped on its proposals.
         digest: Hash of everything that its actions depend on (weights, settings).
-        cameras: Pictures that it looks at, name to (height, width); empty if it looks at none.
+        cameras: Pictures that it looks at, name to (height, width).
         horizon: Rows of a proposal [control steps].
         execute: Rows that are executed before it is asked again [control steps].
         taps: Layers whose activations it reports, name to width.
         privileged: Whether it reads simulator truth; such a policy cannot drive a robot.
-        rounding: How it is computed here (device, batch size). It moves the last bits only:
-            results of one run must not mix two, but a probe may be used under another.
+        rounding: How it is computed here (device, batch size); it moves the last bits only. A run
+            must not mix two, a probe may be used under another.
         batch_invariant: Whether a row comes out the same, bit for bit, whatever its companions
             and its place in the batch. Else a run refuses the policy unless told otherwise.
-        portable: Whether every machine of the portable level gives the same bits; see
-            ``aegis.host.dispatch``.
-        from_due: Whether its own rows begin where the chunk starts, after the committed ones; else
-            a lead costs as many rows.
+        portable: Whether all machines of the portable level (``aegis.host.dispatch``) agree.
+        from_due: Whether its rows begin after the committed ones; else a lead costs as many rows.
+        history: Ticks back of the observations that it looks at, farthest first; the last is 0.
+        remote: Whether it thinks elsewhere, while policies of this process do.
     """
 
     name: PolicyId
@@ -191,6 +188,8 @@ class PolicySpec:
     batch_invariant: bool = True
     portable: bool = False
     from_due: bool = False
+    history: tuple[int, ...] = (0,)
+    remote: bool = False
 
 
 @runtime_checkable
@@ -202,8 +201,8 @@ class Policy(Protocol):
         """What the policy needs and gives."""
         ...
 
-    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
-        """Returns one proposal per query, in order.
+    def propose(self, queries: Sequence[Query]) -> Sequence[Proposal | None]:
+        """Returns one proposal per query, in order; None where no answer came in time.
 
         Raises:
             ShapeError: If an observation is not what the spec says.
@@ -286,7 +285,7 @@ class ForkableWorld(World, Protocol):
     """A simulator that can be left and taken up again, here or in another process."""
 
     def snapshot(self) -> WorldState:
-        """Returns the state after ``begin`` or ``apply``; looking at the world changes nothing."""
+        """Returns the state after ``begin`` or ``apply``; looking changes nothing."""
         ...
 
     def restore(self, state: WorldState) -> None:

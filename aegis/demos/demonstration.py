@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from aegis.core.answers import ask_policy
 from aegis.core.errors import ConfigError, NonFiniteError
 from aegis.core.protocols import Outcome, Policy, Query, World
 from aegis.core.seeds import episode_stream
@@ -227,7 +228,7 @@ class _ChunkFollower:
     def _ask_chunk(self, k: int, obs: Observation) -> F32:
         """Returns the rows of a new chunk that are executed. Shape (execute, a)."""
         spec = self._policy.spec
-        chunk = self._policy.propose([Query(self._key, k, obs)])[0].actions[: spec.execute]
+        chunk = ask_policy(self._policy, [Query(self._key, k, obs)])[0].actions[: spec.execute]
         if not np.isfinite(chunk).all():
             raise NonFiniteError(
                 f"Policy '{spec.name}' wants NaN or infinity at tick {k} of {self._key}."

@@ -30,18 +30,21 @@ class Source(NamedTuple):
     due: int | None = None
     committed: bytes = b""
 
-    def build_query(self, key: EpisodeKey, k: int, obs: Observation) -> Query:
+    def build_query(
+        self, key: EpisodeKey, k: int, obs: Observation, past: tuple[Observation, ...] = ()
+    ) -> Query:
         """Returns the query that is asked.
 
         Args:
             key: The unit.
             k: Tick of the observation.
             obs: What the policy looks at.
+            past: Earlier observations that it looks at, farthest first.
         """
         if self.due is None:
-            return Query(key, k, obs, self.salt)
+            return Query(key, k, obs, self.salt, past=past)
         committed = np.frombuffer(self.committed, np.float32).reshape(self.due - k, -1)
-        return Query(key, k, obs, self.salt, self.due, committed)
+        return Query(key, k, obs, self.salt, self.due, committed, past)
 
 
 Driver = tuple[PolicyId, int, int, int, int, int, int]

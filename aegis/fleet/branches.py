@@ -8,16 +8,17 @@ episode played alone. Until arms part they pay for one world, one look and one i
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from aegis.core.protocols import ForkableWorld, Outcome, World, WorldState
-from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Stop, Tick
+from aegis.core.types import Command, EpisodeKey, Observation, PolicyId, Proposal, Stop
 from aegis.fleet.arm import Arm, Source
-from aegis.fleet.journal import Journal, Standing, WorldRecord
+from aegis.fleet.journal import Journal, Standing
 from aegis.fleet.messages import ViewSpec
+from aegis.fleet.tick_views import TickViews
 from aegis.records.rows import EpisodeRecord
-from aegis.runtime.session import Session, stamp_proposal
-from aegis.runtime.views import Views, hash_pictures, merge_cameras
+from aegis.runtime.history import Histories, History
+from aegis.runtime.session import Session
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +55,8 @@ class Branch:
         k: Tick at which the branch goes on.
         state: The world there; None to begin the episode.
         commands: What each arm decided there and the world has not seen yet; empty to decide.
+        history: What policies with a memory saw before the tick at which it goes on; after that of
+            the decision, if there are commands.
     """
 
     key: EpisodeKey
@@ -61,14 +64,22 @@ class Branch:
     k: int = 0
     state: WorldState | None = None
     commands: tuple[Command, ...] = ()
+    history: History = field(default_factory=History)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pause:
-    """The branch waits for a proposal from each of these sources."""
+    """The branch waits for a proposal from each of these sources.
+
+    Attributes:
+        views: Source to what it sees.
+        standings: How the arms on the branch are going.
+        past: Source to the earlier observations that it looks at, farthest first.
+    """
 
     views: Mapping[Source, Observation]
     standings: tuple[Standing, ...]
+    past: Mapping[Source, tuple[Observation, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,14 +120,19 @@ def play_branch(
         One episode per arm that stayed to the end.
     """
     group = _AlikeGroup(branch.arm_runs, branch.commands)
+    histories = _list_histories(branch.arm_runs, view_specs)
+    history = branch.history
     _enter_branch(world, branch)
     horizon = min(branch.arm_runs[0].arm.controller.horizon, world.horizon)
     for k in range(branch.k, horizon):
         # A branch that parted comes with the commands of its first tick: they are decided, and its
         # journals have that tick already.
         if not group.commands:
-            views = _TickViews(world, group.arm_runs, view_specs, truth, k)
-            group = yield from _decide_tick(world, branch.key, group.arm_runs, views, k)
+            asked = [arm_run.list_sources(k) for arm_run in group.arm_runs]
+            views = TickViews(world, asked, view_specs, truth, histories)
+            past, history = views.list_past(history), views.extend_history(history)
+            here = Branch(branch.key, group.arm_runs, k, history=history)
+            group = yield from _decide_tick(world, here, views, past)
         outcome = world.apply(group.commands[0])
         stops = [
             _find_stop_reason(command, outcome, last=k + 1 == horizon) for command in group.commands
@@ -141,57 +157,8 @@ class _AlikeGroup:
     commands: tuple[Command, ...]
 
 
-class _TickViews:
-    """What all arms of a branch see at a tick."""
-
-    def __init__(
-        self,
-        world: World,
-        arm_runs: Sequence[ArmRun],
-        view_specs: Mapping[PolicyId, ViewSpec],
-        truth: Sequence[str],
-        k: int,
-    ) -> None:
-        self._asked = [arm_run.list_sources(k) for arm_run in arm_runs]
-        self._cameras = [
-            merge_cameras(view_specs[source.policy].cameras for source in asked.values())
-            for asked in self._asked
-        ]
-        sources = {
-            source: view_specs[source.policy].cameras
-            for asked in self._asked
-            for source in asked.values()
-        }
-        rendered = Views(world, sources.values())
-        self.views = {source: rendered.select_view(cameras) for source, cameras in sources.items()}
-        self._rendered = rendered
-        bare = rendered.select_view({})
-        known = tuple((name, bare.privileged[name].ravel().tolist()) for name in truth)
-        # Cameras to the scene that arms with these cameras write down.
-        self._scenes: dict[tuple[tuple[str, tuple[int, int]], ...], WorldRecord] = {
-            (): WorldRecord(bare, known, world.digest())
-        }
-
-    def build_tick(self, arm_run: int, k: int, proposals: Mapping[Source, Proposal]) -> Tick:
-        """Returns the tick that one arm is fed: what it asked for and nothing else."""
-        obs = self._rendered.select_view(self._cameras[arm_run])
-        answers = {
-            rung: stamp_proposal(proposals[source], rung)
-            for rung, source in self._asked[arm_run].items()
-        }
-        return Tick(k, obs.stamp, obs, answers)
-
-    def describe_scene(self, arm_run: int) -> WorldRecord:
-        """Returns the scene with a hash of the pictures that one arm asked for, if it did."""
-        wanted = tuple(sorted(self._cameras[arm_run].items()))
-        if wanted not in self._scenes:
-            seen = self._rendered.select_view(dict(wanted)).images
-            self._scenes[wanted] = replace(self._scenes[()], pictures=hash_pictures(seen))
-        return self._scenes[wanted]
-
-
 def _group_by_command(
-    arm_runs: Sequence[ArmRun], tick_views: _TickViews, k: int, proposals: Mapping[Source, Proposal]
+    arm_runs: Sequence[ArmRun], tick_views: TickViews, k: int, proposals: Mapping[Source, Proposal]
 ) -> list[_AlikeGroup]:
     """Feeds all arms and groups them by what they do, the largest group first."""
     groups: dict[tuple[type[Command], bytes], list[tuple[ArmRun, Command]]] = {}
@@ -219,21 +186,35 @@ def _enter_branch(world: World, branch: Branch) -> None:
         _require_forkable(world).restore(branch.state)
 
 
+def _list_histories(
+    arm_runs: Sequence[ArmRun], view_specs: Mapping[PolicyId, ViewSpec]
+) -> Histories:
+    """Returns how far back each policy looks that has a memory and may be asked by these arms."""
+    used = {rung.source[0] for r in arm_runs for rung in r.arm.controller.ladder.rungs}
+    return {
+        name: spec.history for name, spec in view_specs.items() if name in used and spec.history[0]
+    }
+
+
 def _decide_tick(
-    world: World, key: EpisodeKey, arm_runs: tuple[ArmRun, ...], views: _TickViews, k: int
+    world: World,
+    here: Branch,
+    views: TickViews,
+    past: Mapping[Source, tuple[Observation, ...]],
 ) -> Generator[Pause | Branch, Mapping[Source, Proposal] | None, _AlikeGroup]:
     """Yields and is sent what ``play_branch`` does; returns the largest group of arms alike.
 
     That one stays in this world. The others part before the command is executed, so that each goes
     on from the very state that it decided in.
     """
-    pause = Pause(views.views, tuple(r.journal.build_standing(k) for r in arm_runs))
+    k = here.k
+    pause = Pause(views.views, tuple(r.journal.build_standing(k) for r in here.arm_runs), past)
     proposals = (yield pause) if views.views else None
-    group, *parted = _group_by_command(arm_runs, views, k, proposals or {})
+    group, *parted = _group_by_command(here.arm_runs, views, k, proposals or {})
     if parted:
         state = _require_forkable(world).snapshot()
         for other in parted:
-            yield Branch(key, other.arm_runs, k, state, other.commands)
+            yield replace(here, arm_runs=other.arm_runs, state=state, commands=other.commands)
     return group
 
 

@@ -19,16 +19,23 @@ from aegis.runtime.shared_images import PackedObservation
 
 @dataclass(frozen=True, slots=True)
 class ViewSpec:
-    """What a policy looks at: cameras, name to (height, width), and whether it sees the truth."""
+    """What a policy looks at.
+
+    Attributes:
+        cameras: Camera name to (height, width) [px].
+        privileged: Whether it sees the truth.
+        history: How many ticks back each of its observations lies, farthest first.
+    """
 
     cameras: Mapping[str, tuple[int, int]]
     privileged: bool
+    history: tuple[int, ...] = (0,)
 
     @classmethod
     def from_policy_spec(cls, spec: PolicySpec) -> ViewSpec:
         """Takes from a spec what workers need, in types that pickle."""
         cameras = {name: (int(size[0]), int(size[1])) for name, size in spec.cameras.items()}
-        return cls(cameras, spec.privileged)
+        return cls(cameras, spec.privileged, tuple(int(back) for back in spec.history))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,12 @@ class RunSetup:
     def image_bytes(self) -> int:
         """Bytes that the pictures of all slots may take."""
         sizes = {
-            (name, size) for spec in self.view_specs.values() for name, size in spec.cameras.items()
+            (name, size, back)
+            for spec in self.view_specs.values()
+            for name, size in spec.cameras.items()
+            for back in spec.history
         }
-        return self.slots * sum(3 * height * width for _, (height, width) in sizes)
+        return self.slots * sum(3 * height * width for _, (height, width), _ in sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,7 @@ class Question:
         key: The unit.
         views: Observation for each source.
         standings: How the arms on the branch are going.
+        past: Earlier observations for each source that looks at some, farthest first.
     """
 
     ticket: int
@@ -112,6 +123,7 @@ class Question:
     key: EpisodeKey
     views: dict[Source, PackedObservation]
     standings: tuple[Standing, ...]
+    past: dict[Source, tuple[PackedObservation, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

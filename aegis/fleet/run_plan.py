@@ -38,6 +38,8 @@ class RunPlan:
             compared; the first unit always is, unless it is 0.
         batch_dependent: Whether policies are let in whose results depend on the batch. Arms are
             then not paired: their difference may be rounding.
+        absent: Whether a policy may fail to answer. Controllers then hold and ask again, so that
+            rows depend on what is no part of the plan.
         origins: What detectors, gates and switches were built from, for those that cannot say what
             they are.
     """
@@ -53,6 +55,7 @@ class RunPlan:
     sharing: bool = True
     audit: float = 0.02
     batch_dependent: bool = False
+    absent: bool = False
     origins: PartOrigins = field(default_factory=PartOrigins, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -113,6 +116,7 @@ def compute_identity(plan: RunPlan, policies: Mapping[PolicyId, Policy]) -> dict
         "horizon": str(first.controller.horizon),
         "embodiment": _hash_text(describe_value(first.controller.embodiment)),
         "truth": ",".join(sorted(plan.truth)),
+        **({"absent": "hold"} if plan.absent else {}),
         **{f"policy.{name}": spec.digest for name, spec in specs.items()},
         **{f"rounding.{name}": spec.rounding for name, spec in specs.items()},
         **{f"taps.{name}": ",".join(sorted(spec.taps)) for name, spec in specs.items()},

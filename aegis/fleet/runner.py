@@ -196,7 +196,7 @@ class _PlanRun:
         """Answers all that was asked, one batch per policy, one message per worker."""
         asked, self._asked = self._asked, []
         requests = [Request(question, pool.get_images(worker)) for worker, question in asked]
-        replies = answer_requests(requests, self._policies)
+        replies = answer_requests(requests, self._policies, may_be_absent=self._plan.absent)
         items: dict[int, list[tuple[int, dict[Source, PackedProposal]]]] = {}
         for (worker, question), reply in zip(asked, replies, strict=True):
             items.setdefault(worker, []).append((question.ticket, reply))

@@ -18,7 +18,7 @@ from typing import Any
 
 from aegis.core.capabilities import Rendering
 from aegis.core.protocols import ForkableWorld, World
-from aegis.core.types import Proposal
+from aegis.core.types import Observation, Proposal
 from aegis.fleet import branches as episodes
 from aegis.fleet.arm import Source
 from aegis.fleet.branches import Branch, BranchResult, Pause
@@ -39,7 +39,7 @@ from aegis.fleet.messages import (
     unpack_proposals,
 )
 from aegis.records.store import RunStore
-from aegis.runtime.shared_images import SharedImages, pack_observation
+from aegis.runtime.shared_images import PackedObservation, SharedImages, pack_observation
 
 
 def main(
@@ -224,11 +224,15 @@ class _Worker:
 
     def _build_question(self, ticket: int, pause: Pause) -> Question:
         order, view_specs = self.slots[ticket].job.order, self._require_setup().view_specs
-        views = {
-            source: pack_observation(obs, view_specs[source[0]].privileged, self.images)
-            for source, obs in pause.views.items()
+
+        def pack(source: Source, obs: Observation) -> PackedObservation:
+            return pack_observation(obs, view_specs[source.policy].privileged, self.images)
+
+        views = {source: pack(source, obs) for source, obs in pause.views.items()}
+        past = {
+            source: tuple(pack(source, obs) for obs in seen) for source, seen in pause.past.items()
         }
-        return Question(ticket, order.job, order.key, views, pause.standings)
+        return Question(ticket, order.job, order.key, views, pause.standings, past)
 
     def _finish_branch(self, ticket: int, slot: _BranchSlot, played: BranchResult) -> None:
         store, order = RunStore(self._require_setup().out), slot.job.order

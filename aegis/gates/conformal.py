@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 
-from aegis.core.dials import Dial
+from aegis.core.capabilities import Dial
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
 from aegis.gates.grids import make_score_dial

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aegis.core.dials import Dial, DialRange, DialValue
+from aegis.core.capabilities import Dial, DialRange, DialValue
 from aegis.gates.limits import select_scores
 
 _SETTING_DIGITS = 6

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isnan, nan
 
-from aegis.core.capabilities import ADDED_LATER
-from aegis.core.dials import Dial
+from aegis.core.capabilities import ADDED_LATER, Dial
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Score, Verdict

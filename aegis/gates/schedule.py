@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aegis.core.dials import Dial
+from aegis.core.capabilities import Dial
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Context
 from aegis.core.seeds import episode_stream

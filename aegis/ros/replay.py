@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from aegis.core.answers import ask_policy
 from aegis.core.controller import Controller
 from aegis.core.errors import TraceError
 from aegis.core.protocols import Policy, Query
@@ -187,7 +188,7 @@ class Replay:
             query: Query = self._session.build_query(row["k"], obs, one.salt)
             self.result.inferences += 1
             try:
-                proposal = self._policies[self._find_policy(rung)].propose([query])[0]
+                proposal = ask_policy(self._policies[self._find_policy(rung)], [query])[0]
                 self._answers[rung, row["k"]] = stamp_proposal(proposal, rung)
             except Exception as error:  # As on the robot, where the others go on.
                 self._answers[rung, row["k"]] = error

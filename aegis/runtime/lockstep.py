@@ -21,6 +21,7 @@ from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import ForkableWorld, Outcome, Policy, World
 from aegis.core.types import Decision, EpisodeKey, PolicyId, Proposal, Stop, Tick
+from aegis.runtime.history import Histories, History
 from aegis.runtime.session import Session, stamp_proposal
 from aegis.runtime.snapshot import Snapshot
 from aegis.runtime.views import Views, merge_cameras
@@ -65,7 +66,7 @@ class Lockstep:
     ) -> None:
         self._world, self._controller, self._policies = world, controller, policies
         self._key, self._delay = key, delay
-        self._session = Session(controller, key, delay)
+        self._session, self._history = Session(controller, key, delay), History()
         self._k, self._outcome = 0, Outcome(success=False, done=False)
         world.begin(key)
 
@@ -103,6 +104,7 @@ class Lockstep:
         episode = cls.__new__(cls)
         episode._world, episode._controller, episode._policies = world, controller, policies
         episode._key, episode._session, episode._delay = snapshot.world.key, session, delay
+        episode._history = snapshot.history
         episode._k, episode._outcome = snapshot.world.k, Outcome(success=False, done=False)
         return episode
 
@@ -160,7 +162,9 @@ class Lockstep:
                 "snapshot() and restore(). See `aegis.core.protocols.ForkableWorld`."
             )
         session = self._session
-        return Snapshot(self._world.snapshot(), session.state, session.ask, session.delayed)
+        return Snapshot(
+            self._world.snapshot(), session.state, session.ask, session.delayed, self._history
+        )
 
     def fork_into(self, world: ForkableWorld) -> Lockstep:
         """Returns a twin in another world; both go the same way from here, bit for bit."""
@@ -184,14 +188,26 @@ class Lockstep:
         ladder = self._controller.ladder
         sources = {rung: ladder.find_rung(rung).source for rung in self._session.ask}
         cameras = {rung: self._policies[p].spec.cameras for rung, (p, _) in sources.items()}
-        views = Views(self._world, cameras.values())
+        histories = self._read_histories()
+        watching = [self._policies[p].spec.cameras for p in histories]
+        views = Views(self._world, (*cameras.values(), *watching))
         proposals: dict[PolicyId, Proposal] = {}
         call_ns: dict[PolicyId, int] = {}
         for rung, (policy, salt) in sources.items():
-            query = self._session.build_query(self._k, views.select_view(cameras[rung]), salt)
+            seen = views.select_view(cameras[rung])
+            past = self._history.list_past(policy, self._policies[policy].spec.history, seen)
+            query = self._session.build_query(self._k, seen, salt, past)
             began = time.perf_counter_ns()
             proposal = self._policies[policy].propose([query])[0]
             call_ns[rung] = time.perf_counter_ns() - began
-            proposals[rung] = stamp_proposal(proposal, rung)
+            if proposal is not None:
+                proposals[rung] = stamp_proposal(proposal, rung)
+        now = {p: views.select_view(self._policies[p].spec.cameras) for p in histories}
+        self._history = self._history.add_tick(now, histories)
         obs = views.select_view(merge_cameras(cameras.values()))
         return Tick(self._k, obs.stamp, obs, proposals), call_ns
+
+    def _read_histories(self) -> Histories:
+        """Returns how far back each policy looks that has a memory."""
+        specs = {name: policy.spec for name, policy in self._policies.items()}
+        return {name: spec.history for name, spec in specs.items() if spec.history[0]}

@@ -73,15 +73,18 @@ class Session:
         """Proposals that are held back."""
         return self._delayed
 
-    def build_query(self, k: int, obs: Observation, salt: int) -> Query:
+    def build_query(
+        self, k: int, obs: Observation, salt: int, past: tuple[Observation, ...] = ()
+    ) -> Query:
         """Returns the question to a rung that is asked on the next observation.
 
         Args:
             k: Tick of the observation.
             obs: What the policy looks at.
             salt: Salt of its noise.
+            past: Earlier observations that it looks at, farthest first.
         """
-        return Query(self._state.key, k, obs, salt, *self.find_start(k))
+        return Query(self._state.key, k, obs, salt, *self.find_start(k), past)
 
     def find_start(self, k: int) -> tuple[int | None, F32 | None]:
         """Returns when the chunk that is asked for starts, and what is executed until then.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from aegis.core.state import ControllerState
 from aegis.core.types import OPERATOR, PolicyId
 from aegis.records.files import write_atomic
 from aegis.runtime.codec import Arrays, decode_value, encode_value
+from aegis.runtime.history import History
 from aegis.runtime.session import Delayed, Session
 
 FORMAT = "aegis-snapshot-1"
@@ -35,12 +36,14 @@ class Snapshot:
         mind: What the controller remembers.
         ask: Rungs that are queried on the observation of this tick.
         delayed: Proposals under way, each with the tick at which it arrives.
+        history: What policies with a memory saw.
     """
 
     world: WorldState
     mind: ControllerState
     ask: tuple[PolicyId, ...]
     delayed: Delayed = ()
+    history: History = field(default_factory=History)
 
     def resume_session(self, controller: Controller, delay: int = 0) -> Session:
         """Returns a session that goes on from here.

@@ -10,6 +10,13 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from aegis.core.conventions import (
+    CLOSE_POSITIVE,
+    EEF_DELTA,
+    EEF_PROPRIO,
+    UPRIGHT,
+    Conventions,
+)
 from aegis.core.errors import ConfigError, MachineError, UnknownNameError
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.seeds import episode_stream
@@ -27,6 +34,8 @@ from policies.nano_vla.training.paraphrase import HELD_OUT_GRAMMAR, paraphrase_i
 
 PARAPHRASES = ("none", "held_out")
 _MEMORY_LIMIT = 4096
+TRAINED_ON = Conventions(EEF_PROPRIO, EEF_DELTA, CLOSE_POSITIVE, UPRIGHT)
+"""Conventions of the worlds that demonstrations come from."""
 _OUT_OF_MEMORY_SIGNS = ("out of memory", "not enough memory")
 K = TypeVar("K")
 V = TypeVar("V")
@@ -109,6 +118,11 @@ class NanoVLA(BatchAdapter):
                 self.declare_portable(ROUNDING)
             else:
                 self._measure_batch_sizes(self._engine)
+
+    @property
+    def conventions(self) -> Conventions:
+        """What it was trained on."""
+        return TRAINED_ON
 
     def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
         """Computes chunks; see :class:`BatchAdapter`.

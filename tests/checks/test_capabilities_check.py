@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from aegis.checks import check_detector, check_gate, check_switch
-from aegis.core.capabilities import ScoreReader, ThresholdGate, Tunable
-from aegis.core.dials import Dial, DialRange
+from aegis.core.capabilities import Dial, DialRange, ScoreReader, ThresholdGate, Tunable
 from aegis.core.errors import PluginError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict

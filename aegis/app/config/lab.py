@@ -16,6 +16,7 @@ from aegis.app.config.part_builder import (
 )
 from aegis.app.config.settings import Settings
 from aegis.core.capabilities import AssetBacked, SpecChecker
+from aegis.core.conventions import Conventions, check_conventions, read_conventions
 from aegis.core.errors import AegisError, ConfigError
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
@@ -126,9 +127,10 @@ def open_lab(
     world = make_world_factory(composed)
     policies: dict[PolicyId, Policy] = {}
     try:
-        embodiment, horizon, facts = _inspect_world(world)
+        embodiment, horizon, facts, meant = _inspect_world(world)
         for part, node in read_policy_nodes(settings, parts).items():
             policies[part] = build_policy(composed, part, node)
+            check_conventions(read_conventions(policies[part]), meant, part)
         origins = PartOrigins()
         detectors = build_detectors(composed, settings, origins)
         unfit = _find_unfit_detectors(detectors, policies, allow_unfit)
@@ -186,8 +188,10 @@ def count_workers(settings: Settings) -> int:
     return settings.integer("workers", 1)
 
 
-def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[str, str]]:
-    """Reads embodiment, horizon and assets from a sample; workers build their own worlds."""
+def _inspect_world(
+    world: Callable[[], World],
+) -> tuple[Embodiment, int, dict[str, str], Conventions]:
+    """Reads embodiment, horizon, assets and conventions from a sample; workers build their own."""
     sample = world()
     if not isinstance(sample, World):
         raise ConfigError(
@@ -196,7 +200,7 @@ def _inspect_world(world: Callable[[], World]) -> tuple[Embodiment, int, dict[st
         )
     try:
         facts = {"assets": sample.assets_digest} if isinstance(sample, AssetBacked) else {}
-        return sample.embodiment, sample.horizon, facts
+        return sample.embodiment, sample.horizon, facts, read_conventions(sample)
     finally:
         sample.close()
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aegis.checks.determinism.course import Course
 from aegis.checks.determinism.results import StageResult, play_stage
+from aegis.core.answers import ask_policy
 from aegis.core.capabilities import StagedPolicy
 from aegis.core.protocols import Detector, Policy
 from aegis.core.types import F32, PolicyId, Proposal
@@ -32,7 +33,7 @@ def play_policy_stages(part: PolicyId, policy: Policy, course: Course) -> Iterat
     proposals: list[Proposal] = []
 
     def list_actions() -> Iterator[F32]:  # shape (h, a) each
-        proposals.extend(policy.propose(queries))
+        proposals.extend(ask_policy(policy, queries))
         return (proposal.actions for proposal in proposals)
 
     actions = play_stage(f"{part} actions", part, list_actions)

@@ -10,6 +10,7 @@ import numpy as np
 from aegis.checks.determinism.course import Course, Look, RecordedEpisode
 from aegis.checks.determinism.statistics_stage import draw_outcomes
 from aegis.checks.determinism.world_stages import WorldFactory
+from aegis.core.answers import ask_policy
 from aegis.core.protocols import ForkableWorld, Policy, Query, World
 from aegis.core.types import F32, F64, Act, EpisodeKey
 
@@ -64,7 +65,7 @@ class Recorder:
         for k in range(self.steps):
             if k % execute == 0:
                 query = Query(key, k, world.observe(self._join_cameras()))
-                chunk = self.strong.propose([query])[0].actions
+                chunk = ask_policy(self.strong, [query])[0].actions
                 if k % (execute * self.spacing) == 0:
                     looks.append(self._keep_look(world, query))
             action = chunk[k % execute].clip(robot.low, robot.high)
@@ -73,7 +74,7 @@ class Recorder:
                 return
 
     def _keep_look(self, world: World, query: Query) -> Look:
-        proposal = self.weak.propose([query])[0]
+        proposal = ask_policy(self.weak, [query])[0]
         state = _read_state(world)
         return Look(query.k, state, query.obs, proposal.actions, proposal.features)
 

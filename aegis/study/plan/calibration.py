@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from aegis.core.capabilities import DialRange, DialValue
 from aegis.core.controller import Controller
-from aegis.core.dials import DialRange, DialValue
 from aegis.core.errors import CalibrationError
 from aegis.core.types import Score
 from aegis.records.store import RunTables

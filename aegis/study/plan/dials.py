@@ -10,9 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aegis.core.capabilities import Tunable
+from aegis.core.capabilities import Dial, DialRange, DialValue, Tunable
 from aegis.core.controller import Controller
-from aegis.core.dials import Dial, DialRange, DialValue
 from aegis.core.errors import ConfigError, UnknownNameError
 
 ConfigNode = Mapping[str, object]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from aegis.core.dials import DialValue
+from aegis.core.capabilities import DialValue
 from aegis.core.errors import CalibrationError
 from aegis.records.rows import EpisodeRow
 

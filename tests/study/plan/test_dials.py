@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.core.dials import DialRange
+from aegis.core.capabilities import DialRange
 from aegis.core.errors import ConfigError
 from aegis.core.types import Score
 from aegis.gates.bernoulli import RandomGate
