@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -87,12 +87,41 @@ def write_episodes(
     return len(missing)
 
 
+def write_episode(
+    root: Path, world: World, view: View, formats: Iterable[ExportFormat], episode: Episode
+) -> int:
+    """Plays an episode again and writes it in the formats that lack it.
+
+    Args:
+        root: Run folder.
+        world: Of the kind that it was played in.
+        view: How pictures are taken.
+        formats: The formats.
+        episode: The episode.
+
+    Returns:
+        Its steps.
+
+    Raises:
+        TraceError: If the world goes another way than when it was recorded.
+        MachineError: If the disk refuses it.
+    """
+    lacking = [one for one in formats if not one.has_episode(episode)]
+    writers = [one.begin_episode(episode) for one in lacking]
+    for frame in make_frames(root, world, episode, view):
+        for writer in writers:
+            writer.add_frame(frame)
+    for writer in writers:
+        writer.end_episode()
+    return episode.row.steps
+
+
 def _play_in_turn(
     pool: ProcessPoolExecutor, plan: ExportPlan, missing: tuple[Episode, ...], workers: int
 ) -> Iterator[int]:
     """Yields the steps of each episode that is written; few wait, so that Ctrl-C ends soon."""
     waiting = iter(missing)
-    job = partial(_write_one, plan.root, plan.view, plan.formats)
+    job = partial(_write_missing, plan.root, plan.view, plan.formats)
     running: set[Future[int]] = {pool.submit(job, one) for one in islice(waiting, 2 * workers)}
     try:
         while running:
@@ -115,13 +144,7 @@ def _prepare_process(build_world: Callable[[], World]) -> None:
     _worlds.append(build_world())
 
 
-def _write_one(root: Path, view: View, formats: tuple[ExportFormat, ...], episode: Episode) -> int:
-    """Writes an episode in the formats that lack it; returns its steps."""
-    lacking = [one for one in formats if not one.has_episode(episode)]
-    writers = [one.begin_episode(episode) for one in lacking]
-    for frame in make_frames(root, _worlds[0], episode, view):
-        for writer in writers:
-            writer.add_frame(frame)
-    for writer in writers:
-        writer.end_episode()
-    return episode.row.steps
+def _write_missing(
+    root: Path, view: View, formats: tuple[ExportFormat, ...], episode: Episode
+) -> int:
+    return write_episode(root, _worlds[0], view, formats, episode)
