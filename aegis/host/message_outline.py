@@ -60,6 +60,8 @@ def check_outline(data: bytes, items: int, depth: int) -> None:
                     raise MessageError(_WHOLE, claim, "a whole message")
         if seen > items:
             raise MessageError(_WHOLE, f"more than {items} values", f"at most {items} values")
+    if place > len(data):
+        raise MessageError(_WHOLE, f"cut off after {len(data)} bytes", "a whole message")
     if place != len(data):
         extra = len(data) - place
         raise MessageError(_WHOLE, f"followed by {extra} more bytes", "one value of msgpack")

@@ -119,9 +119,7 @@ class Connection:
                 answer = await self._ask_twice(request)
             answered = True
         except TimeoutError as error:
-            raise MachineError(
-                f"{self._place.label} did not answer within {deadline:g} s. {_REMEDY}"
-            ) from error
+            raise self._explain_silence(deadline) from error
         finally:
             if not answered:
                 self._drop()
@@ -198,6 +196,16 @@ class Connection:
         socket, self._socket = self._socket, None
         if socket is not None:
             socket.transport.abort()
+
+    def _explain_silence(self, deadline: float) -> MachineError | MessageError:
+        """Returns why no answer came in time.
+
+        A frame that was refused is refused at once, but the other end may not react to that.
+        """
+        refused = self._socket.protocol.close_sent if self._socket is not None else None
+        if refused is not None:
+            return self._explain(ConnectionClosed(None, refused))
+        return MachineError(f"{self._place.label} did not answer within {deadline:g} s. {_REMEDY}")
 
     def _explain(self, error: Exception) -> MachineError | MessageError:
         """Returns what happened in words that say what to do."""

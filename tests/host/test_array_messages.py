@@ -1,0 +1,226 @@
+"""Array messages: openpi's bytes, laws of the round trip, one error for all that is malformed."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import resource
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from aegis.core.errors import MessageError
+from aegis.host.array_messages import MessageLimits, pack_message, unpack_message
+
+_TYPES = ["|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", ">u4", "<u8", "<f2", "<f4", ">f8"]
+_TEXT_TYPES = ["|S3", "<U2", "<M8[ns]", "<m8[s]"]
+ARRAYS = st.sampled_from(_TYPES + _TEXT_TYPES).flatmap(
+    lambda name: hnp.arrays(np.dtype(name), hnp.array_shapes(min_dims=0, min_side=0, max_side=4))
+)
+NUMBERS = st.one_of(st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False))
+LEAVES = st.one_of(st.none(), st.booleans(), NUMBERS, st.text(), st.binary(), ARRAYS)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(st.text(), st.binary(max_size=4)), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+def is_same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray):
+        return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(is_same, a, b))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(is_same(a[name], b[name]) for name in a)
+    return type(a) is type(b) and bool(a == b)
+
+
+@given(VALUES)
+def test_what_is_packed_comes_back(value: Any) -> None:
+    assert is_same(value, unpack_message(pack_message(value)))
+
+
+@given(st.sampled_from(_TYPES[:-2]).flatmap(lambda name: hnp.arrays(np.dtype(name), ())))
+def test_scalars_keep_their_type(value: np.ndarray) -> None:
+    scalar = value[()]
+    back = unpack_message(pack_message([scalar]))[0]
+    if isinstance(scalar, float):  # A double of numpy is one of Python's.
+        assert np.array_equal(back, scalar, equal_nan=True)
+    else:
+        assert back.dtype == scalar.dtype
+        assert back.tobytes() == scalar.tobytes()
+
+
+def test_an_array_has_the_bytes_that_openpi_gives_it() -> None:
+    """By hand, from the protocol: a map of four, keys of bytes, data as bytes, shape as a list."""
+    packed = pack_message({"a": np.array([[1.0, -2.0]], np.float32)})
+    assert packed == (
+        b"\x81" b"\xa1a" b"\x84"
+        b"\xc4\x0b__ndarray__" b"\xc3"
+        b"\xc4\x04data" b"\xc4\x08" b"\x00\x00\x80\x3f" b"\x00\x00\x00\xc0"
+        b"\xc4\x05dtype" b"\xa3<f4"
+        b"\xc4\x05shape" b"\x92\x01\x02"
+    )  # fmt: skip
+    scalar = pack_message(np.int16(-3))
+    assert scalar == (
+        b"\x83" b"\xc4\x0d__npgeneric__" b"\xc3" b"\xc4\x04data" b"\xfd" b"\xc4\x05dtype" b"\xa3<i2"
+    )  # fmt: skip
+
+
+@given(VALUES)
+def test_bytes_are_those_of_openpis_client(value: Any) -> None:
+    theirs = pytest.importorskip("openpi_client.msgpack_numpy")
+    packed = pack_message(value)
+    assert packed == theirs.packb(value)
+    assert is_same(theirs.unpackb(packed), unpack_message(packed))
+
+
+def test_arrays_are_read_only() -> None:
+    back = unpack_message(pack_message(np.zeros(3)))
+    with pytest.raises(ValueError, match="read-only"):
+        back[0] = 1
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.array([object()]), np.zeros(2, [("a", "f4")]), np.zeros(2, complex), np.zeros(2, "V3")],
+)
+def test_what_openpi_refuses_is_not_packed(array: np.ndarray) -> None:
+    with pytest.raises(MessageError, match="without objects"):
+        pack_message({"a": array})
+
+
+@pytest.mark.parametrize("value", [object(), {1.5: object()}, 1 << 70, {"a": {1, 2}}])
+def test_other_things_are_not_packed(value: Any) -> None:
+    with pytest.raises(MessageError, match="not to be packed"):
+        pack_message(value)
+
+
+def make_array(**changes: Any) -> dict[bytes, Any]:
+    fields = {"data": bytes(8), "dtype": "<f4", "shape": [2]}
+    fields |= changes
+    return {b"__ndarray__": True, **{name.encode(): value for name, value in fields.items()}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"dtype": "|O"}, "dtype"),
+        ({"dtype": "<c8"}, "dtype"),
+        ({"dtype": "|V8"}, "dtype"),
+        ({"dtype": "f4,f4"}, "dtype"),
+        ({"dtype": "<f4 "}, "dtype"),
+        ({"dtype": "<f3"}, "dtype"),
+        ({"dtype": None}, "dtype"),
+        ({"dtype": ["<f4"]}, "dtype"),
+        ({"data": "text"}, "data"),
+        ({"data": None}, "data"),
+        ({"data": bytes(7)}, "data"),
+        ({"shape": [3]}, "data"),
+        ({"shape": [1 << 62, 1 << 62]}, "data"),
+        ({"shape": [-1, -2]}, "shape"),
+        ({"shape": [True, 2]}, "shape"),
+        ({"shape": [2.0]}, "shape"),
+        ({"shape": None}, "shape"),
+        ({"shape": [1] * 33}, "shape"),
+        ({"shape": [0, 1 << 62, 1 << 62, 4], "data": b""}, "shape"),
+    ],
+)
+def test_a_wrong_array_is_named_by_its_field(changes: dict[str, Any], field: str) -> None:
+    frame = pack_message({"observation": {"image": make_array(**changes)}})
+    with pytest.raises(MessageError, match=rf"observation\.image\.{field} is"):
+        unpack_message(frame)
+
+
+def test_a_wrong_scalar_is_named() -> None:
+    for dtype, data in (("<i4", "x"), ("|u1", 300), ("|u1", [1]), ("|O", 1)):
+        scalar = {b"__npgeneric__": True, b"data": data, b"dtype": dtype}
+        with pytest.raises(MessageError, match=r"s\.(data|dtype) is"):
+            unpack_message(pack_message({"s": scalar}))
+
+
+LIMITS = MessageLimits(size=4096, items=100, depth=4)
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (b"", "cut off"),
+        (b"\xc0\xc0", "more bytes"),
+        (b"\xdd\xff\xff\xff\xff", "4294967295 values in 0 bytes"),
+        (b"\xdf\xff\xff\xff\xff\x00", "values in 1 bytes"),
+        (b"\xdd\x00", "values in"),
+        (b"\x91" * 5 + b"\xc0", "nested too deep"),
+        (b"\x91" * 4000, "nested too deep"),
+        (b"\xdc\x00\xc8" + b"\x00" * 200, "more than 100 values"),
+        (b"\xdc\x00\xc8" + b"\xcb" + b"\x00" * 1799, "more than 100 values"),
+        (b"\xc7\x01\x05\x00", "type 0xc7"),
+        (b"\xd6\xff\x00\x00\x00\x00", "type 0xd6"),
+        (b"\xc1", "type 0xc1"),
+        (b"\xa1\xff", "no msgpack"),
+        (b"\x81\x01\x01", "no msgpack"),
+        (b"\x81\xc0\x01", "no msgpack"),
+        (b"\x81\x90\x01", "no msgpack"),
+        (b"\xc6\xff\xff\xff\xff", "cut off"),
+        (bytes(5000), "5000 bytes long"),
+    ],
+)
+def test_no_more_is_believed_than_is_there(frame: bytes, says: str) -> None:
+    with pytest.raises(MessageError, match=says):
+        unpack_message(frame, LIMITS)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_comes_is_a_value_or_one_error(frame: bytes) -> None:
+    with contextlib.suppress(MessageError):
+        unpack_message(frame)
+
+
+def mutate_frame(frame: bytes, rng: random.Random) -> bytes:
+    """Returns a frame with a few bytes changed, lost, put in, repeated or cut off."""
+    bad = bytearray(frame)
+    for _ in range(rng.randint(1, 4)):
+        at, way = rng.randrange(len(bad)), rng.random()
+        if way < 0.5:
+            bad[at] = rng.randrange(256)
+        elif way < 0.65:
+            del bad[at]
+        elif way < 0.8:
+            bad.insert(at, rng.choice(b"\xdd\xdf\xc6\x91\x81\xc4\xcb\xff"))
+        elif way < 0.9:
+            bad[at:at] = bad[at : at + rng.randrange(40)]
+        else:
+            del bad[at + 1 :]
+        bad = bad or bytearray(b"\x80")
+    return bytes(bad)
+
+
+def test_ten_thousand_mutations_raise_one_error_and_take_no_memory() -> None:
+    rng = random.Random(5)
+    whole = {
+        "observation/image": np.zeros((4, 3, 3), np.uint8),
+        "observation/state": np.zeros(8),
+        "prompt": "pick up the bowl",
+        "aegis/episode": [0, "suite", 3, "wide", 1, 2, 0],
+        "nested": {"a": [1, 2.5, None, True, {"b": np.float32(1)}]},
+    }
+    frame, refused = pack_message(whole), 0
+    for part in range(2):
+        for _ in range(5000):
+            try:
+                unpack_message(mutate_frame(frame, rng))
+            except MessageError:
+                refused += 1
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if not part:
+            before = peak
+    assert refused > 5000
+    assert peak - before < 16_000, "kB"

@@ -1,0 +1,67 @@
+"""Pictures: mirrored, resized by area, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from aegis.core.errors import MessageError
+from aegis.serve.pictures import fit_picture, read_picture, resize_picture
+
+PICTURES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
+
+
+@given(PICTURES)
+def test_a_mirrored_picture_mirrored_again_is_the_picture(picture: np.ndarray) -> None:
+    assert np.array_equal(read_picture(read_picture(picture, "p", True), "p", True), picture)
+    assert read_picture(picture, "p", False) is picture
+
+
+@given(PICTURES, st.integers(1, 4))
+def test_means_over_whole_blocks(picture: np.ndarray, times: int) -> None:
+    big = picture.repeat(times, axis=0).repeat(times, axis=1)
+    assert np.array_equal(resize_picture(big, *picture.shape[:2]), picture)
+    assert np.array_equal(resize_picture(picture, *big.shape[:2]), big)
+
+
+@given(PICTURES, st.integers(1, 20), st.integers(1, 20))
+def test_a_mean_stays_within_what_is_there(picture: np.ndarray, h: int, w: int) -> None:
+    small = resize_picture(picture, h, w)
+    assert small.shape == (h, w, 3)
+    assert small.min() >= picture.min()
+    assert small.max() <= picture.max()
+
+
+def test_means_are_over_areas() -> None:
+    row = np.array([[[0, 0, 0], [90, 90, 90], [30, 30, 30]]], np.uint8)
+    # Two pixels over three: each covers one and a half.
+    assert resize_picture(row, 1, 2)[0, :, 0].tolist() == [30, 50]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (None, "camera is missing"),
+        ("no", "camera is a str"),
+        (np.zeros((4, 4, 3)), "camera is float64"),
+        (np.zeros((4, 4, 4), np.uint8), r"of shape \(4, 4, 4\)"),
+        (np.zeros((3, 4, 4), np.uint8), r"of shape \(3, 4, 4\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"of shape \(0, 4, 3\)"),
+    ],
+)
+def test_what_is_no_picture(value: object, says: str) -> None:
+    with pytest.raises(MessageError, match=says):
+        read_picture(value, "camera", True)
+
+
+def test_other_sizes_are_taken_where_that_is_said() -> None:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    assert fit_picture(picture, (8, 8), "camera", False) is picture
+    assert fit_picture(picture, (4, 4), "camera", True).shape == (4, 4, 3)
+    with pytest.raises(MessageError, match="resize=true"):
+        fit_picture(picture, (4, 4), "camera", False)
+    with pytest.raises(MessageError, match="aspect"):
+        fit_picture(picture, (4, 6), "camera", True)

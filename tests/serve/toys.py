@@ -1,0 +1,179 @@
+"""A policy that looks at pictures, and servers of it on a loopback port, in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from aegis.core.errors import NonFiniteError
+from aegis.core.protocols import Policy, PolicySpec, Query
+from aegis.core.types import F32, ActionKind, Embodiment, EpisodeKey, Observation
+from aegis.host.array_messages import MessageLimits, Value
+from aegis.serve.access import Access
+from aegis.serve.batcher import QueryBatcher
+from aegis.serve.metadata import Served
+from aegis.serve.openpi_server import OpenpiServer, ServerLimits
+from aegis.serve.request import WireLayout
+from aegis.serve.responder import PolicyResponder, Responder
+from policies.adapter import BatchAdapter, Inference
+
+SIDE = 8
+KEYS = {"agentview": "observation/image", "wrist": "observation/wrist_image"}
+
+
+def toy_robot(dims: int = 3) -> Embodiment:
+    names = ("x", "y", "z", "rx", "ry", "rz", "gripper")[-dims:]
+    low, high = np.full(dims, -1, np.float32), np.full(dims, 1, np.float32)
+    sticky = tuple(name == "gripper" for name in names)
+    return Embodiment(names, low, high, ActionKind.DELTA, 0.05, np.zeros(dims, np.float32), sticky)
+
+
+class SeeingPolicy(BatchAdapter):
+    """Its actions depend on each pixel's place, on proprioception, words and noise.
+
+    Proprioception whose first entry is ``CURSED`` makes it raise.
+    """
+
+    CURSED = 13.0
+
+    def __init__(
+        self,
+        name: str = "seeing",
+        proprio: int = 2,
+        action: int = 3,
+        batch: int = 4,
+        samples: int = 0,
+        cameras: Sequence[str] = ("agentview", "wrist"),
+        history: Sequence[int] = (0,),
+        execute: int = 4,
+    ) -> None:
+        taps = {"trunk": 4}
+        sizes = dict.fromkeys(cameras, (SIDE, SIDE))
+        spec = PolicySpec(name, "seeing-1", sizes, 8, execute, taps, history=tuple(history))
+        super().__init__(spec, batch, proprio, action, samples)
+        self.declare_portable("toy")
+        self.batches: list[int] = []
+        self.seen: list[Query] = []
+
+    def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
+        self.batches.append(len(rows))
+        self.seen += rows
+        if any(row.obs.proprio[0] == self.CURSED for row in rows):
+            raise NonFiniteError("the toy is cursed")
+        weights = np.arange(SIDE * SIDE * 3, dtype=np.float32).reshape(SIDE, SIDE, 3) / 1e5
+        looks = [
+            sum(float((row.obs.images[c] * weights).sum()) for c in self.spec.cameras) % 1.0
+            + float(row.obs.proprio.sum()) + len(row.obs.instruction) / 100
+            + sum(float(one.proprio.sum()) for one in row.past)
+            for row in rows
+        ]  # fmt: skip
+        bias = np.array(looks, np.float32)[:, None, None]
+        features = np.stack([np.full(4, one, np.float32) + noise[i, 0, 0, 0] for i, one in
+                             enumerate(looks)])  # fmt: skip
+        samples = noise[:, 1:] + bias[:, None] if self._samples else None
+        return Inference(np.tanh(0.3 * noise[:, 0] + bias), {"trunk": features}, samples)
+
+
+def make_layout(**changes: Any) -> WireLayout:
+    fixed: dict[str, Any] = {"pictures": KEYS, "state": "observation/state", "prompt": "prompt"}
+    return WireLayout(**{**fixed, "mirror": True, "resize": False, **changes})
+
+
+def make_limits(**changes: Any) -> ServerLimits:
+    fixed: dict[str, Any] = {"message": MessageLimits(1 << 20), "connections": 32}
+    return ServerLimits(**{**fixed, "handshake": 5.0, "horizon": 40, "seed": 0, **changes})
+
+
+def make_policy_responder(
+    policy: Policy,
+    server: OpenpiServer,
+    layout: WireLayout | None = None,
+    wait: float = 0.05,
+    kind: type[Served] = Served,
+) -> PolicyResponder:
+    batcher = QueryBatcher(policy, wait, server.count_callers)
+    robot = toy_robot(getattr(policy, "_action", 3))
+    served = kind(policy.spec, robot, layout or make_layout(), False, {"policy": "seeing-1"})
+    return PolicyResponder(served, policy, batcher)
+
+
+class Plain(Served):
+    """Says nothing of itself, like openpi's own servers."""
+
+    def describe(self) -> dict[str, Value]:
+        return {}
+
+
+@contextmanager
+def run_server(
+    make: Callable[[OpenpiServer], Responder], *, access: Access | None = None, **limits: Any
+) -> Iterator[tuple[str, OpenpiServer]]:
+    """Yields address and server; it ends as on SIGTERM."""
+    server = OpenpiServer(access or Access("127.0.0.1", 0), make_limits(**limits))
+    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), []
+    over = asyncio.Event()
+    faults: list[BaseException] = []
+
+    def tell_port(port: int) -> None:
+        ports.append(port)
+        ready.set()
+
+    def serve() -> None:
+        try:
+            loop.run_until_complete(server.serve_until(over, make(server), tell_port))
+        except BaseException as error:
+            faults.append(error)
+        finally:
+            ready.set()
+            loop.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    ready.wait(20)
+    if faults:
+        raise faults[0]
+    try:
+        scheme = "ws" if server._access.tls is None else "wss"
+        yield f"{scheme}://127.0.0.1:{ports[0]}", server
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(20)
+        assert not thread.is_alive(), "the server did not end"
+        if faults:
+            raise faults[0]
+
+
+@contextmanager
+def serve_policy(
+    policy: Policy | None = None, layout: WireLayout | None = None, **settings: Any
+) -> Iterator[tuple[str, OpenpiServer]]:
+    """Yields address and server of a policy."""
+    served, wait = policy or SeeingPolicy(), settings.pop("wait", 0.05)
+    kind = settings.pop("kind", Served)
+
+    def make(server: OpenpiServer) -> Responder:
+        return make_policy_responder(served, server, layout, wait, kind)
+
+    with run_server(make, **settings) as running:
+        yield running
+
+
+def make_query(number: int = 0, *, k: int = 0, proprio: int = 2, salt: int = 0) -> Query:
+    rng = np.random.default_rng(number)
+    images = {c: rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8) for c in KEYS}
+    state = rng.standard_normal(proprio).astype(np.float32)
+    key = EpisodeKey(3, "toy", number % 10, "wide", number)
+    return Query(key, k, Observation(k, state, images, f"do {number}"), salt)
+
+
+def make_request(number: int = 0, **changes: Any) -> dict[str, Any]:
+    """What an unmodified client sends: our pictures, mirrored."""
+    obs = make_query(number).obs
+    pictures = {key: obs.images[c][:, ::-1].copy() for c, key in KEYS.items()}
+    fields = {**pictures, "observation/state": np.array(obs.proprio), "prompt": obs.instruction}
+    return {k: v for k, v in {**fields, **changes}.items() if v is not ...}
