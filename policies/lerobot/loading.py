@@ -100,8 +100,8 @@ def require_lerobot(name: str) -> None:
         raise MachineError(
             f"Policy '{name}' needs LeRobot, which has an environment of its own because it wants "
             "other versions than AEGIS. Run `make setup-lerobot` once, then serve the policy from "
-            "there, `.venv-lerobot/bin/aegis serve policy=lerobot policy.folder=FOLDER`, and use "
-            "it here as a remote policy; or run all of AEGIS there: .venv-lerobot/bin/aegis."
+            "there, `.venv-lerobot/bin/aegis serve policy=lerobot policy.folder=FOLDER`, and say "
+            f"`{name}=openpi` here; or run all of AEGIS there: .venv-lerobot/bin/aegis."
         )
 
 

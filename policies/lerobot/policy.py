@@ -57,7 +57,7 @@ class LeRobotPolicy(BatchAdapter):
     def __init__(
         self,
         name: str,
-        folder: str,
+        folder: str | None,
         views: Mapping[str, Mapping[str, Any]] | None = None,
         taps: Sequence[str] = (),
         samples: int = 0,
@@ -73,6 +73,11 @@ class LeRobotPolicy(BatchAdapter):
         actions: str = EEF_DELTA,
         gripper: str = CLOSE_POSITIVE,
     ) -> None:
+        if folder is None:
+            raise ConfigError(
+                f"'{name}.folder' is not set. Name the folder that LeRobot's save_pretrained made "
+                f"(after lerobot-train: .../checkpoints/last/pretrained_model): {name}.folder=FOLDER."
+            )
         require_lerobot(name)
         _check_device(name, device)
         if samples_per_pass < 1:

@@ -58,7 +58,7 @@ def write_tiny(folder: Path, kind: str, **settings: Any) -> Path:
 
 
 def shrink_paligemma(patch: pytest.MonkeyPatch) -> None:
-    """Lets LeRobot build pi0 and pi05 with thousands of parameters instead of three thousand million."""
+    """Lets LeRobot build pi0 and pi05 with thousands of parameters instead of 3 billion."""
     import lerobot.policies.pi0.modeling_pi0 as pi0
     import lerobot.policies.pi05.modeling_pi05 as pi05
 
