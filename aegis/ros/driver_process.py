@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from aegis.core.controller import Controller
+from aegis.core.conventions import check_conventions
 from aegis.core.errors import AegisError, ConfigError, MachineError
 from aegis.core.protocols import Policy, PolicySpec
 from aegis.core.types import EpisodeKey, PolicyId
@@ -170,6 +171,7 @@ def _build_controller(
             why = lane.fault or f"it took longer than {plan.patience:g} s"
             raise MachineError(f"Policy '{name}' did not load: {why}.")
         check_policy(name, lane.spec, plan.contract)
+        check_conventions(lane.conventions, plan.contract.conventions, name)
         specs[name] = lane.spec
     controller = plan.build_controller(specs)
     unknown = [one.policy for one in controller.ladder.rungs if one.source[0] not in specs]
@@ -183,8 +185,14 @@ def check_policy(name: PolicyId, spec: PolicySpec, contract: Contract) -> None:
     """Refuses a policy that the robot cannot serve.
 
     Raises:
-        ConfigError: If it reads simulator truth, or looks at pictures that the contract has not.
+        ConfigError: If it reads simulator truth, looks back, or looks at pictures that the contract
+            has not.
     """
+    if spec.history[0]:
+        raise ConfigError(
+            f"Policy '{name}' looks {spec.history[0]} ticks back. In real time no history is kept: "
+            "pictures come at a rate of their own. Choose a policy that looks at the present."
+        )
     if spec.privileged:
         raise ConfigError(
             f"Policy '{name}' reads simulator truth, which no robot has. Choose another one."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from aegis.core.errors import NonFiniteError, ShapeError, TraceError
 from aegis.core.protocols import Policy, PolicySpec, Query
-from aegis.core.types import F32
+from aegis.core.types import F32, Observation
 from aegis.export.actions import write_actions
 from policies.adapter import BatchAdapter, Inference
 from policies.replay import ReplayPolicy, load_trace
@@ -42,6 +43,57 @@ def test_a_policy_of_ones_own_is_a_policy() -> None:
 def test_what_a_policy_infers_is_checked() -> None:
     with pytest.raises(ShapeError, match=r"mine must infer .*'last': \(4, 3\)"):
         Mine(width=2).propose([make_query(0)])
+
+
+class Padded(BatchAdapter):
+    """Its network draws wider noise than it acts on, and looks one tick back."""
+
+    def __init__(self, example: Observation | None = None) -> None:
+        spec = PolicySpec("padded", "v1", {"wrist": (32, 32)}, 4, 2, {}, history=(1, 0))
+        super().__init__(
+            spec, batch=4, proprio=8, action=7, samples=2, noise_shape=(5, 32), example=example
+        )
+        self.seen: list[Query] = []
+
+    def infer(self, rows: Sequence[Query], noise: F32) -> Inference:
+        self.seen += rows
+        assert noise.shape == (len(rows), 3, 5, 32)
+        features = {"last": np.ones((len(rows), 11), np.float32)}
+        return Inference(noise[:, 0, :4, :7], features, noise[:, 1:, :4, :7])
+
+
+def test_noise_may_have_a_shape_of_its_own() -> None:
+    policy = Padded()
+    policy.measure_taps()
+    assert policy.spec.taps == {"last": 11}
+    query = replace(make_query(2), past=(make_query(1).obs,))
+    alone, beside = policy.propose([query])[0], policy.propose([query, query])[1]
+    assert np.array_equal(alone.actions, beside.actions)
+    # The address, not the shape, decides: a policy of the common shape draws the same first rows.
+    plain = Mine().draw_noise(query)
+    assert np.array_equal(policy.draw_noise(query)[0].ravel()[:28], plain[0].ravel())
+
+
+def test_sizes_are_measured_on_a_recorded_example() -> None:
+    obs = make_query(3).obs
+    policy = Padded(obs)
+    policy.measure_taps()
+    policy.measure_sizes("test", 4)
+    assert {query.obs.instruction for query in policy.seen} == {obs.instruction}
+    assert all(len(query.past) == 1 for query in policy.seen)
+    moved = np.stack([query.obs.proprio - obs.proprio for query in policy.seen])
+    assert np.all(np.abs(moved) <= 0.06 * np.abs(obs.proprio))
+    with pytest.raises(ShapeError, match="picture 'wrist'"):
+        Padded(replace(obs, images={}))
+
+
+def test_a_policy_that_looks_back_needs_its_past() -> None:
+    policy = Padded()
+    policy.measure_taps()
+    with pytest.raises(ShapeError, match=r"looks at 1 earlier observations .* Got: 0"):
+        policy.propose([make_query(0)])
+    with pytest.raises(ShapeError, match="picture 'wrist'"):
+        policy.propose([replace(make_query(0), past=(replace(make_query(0).obs, images={}),))])
 
 
 def test_replay_repeats_what_was_done(tmp_path: Path) -> None:

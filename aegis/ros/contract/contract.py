@@ -6,12 +6,13 @@ It is all that AEGIS knows of a robot. Nothing in it that safety depends on has 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
 import numpy as np
 
+from aegis.core.conventions import Conventions
 from aegis.core.roll import ProprioMap
 from aegis.core.types import ActionKind, Embodiment
 from aegis.ros.contract.checks import check_contract
@@ -51,6 +52,7 @@ class Contract:
         max_missed: Ticks that may be missed in a row.
         stale_after: Age from which on a state is not acted on [s].
         horizon: Length of a run that gates reckon with [control steps].
+        conventions: What numbers and pictures mean; policies that name others are refused.
 
     Raises:
         ConfigError: If it contradicts itself; the message names topic and field.
@@ -72,6 +74,7 @@ class Contract:
     max_missed: int
     stale_after: float
     horizon: int
+    conventions: Conventions = field(default_factory=Conventions)
 
     def __post_init__(self) -> None:
         check_contract(self)

@@ -35,7 +35,7 @@ def _read_part(kind: type[T], node: object, where: str) -> T:
         if name not in known:
             raise UnknownNameError("key", name, known, f"'{where}'")
     for name, field in known.items():
-        if name not in node and field.default is MISSING:
+        if name not in node and field.default is MISSING and field.default_factory is MISSING:
             raise ConfigError(f"'{where}.{name}' is missing. {_find_meaning(kind, name)}")
     hints = get_type_hints(kind)
     read = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Protocol
 
+from aegis.core.conventions import Conventions, read_conventions
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F32, EpisodeKey, Nanos, Proposal
 from aegis.runtime.realtime.clock import Clock
@@ -106,6 +107,7 @@ class ProcessLane:
         self._clock = clock
         self._asked: tuple[Query, Nanos] | None = None
         self._spec: PolicySpec | None = None
+        self._conventions = Conventions()
         self._fault = ""
         self._ready, self._arrived = threading.Event(), threading.Event()
         self._outgoing: queue.SimpleQueue[PackedQuery | None] = queue.SimpleQueue()
@@ -125,6 +127,11 @@ class ProcessLane:
     def spec(self) -> PolicySpec | None:
         """What the policy needs and gives; None until it is built."""
         return self._spec
+
+    @property
+    def conventions(self) -> Conventions:
+        """What the policy's numbers and pictures mean; empty until it is built."""
+        return self._conventions
 
     def wait_until_ready(self, timeout: float) -> bool:
         """Waits until the policy is built; returns whether it is.
@@ -181,8 +188,8 @@ class ProcessLane:
         """Sends questions and receives answers, until None comes or the process is gone."""
         try:
             built = self._pipe.recv()
-            if isinstance(built, PolicySpec):
-                self._spec = built
+            if isinstance(built, tuple):
+                self._spec, self._conventions = built
             else:
                 self._fault = str(built)
             self._ready.set()
@@ -212,7 +219,7 @@ def _serve_policy(
             pipe.send(f"{type(error).__name__}: {error}")
             return
         try:
-            pipe.send(policy.spec)
+            pipe.send((policy.spec, read_conventions(policy)))
             _answer_questions(pipe, policy, SharedImages(shared.buffer))
         finally:
             policy.close()
