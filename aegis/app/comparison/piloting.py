@@ -11,7 +11,14 @@ from aegis.app.comparison.typed_names import name_policy
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import read_absent
 from aegis.records.fork_rows import STRONG_FORK, select_forks
-from aegis.study.comparison.pilot import STRONG, WEAK, PilotPlan, analyse_pilot
+from aegis.study.comparison.pilot import (
+    STRONG,
+    WEAK,
+    PilotPlan,
+    analyse_pilot,
+    name_placebo,
+    name_switch,
+)
 from aegis.study.comparison.report_values import list_pilot_values
 from aegis.study.comparison.switch_rule import SwitchRule
 from aegis.study.outcomes import Outcomes
@@ -40,7 +47,9 @@ def build_report(run: StoredRun) -> Report:
     """Analyses a played pilot."""
     plan = read_pilot_plan(run.settings)
     (tick,) = select_forks(run.episodes, STRONG_FORK)
-    arms = list(dict.fromkeys([*_PARTS, *(row.arm for row in run.episodes)]))
+    played = {row.arm for row in run.episodes}
+    placebo = name_placebo(tick)
+    arms = [*_PARTS, name_switch(tick), *([placebo] if placebo in played else [])]
     found = analyse_pilot(
         Outcomes.from_rows(run.episodes, arms, run.settings.integers("tasks")),
         tick,

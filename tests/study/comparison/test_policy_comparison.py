@@ -26,7 +26,7 @@ from aegis.study.outcomes import Outcomes
 from tests.study.rows import TASKS, rows
 
 COST = PolicyCost(10, 5.0, 8, 2.0, 0.1, float("nan"))
-few = settings(max_examples=12)
+few = settings(max_examples=6)
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40)
 cells = st.builds(PairedOutcome, *[st.integers(0, 30)] * 4).filter(lambda found: found.units > 0)
 
