@@ -37,6 +37,7 @@ BENCHES = {
     "gate": "one tick of the controller against the control period",
     "realtime": "the real-time driver beside policies that think: holds, misses, late wake-ups",
     "inference": "batched inference against the bare batched forward",
+    "vla": "a policy of LeRobot: a chunk, its taps, further samples; in LeRobot's environment",
 }
 
 
@@ -49,7 +50,7 @@ def build_contests(name: str, composed: ComposedConfig) -> Iterator[RepeatedCont
     if name not in BENCHES:
         raise UnknownNameError("benchmark", name, BENCHES, "aegis bench")
     settings = Settings(composed.tree)
-    if name in ("step", "render", "inference", "realtime"):
+    if name in ("step", "render", "inference", "realtime", "vla"):
         contests = cast("Sequence[Contest]", call_target(composed, "bench", settings.node("bench")))
         for contest in contests:
             yield contest, settings.integer("repeats", 1)

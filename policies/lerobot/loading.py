@@ -134,7 +134,8 @@ def load_policy(
         _check_statistics(checkpoint.folder, after, [ACTION])
     folders = [] if vlm is None or vlm.is_relative_to(checkpoint.folder) else [vlm]
     digest = compute_digest(checkpoint.folder, *folders) if folders else checkpoint.digest
-    digest = f"{digest}; {options.scheduler}; {options.steps}; lerobot {_read_version()}"
+    settings = f"{options.scheduler}; {options.steps}; lerobot {_read_version()}"
+    digest = f"{checkpoint.kind} {digest}; {settings}"
     state = _find_middle_state(before, config)
     return LoadedPolicy(checkpoint.kind, network, config, before, after, digest, state)
 

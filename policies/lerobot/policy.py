@@ -76,7 +76,8 @@ class LeRobotPolicy(BatchAdapter):
         if folder is None:
             raise ConfigError(
                 f"'{name}.folder' is not set. Name the folder that LeRobot's save_pretrained made "
-                f"(after lerobot-train: .../checkpoints/last/pretrained_model): {name}.folder=FOLDER."
+                "(after lerobot-train: .../checkpoints/last/pretrained_model): "
+                f"{name}.folder=FOLDER."
             )
         require_lerobot(name)
         _check_device(name, device)
@@ -195,7 +196,7 @@ class LeRobotPolicy(BatchAdapter):
         whole = hashlib.sha256(f"{loaded.digest}; {describe_views(self._views)}".encode())
         return PolicySpec(
             name=name,
-            digest=f"lerobot {loaded.kind} {whole.hexdigest()[:32]}",
+            digest=whole.hexdigest(),
             cameras=collect_cameras(self._views, name),
             horizon=horizon,
             execute=executed,

@@ -6,6 +6,7 @@ configuration and the tokenizer of the language model, so that nothing has to be
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,17 +99,16 @@ def write_tokenizer(folder: Path) -> tuple[int, int]:
     Returns:
         Size of its vocabulary, and its token for a picture.
     """
-    import tokenizers
-    from tokenizers import decoders, models, pre_tokenizers, trainers
-
     folder.mkdir(parents=True, exist_ok=True)
-    made = tokenizers.Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
+    tokenizers = importlib.import_module("tokenizers")
+    byte_level = tokenizers.pre_tokenizers.ByteLevel
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = byte_level(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=400,
         special_tokens=[*_SPECIAL.values(), *_EXTRA.values()],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        initial_alphabet=byte_level.alphabet(),
         show_progress=False,
     )
     made.train_from_iterator(SENTENCES, trainer)
