@@ -16,6 +16,7 @@ from aegis.app.config.paths import resolve_paths
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Json, Screen
 from aegis.core.capabilities import SpecChecker
+from aegis.core.conventions import Conventions, check_conventions, read_conventions
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Detector, Policy, PolicySpec
 from aegis.core.types import Embodiment, PolicyId
@@ -100,13 +101,13 @@ def build_responder(
     if not isinstance(embodiment, Embodiment):
         raise ConfigError("'embodiment' is none. Its _target_ returns aegis.core.types.Embodiment.")
     specs = {name: policy.spec for name, policy in policies.items()}
-    digests = {name: spec.digest for name, spec in specs.items()}
+    digests, meant = {name: spec.digest for name, spec in specs.items()}, _agree(policies)
     if "policy" in policies:
         layout = read_layout(settings, specs)
-        served = Served(specs["policy"], embodiment, layout, False, digests)
+        served = Served(specs["policy"], embodiment, layout, False, digests, meant)
         return PolicyResponder(served, policies["policy"], batchers["policy"])
     controller, spec = _build_controller(composed, embodiment, specs)
-    served = Served(spec, embodiment, read_layout(settings, specs), True, digests)
+    served = Served(spec, embodiment, read_layout(settings, specs), True, digests, meant)
     most = settings.integer("episodes", 1)
     return GatedResponder(served, controller, policies, batchers, most)
 
@@ -162,6 +163,14 @@ def read_layout(settings: Settings, specs: Mapping[PolicyId, PolicySpec]) -> Wir
     if len(set(named)) != len(named):
         raise ConfigError(f"Pictures, state and prompt need keys of their own. Got: {named}.")
     return WireLayout(pictures, state, prompt, settings.flag("mirror"), settings.flag("resize"))
+
+
+def _agree(policies: Mapping[PolicyId, Policy]) -> Conventions:
+    """Returns what policies mean by numbers and pictures; all of them must mean the same."""
+    meant = read_conventions(next(iter(policies.values())))
+    for name, policy in policies.items():
+        check_conventions(read_conventions(policy), meant, name)
+    return meant
 
 
 def _build_controller(

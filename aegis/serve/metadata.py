@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
+from aegis.core.conventions import Conventions
 from aegis.core.protocols import PolicySpec
 from aegis.core.types import Embodiment
 from aegis.host.array_messages import Value
@@ -23,6 +23,8 @@ class Served:
         layout: Where things stand in a request.
         gated: Whether it is a gated controller, whose answers depend on those before.
         policies: Name to digest of each policy behind it.
+        conventions: What its numbers and pictures mean; pictures once they are the way round that
+            the layout says.
     """
 
     spec: PolicySpec
@@ -30,6 +32,7 @@ class Served:
     layout: WireLayout
     gated: bool
     policies: Mapping[str, str]
+    conventions: Conventions
 
     def describe(self) -> dict[str, Value]:
         """Returns the first frame."""
@@ -57,23 +60,17 @@ class Served:
             "mirror": layout.mirror,
             "resize": layout.resize,
             "taps": dict(spec.taps),
-            "conventions": describe_conventions(spec, self.embodiment),
+            "conventions": asdict(self.conventions),
+            "robot": describe_robot(self.embodiment),
         }
         return {ABOUT: about}
 
 
-def describe_conventions(spec: PolicySpec, embodiment: Embodiment) -> dict[str, Value]:
-    """Returns the conventions of actions that a client has to keep.
-
-    Args:
-        spec: The policy.
-        embodiment: The robot.
-    """
-    del spec
-    described: dict[str, Any] = {
+def describe_robot(embodiment: Embodiment) -> dict[str, Value]:
+    """Returns what actions are within, and how often one is executed [s]."""
+    return {
         "kind": embodiment.kind.value,
         "low": embodiment.low.tolist(),
         "high": embodiment.high.tolist(),
         "period": embodiment.dt,
     }
-    return described

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
+from aegis.core.conventions import Conventions
 from aegis.core.errors import ConfigError, MessageError
 from aegis.core.protocols import PolicySpec
 from aegis.host.array_messages import Value
@@ -25,10 +26,12 @@ class Description:
         digest: What its actions depend on.
         horizon: Rows of an answer [control steps].
         execute: Rows that are executed before it is asked again [control steps].
-        actions: Dimensions of an action.
+        dimensions: Those of an action.
         views: Pictures that it looks at.
         state: Key of proprioception.
         prompt: Key of the instruction.
+        conventions: What its numbers and pictures mean; pictures once they are turned as the views
+            say.
         taps: Layers whose activations it reports, name to width.
         rounding: How it computes.
         batch_invariant: Whether equal questions have equal answers, bit for bit.
@@ -44,10 +47,11 @@ class Description:
     digest: str
     horizon: int
     execute: int
-    actions: int
+    dimensions: int
     views: tuple[View, ...]
     state: str
     prompt: str
+    conventions: Conventions = field(default_factory=Conventions)
     taps: Mapping[str, int] = field(default_factory=dict)
     rounding: str = "remote"
     batch_invariant: bool = False
@@ -57,10 +61,10 @@ class Description:
     extended: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.execute <= self.horizon or self.actions < 1:
+        if not 1 <= self.execute <= self.horizon or self.dimensions < 1:
             raise ConfigError(
                 "1 <= execute <= horizon must be true, and an action needs a dimension. Got: "
-                f"{self.execute}, {self.horizon}, {self.actions}."
+                f"{self.execute}, {self.horizon}, {self.dimensions}."
             )
 
     def build_spec(self, name: str) -> PolicySpec:
@@ -113,9 +117,10 @@ def read_description(frame: Value, otherwise: Description) -> Description:
         **texts,
         **counts,
         **flags,
-        rounding=_read(about, "rounding", lambda one: isinstance(one, str), "a text"),
-        actions=len(_read(about, "actions", _is_list_of(_is_text), "names")),
+        rounding=_read(about, "rounding", _is_word, "a text"),
+        dimensions=len(_read(about, "actions", _is_list_of(_is_text), "names")),
         views=_read_views(about),
+        conventions=_read_conventions(about),
         taps=_read_taps(about),
         history=tuple(_read(about, "history", _is_list_of(_is_tick), "ticks")),
         extended=True,
@@ -134,6 +139,12 @@ def _read_views(about: Mapping[str, Value]) -> tuple[View, ...]:
         sides = [_read(one, n, _is_count, "a number", place) for n in ("height", "width")]
         views.append(View(str(camera), key, sides, mirror))
     return tuple(views)
+
+
+def _read_conventions(about: Mapping[str, Value]) -> Conventions:
+    said = _read(about, "conventions", _is_mapping, "a mapping")
+    names = [one.name for one in fields(Conventions)]
+    return Conventions(**{n: _read(said, n, _is_word, "a text", "conventions") for n in names})
 
 
 def _read_taps(about: Mapping[str, Value]) -> dict[str, int]:
@@ -163,6 +174,10 @@ def _is_mapping(value: Value) -> bool:
 
 def _is_text(value: Value) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT
+
+
+def _is_word(value: Value) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT
 
 
 def _is_count(value: Value) -> bool:

@@ -77,7 +77,7 @@ def unpack_answer(
     fields = unpack_message(frame, limits)
     if not isinstance(fields, dict):
         raise MessageError("the answer", f"a {type(fields).__name__}", "a mapping")
-    shape = (server.horizon, server.actions)
+    shape = (server.horizon, server.dimensions)
     actions = _read_numbers(fields.get(ACTIONS), ACTIONS, shape)
     if not np.isfinite(actions).all():
         row = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from aegis.core.conventions import UPRIGHT, Conventions
 from aegis.core.errors import ConfigError, MachineError, MessageError, UnknownNameError
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import Proposal
@@ -37,10 +38,13 @@ class OpenpiPolicy:
         views: Pictures that it looks at, where it does not say so itself.
         horizon: Rows of an answer [control steps], likewise.
         execute: Rows that are executed before it is asked again [control steps], likewise.
-        actions: Dimensions of an action, likewise.
+        dimensions: Those of an action, likewise.
         state: Key of proprioception, likewise.
         prompt: Key of the instruction, likewise.
         digest: A name for the weights behind it, likewise; None takes the address.
+        proprio: Convention of proprioception, likewise; empty says nothing.
+        actions: Convention of actions, likewise.
+        gripper: Convention of the gripper's action, likewise.
         sockets: Questions that are under way at once.
         deadline: Time in which an answer must come, one reconnection included [s].
         on_missing: ``raise`` ends the run with what is finished; ``hold`` says that there is no
@@ -63,10 +67,13 @@ class OpenpiPolicy:
         views: Sequence[View],
         horizon: int,
         execute: int,
-        actions: int,
+        dimensions: int,
         state: str = "observation/state",
         prompt: str = "prompt",
         digest: str | None = None,
+        proprio: str = "",
+        actions: str = "",
+        gripper: str = "",
         sockets: int = 4,
         deadline: float = 30.0,
         on_missing: str = "raise",
@@ -87,9 +94,10 @@ class OpenpiPolicy:
         label = f"Policy '{name}' at {url}"
         self._place = ServerPlace(url, label, token, max_bytes, trust)
         self._limits = MessageLimits(size=max_bytes)
-        views = _check_views(views)
-        named = digest or f"openpi {url}"
-        self._otherwise = Description(named, horizon, execute, actions, views, state, prompt)
+        named, meant = digest or f"openpi {url}", Conventions(proprio, actions, gripper, UPRIGHT)
+        self._otherwise = Description(
+            named, horizon, execute, dimensions, _check_views(views), state, prompt, meant
+        )
         self._server: Description | None = None
         self._guard = ProcessGuard(f"The connection to {url}", "Or build the policy there.")
         self._turn = threading.Lock()
@@ -118,6 +126,11 @@ class OpenpiPolicy:
     def spec(self) -> PolicySpec:
         """What the policy needs and gives."""
         return self._spec
+
+    @property
+    def conventions(self) -> Conventions:
+        """What its numbers and pictures mean."""
+        return self.server.conventions
 
     def propose(self, queries: Sequence[Query]) -> list[Proposal | None]:
         """Returns one proposal per query, in order; None where none came and the robot may hold.

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
+from aegis.core.conventions import Conventions, read_conventions
 from aegis.core.errors import AegisError, ConfigError, MachineError, MessageError, UnknownNameError
 from aegis.core.protocols import Policy
 from aegis.core.types import Proposal
@@ -24,7 +25,16 @@ from aegis.host.array_messages import pack_message, unpack_message
 from aegis.serve.access import Access
 from policies.openpi.policy import OpenpiPolicy
 from policies.openpi.view import View
-from tests.serve.toys import KEYS, SIDE, Plain, SeeingPolicy, make_layout, make_query, serve_policy
+from tests.serve.toys import (
+    KEYS,
+    MEANT,
+    SIDE,
+    Plain,
+    SeeingPolicy,
+    make_layout,
+    make_query,
+    serve_policy,
+)
 
 TOKEN = "a-token-of-the-tests"
 PATIENCE = 0.5
@@ -34,7 +44,7 @@ AGES = 20.0
 
 
 def open_policy(url: str, **settings: Any) -> OpenpiPolicy:
-    fixed: dict[str, Any] = {"horizon": 8, "execute": 4, "actions": 3, "deadline": AGES}
+    fixed: dict[str, Any] = {"horizon": 8, "execute": 4, "dimensions": 3, "deadline": AGES}
     views = [View(camera, key, (SIDE, SIDE), True) for camera, key in KEYS.items()]
     return OpenpiPolicy(**{"name": "far", "url": url, "views": views, **fixed, **settings})
 
@@ -70,6 +80,7 @@ def test_it_is_the_policy_behind_the_wire(mirror: bool, sockets: int) -> None:
     with serve_policy(there, layout, wait=0.002) as (url, _), opened(url, sockets=sockets) as far:
         assert isinstance(far, Policy)
         assert far.spec == replace(here.spec, remote=True)
+        assert read_conventions(far) == MEANT
         for _ in range(2):
             answers = far.propose(queries)
             assert all(map(is_same, answers, here.propose(queries)))
@@ -99,12 +110,14 @@ def test_what_is_executed_meanwhile_and_what_was_seen_before_go_along() -> None:
 
 def test_a_plain_server_is_what_the_configuration_says() -> None:
     """Its answers depend on the order of questions, so that rows cannot be paired."""
-    with serve_policy(kind=Plain) as (url, _), opened(url, digest="pi05") as far:
+    plain = {"digest": "pi05", "gripper": "open_positive"}
+    with serve_policy(kind=Plain) as (url, _), opened(url, **plain) as far:
         assert (far.spec.digest, far.spec.taps) == ("pi05", {})
         assert (far.spec.horizon, far.spec.execute) == (8, 4)
         assert far.spec.cameras == {"agentview": (SIDE, SIDE), "wrist": (SIDE, SIDE)}
         assert not far.spec.batch_invariant
         assert far.spec.remote
+        assert read_conventions(far) == Conventions("", "", "open_positive", "upright")
         [answer] = far.propose([make_query()])
         assert answer is not None
         assert answer.actions.shape == (8, 3)
@@ -176,6 +189,7 @@ def make_metadata(**changes: Any) -> bytes:
         "prompt": "prompt", "horizon": 8, "execute": 4, "actions": ["x", "y", "z"], "cameras": {},
         "mirror": False, "taps": {"trunk": 2}, "history": [0], "batch_invariant": True,
         "portable": True, "from_due": False,
+        "conventions": {"proprio": "", "actions": "", "gripper": "", "pictures": "upright"},
     }  # fmt: skip
     return pack_message({"aegis": {k: v for k, v in {**about, **changes}.items() if v is not ...}})
 
@@ -282,6 +296,8 @@ METADATA: dict[str, tuple[bytes | str, str]] = {
         make_metadata(cameras={"eye": {"key": "k", "height": 0, "width": 4}}),
         "metadata.aegis.cameras.eye.height is 0",
     ),
+    "conventions": (make_metadata(conventions=["x"]), "metadata.aegis.conventions is"),
+    "gripper": (make_metadata(conventions={"gripper": 3}), "metadata.aegis.conventions"),
     "taps": (make_metadata(taps={"trunk": "wide"}), "metadata.aegis.taps.trunk"),
     "history": (make_metadata(history=["now"]), "metadata.aegis.history"),
 }

@@ -23,6 +23,7 @@ from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
 from tests.serve.clients import Client
 from tests.serve.toys import (
+    MEANT,
     SeeingPolicy,
     make_layout,
     make_query,
@@ -71,7 +72,7 @@ def serve_gated(
     def make(server: OpenpiServer) -> GatedResponder:
         specs = {name: policy.spec for name, policy in chosen.items()}
         spec = build_gated_spec(controller, specs, "fingerprint")
-        served = Served(spec, controller.embodiment, make_layout(), True, {})
+        served = Served(spec, controller.embodiment, make_layout(), True, {}, MEANT)
         batchers = {n: QueryBatcher(p, 0.001, server.count_callers) for n, p in chosen.items()}
         return GatedResponder(served, controller, chosen, batchers, most)
 

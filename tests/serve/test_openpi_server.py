@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from aegis.serve.access import Access
 from tests.serve.clients import Client, RefusedError
 from tests.serve.toys import (
     KEYS,
+    MEANT,
     SIDE,
     SeeingPolicy,
     make_layout,
@@ -62,7 +64,8 @@ def test_the_first_frame_says_what_is_served(url: str) -> None:
     assert about["taps"] == {"trunk": 4}
     assert about["mirror"] is about["batch_invariant"] is about["portable"] is True
     assert about["rounding"] == "toy"
-    assert about["conventions"]["high"] == [1, 1, 1]
+    assert about["robot"]["high"] == [1, 1, 1]
+    assert about["conventions"] == asdict(MEANT)
 
 
 def test_an_answer_is_what_the_policy_says(url: str) -> None:
@@ -245,8 +248,6 @@ def test_pictures_of_other_sizes_and_unmirrored_ones() -> None:
 
 
 def test_a_policy_with_a_history_needs_what_was_seen_before() -> None:
-    from dataclasses import replace
-
     query, earlier = make_query(4, k=6), make_query(5).obs
     [here] = SeeingPolicy(history=(2, 0)).propose([replace(query, past=(earlier,))])
     with serve_policy(SeeingPolicy(history=(2, 0))) as (url, _):

@@ -50,7 +50,7 @@ VIEWS = ", ".join(
 )
 REMOTE = (
     "{_target_: policies.openpi.policy.OpenpiPolicy, name: strong, url: URL, sockets: SOCKETS, "
-    f"horizon: 8, execute: 4, actions: 3, views: [{VIEWS}]}}"
+    f"horizon: 8, execute: 4, dimensions: 3, views: [{VIEWS}]}}"
 )
 
 
@@ -93,21 +93,18 @@ def serve_until_dead(policy: Mortal, ready: threading.Event, ports: list[int]) -
 def test_tables_are_those_of_a_local_run_also_after_the_server_died(tmp_path: Path) -> None:
     run(tmp_path, "local", LOCAL)
     local = read_tables(tmp_path, "local")
-    with serve_policy(wait=0.001) as (url, server):
-        run(tmp_path, "wide", REMOTE.replace("URL", url).replace("SOCKETS", "16"))
-        assert server.counts["answered"]
-    assert read_tables(tmp_path, "wide") == local
     ready, ports = threading.Event(), list[int]()
     thread = threading.Thread(target=serve_until_dead, args=(Mortal(9), ready, ports))
     thread.start()
     assert ready.wait(20)
-    strong = REMOTE.replace("URL", f"ws://127.0.0.1:{ports[0]}").replace("SOCKETS", "2")
+    strong = REMOTE.replace("URL", f"ws://127.0.0.1:{ports[0]}").replace("SOCKETS", "16")
     said = run(tmp_path, "killed", strong, code=3)
     thread.join(20)
     assert f"Policy 'strong' at ws://127.0.0.1:{ports[0]}" in said
     assert "run the same command" in said
     with serve_policy(access=Access("127.0.0.1", ports[0]), wait=0.001) as (_, server):
         run(tmp_path, "killed", strong)
+        assert server.counts["answered"]
     assert read_tables(tmp_path, "killed") == local
 
 

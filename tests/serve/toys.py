@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from aegis.core.conventions import Conventions
 from aegis.core.errors import NonFiniteError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F32, ActionKind, Embodiment, EpisodeKey, Observation
@@ -23,6 +24,7 @@ from aegis.serve.responder import PolicyResponder, Responder
 from policies.adapter import BatchAdapter, Inference
 
 SIDE = 8
+MEANT = Conventions("toy_state", "toy_moves", "close_positive", "upright")
 KEYS = {"agentview": "observation/image", "wrist": "observation/wrist_image"}
 
 
@@ -98,7 +100,7 @@ def make_policy_responder(
 ) -> PolicyResponder:
     batcher = QueryBatcher(policy, wait, server.count_callers)
     robot = toy_robot(getattr(policy, "_action", 3))
-    served = kind(policy.spec, robot, layout or make_layout(), False, {"policy": "seeing-1"})
+    served = kind(policy.spec, robot, layout or make_layout(), False, {"policy": "seeing-1"}, MEANT)
     return PolicyResponder(served, policy, batcher)
 
 
