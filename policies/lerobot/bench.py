@@ -15,7 +15,8 @@ from torch import Tensor
 from aegis.core.errors import ConfigError, UnknownNameError
 from policies.lerobot.backends import BACKENDS, check_settings
 from policies.lerobot.backends.flow import FlowBackend
-from policies.lerobot.loading import STATE, LoadedPolicy, LoadOptions, load_policy, require_lerobot
+from policies.lerobot.loading import LoadedPolicy, LoadOptions, load_policy, require_lerobot
+from policies.lerobot.processors import STATE
 from policies.lerobot.random_weights import FULL_SIZE, SENTENCES, write_smolvla
 from policies.lerobot.taps import Taps
 
@@ -87,10 +88,9 @@ class Workbench:
         self._loaded, self._backend, self._samples = loaded, backend, samples
         self._taps = Taps(loaded.network, backend.layers, taps, loaded.kind)
         draw = torch.Generator().manual_seed(0)
-        features = loaded.config.image_features
         frame: dict[str, Any] = {
-            key: torch.rand(rows, *feature.shape, generator=draw)
-            for key, feature in features.items()
+            key: torch.rand(rows, *shape, generator=draw)
+            for key, shape in loaded.picture_shapes.items()
         }
         frame[STATE] = torch.tensor([list(loaded.state)] * rows)
         self._batch = loaded.prepare({**frame, "task": [SENTENCES[0]] * rows})

@@ -28,8 +28,8 @@ from policies.lerobot.checkpoint import (
     find_folder,
     read_checkpoint,
 )
+from policies.lerobot.processors import find_middle_state, load_processors
 
-STATE, ACTION = "observation.state", "action"
 SCHEDULERS = ("DDIM",)
 _PALIGEMMA = "google/paligemma-3b-pt-224"
 """Whose tokenizer pi0 and pi05 use."""
@@ -86,6 +86,21 @@ class LoadedPolicy:
     digest: str
     state: Sequence[float]
 
+    @property
+    def picture_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Picture keys to shapes, (3, h, w)."""
+        return {key: tuple(given.shape) for key, given in self.config.image_features.items()}
+
+    @property
+    def state_size(self) -> int:
+        """Entries of proprioception."""
+        return int(self.config.robot_state_feature.shape[0])
+
+    @property
+    def action_size(self) -> int:
+        """Dimensions of an action."""
+        return int(self.config.action_feature.shape[0])
+
 
 def require_lerobot(name: str) -> None:
     """Refuses to go on where LeRobot is not installed.
@@ -129,14 +144,12 @@ def load_policy(
         check(checkpoint.kind, config)
         vlm = _find_vlm(checkpoint, config, options.vlm)
         network = _build_network(checkpoint, config, vlm)
-        before, after = _load_processors(checkpoint, config, vlm, options.device)
-        _check_statistics(checkpoint.folder, before, [STATE, *config.image_features])
-        _check_statistics(checkpoint.folder, after, [ACTION])
+        before, after = load_processors(checkpoint, config, vlm)
     folders = [] if vlm is None or vlm.is_relative_to(checkpoint.folder) else [vlm]
     digest = compute_digest(checkpoint.folder, *folders) if folders else checkpoint.digest
     settings = f"{options.scheduler}; {options.steps}; lerobot {_read_version()}"
     digest = f"{checkpoint.kind} {digest}; {settings}"
-    state = _find_middle_state(before, config)
+    state = find_middle_state(before, config)
     return LoadedPolicy(checkpoint.kind, network, config, before, after, digest, state)
 
 
@@ -271,59 +284,3 @@ def _rename_openpi_tensors(network: Any, tensors: Mapping[str, Tensor]) -> dict[
         name if name.startswith("model.") else f"model.{name}": tensor
         for name, tensor in fixed.items()
     }
-
-
-def _load_processors(
-    checkpoint: Checkpoint, config: Any, vlm: Path | None, device: str
-) -> tuple[Any, Any]:
-    from lerobot.policies.factory import make_pre_post_processors
-
-    before: dict[str, Any] = {"device_processor": {"device": device}}
-    if vlm is not None:
-        # Of one length: a row must not depend on how much its companions were told.
-        before["tokenizer_processor"] = {"tokenizer_name": str(vlm), "padding": "max_length"}
-    processors: tuple[Any, Any] = make_pre_post_processors(
-        config,
-        pretrained_path=str(checkpoint.folder),
-        preprocessor_overrides=before,
-        postprocessor_overrides={"device_processor": {"device": "cpu"}},
-    )
-    return processors
-
-
-def _list_normalizers(processor: Any) -> list[Any]:
-    return [step for step in processor.steps if hasattr(step, "norm_map")]
-
-
-def _check_statistics(folder: Path, processor: Any, keys: Sequence[str]) -> None:
-    """Refuses processors that lack numbers they normalise by: LeRobot passes such values on as is.
-
-    Raises:
-        CheckpointError: If statistics are missing.
-    """
-    for step in _list_normalizers(processor):
-        for key, feature in step.features.items():
-            mode = step.norm_map.get(feature.type)
-            if (
-                key in keys
-                and mode is not None
-                and mode.value != "IDENTITY"
-                and key not in step.stats
-            ):
-                raise CheckpointError(
-                    f"{folder} normalises '{key}' by {mode.value} and holds no statistics of it. "
-                    "Save the processors after they were given those of the data set "
-                    "(make_pre_post_processors(config, dataset_stats=...))."
-                )
-
-
-def _find_middle_state(processor: Any, config: Any) -> list[float]:
-    """Returns the middle of the proprioception that the policy was trained on. Length p."""
-    (size,) = config.robot_state_feature.shape
-    for step in _list_normalizers(processor):
-        stats = step.stats.get(STATE, {})
-        for low, high in (("mean", "mean"), ("q01", "q99"), ("min", "max")):
-            if low in stats and high in stats:
-                pairs = zip(stats[low], stats[high], strict=True)
-                return [(float(least) + float(most)) / 2 for least, most in pairs]
-    return [0.0] * int(size)

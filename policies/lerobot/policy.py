@@ -17,7 +17,8 @@ from aegis.core.types import F32, Observation
 from aegis.host.forks import ProcessGuard
 from policies.adapter import BatchAdapter, Inference
 from policies.lerobot.backends import BACKENDS, check_settings
-from policies.lerobot.loading import STATE, LoadedPolicy, LoadOptions, load_policy, require_lerobot
+from policies.lerobot.frame import make_frame
+from policies.lerobot.loading import LoadedPolicy, LoadOptions, load_policy, require_lerobot
 from policies.lerobot.taps import Taps
 from policies.lerobot.views import collect_cameras, describe_views, read_views
 
@@ -73,22 +74,17 @@ class LeRobotPolicy(BatchAdapter):
         actions: str = EEF_DELTA,
         gripper: str = CLOSE_POSITIVE,
     ) -> None:
-        if folder is None:
-            raise ConfigError(
-                f"'{name}.folder' is not set. Name the folder that LeRobot's save_pretrained made "
-                "(after lerobot-train: .../checkpoints/last/pretrained_model): "
-                f"{name}.folder=FOLDER."
-            )
+        place = _require_folder(name, folder)
         require_lerobot(name)
         _check_device(name, device)
         if samples_per_pass < 1:
             raise ConfigError(
-                f"'{name}.samples_per_pass' must be at least 1. Got: {samples_per_pass}."
+                f"'{name}.samples_per_pass' must be positive. Got: {samples_per_pass}."
             )
         torch.set_num_threads(threads)
         self._guard = ProcessGuard("torch", f"Or set {name}.threads=1 and device=cpu.")
         options = LoadOptions(device, vlm, scheduler, steps)
-        self._loaded = loaded = load_policy(folder, options, check_settings)
+        self._loaded = loaded = load_policy(place, options, check_settings)
         self._device, self._per_pass = device, samples_per_pass
         self._conventions = Conventions(proprio, actions, gripper, UPRIGHT)
         self._backend = BACKENDS[loaded.kind](loaded.network)
@@ -97,18 +93,13 @@ class LeRobotPolicy(BatchAdapter):
                 f"'{name}.samples' must be 0: {loaded.kind} gives one chunk per observation."
             )
         self._taps = Taps(loaded.network, self._backend.layers, taps, loaded.kind)
-        shapes = {key: feature.shape for key, feature in loaded.config.image_features.items()}
-        self._views = read_views(views, shapes, name)
+        self._views = read_views(views, loaded.picture_shapes, name)
         spec = self._make_spec(name, loaded, execute)
-        (state,), (action,) = (
-            loaded.config.robot_state_feature.shape,
-            loaded.config.action_feature.shape,
-        )
         super().__init__(
             spec,
             batch,
-            state,
-            action,
+            loaded.state_size,
+            loaded.action_size,
             samples,
             noise_shape=self._backend.noise_shape,
             example=_make_example(spec, loaded),
@@ -132,7 +123,7 @@ class LeRobotPolicy(BatchAdapter):
             self._guard.require_same_process()  # or torch waits for threads that are not there
         draws = torch.from_numpy(noise).to(self._device)
         with torch.inference_mode():
-            batch = self._loaded.prepare(self._make_frame(rows))
+            batch = self._loaded.prepare(make_frame(rows, self._views, self._backend.observations))
             # Only the chunk that is proposed: a detector must not see the further draws.
             with self._taps as taps:
                 prefix = self._backend.prefix(batch)
@@ -163,23 +154,6 @@ class LeRobotPolicy(BatchAdapter):
         """Returns chunks in the robot's units. Shape (b, h, a)."""
         finished: F32 = self._loaded.finish(actions).float().cpu().numpy()
         return finished
-
-    def _make_frame(self, rows: Sequence[Query]) -> dict[str, Any]:
-        """Returns observations under LeRobot's names; with an axis of ticks if it reads several."""
-        ticks = [[*row.past, row.obs] for row in rows]
-        frame: dict[str, Any] = {"task": [row.obs.instruction for row in rows]}
-        several = self._backend.observations > 1
-
-        def gather(values: list[list[Any]]) -> Tensor:
-            array = np.stack([np.stack(row) for row in values])
-            return torch.from_numpy(np.ascontiguousarray(array if several else array[:, -1]))
-
-        for key, view in self._views.items():
-            frame[key] = gather(
-                [[view.arrange_pictures(obs.images[view.camera]) for obs in row] for row in ticks]
-            )
-        frame[STATE] = gather([[obs.proprio for obs in row] for row in ticks])
-        return frame
 
     def _make_spec(self, name: str, loaded: LoadedPolicy, execute: int | None) -> PolicySpec:
         """Returns the spec; widths of taps and rounding are measured afterwards.
@@ -220,6 +194,20 @@ def _make_example(spec: PolicySpec, loaded: LoadedPolicy) -> Observation:
     """Returns an observation whose proprioception lies in the middle of what was trained on."""
     pictures = {name: np.zeros((*size, 3), np.uint8) for name, size in spec.cameras.items()}
     return Observation(0, np.asarray(loaded.state, np.float32), pictures, _INSTRUCTION)
+
+
+def _require_folder(name: str, folder: str | None) -> str:
+    """Returns the folder of the checkpoint.
+
+    Raises:
+        ConfigError: If it is not set.
+    """
+    if folder is None:
+        raise ConfigError(
+            f"'{name}.folder' is not set. Name the folder that LeRobot's save_pretrained made "
+            f"(after lerobot-train: .../checkpoints/last/pretrained_model): {name}.folder=FOLDER."
+        )
+    return folder
 
 
 def _check_device(name: str, device: str) -> None:

@@ -1,0 +1,44 @@
+"""Frame: a batch of queries under LeRobot's names, before the checkpoint's processor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aegis.core.protocols import Query
+from policies.lerobot.processors import STATE
+from policies.lerobot.views import View
+
+
+def make_frame(
+    rows: Sequence[Query], views: Mapping[str, View], observations: int
+) -> dict[str, Any]:
+    """Returns what a batch of queries shows, feels and asks for.
+
+    Args:
+        rows: Queries, b of them, each with as many observations.
+        views: The policy's picture keys to what they mean.
+        observations: Ticks that the policy looks at, t.
+
+    Returns:
+        Pictures in [0, 1], shapes (b, 3, h, w), and proprioception, shape (b, p), with an axis of
+        ticks behind that of rows where t > 1; and the instructions.
+    """
+    ticks = [[*row.past, row.obs][-observations:] for row in rows]
+
+    def gather(values: list[list[Any]]) -> Tensor:
+        stacked = torch.from_numpy(np.array(values))
+        return stacked if observations > 1 else stacked[:, 0]
+
+    frame: dict[str, Any] = {
+        key: gather(
+            [[view.arrange_pictures(obs.images[view.camera]) for obs in row] for row in ticks]
+        )
+        for key, view in views.items()
+    }
+    frame[STATE] = gather([[obs.proprio for obs in row] for row in ticks])
+    return {**frame, "task": [row.obs.instruction for row in rows]}
