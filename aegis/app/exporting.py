@@ -186,11 +186,17 @@ def _build_format(
         from aegis.export.rerun_recording import RerunRecording
 
         return RerunRecording(folder, origin, view)
-    return _build_dataset(folder, origin, view, level)
+    return build_dataset(folder, origin, view, level)
 
 
-def _build_dataset(folder: Path, origin: Origin, view: View, level: Settings) -> ExportFormat:
+def build_dataset(folder: Path, origin: Origin, view: View, level: Settings) -> ExportFormat:
     """Builds the writer of LeRobot datasets.
+
+    Args:
+        folder: Where to.
+        origin: What all episodes share.
+        view: How pictures are taken.
+        level: The settings ``lerobot``.
 
     Raises:
         ConfigError: If LeRobot could not read what would be written.
@@ -250,6 +256,7 @@ def _write_formats(plan: ExportPlan, run: RecordedRun, workers: int, screen: Scr
     with screen.show_progress("export", len(plan.episodes)) as report_progress:
         drawn = write_episodes(plan, workers, run.environment, report_progress)
     for one in plan.formats:
+        screen.print_note(f"{one.name}: joining {len(plan.episodes)} episodes, then reading back")
         one.close(plan.episodes)
     return drawn
 

@@ -50,7 +50,11 @@ _LINE = _describe_object(
     scale_invariant=_FLAG,
     points=_describe_list(_POINT),
     color=_COLOR,
+    colors=_describe_list(_COLOR),
+    indices=_describe_list(_INTEGER),
 )
+_OTHER_SHAPES = ("arrows", "cubes", "spheres", "cylinders", "triangles", "texts", "models")
+"""What a scene may hold besides lines; ours has none of them."""
 _ENTITY = _describe_object(
     "foxglove.SceneEntity",
     timestamp=_TIME,
@@ -58,7 +62,9 @@ _ENTITY = _describe_object(
     id=_TEXT,
     lifetime=_TIME,
     frame_locked=_FLAG,
+    metadata=_describe_list({"type": "object"}),
     lines=_describe_list(_LINE),
+    **{name: _describe_list({"type": "object"}) for name in _OTHER_SHAPES},
 )
 SCHEMAS: Mapping[str, Schema] = {
     "foxglove.CompressedImage": _describe_object(
@@ -128,6 +134,8 @@ def make_line(stamp: int, name: str, points: Sequence[F64], color: tuple[int, in
         "scale_invariant": True,
         "points": [_make_point(point) for point in points],
         "color": {"r": red, "g": green, "b": blue, "a": 1.0},
+        "colors": [],
+        "indices": [],
     }
     entity = {
         "timestamp": make_time(stamp),
@@ -135,7 +143,9 @@ def make_line(stamp: int, name: str, points: Sequence[F64], color: tuple[int, in
         "id": name,
         "lifetime": make_time(0),
         "frame_locked": True,
+        "metadata": [],
         "lines": [line],
+        **{name: [] for name in _OTHER_SHAPES},
     }
     return {"deletions": [], "entities": [entity]}
 

@@ -20,7 +20,7 @@ from tests.fleet.toyrun import HORIZON, toy_arms, toy_plan, toy_run
 
 WORLD = partial(ToyWorld, horizon=HORIZON)
 ORIGIN = Origin("toy", 0.05, toy_embodiment().names, ("weak", "strong"), "toy")
-VIEW = View({"agentview": (64, 64), "wrist": (64, 64)}, mirror=False)
+VIEW = View({"agentview": (32, 32), "wrist": (32, 32)}, mirror=False)
 LIMITS = SizeLimits(100, 200, 1000)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -55,6 +55,7 @@ def test_nothing_known_has_no_statistics() -> None:
     assert PictureHistogram().describe() is None
 
 
+@settings(max_examples=25)
 @given(PICTURES, PICTURES)
 def test_pictures_are_described_exactly_and_add_up(one: list[U8], other: list[U8]) -> None:
     found = (count(one) + count(other)).describe()

@@ -54,7 +54,8 @@ def check_dataset(
                 faults += [f"{label}: {one}" for one in _compare_drawn(drawn, found, columns)]
     except Exception as error:  # whatever a reader of damaged bytes stumbles over
         faults.append(f"a file is missing or damaged ({error})")
-    said = f"frames equal to the run's, {pictures} pictures like those drawn"
+    compared = f", {pictures} pictures like those drawn" if pictures else ""
+    said = f"frames equal to the run's{compared}"
     yield CheckResult.from_faults("lerobot", frames, faults, said)
 
 
