@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from aegis.app.config.lab import Lab
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
@@ -12,7 +10,7 @@ from aegis.core.types import PolicyId
 from aegis.fleet.arm import Arm
 from aegis.gates.constant import NeverGate
 from aegis.gates.switch import HysteresisSwitch
-from aegis.study.comparison.pilot import STRONG, WEAK, name_placebo, name_switch
+from aegis.study.comparison.pilot import STRONG, WEAK
 from aegis.study.comparison.policy_comparison import SIDES
 from aegis.study.play.execution import fork_arms
 
@@ -31,12 +29,8 @@ def build_pilot_arms(lab: Lab) -> tuple[Arm, ...]:
     both = (WEAK, STRONG)
     weak = Arm(WEAK, _build_controller(lab, both, WEAK))
     strong = Arm(STRONG, _build_controller(lab, both, STRONG))
-    tick = find_switch_tick(lab)
-    _, switch, placebo = fork_arms(weak, (tick,))
-    switch = replace(switch, name=name_switch(tick))
-    if not lab.settings.flag("placebo"):
-        return weak, strong, switch
-    return weak, strong, switch, replace(placebo, name=name_placebo(tick))
+    _, switch, placebo = fork_arms(weak, (find_switch_tick(lab),))
+    return weak, strong, switch, *([placebo] if lab.settings.flag("placebo") else [])
 
 
 def find_switch_tick(lab: Lab) -> int:

@@ -8,7 +8,7 @@ from aegis.app.comparison.arms import build_sides
 from aegis.app.comparison.comparison_page import write_lines, write_page
 from aegis.app.comparison.numbers import read_open_share, read_points
 from aegis.app.comparison.playing import PairedRun
-from aegis.app.comparison.stored_run import Report, StoredRun
+from aegis.app.comparison.stored_run import Report, StoredRun, assemble_report
 from aegis.app.comparison.typed_names import name_policy
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import read_absent
@@ -51,10 +51,8 @@ def read_goal(settings: Settings) -> PowerGoal:
 def build_report(run: StoredRun) -> Report:
     """Compares the two policies of a played run."""
     found = _compare(run)
-    head = run.settings.text("name")
-    return Report(
-        {"name": head, **list_comparison_values(found)}, write_page(head, found), write_lines(found)
-    )
+    page = write_page(run.settings.text("name"), found)
+    return assemble_report(run, list_comparison_values(found), page, write_lines(found))
 
 
 def _compare(run: StoredRun) -> PolicyComparison:

@@ -6,7 +6,7 @@ from aegis.app.comparison.arms import build_pilot_arms
 from aegis.app.comparison.numbers import read_open_share, read_points
 from aegis.app.comparison.pilot_page import write_lines, write_page
 from aegis.app.comparison.playing import PairedRun
-from aegis.app.comparison.stored_run import Report, StoredRun
+from aegis.app.comparison.stored_run import Report, StoredRun, assemble_report
 from aegis.app.comparison.typed_names import name_policy
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import read_absent
@@ -58,12 +58,8 @@ def build_report(run: StoredRun) -> Report:
         {part: run.find_digest(part) for part in _PARTS},
         {part: run.summarise_cost(part) for part in _PARTS},
     )
-    head = run.settings.text("name")
-    return Report(
-        {"name": head, **list_pilot_values(found)},
-        write_page(head, found, plan.rule),
-        write_lines(found),
-    )
+    page = write_page(run.settings.text("name"), found, plan.rule)
+    return assemble_report(run, list_pilot_values(found), page, write_lines(found))
 
 
 PILOT = PairedRun(

@@ -12,6 +12,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from aegis.app.config.settings import Settings
+from aegis.app.experiment import read_absent
 from aegis.app.study.checks.refusal import catch_refusal
 from aegis.core.errors import LockError, TraceError
 from aegis.core.types import PolicyId
@@ -91,6 +92,32 @@ class StoredRun:
         """Returns what the answers of a policy took; its arm has its name."""
         alone = [row for row in self.episodes if row.arm == policy]
         return summarise_cost(policy, alone, self.times)
+
+    def list_notes(self) -> list[str]:
+        """Returns what keeps the run from being evidence, in sentences; empty if nothing does."""
+        found = {
+            "Answers could be missing (absent: hold), so rows depend on what is no part of the "
+            "plan: no evidence.": read_absent(self.settings),
+            "Rows may depend on their batch (batch_dependent: true), so differences may be "
+            "rounding.": self.settings.flag("batch_dependent"),
+        }
+        return [note for note, holds in found.items() if holds]
+
+
+def assemble_report(
+    run: StoredRun, values: Mapping[str, object], page: str, lines: Sequence[str]
+) -> Report:
+    """Returns a report with the notes of its run.
+
+    Args:
+        run: The run.
+        values: Its result as plain JSON values.
+        page: The same as Markdown.
+        lines: The same for the terminal.
+    """
+    notes = run.list_notes()
+    named = {"name": run.settings.text("name"), **values, "notes": notes}
+    return Report(named, page + "".join(f"\n{note}\n" for note in notes), [*lines, *notes])
 
 
 def write_report(root: Path, report: Report) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from aegis.app.comparison import playing
+from aegis.app.comparison.comparing import build_report
+from aegis.app.comparison.stored_run import StoredRun
 from aegis.records.store import RunTables
 from aegis.study.comparison.pilot import name_switch
 from tests.app.comparison.toy_pair import type_pair
@@ -104,6 +106,16 @@ def test_other_policies_are_refused_and_the_seal_stays(place: Path) -> None:
     answer = type_pair(place, "compare", "toy_weak", "toy_weak", code=2)
     assert "holds another experiment" in answer["error"]["message"]
     assert type_pair(place, "compare", "--check", "compare")["verified"]
+
+
+def test_rows_that_are_no_evidence_are_called_so(place: Path) -> None:
+    path = place / "runs/compare/config.yaml"
+    path.write_text(path.read_text().replace("batch_dependent: false", "batch_dependent: true"))
+    report = build_report(StoredRun.read_folder(place / "runs/compare"))
+    (note,) = report.values["notes"]
+    assert "differences may be rounding" in note
+    assert report.page.endswith(f"\n{note}\n")
+    assert note in report.lines
 
 
 @pytest.mark.parametrize("name", ["episodes.parquet", "steps.parquet", "config.yaml"])
