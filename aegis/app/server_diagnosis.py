@@ -148,7 +148,8 @@ def _play_expert(
         obs = world.observe(policy.spec.cameras if k % spacing == 0 else {})
         if k % spacing == 0:
             seen[k] = obs
-        actions.append(ask_policy(expert, [Query(key, k, obs)])[0].actions[0])
+        chunk = ask_policy(expert, [Query(key, k, obs)])[0].actions
+        actions.append(np.clip(chunk[0], world.embodiment.low, world.embodiment.high))
         if world.apply(Act(actions[-1])).done:
             break
     done, execute = np.stack(actions), policy.spec.execute

@@ -1,0 +1,133 @@
+"""`aegis serve` and `aegis doctor wire`: what is refused at once, and what they say."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from aegis.host.array_messages import pack_message
+from tests.app.typed import type_in
+from tests.host.test_array_messages import mutate_frame
+from tests.serve.clients import Client
+from tests.serve.toys import KEYS, SIDE, make_request, serve_policy
+
+WIRE = """
+env: {_target_: tests.fakes.ToyWorld, horizon: 24}
+start: {family: wide, split: training, offset: 0}
+expert: {_target_: tests.fakes.ToyPolicy, name: expert, weak: false}
+policy:
+  _target_: policies.openpi.policy.OpenpiPolicy
+  name: policy
+  url: null
+  horizon: 8
+  execute: 4
+  dimensions: 3
+  views: []
+seed: 0
+tasks: [0, 1]
+units: 4
+ticks: 12
+spacing: 4
+calls: 20
+trusted: [tests]
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("host=0.0.0.0", "clients need a token"),
+        ("host=0.0.0.0 token_variable=NO_SUCH_TOKEN", "NO_SUCH_TOKEN"),
+        ("token_file=/no/token", "cannot be read"),
+        ("certificate=a.pem", "both certificate and key"),
+        ("what=nothing", "Allowed: policy, gated"),
+        ("port=70000", "65535"),
+        ("policy=expert", "reads simulator truth"),
+        ("keys.wrist=null", "'keys.wrist' must be a text"),
+        ("keys.wrist=prompt", "keys of their own"),
+        ("max_bytes=3", "max_bytes"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_at_once(words: str, says: str, tmp_path: Path) -> None:
+    small = [] if "policy=" in words else ["policy=nano_weak"]
+    assert says in type_in(tmp_path, "serve", *small, *words.split(), code=2)["said"]
+
+
+def test_the_doctor_says_what_a_server_gives(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "wire.yaml").write_text(WIRE)
+    with serve_policy(wait=0.001) as (url, server):
+        said = type_in(tmp_path, "doctor", "wire", url, "--config-dir", "configs")
+        assert server.counts["refused"] == 0
+    assert (said["horizon"], said["execute"], said["actions"]) == (8, 4, 3)
+    assert said["cameras"] == {camera: [SIDE, SIDE] for camera in KEYS}
+    assert (said["digest"], said["taps"]) == ("seeing-1", {"trunk": 4})
+    assert (said["calls"], said["differing"]) == (20, 0)
+    assert 0 < said["latency_p50_ms"] <= said["latency_p99_ms"]
+    # A policy that knows nothing of the world agrees with no expert, either way round.
+    assert said["pictures"]["best"] is None
+    assert said["exit_code"] == 0
+
+
+@pytest.mark.slow
+def test_the_doctor_finds_mirrored_pictures_and_a_flipped_gripper(tmp_path: Path) -> None:
+    """A real policy behind a plain server, asked with one convention wrong at a time."""
+    from policies.nano_vla.policy import NanoVLA
+    from tests.serve.toys import Plain, make_layout
+
+    checkpoint = "policies/nano_vla/checkpoints/strong.safetensors"
+    place = Path(__file__).resolve().parents[2] / checkpoint
+    policy = NanoVLA("policy", str(place), batch=16, taps=[], temperature=0.3, portable=True)
+
+    class Flipped(NanoVLA):
+        def infer(self, rows, noise):  # noqa: ANN001, ANN202
+            done = super().infer(rows, noise)
+            done.actions[..., 6] *= -1
+            return done
+
+    flipped = Flipped("policy", str(place), batch=16, taps=[], temperature=0.3, portable=True)
+    views = (
+        "policy.views=["
+        + ",".join(
+            f"{{_target_: policies.openpi.view.View, camera: {camera}, key: {key}, "
+            "size: [64, 64], mirror: true}"
+            for camera, key in KEYS.items()
+        )
+        + "]"
+    )
+    few = ["units=4", "calls=2", "env.assets=builtin", views]
+    for served, mirror, best, code in (
+        (policy, True, ("as sent", "as it is"), 0),
+        (policy, False, ("mirrored", "as it is"), 4),
+        (flipped, True, ("as sent", "flipped"), 4),
+    ):
+        with serve_policy(served, make_layout(mirror=mirror), kind=Plain) as (url, _):
+            said = type_in(tmp_path, "doctor", "wire", url, *few, code=code)
+        assert said["pictures"]["best"] == best[0]
+        assert said["gripper"]["best"] == best[1]
+
+
+@pytest.mark.slow
+def test_ten_thousand_malformed_frames_are_refused_and_take_no_memory() -> None:
+    import resource
+
+    rng, whole = random.Random(7), pack_message(make_request(1))
+    peaks = []
+    with serve_policy(wait=0.0, connections=8) as (url, server):
+        for part in range(4):
+            for _ in range(2500):
+                with Client(url) as client:
+                    client.socket.send(mutate_frame(whole, rng))
+                    frame = client.socket.recv(timeout=20)
+                    assert isinstance(frame, str) or b"actions" in msgpack.unpackb(
+                        frame, raw=True, strict_map_key=False
+                    )
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+            assert part or peaks
+        assert server.counts["refused"] > 3000
+        with Client(url) as client:
+            assert client.infer(make_request())["actions"].shape == (8, 3)
+    assert peaks[-1] - peaks[0] < 32_000, "kB"
