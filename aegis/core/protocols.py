@@ -141,8 +141,8 @@ class Query:
         obs: What the policy looks at.
         salt: 0 for the paired noise; another number draws fresh noise (placebo arms).
         due: Tick at which the chunk starts; None for ``k``. Row 0 is for tick ``k`` all the same.
-        committed: Actions that are executed from ``k`` until then, shape (n, a); None for none.
-            Real-time chunking freezes them; a future state is rolled out from them.
+        committed: Actions executed from ``k`` until then, shape (n, a), which real-time chunking
+            freezes and a future state is rolled out from; None for none.
         past: Earlier observations of its ``history``, farthest first; the first one before that.
     """
 
@@ -175,6 +175,7 @@ class PolicySpec:
         from_due: Whether its rows begin after the committed ones; else a lead costs as many rows.
         history: Ticks back of the observations that it looks at, farthest first; the last is 0.
         remote: Whether it thinks elsewhere, while policies of this process do.
+        fill: Queries that a batch waits for while other episodes go on; 0 for none.
     """
 
     name: PolicyId
@@ -190,6 +191,7 @@ class PolicySpec:
     from_due: bool = False
     history: tuple[int, ...] = (0,)
     remote: bool = False
+    fill: int = 0
 
 
 @runtime_checkable

@@ -128,7 +128,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Questions:
-    """From a worker that can do nothing more: the questions of all its branches.
+    """From a worker: the questions of branches that wait.
 
     Their pictures stay in the shared buffer until the answers have been sent.
     """
@@ -138,7 +138,7 @@ class Questions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """To a worker: proposals by ticket; one message for all its questions."""
+    """To a worker: proposals by ticket, of as many questions as are answered, or of none yet."""
 
     items: tuple[tuple[int, dict[Source, PackedProposal]], ...]
 

@@ -137,15 +137,21 @@ class WorkerPool:
         """Returns the buffer in which a worker's pictures lie."""
         return self._members[worker].images
 
-    def receive_messages(self, timeout: float) -> list[tuple[int, FromWorker | None]]:
+    def receive_messages(
+        self, timeout: float, bell: Connection[None, None] | None = None
+    ) -> list[tuple[int, FromWorker | None]]:
         """Returns all that arrived; None stands for the death of a worker, which is replaced.
 
         Args:
             timeout: How long to wait for a first message [s].
+            bell: Ends the wait, too; it is not read.
         """
         numbers = {id(member.connection): i for i, member in enumerate(self._members)}
         heard: list[tuple[int, FromWorker | None]] = []
-        for ready in wait([member.connection for member in self._members], timeout):
+        bells = [] if bell is None else [bell]
+        for ready in wait([*(member.connection for member in self._members), *bells], timeout):
+            if ready is bell:
+                continue
             worker = numbers[id(ready)]
             try:
                 # `wait` promises one message; what else has come already is taken along without

@@ -14,8 +14,7 @@ from aegis.core.errors import ConfigError, InterruptedRunError, MachineError, Pa
 from aegis.core.protocols import Policy
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.fleet import pairing
-from aegis.fleet.arm import Source
-from aegis.fleet.batching import Request, answer_requests
+from aegis.fleet.answer_desk import AnswerDesk, Reply
 from aegis.fleet.interrupt import on_ctrl_c
 from aegis.fleet.messages import (
     Answers,
@@ -23,7 +22,6 @@ from aegis.fleet.messages import (
     EpisodeDone,
     FromWorker,
     JobDone,
-    PackedProposal,
     PlayUnit,
     Question,
     Questions,
@@ -33,7 +31,7 @@ from aegis.fleet.messages import (
     rebuild_error,
 )
 from aegis.fleet.pool import WorkerPool
-from aegis.fleet.progress import EpisodeProgress, ProgressSink
+from aegis.fleet.progress import ProgressSink, list_progress
 from aegis.fleet.run_plan import RunPlan, compute_identity
 from aegis.fleet.schedule import JobSchedule, UnitJob
 from aegis.records.folder_lock import lock_folder
@@ -80,6 +78,10 @@ def play_plan(
         return _PlanRun(plan, policies, store, sink, slots).play_remaining(pool)
 
 
+_FILL_WAIT = 0.05
+"""How long the last questions wait for others to fill their batch, while nobody reports [s]."""
+
+
 class _PlanRun:
     def __init__(
         self,
@@ -94,6 +96,7 @@ class _PlanRun:
         eyes = {name: ViewSpec.from_policy_spec(policy.spec) for name, policy in policies.items()}
         self._setup = RunSetup(plan.arms, eyes, plan.truth, store.root, slots, plan.sharing)
         self._deal = JobSchedule()
+        self._desk = AnswerDesk(policies, may_be_absent=plan.absent)
         self._asked: list[tuple[int, Question]] = []
         self._rows: dict[EpisodeKey, dict[str, EpisodeRow]] = {key: {} for key in plan.units}
         self._ticks = 0
@@ -114,6 +117,7 @@ class _PlanRun:
             tables = self._store.merge_parts(done)
         finally:
             self._sink.on_run_closed()
+            self._desk.close()
         if len(done) < total:
             raise InterruptedRunError(
                 f"Stopped: {len(done)} of {total} episodes are finished and stay "
@@ -153,12 +157,20 @@ class _PlanRun:
             self._assign_jobs(pool)
             if not self._deal.is_busy:
                 return
-            # With questions at hand only what has come already joins the batch; else a second at
-            # most, since Ctrl-C has to be noticed while nobody reports.
-            for worker, message in pool.receive_messages(0.0 if self._asked else 1.0):
+            heard = pool.receive_messages(self._choose_wait(), self._desk.bell)
+            for worker, message in heard:
                 self._handle_message(worker, message)
-            if self._asked:
-                self._answer_questions(pool)
+            self._answer_questions(pool, flush=not heard and self._desk.is_holding)
+
+    def _choose_wait(self) -> float:
+        """Returns how long to wait for messages [s].
+
+        A second at most, since Ctrl-C has to be noticed while nobody reports; and while questions
+        wait for a full batch, no longer than those may who could fill it.
+        """
+        if self._desk.has_work:
+            return 0.0
+        return _FILL_WAIT if self._desk.is_holding else 1.0
 
     def _check_machine(self, pool: WorkerPool) -> None:
         """Writes down what rows depend on besides identity, or compares it with what is there."""
@@ -192,14 +204,18 @@ class _PlanRun:
         else:
             raise rebuild_error(message, str(self._deal[message.job].key))
 
-    def _answer_questions(self, pool: WorkerPool) -> None:
-        """Answers all that was asked, one batch per policy, one message per worker."""
+    def _answer_questions(self, pool: WorkerPool, *, flush: bool) -> None:
+        """Hands on what was asked and what was answered, in one message per worker.
+
+        A worker whose questions are still open hears so, too: it may ask for other branches.
+        """
         asked, self._asked = self._asked, []
-        requests = [Request(question, pool.get_images(worker)) for worker, question in asked]
-        replies = answer_requests(requests, self._policies, may_be_absent=self._plan.absent)
-        items: dict[int, list[tuple[int, dict[Source, PackedProposal]]]] = {}
-        for (worker, question), reply in zip(asked, replies, strict=True):
-            items.setdefault(worker, []).append((question.ticket, reply))
+        items: dict[int, list[tuple[int, Reply]]] = {worker: [] for worker, _ in asked}
+        for worker, question in asked:
+            self._desk.add_question(worker, question, pool.get_images(worker))
+        self._desk.compute_answers(flush=flush)
+        for worker, ticket, reply in self._desk.collect_replies():
+            items.setdefault(worker, []).append((ticket, reply))
         for worker, mine in items.items():
             pool.send_message(worker, Answers(tuple(mine)))
 
@@ -207,27 +223,9 @@ class _PlanRun:
         arms = {arm.name: arm for arm in self._plan.arms}
         for question in questions:
             # An audit plays again what was reported once.
-            if self._deal[question.job].audit:
-                continue
-            instruction = next(iter(question.views.values())).instruction
-            for standing in question.standings:
-                arm = arms[standing.arm]
-                self._sink.on_progress(
-                    EpisodeProgress(
-                        key=question.key,
-                        arm=arm.name,
-                        k=standing.k,
-                        horizon=arm.controller.horizon,
-                        active=standing.active,
-                        helper=arm.controller.strong,
-                        risk=standing.risk,
-                        quantity=arm.quantity,
-                        track=() if standing.judged is None else (standing.judged,),
-                        fires=standing.fires,
-                        strong_steps=standing.strong_steps,
-                        instruction=instruction,
-                    )
-                )
+            if not self._deal[question.job].audit:
+                for progress in list_progress(question, arms):
+                    self._sink.on_progress(progress)
 
     def _record_episode(self, job: UnitJob, row: EpisodeRow) -> None:
         """Takes an episode; that of an audit must be the one that is known."""
@@ -266,6 +264,7 @@ class _PlanRun:
     def _requeue_lost(self, worker: int) -> None:
         """Puts the units of a dead worker back to the front, without the arms that are done."""
         lost = self._deal.release_jobs(worker)
+        self._desk.drop_worker(worker)
         self._asked = [(owner, question) for owner, question in self._asked if owner != worker]
         # Each goes to the front of the queue, so the last one first: they keep their order.
         for number in reversed(lost):

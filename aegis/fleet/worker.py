@@ -73,6 +73,7 @@ class _BranchSlot:
     job: _ActiveJob
     world: World
     steps: episodes.BranchPlay
+    part: int
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +122,8 @@ class _Worker:
     def _must_listen(self) -> bool:
         """Says whether there is nothing to do but listen.
 
-        Only one set of questions is open at a time: answers free the buffer of pictures.
+        Only one set of questions is open at a time, so that they gather to batches; what a slow
+        policy still thinks about is open no more.
         """
         return not (
             (self.waiting and self._has_free_slot()) or self.ready or (self.asked and not self.open)
@@ -137,9 +139,6 @@ class _Worker:
 
     def _handle_message(self, message: ToWorker) -> None:
         if isinstance(message, Answers):
-            # Answered questions need their pictures no more, and the next ones are not packed
-            # before.
-            self.images.clear()
             self.open = False
             self.ready.extend((ticket, unpack_proposals(item)) for ticket, item in message.items)
         elif isinstance(message, RunSetup):
@@ -194,7 +193,9 @@ class _Worker:
         world = self.spare.pop() if self.spare else self.world()
         self.tickets += 1
         steps = episodes.play_branch(world, branch, setup.view_specs, setup.truth)
-        self.slots[self.tickets] = _BranchSlot(job, world, steps)
+        taken = {slot.part for slot in self.slots.values()}
+        part = next(i for i in range(setup.slots) if i not in taken)
+        self.slots[self.tickets] = _BranchSlot(job, world, steps, part)
         self.ready.append((self.tickets, None))
 
     def _advance_branch(self, ticket: int, proposals: Mapping[Source, Proposal] | None) -> None:
@@ -223,7 +224,10 @@ class _Worker:
         self.connection.send(Questions(questions))
 
     def _build_question(self, ticket: int, pause: Pause) -> Question:
-        order, view_specs = self.slots[ticket].job.order, self._require_setup().view_specs
+        slot, setup = self.slots[ticket], self._require_setup()
+        order, view_specs = slot.job.order, setup.view_specs
+        # The pictures of its last question were needed until that was answered.
+        self.images.open_part(slot.part, setup.slots)
 
         def pack(source: Source, obs: Observation) -> PackedObservation:
             return pack_observation(obs, view_specs[source.policy].privileged, self.images)

@@ -1,7 +1,7 @@
 """Shared images: pictures in memory that two processes share, and observations that point there.
 
-The buffer is handed out from the front and taken back as a whole, when all questions have been
-answered.
+The buffer is handed out from the front and taken back as a whole; or in parts, one for each that
+asks, taken back when that one asks again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SharedImages:
     def __init__(self, buffer: Any) -> None:
         self._bytes: U8 = np.frombuffer(buffer, np.uint8)
         self._stored: dict[int, tuple[U8, ImageLocation]] = {}
-        self._used = 0
+        self._used, self._end = 0, len(self._bytes)
 
     @property
     def size(self) -> int:
@@ -49,9 +49,9 @@ class SharedImages:
         if id(picture) in self._stored:
             return self._stored[id(picture)][1]
         start, end = self._used, self._used + picture.size
-        if end > self.size:
+        if end > self._end:
             raise MachineError(
-                f"The shared buffer for pictures holds {self.size} bytes; {end} are needed. A "
+                f"The shared buffer for pictures ends at byte {self._end}; {end} are needed. A "
                 "policy changed the cameras in its spec after the run began."
             )
         self._bytes[start:end] = picture.ravel()
@@ -67,8 +67,18 @@ class SharedImages:
 
     def clear(self) -> None:
         """Takes back all space."""
+        self.open_part(0, 1)
+
+    def open_part(self, number: int, count: int) -> None:
+        """Goes on in one of several equal parts, and takes back its space.
+
+        Args:
+            number: The part, from 0.
+            count: How many parts there are.
+        """
+        size = self.size // count
         self._stored.clear()
-        self._used = 0
+        self._used, self._end = number * size, (number + 1) * size
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,8 +15,8 @@ import pytest
 
 from aegis.core.answers import ask_policy
 from aegis.core.errors import AbsentAnswerError, ConfigError, ShapeError
-from aegis.core.protocols import PolicySpec, Query
-from aegis.core.types import Proposal
+from aegis.core.protocols import Outcome, PolicySpec, Query
+from aegis.core.types import Command, Proposal
 from aegis.gates.constant import NeverGate
 from aegis.runtime.lockstep import Lockstep
 from tests.fakes import ToyPolicy, ToyWorld, toy_key
@@ -118,3 +121,96 @@ def test_remote_policies_think_while_others_do(tmp_path: Path) -> None:
     toy_run(tmp_path / "remote", replace(plan, sharing=False), policies=remote, slots=8)
     toy_run(tmp_path / "near", plan)
     assert tables(tmp_path / "remote") == tables(tmp_path / "near")
+
+
+class Patient(Elsewhere):
+    """Answers only when others have been asked many times since."""
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
+        assert Busy.enough.wait(20), "a slow policy holds episodes that do not need it"
+        return ToyPolicy.propose(self, queries)
+
+
+class Busy(ToyPolicy):
+    """Counts its queries."""
+
+    enough = threading.Event()
+    asked = 0
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
+        type(self).asked += len(queries)
+        if self.asked >= 30:
+            self.enough.set()
+        return super().propose(queries)
+
+
+def test_a_slow_policy_does_not_hold_episodes_that_do_not_need_it(tmp_path: Path) -> None:
+    Busy.asked = 0
+    Busy.enough.clear()
+    slow = {
+        "weak": Busy("weak", weak=True, cameras=CAMERAS),
+        "strong": Patient("strong", weak=False, cameras=CAMERAS),
+    }
+    plan = toy_plan(4, toy_arms()[:2], audit=0.0, sharing=False)
+    toy_run(tmp_path / "slow", plan, policies=slow, slots=4)
+    toy_run(tmp_path / "near", plan)
+    assert tables(tmp_path / "slow") == tables(tmp_path / "near")
+
+
+class Costly(ToyPolicy):
+    """Would rather compute many rows at once."""
+
+    def __init__(self, remote: bool) -> None:
+        super().__init__("strong", weak=False, cameras=CAMERAS)
+        self._spec = replace(self._spec, fill=6, remote=remote)
+        self.sizes: list[int] = []
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
+        self.sizes.append(len(queries))
+        return super().propose(queries)
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_costly_policy_waits_for_its_batch_as_long_as_it_may(
+    remote: bool, tmp_path: Path
+) -> None:
+    costly = Costly(remote)
+    plan = toy_plan(12, toy_arms()[1:2])
+    toy_run(tmp_path / "full", plan, policies=toy_policies() | {"strong": costly}, slots=12)
+    plain = Costly(remote)
+    plain._spec = replace(plain._spec, fill=0)
+    toy_run(tmp_path / "plain", plan, policies=toy_policies() | {"strong": plain}, slots=12)
+    assert tables(tmp_path / "full") == tables(tmp_path / "plain")
+    assert sum(costly.sizes) == sum(plain.sizes)
+    full = [size for size in costly.sizes if size >= 6]
+    # The last episodes find no company; all others do.
+    assert sum(full) > 0.6 * sum(costly.sizes)
+
+
+def test_a_worker_that_dies_takes_its_open_questions_along(tmp_path: Path) -> None:
+    # Its successor numbers its questions anew: an answer to the dead one must not reach it.
+    remote = {
+        name: ToyPolicy(name, weak=name == "weak", cameras=CAMERAS) for name in toy_policies()
+    }
+    for policy in remote.values():
+        policy._spec = replace(policy._spec, remote=True)
+    mortal = partial(Mortal, flag=str(tmp_path / "died"), horizon=HORIZON)
+    plan = toy_plan(4, audit=0.0)
+    toy_run(tmp_path / "died-once", plan, policies=remote, world=mortal, slots=3)
+    assert (tmp_path / "died").exists()
+    toy_run(tmp_path / "lived", plan)
+    assert tables(tmp_path / "died-once") == tables(tmp_path / "lived")
+
+
+class Mortal(ToyWorld):
+    """Kills its process once, in the middle of an episode."""
+
+    def __init__(self, flag: str, horizon: int) -> None:
+        super().__init__(horizon)
+        self._flag = Path(flag)
+
+    def apply(self, command: Command) -> Outcome:
+        if self._k == 17 and not self._flag.exists():
+            self._flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().apply(command)
