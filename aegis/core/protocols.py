@@ -115,10 +115,7 @@ class Gate(Protocol[S]):
 
 
 class Switch(Protocol[S]):
-    """Turns verdicts into modes: dwell, hold, caps, hysteresis.
-
-    It may have ``reads`` and ``dials()``, like a gate.
-    """
+    """Turns verdicts into modes: dwell, hold, hysteresis; ``reads``, ``dials()`` as of a gate."""
 
     def start(self, key: EpisodeKey) -> S:
         """Returns the state at the start of an episode."""
