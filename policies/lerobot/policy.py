@@ -79,7 +79,7 @@ class LeRobotPolicy(BatchAdapter):
         _check_device(name, device)
         if samples_per_pass < 1:
             raise ConfigError(
-                f"'{name}.samples_per_pass' must be positive. Got: {samples_per_pass}."
+                f"'{name}.samples_per_pass' must be at least 1. Got: {samples_per_pass}."
             )
         torch.set_num_threads(threads)
         self._guard = ProcessGuard("torch", f"Or set {name}.threads=1 and device=cpu.")

@@ -1,4 +1,4 @@
-"""Processors: what a checkpoint does to observations before the network, and to actions after it."""
+"""Processors: what a checkpoint does to observations and actions on both sides of its network."""
 
 from __future__ import annotations
 

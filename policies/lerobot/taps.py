@@ -40,6 +40,11 @@ def put_channels_last(out: Tensor) -> Tensor:
     return out.flatten(2).transpose(1, 2)
 
 
+def keep_last_tokens(out: Tensor, count: int) -> Tensor:
+    """Returns the last tokens. Shape (b, n, f) to (b, count, f)."""
+    return out[:, -count:]
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A layer that can be tapped.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from policies.lerobot.backends.flow import FlowBackend, FlowPrefix, count_places
-from policies.lerobot.taps import Layer
+from policies.lerobot.taps import Layer, keep_last_tokens
 
 _BOTH = "model.paligemma_with_expert"
 
@@ -21,11 +22,13 @@ class Pi05Backend(FlowBackend):
         count = len(both.paligemma.model.language_model.layers)
         layers = {f"prefix.{i}": Layer(f"{language}.layers.{i}", masked=True) for i in range(count)}
         layers["prefix"] = Layer(f"{language}.norm", masked=True)
+        # Those of the chunk: pi0 puts a token of proprioception before them.
+        chunk = partial(keep_last_tokens, count=self.horizon)
         layers |= {
-            f"expert.{i}": Layer(f"{expert}.layers.{i}", per_step=True)
+            f"expert.{i}": Layer(f"{expert}.layers.{i}", chunk, per_step=True)
             for i in range(len(both.gemma_expert.model.layers))
         }
-        self.layers = {**layers, "expert": Layer(f"{expert}.norm", per_step=True)}
+        self.layers = {**layers, "expert": Layer(f"{expert}.norm", chunk, per_step=True)}
 
     def prefix(self, batch: dict[str, Any]) -> FlowPrefix:
         """Reads pictures and prompt; see :class:`Backend`."""
