@@ -102,12 +102,14 @@ def build_responder(
         raise ConfigError("'embodiment' is none. Its _target_ returns aegis.core.types.Embodiment.")
     specs = {name: policy.spec for name, policy in policies.items()}
     digests, meant = {name: spec.digest for name, spec in specs.items()}, _agree(policies)
+    room = read_limits(settings).message.size
     if "policy" in policies:
         layout = read_layout(settings, specs)
-        served = Served(specs["policy"], embodiment, layout, False, digests, meant)
+        served = Served(specs["policy"], embodiment, layout, False, room, digests, meant)
         return PolicyResponder(served, policies["policy"], batchers["policy"])
     controller, spec = _build_controller(composed, embodiment, specs)
-    served = Served(spec, embodiment, read_layout(settings, specs), True, digests, meant)
+    layout = read_layout(settings, specs)
+    served = Served(spec, embodiment, layout, True, room, digests, meant)
     most = settings.integer("episodes", 1)
     return GatedResponder(served, controller, policies, batchers, most)
 

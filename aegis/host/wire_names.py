@@ -23,6 +23,8 @@ COMMITTED = "aegis/committed"
 """Actions that are executed until then. Shape (n, a)."""
 PAST = "aegis/past"
 """Earlier observations of the policy's history, farthest first: a list of pictures and states."""
+BATCH = "aegis/batch"
+"""Several requests, or their answers, in one frame: a list. Each of them names its episode."""
 
 ACTIONS = "actions"
 """The chunk, in openpi's own answers. Shape (h, a)."""

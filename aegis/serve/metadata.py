@@ -22,6 +22,7 @@ class Served:
         embodiment: The robot.
         layout: Where things stand in a request.
         gated: Whether it is a gated controller, whose answers depend on those before.
+        max_bytes: Of a request.
         policies: Name to digest of each policy behind it.
         conventions: What its numbers and pictures mean; pictures once they are the way round that
             the layout says.
@@ -31,6 +32,7 @@ class Served:
     embodiment: Embodiment
     layout: WireLayout
     gated: bool
+    max_bytes: int
     policies: Mapping[str, str]
     conventions: Conventions
 
@@ -41,6 +43,7 @@ class Served:
             "protocol": PROTOCOL,
             "policy": spec.name,
             "gated": self.gated,
+            "max_bytes": self.max_bytes,
             "policies": dict(self.policies),
             "digest": spec.digest,
             "rounding": spec.rounding,

@@ -12,7 +12,7 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -23,9 +23,10 @@ from websockets.http11 import Response as HttpResponse
 from aegis.core.errors import AegisError, ConfigError, MessageError
 from aegis.host.array_messages import MessageLimits, Value, pack_message
 from aegis.host.wire_access import HEADER
+from aegis.host.wire_names import BATCH
 from aegis.serve.access import Access
 from aegis.serve.caller import Caller
-from aegis.serve.request import read_request
+from aegis.serve.request import Request, read_requests
 from aegis.serve.responder import Responder
 
 HEALTH = "/healthz"
@@ -204,12 +205,12 @@ class OpenpiServer:
         try:
             if isinstance(frame, str):
                 raise MessageError("the request", "a text frame", "a binary frame of msgpack")
-            request = read_request(frame, responder.served.layout, self._limits.message)
-            address = caller.find_address(request)
+            layout = responder.served.layout
+            requests, batched = read_requests(frame, layout, self._limits.message)
             began = time.perf_counter()
-            answer = await responder.answer(request, address)
+            answers = await _answer_requests(requests, caller, responder)
             took = 1e3 * (time.perf_counter() - began)
-            caller.count_rows(request)
+            answer = {BATCH: answers} if batched else answers[0]
             packed = pack_message({**answer, **_describe_times(took, previous)})
         except AegisError as error:
             self.counts["refused"] += 1
@@ -218,8 +219,20 @@ class OpenpiServer:
             self.counts["refused"] += 1
             _logger.exception("a request failed")
             return f"InternalError: {type(error).__name__}: {error}"
-        self.counts["answered"] += 1
+        self.counts["answered"] += len(requests)
         return packed
+
+
+async def _answer_requests(
+    requests: Sequence[Request], caller: Caller, responder: Responder
+) -> list[dict[str, Value]]:
+    """Answers the requests of one frame at the same time."""
+    places = [caller.find_address(request) for request in requests]
+    asked = zip(requests, places, strict=True)
+    answers = await asyncio.gather(*(responder.answer(*one) for one in asked))
+    for request in requests:
+        caller.count_rows(request)
+    return answers
 
 
 def _describe_times(took: float, previous: float) -> dict[str, Value]:

@@ -12,12 +12,22 @@ from aegis.core.errors import MessageError, ShapeError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F32, U8, EpisodeKey, Observation
 from aegis.host.array_messages import MessageLimits, Value, unpack_message
-from aegis.host.wire_names import COMMITTED, DUE, EPISODE, EPISODE_FIELDS, FEATURES, PAST, RESET
+from aegis.host.wire_names import (
+    BATCH,
+    COMMITTED,
+    DUE,
+    EPISODE,
+    EPISODE_FIELDS,
+    FEATURES,
+    PAST,
+    RESET,
+)
 from aegis.serve.pictures import fit_picture, read_picture
 
 _LONGEST_TEXT = 2000
 _MOST_PAST = 64
 _MOST_ENTRIES = 4096
+_LARGEST_BATCH = 256
 
 
 @runtime_checkable
@@ -133,8 +143,10 @@ class Request:
         return Observation(k, view.proprio, images, self.instruction)
 
 
-def read_request(frame: bytes, layout: WireLayout, limits: MessageLimits) -> Request:
-    """Returns the request that a frame holds.
+def read_requests(
+    frame: bytes, layout: WireLayout, limits: MessageLimits
+) -> tuple[list[Request], bool]:
+    """Returns the requests that a frame holds, and whether it is a batch of them.
 
     Args:
         frame: What came.
@@ -147,6 +159,20 @@ def read_request(frame: bytes, layout: WireLayout, limits: MessageLimits) -> Req
     fields = unpack_message(frame, limits)
     if not isinstance(fields, dict):
         raise MessageError("the request", f"a {type(fields).__name__}", "a mapping")
+    if BATCH not in fields:
+        return [_read_request(fields, layout)], False
+    batch = fields[BATCH]
+    if not isinstance(batch, list) or not 1 <= len(batch) <= _LARGEST_BATCH:
+        given = f"{len(batch)} requests" if isinstance(batch, list) else type(batch).__name__
+        raise MessageError(BATCH, given, f"a list of 1 to {_LARGEST_BATCH} requests")
+    for i, one in enumerate(batch):
+        if not isinstance(one, dict) or one.get(EPISODE) is None:
+            raise MessageError(f"{BATCH}.{i}", "no request that names its episode", EPISODE)
+    return [_read_request(one, layout) for one in batch], True
+
+
+def _read_request(fields: Mapping[object, Value], layout: WireLayout) -> Request:
+    """Returns one request."""
     prompt = fields.get(layout.prompt)
     if not isinstance(prompt, str) or len(prompt) > _LONGEST_TEXT:
         given = f"{len(prompt)} letters long" if isinstance(prompt, str) else type(prompt).__name__

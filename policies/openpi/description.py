@@ -38,6 +38,7 @@ class Description:
         portable: Whether they do on every machine of the portable level.
         from_due: Whether its rows begin where the chunk starts.
         history: How many ticks back each observation lies that it looks at, farthest first.
+        max_bytes: Of a request; None where the server does not say.
         extended: Whether it is one of ours, so that it knows episodes and tells activations.
 
     Raises:
@@ -58,6 +59,7 @@ class Description:
     portable: bool = False
     from_due: bool = False
     history: tuple[int, ...] = (0,)
+    max_bytes: int | None = None
     extended: bool = False
 
     def __post_init__(self) -> None:
@@ -123,6 +125,7 @@ def read_description(frame: Value, otherwise: Description) -> Description:
         conventions=_read_conventions(about),
         taps=_read_taps(about),
         history=tuple(_read(about, "history", _is_list_of(_is_tick), "ticks")),
+        max_bytes=_read(about, "max_bytes", _is_size, "a number"),
         extended=True,
     )
 
@@ -182,6 +185,10 @@ def _is_word(value: Value) -> bool:
 
 def _is_count(value: Value) -> bool:
     return type(value) is int and 0 < value <= _MOST_ROWS
+
+
+def _is_size(value: Value) -> bool:
+    return type(value) is int and value > 0
 
 
 def _is_tick(value: Value) -> bool:

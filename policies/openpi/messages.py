@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,22 +10,28 @@ from aegis.core.errors import MessageError, ShapeError
 from aegis.core.protocols import Query
 from aegis.core.types import F32, Observation, PolicyId, Proposal
 from aegis.host.array_messages import MessageLimits, Value, pack_message, unpack_message
-from aegis.host.wire_names import ABOUT, ACTIONS, COMMITTED, DUE, EPISODE, FEATURES, PAST
+from aegis.host.wire_names import ABOUT, ACTIONS, BATCH, COMMITTED, DUE, EPISODE, FEATURES, PAST
 from policies.openpi.description import Description
 
 _MOST_SAMPLES = 4096
 
 
-def pack_query(query: Query, server: Description) -> bytes:
-    """Returns the request for a query.
+def pack_queries(queries: Sequence[Query], server: Description) -> bytes:
+    """Returns the request for some queries; several are for a server of ours.
 
     Args:
-        query: What is asked.
+        queries: What is asked.
         server: Who is asked.
 
     Raises:
-        ShapeError: If the observation lacks what the server looks at.
+        ShapeError: If an observation lacks what the server looks at.
     """
+    fields = [_describe_query(query, server) for query in queries]
+    return pack_message(fields[0] if len(fields) == 1 else {BATCH: fields})
+
+
+def _describe_query(query: Query, server: Description) -> dict[str, Value]:
+    """Returns the request for a query."""
     fields = _list_fields(query.obs, server)
     fields[server.prompt] = query.obs.instruction
     if server.extended:
@@ -38,7 +44,7 @@ def pack_query(query: Query, server: Description) -> bytes:
             fields[DUE], fields[COMMITTED] = query.due, query.committed
         if query.past:
             fields[PAST] = [_list_fields(obs, server) for obs in query.past]
-    return pack_message(fields)
+    return fields
 
 
 def _list_fields(obs: Observation, server: Description) -> dict[str, Value]:
@@ -56,16 +62,20 @@ def _list_fields(obs: Observation, server: Description) -> dict[str, Value]:
     return fields
 
 
-def unpack_answer(
-    frame: bytes | str, query: Query, server: Description, name: PolicyId, limits: MessageLimits
-) -> Proposal:
-    """Returns the proposal that an answer holds.
+def unpack_answers(
+    frame: bytes | str,
+    queries: Sequence[Query],
+    server: Description,
+    name: PolicyId,
+    limits: MessageLimits,
+) -> list[Proposal]:
+    """Returns the proposals that an answer holds.
 
     Args:
         frame: What came.
-        query: What was asked.
+        queries: What was asked.
         server: Who answered.
-        name: Policy id of the proposal.
+        name: Policy id of the proposals.
         limits: How large an answer may be.
 
     Raises:
@@ -77,6 +87,24 @@ def unpack_answer(
     fields = unpack_message(frame, limits)
     if not isinstance(fields, dict):
         raise MessageError("the answer", f"a {type(fields).__name__}", "a mapping")
+    if len(queries) == 1:
+        return [_read_answer(fields, queries[0], server, name)]
+    batch = fields.get(BATCH)
+    if not isinstance(batch, list) or len(batch) != len(queries):
+        given = f"{len(batch)} answers" if isinstance(batch, list) else type(batch).__name__
+        raise MessageError(BATCH, given, f"a list of {len(queries)} answers")
+    for i, one in enumerate(batch):
+        if not isinstance(one, dict):
+            raise MessageError(f"{BATCH}.{i}", f"a {type(one).__name__}", "a mapping")
+    return [
+        _read_answer(one, query, server, name) for one, query in zip(batch, queries, strict=True)
+    ]
+
+
+def _read_answer(
+    fields: Mapping[str, Value], query: Query, server: Description, name: PolicyId
+) -> Proposal:
+    """Returns the proposal of one answer."""
     shape = (server.horizon, server.dimensions)
     actions = _read_numbers(fields.get(ACTIONS), ACTIONS, shape)
     if not np.isfinite(actions).all():

@@ -17,11 +17,15 @@ from aegis.host.notes import write_note
 from aegis.host.wire_access import read_token
 from policies.openpi.connection import Connection, ServerPlace, load_trust
 from policies.openpi.description import Description, read_description
-from policies.openpi.messages import pack_query, unpack_answer
+from policies.openpi.messages import pack_queries, unpack_answers
 from policies.openpi.view import View
 
 ON_MISSING = ("raise", "hold")
 _MOST_SOCKETS = 256
+_MOST_QUERIES = 64
+"""Questions in one frame."""
+_SPARE = 4096
+"""Room for words that are longer than those of the first question [bytes]."""
 
 
 class OpenpiPolicy:
@@ -141,9 +145,11 @@ class OpenpiPolicy:
             MessageError: If it cannot be used.
         """
         self._guard.require_same_process()
-        requests = [pack_query(query, self.server) for query in queries]
+        groups = self._group_queries(queries)
+        requests = [pack_queries(group, self.server) for group in groups]
         with self._turn:
-            return self._loop.run_until_complete(self._ask_all(queries, requests))
+            found = self._loop.run_until_complete(self._ask_all(groups, requests))
+        return [proposal for group in found for proposal in group]
 
     def close(self) -> None:
         """Closes all connections."""
@@ -152,18 +158,27 @@ class OpenpiPolicy:
                 self._loop.run_until_complete(self._close_all())
                 self._loop.close()
 
+    def _group_queries(self, queries: Sequence[Query]) -> list[Sequence[Query]]:
+        """Returns the questions of each frame: as many to each socket, as far as they fit."""
+        size = -(-len(queries) // len(self._connections)) if self.server.extended else 1
+        if size > 1 and self.server.max_bytes is not None:
+            # Pictures make a request large, and those of all questions are of one size.
+            one = len(pack_queries(queries[:1], self.server)) + _SPARE
+            size = max(1, min(size, _MOST_QUERIES, self.server.max_bytes // one))
+        return [queries[i : i + size] for i in range(0, len(queries), max(size, 1))]
+
     async def _ask_all(
-        self, queries: Sequence[Query], requests: Sequence[bytes]
-    ) -> list[Proposal | None]:
-        """Asks everything; each connection takes the next question when it has its answer."""
-        found: list[Proposal | None] = [None] * len(queries)
-        waiting = iter(range(len(queries)))
+        self, groups: Sequence[Sequence[Query]], requests: Sequence[bytes]
+    ) -> list[Sequence[Proposal | None]]:
+        """Asks everything; each connection takes the next frame when it has its answer."""
+        found: list[Sequence[Proposal | None]] = [()] * len(groups)
+        waiting = iter(range(len(groups)))
 
         async def ask_in_turn(connection: Connection) -> None:
             for i in waiting:
-                found[i] = await self._ask_one(connection, queries[i], requests[i])
+                found[i] = await self._ask_group(connection, groups[i], requests[i])
 
-        used = self._connections[: len(queries)]
+        used = self._connections[: len(groups)]
         tasks = [asyncio.ensure_future(ask_in_turn(one)) for one in used]
         try:
             await asyncio.gather(*tasks)
@@ -174,13 +189,13 @@ class OpenpiPolicy:
             await asyncio.gather(*tasks, return_exceptions=True)
         return found
 
-    async def _ask_one(
-        self, connection: Connection, query: Query, request: bytes
-    ) -> Proposal | None:
+    async def _ask_group(
+        self, connection: Connection, queries: Sequence[Query], request: bytes
+    ) -> Sequence[Proposal | None]:
         try:
             frame = await connection.ask(request, self._deadline)
             try:
-                return unpack_answer(frame, query, self.server, self._name, self._limits)
+                return unpack_answers(frame, queries, self.server, self._name, self._limits)
             except MessageError as error:
                 await connection.close()
                 raise error.name_sender(self._place.label) from error
@@ -188,7 +203,7 @@ class OpenpiPolicy:
             if not self._holds:
                 raise
             write_note(f"{error} The robot holds meanwhile.")
-            return None
+            return [None] * len(queries)
 
     def _check_first(self, frame: bytes | str) -> None:
         """Reads what the server says of itself, and refuses another one than before."""

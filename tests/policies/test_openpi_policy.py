@@ -185,7 +185,8 @@ def test_a_picture_that_is_missing_is_named() -> None:
 
 def make_metadata(**changes: Any) -> bytes:
     about: dict[str, Any] = {
-        "protocol": 1, "digest": "d", "rounding": "r", "state": "observation/state",
+        "protocol": 1, "max_bytes": 1 << 20, "digest": "d", "rounding": "r",
+        "state": "observation/state",
         "prompt": "prompt", "horizon": 8, "execute": 4, "actions": ["x", "y", "z"], "cameras": {},
         "mirror": False, "taps": {"trunk": 2}, "history": [0], "batch_invariant": True,
         "portable": True, "from_due": False,
@@ -235,6 +236,39 @@ def with_row(value: float) -> np.ndarray:
     actions = np.zeros((8, 3), np.float32)
     actions[5, 1] = value
     return actions
+
+
+def make_batch(*answers: Any) -> bytes:
+    return pack_message({"aegis/batch": list(answers)})
+
+
+BATCHES: dict[str, tuple[bytes, str]] = {
+    "one answer": (make_answer(), "aegis/batch is NoneType"),
+    "too few": (make_batch({}), "aegis/batch is 1 answers; allowed: a list of 2"),
+    "numbers": (make_batch(1, 2), "aegis/batch.0 is a int"),
+    "NaN": (make_batch(unpack_message(make_answer()), {"actions": with_row(np.nan)}), "row 5"),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_an_unusable_batch_is_named(name: str) -> None:
+    answer, says = BATCHES[name]
+    with (
+        run_answers(answer) as url,
+        opened(url, sockets=1) as far,
+        pytest.raises(MessageError, match=says),
+    ):
+        far.propose([make_query(0), make_query(1)])
+
+
+def test_questions_share_frames_as_far_as_they_fit() -> None:
+    queries = [make_query(i) for i in range(9)]
+    here = SeeingPolicy("far", batch=16).propose(queries)
+    for room, frames in ((1 << 20, 1), (16_000, 3), (5_000, 9)):
+        policy = SeeingPolicy(batch=16)
+        with serve_policy(policy, room=room) as (url, _), opened(url, sockets=1) as far:
+            assert all(map(is_same, far.propose(queries), here))
+        assert len(policy.batches) == frames
 
 
 UNUSABLE: dict[str, tuple[bytes | str, str]] = {

@@ -177,6 +177,13 @@ _BAD: dict[str, tuple[Any, str]] = {
     "due": (make_request(**{"aegis/due": 3}), "aegis/due is 3"),
     "past": (make_request(**{"aegis/past": [{}]}), "observation/image is missing"),
     "other past": (make_request(**{"aegis/past": [make_request()]}), "aegis/past is 1 obs"),
+    "batch": (b"\x81\xabaegis/batch\x01", "aegis/batch is int"),
+    "empty batch": ({"aegis/batch": []}, "aegis/batch is 0 requests"),
+    "batch without episodes": ({"aegis/batch": [make_request()]}, "aegis/batch.0 is no request"),
+    "batch with a bad one": (
+        {"aegis/batch": [{**make_request(prompt=3), "aegis/episode": [0, "s", 0, "w", 0, 0, 0]}]},
+        "prompt is int",
+    ),
     "curse": (
         make_request(**{"observation/state": np.array([SeeingPolicy.CURSED, 0])}),
         "NonFiniteError: the toy is cursed",

@@ -97,10 +97,12 @@ def make_policy_responder(
     layout: WireLayout | None = None,
     wait: float = 0.05,
     kind: type[Served] = Served,
+    room: int = 1 << 20,
 ) -> PolicyResponder:
     batcher = QueryBatcher(policy, wait, server.count_callers)
+    digests = {"policy": policy.spec.digest}
     robot = toy_robot(getattr(policy, "_action", 3))
-    served = kind(policy.spec, robot, layout or make_layout(), False, {"policy": "seeing-1"}, MEANT)
+    served = kind(policy.spec, robot, layout or make_layout(), False, room, digests, MEANT)
     return PolicyResponder(served, policy, batcher)
 
 
@@ -156,10 +158,10 @@ def serve_policy(
 ) -> Iterator[tuple[str, OpenpiServer]]:
     """Yields address and server of a policy."""
     served, wait = policy or SeeingPolicy(), settings.pop("wait", 0.05)
-    kind = settings.pop("kind", Served)
+    kind, room = settings.pop("kind", Served), settings.pop("room", 1 << 20)
 
     def make(server: OpenpiServer) -> Responder:
-        return make_policy_responder(served, server, layout, wait, kind)
+        return make_policy_responder(served, server, layout, wait, kind, room)
 
     with run_server(make, **settings) as running:
         yield running
