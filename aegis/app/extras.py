@@ -20,6 +20,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     ),
     "stamp": ("rfc3161_client", "cryptography"),
     "ros": ("rosbags", "cv2"),
+    "dds": ("cyclonedds",),
     "wire": ("msgpack", "websockets"),
     "export": ("mcap", "pyarrow", "av", "PIL"),
     "rerun": ("rerun",),
