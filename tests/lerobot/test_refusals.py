@@ -71,6 +71,7 @@ def wider_network(folder: Path) -> None:
         (edit_config(temporal_ensemble_coeff=0.01, n_action_steps=1), CheckpointError, "Set it to"),
         (edit_config(use_peft=True), CheckpointError, "use_peft=true.*merge the adapter"),
         (edit_config(chunk_size="many"), CheckpointError, "cannot load"),
+        (edit_config(not_invented_yet=1), CheckpointError, "cannot load.*not_invented_yet"),
         (lambda f: (f / "model.safetensors").unlink(), CheckpointError, "has no model.safetensors"),
         (lambda f: (f / "config.json").write_text("{"), CheckpointError, "config.json is damaged"),
         (
