@@ -22,6 +22,8 @@ EXEMPT_ROOMS: Mapping[str, str] = {
     "aegis.fitting": "what it fits is a file with a digest",
     "aegis.monitor": "looks on",
     "aegis.report": "draws what was played",
+    "aegis.ros": "drives robots; what simulations play comes from none of it",
+    "aegis.serve": "answers others; a remote policy names what it depends on",
     "aegis.stats": "judges what was played",
     "aegis.study": "plans and judges what is played; all but aegis.study.play",
 }
