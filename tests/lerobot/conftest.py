@@ -8,24 +8,37 @@ from typing import Any
 
 import pytest
 
-from tests.lerobot.tiny import KINDS, shrink_paligemma, write_tiny
+from tests.lerobot.tiny import shrink_paligemma, write_tiny
 
 MakePolicy = Callable[..., Any]
 
 
+class Checkpoints(dict[str, Path]):
+    """Folder of a tiny checkpoint by type, made when it is first asked for.
+
+    ``diffusion2`` looks at two ticks.
+    """
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self._place = place
+
+    def __missing__(self, kind: str) -> Path:
+        settings = {"n_obs_steps": 2} if kind == "diffusion2" else {}
+        self[kind] = write_tiny(self._place / kind, kind.rstrip("2"), **settings)
+        return self[kind]
+
+
 @pytest.fixture(scope="session")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Folder of a tiny checkpoint by type; ``diffusion2`` looks at two ticks."""
-    place = tmp_path_factory.mktemp("checkpoints")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkpoints]:
+    """Tiny checkpoints of every type."""
     with pytest.MonkeyPatch.context() as patch:
         shrink_paligemma(patch)
-        made = {kind: write_tiny(place / kind, kind) for kind in KINDS}
-        made["diffusion2"] = write_tiny(place / "diffusion2", "diffusion", n_obs_steps=2)
-        yield made
+        yield Checkpoints(tmp_path_factory.mktemp("checkpoints"))
 
 
 @pytest.fixture
-def make_policy(checkpoints: dict[str, Path]) -> MakePolicy:
+def make_policy(checkpoints: Checkpoints) -> MakePolicy:
     """Builds a policy from the checkpoint of a type, or from a folder."""
     from policies.lerobot.policy import LeRobotPolicy
 
