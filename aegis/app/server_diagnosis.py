@@ -193,10 +193,10 @@ def _check_conventions(
         kept = _ask_server(policy, [state.query for state in states])
         mirrored = _ask_server(policy, [_mirror_query(state.query) for state in states])
     expert, execute = np.stack([state.action for state in states]), policy.spec.execute
-    findings = [
-        compare_pictures(names, expert, kept, mirrored, execute),
-        compare_grippers(names, expert, kept, execute),
-    ]
+    pictures = compare_pictures(names, expert, kept, mirrored, execute)
+    # Who sees everything the wrong way round grasps nowhere: the gripper is judged where it fits.
+    seen = mirrored if pictures.best == pictures.other else kept
+    findings = [pictures, compare_grippers(names, expert, seen, execute)]
     said: dict[str, Json] = {"actions": kept.shape[2], "states": len(states)}
     unfit = False
     for finding in findings:

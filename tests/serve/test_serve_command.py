@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import random
+import resource
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgpack
+import numpy as np
 import pytest
 
+from aegis.core.answers import ask_policy
+from aegis.core.protocols import Policy, Query
+from aegis.core.types import Proposal
 from aegis.host.array_messages import pack_message
 from tests.app.typed import type_in
 from tests.host.test_array_messages import mutate_frame
 from tests.serve.clients import Client
-from tests.serve.toys import KEYS, SIDE, make_request, serve_policy
+from tests.serve.toys import KEYS, SIDE, Plain, make_layout, make_request, serve_policy
 
 WIRE = """
 env: {_target_: tests.fakes.ToyWorld, horizon: 24}
@@ -72,23 +79,30 @@ def test_the_doctor_says_what_a_server_gives(tmp_path: Path) -> None:
     assert said["exit_code"] == 0
 
 
+class Flipped:
+    """A policy whose gripper goes the other way."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy, self.spec = policy, policy.spec
+
+    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
+        signs = np.array([1, 1, 1, 1, 1, 1, -1], np.float32)
+        found = ask_policy(self._policy, queries)
+        return [replace(one, actions=one.actions * signs) for one in found]
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.mark.slow
 def test_the_doctor_finds_mirrored_pictures_and_a_flipped_gripper(tmp_path: Path) -> None:
     """A real policy behind a plain server, asked with one convention wrong at a time."""
     from policies.nano_vla.policy import NanoVLA
-    from tests.serve.toys import Plain, make_layout
 
     checkpoint = "policies/nano_vla/checkpoints/strong.safetensors"
     place = Path(__file__).resolve().parents[2] / checkpoint
     policy = NanoVLA("policy", str(place), batch=16, taps=[], temperature=0.3, portable=True)
 
-    class Flipped(NanoVLA):
-        def infer(self, rows, noise):  # noqa: ANN001, ANN202
-            done = super().infer(rows, noise)
-            done.actions[..., 6] *= -1
-            return done
-
-    flipped = Flipped("policy", str(place), batch=16, taps=[], temperature=0.3, portable=True)
     views = (
         "policy.views=["
         + ",".join(
@@ -98,11 +112,11 @@ def test_the_doctor_finds_mirrored_pictures_and_a_flipped_gripper(tmp_path: Path
         )
         + "]"
     )
-    few = ["units=4", "calls=2", "env.assets=builtin", views]
+    few = ["units=6", "calls=2", "env.assets=builtin", views]
     for served, mirror, best, code in (
         (policy, True, ("as sent", "as it is"), 0),
         (policy, False, ("mirrored", "as it is"), 4),
-        (flipped, True, ("as sent", "flipped"), 4),
+        (Flipped(policy), True, ("as sent", "flipped"), 4),
     ):
         with serve_policy(served, make_layout(mirror=mirror), kind=Plain) as (url, _):
             said = type_in(tmp_path, "doctor", "wire", url, *few, code=code)
@@ -112,12 +126,10 @@ def test_the_doctor_finds_mirrored_pictures_and_a_flipped_gripper(tmp_path: Path
 
 @pytest.mark.slow
 def test_ten_thousand_malformed_frames_are_refused_and_take_no_memory() -> None:
-    import resource
-
     rng, whole = random.Random(7), pack_message(make_request(1))
     peaks = []
     with serve_policy(wait=0.0, connections=8) as (url, server):
-        for part in range(4):
+        for _ in range(4):
             for _ in range(2500):
                 with Client(url) as client:
                     client.socket.send(mutate_frame(whole, rng))
@@ -126,7 +138,6 @@ def test_ten_thousand_malformed_frames_are_refused_and_take_no_memory() -> None:
                         frame, raw=True, strict_map_key=False
                     )
             peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-            assert part or peaks
         assert server.counts["refused"] > 3000
         with Client(url) as client:
             assert client.infer(make_request())["actions"].shape == (8, 3)

@@ -101,7 +101,7 @@ def make_policy_responder(
 ) -> PolicyResponder:
     batcher = QueryBatcher(policy, wait, server.count_callers)
     digests = {"policy": policy.spec.digest}
-    robot = toy_robot(getattr(policy, "_action", 3))
+    robot = toy_robot(getattr(policy, "_action", 7))
     served = kind(policy.spec, robot, layout or make_layout(), False, room, digests, MEANT)
     return PolicyResponder(served, policy, batcher)
 
