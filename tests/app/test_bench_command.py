@@ -22,6 +22,7 @@ def test_without_a_name_it_lists_them(capsys: pytest.CaptureFixture[str]) -> Non
         "gate",
         "realtime",
         "inference",
+        "vla",
     ]
 
 

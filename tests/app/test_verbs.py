@@ -16,7 +16,7 @@ VERBS = [(command, verb) for command in COMMANDS for verb in command.verbs]
 def test_studies_benchmarks_and_the_doctor_have_verbs() -> None:
     names = {command.name: [verb.name for verb in command.verbs] for command in COMMANDS}
     assert names["study"] == ["lock", "run", "report", "verify", "power"]
-    assert names["doctor"] == ["determinism"]
+    assert names["doctor"] == ["determinism", "wire"]
     assert names["ros"] == ["node", "robot", "console"]
     assert {name for name, verbs in names.items() if verbs} == {"study", "bench", "doctor", "ros"}
 
