@@ -32,7 +32,7 @@ from aegis.ros.node import Node
 from aegis.ros.recorder import resolve_topic
 from aegis.ros.simulated_robot import OUTCOME, RESTART, SimulatedRobot
 from aegis.ros.topics import Topic, list_inputs, list_topics
-from aegis.ros.wire.process import WireProcess, WireTopic
+from aegis.ros.wire.process import TRANSPORTS, WireProcess, WireTopic
 from aegis.runtime.bus import Bus
 from aegis.runtime.realtime.lifecycle import Life
 
@@ -139,6 +139,7 @@ def open_wire(
         level.text("namespace"),
         lifecycle,
         options.foreign_arguments,
+        level.choice("transport", tuple(TRANSPORTS)),
     )
     try:
         parameters = wire.read_parameters(_START_PATIENCE)

@@ -8,16 +8,10 @@ bus in shared memory as the bytes that they are, so that the parent never waits 
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import select
-import signal
 import socket
-import sys
 import threading
-import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import rclpy
@@ -25,25 +19,22 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from aegis.core.errors import ConfigError
-from aegis.ros.names import WIRE_BELL
 from aegis.ros.wire.node import DriverClient, ManagedNode, create_services
-from aegis.ros.wire.protocol import WireTopic, receive_message, send_message
+from aegis.ros.wire.parent import run_process, serve_parent
+from aegis.ros.wire.protocol import WireTopic
 from aegis.ros.wire.topics import Inbox, Outbox
 from aegis.runtime.bus import Bus
 
 _THREADS = 8
-_GRACE = 5.0
-"""Longest wait for the parent after a signal, and longest duration of the end [s]."""
 _OWN_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 
 
-def open_node(identity: dict[str, Any], ros_arguments: Sequence[str]) -> Node:
+def open_node(ros_arguments: Sequence[str], identity: dict[str, Any]) -> Node:
     """Starts ROS 2 and returns our node.
 
     Args:
-        identity: Name, namespace, and whether it is a lifecycle node.
         ros_arguments: Arguments of ROS 2.
+        identity: Name, namespace, and whether it is a lifecycle node.
     """
     # The end is the parent's to order: a signal must not stop publishing before.
     rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
@@ -76,24 +67,6 @@ def _simplify(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int | float):
         return value
     return [_simplify(one) for one in value]
-
-
-def attach_bus(description: str, descriptors: Sequence[int]) -> Bus:
-    """Attaches to the bus.
-
-    Args:
-        description: What ``Bus.describe`` returned to the parent.
-        descriptors: The file descriptors, in the order of the description.
-
-    Raises:
-        ConfigError: If the bus cannot wake us.
-    """
-    given = json.loads(description)
-    if WIRE_BELL not in given["bells"]:
-        raise ConfigError(f"the bus has no bell '{WIRE_BELL}', which topics to ROS 2 must ring")
-    given["memory"] = descriptors[0]
-    given["bells"] = dict(zip(given["bells"], descriptors[1:], strict=True))
-    return Bus.attach(json.dumps(given))
 
 
 class Wire:
@@ -148,22 +121,6 @@ class Wire:
                     self._node.get_logger().error(f"A callback failed: {error!r}")
 
 
-def await_end(link: socket.socket, signals: Sequence[float]) -> None:
-    """Waits until the parent closes the socket, or a signal came and it did not close it soon.
-
-    Args:
-        link: The socket.
-        signals: Times of the signals that came [s]; grows.
-    """
-    while not signals or time.monotonic() < signals[0] + _GRACE:
-        ready, _, _ = select.select([link], [], [], 0.2)
-        try:
-            if ready and not link.recv(1):
-                return
-        except ConnectionError:
-            return
-
-
 def run_wire(link: socket.socket, ros_arguments: Sequence[str]) -> None:
     """Runs the wire until its end.
 
@@ -174,45 +131,8 @@ def run_wire(link: socket.socket, ros_arguments: Sequence[str]) -> None:
     Raises:
         EOFError: If the parent is gone before all is connected.
     """
-    signals: list[float] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: signals.append(time.monotonic()))
-    identity, _ = receive_message(link)
-    try:
-        node = open_node(identity, ros_arguments)
-        send_message(link, {"parameters": list_parameters(node)})
-        asked, descriptors = receive_message(link)
-        topics = [WireTopic(**topic) for topic in asked["topics"]]
-        wire = Wire(node, attach_bus(asked["bus"], descriptors), topics, asked["services"])
-    except EOFError:
-        raise
-    except Exception as error:  # Whatever it is, the parent says it to the user.
-        send_message(link, {"error": str(error) or repr(error)})
-        return
-    send_message(link, {"connected": True})
-    await_end(link, signals)
-    threading.Timer(_GRACE, os._exit, [0]).start()
-    wire.finish()
-
-
-def main() -> None:
-    """Reads the command line and runs the wire."""
-    parser = argparse.ArgumentParser(prog="aegis.ros.wire")
-    parser.add_argument("--socket", type=int, required=True)
-    options, ros_arguments = parser.parse_known_args()
-    code = 0
-    try:
-        run_wire(socket.socket(fileno=options.socket), ros_arguments)
-    except (EOFError, ConnectionError):
-        code = 0  # The parent is gone, and with it whoever could be told.
-    except BaseException as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        code = 1
-    # rclpy's threads abort an interpreter that ends while they run.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    serve_parent(link, partial(open_node, ros_arguments), list_parameters, Wire)
 
 
 if __name__ == "__main__":
-    main()
+    run_process("aegis.ros.wire", run_wire)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,44 @@ from aegis.ros.wire.protocol import WireTopic as WireTopic
 from aegis.ros.wire.protocol import receive_message, send_message
 from aegis.runtime.bus import Bus
 
-_ADVICE = "Run 'source /opt/ros/jazzy/setup.bash', or set ros.python to an interpreter with rclpy."
 _KEPT_LINES = 60
 _END = 12.0
 """Longest wait for the end, before the process is killed [s]; it needs about one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """A program between ROS 2 and the bus.
+
+    Attributes:
+        title: Who refuses what cannot be done.
+        module: What is run.
+        needed: Packages without which it does not start.
+        advice: What to do where one is missing.
+    """
+
+    title: str
+    module: str
+    needed: tuple[str, ...]
+    advice: str
+
+
+TRANSPORTS = {
+    "rclpy": Transport(
+        "ROS 2",
+        "aegis.ros.wire",
+        ("rclpy",),
+        "Run 'source /opt/ros/jazzy/setup.bash', or set ros.python to an interpreter with rclpy.",
+    ),
+    "cyclonedds": Transport(
+        "cyclonedds",
+        "aegis.ros.dds",
+        ("cyclonedds", "rosbags", "yaml", "numpy"),
+        "Run 'pip install \"aegis-escalation[dds]\"', or set ros.python to an interpreter that "
+        "has it.",
+    ),
+}
+"""Name of a setting to the program that it chooses."""
 
 
 class WireProcess:
@@ -35,11 +69,12 @@ class WireProcess:
     child that was forked from the parent, and inherits the socket, keeps it alive.
 
     Args:
-        python: Interpreter that has rclpy.
+        python: Interpreter that has what the transport needs.
         name: Name of the node.
         namespace: Its namespace.
         lifecycle: Whether it is a lifecycle node.
         ros_arguments: Arguments of ROS 2, from ``--ros-args`` on; may be empty.
+        transport: Name of one of ``TRANSPORTS``.
 
     Raises:
         MachineError: If the interpreter cannot be started.
@@ -52,14 +87,16 @@ class WireProcess:
         namespace: str,
         lifecycle: bool,
         ros_arguments: Sequence[str],
+        transport: str = "rclpy",
     ) -> None:
+        self._transport = TRANSPORTS[transport]
         self._python, self._closed = python, False
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._link, theirs = socket.socketpair()
         # Only our package: other libraries beside it may be of another Python than that of ROS 2.
         self._packages = tempfile.TemporaryDirectory(prefix="aegis-wire-")
         Path(self._packages.name, "aegis").symlink_to(Path(aegis.__file__).resolve().parent)
-        command = [python, "-m", "aegis.ros.wire", "--socket", str(theirs.fileno())]
+        command = [python, "-m", self._transport.module, "--socket", str(theirs.fileno())]
         try:
             self._process = subprocess.Popen(
                 [*command, *ros_arguments],
@@ -76,7 +113,7 @@ class WireProcess:
             self._packages.cleanup()
             raise MachineError(
                 f"The interpreter of ROS 2 does not start. Got: ros.python = '{python}' "
-                f"({error.strerror}). {_ADVICE}"
+                f"({error.strerror}). {self._transport.advice}"
             ) from error
         finally:
             theirs.close()
@@ -93,7 +130,7 @@ class WireProcess:
             timeout: Longest wait [s].
 
         Raises:
-            MachineError: If the interpreter has no rclpy, or ROS 2 does not start.
+            MachineError: If the interpreter lacks a package, or ROS 2 does not start.
             ConfigError: If ROS 2 refuses the name or the arguments.
         """
         parameters: dict[str, Any] = self._receive("parameters", timeout)
@@ -173,15 +210,17 @@ class WireProcess:
         self._link.settimeout(None)
         if "error" in message:
             self.close()
-            raise ConfigError(f"ROS 2 refuses: {message['error']}")
+            raise ConfigError(f"{self._transport.title} refuses: {message['error']}")
         return message[wanted]
 
     def _explain_death(self) -> MachineError:
         said = self._quote_lines()
-        if "No module named 'rclpy'" in said:
-            return MachineError(
-                f"The interpreter has no rclpy. Got: ros.python = '{self._python}'. {_ADVICE}"
-            )
+        for needed in self._transport.needed:
+            if f"No module named '{needed}" in said:
+                return MachineError(
+                    f"The interpreter has no {needed}. Got: ros.python = '{self._python}'. "
+                    f"{self._transport.advice}"
+                )
         return MachineError(
             f"The process that talks to ROS 2 ended with code {self._process.returncode}. "
             f"Interpreter: '{self._python}'. It wrote: {said}"

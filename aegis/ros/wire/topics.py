@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -18,13 +16,12 @@ from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPo
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from aegis.core.errors import ConfigError
-from aegis.ros.names import ANSWER, STATUS, WIRE_BELL
+from aegis.ros.names import ANSWER, STATUS
+from aegis.ros.wire.carrier import BusInlet, BusOutlet
 from aegis.ros.wire.node import DriverClient
 from aegis.ros.wire.protocol import WireTopic
 from aegis.runtime.bus import Bus
-from aegis.runtime.bus_reader import BusReader
 
-_JOIN = 3.0
 _POLICIES = (
     QoSPolicyKind.HISTORY,
     QoSPolicyKind.DEPTH,
@@ -34,7 +31,7 @@ _POLICIES = (
 """What a user may override in parameters: ``qos_overrides./topic.subscription.depth``."""
 
 
-class Inbox:
+class Inbox(BusInlet):
     """Writes to the bus what arrives from ROS 2.
 
     Args:
@@ -43,9 +40,8 @@ class Inbox:
     """
 
     def __init__(self, node: Node, bus: Bus) -> None:
-        self._node, self._bus = node, bus
-        self._locks = {name: threading.Lock() for name in bus.topics}
-        self._refused: Counter[str] = Counter()
+        super().__init__(bus, node.get_logger().error)
+        self._node = node
 
     def subscribe(self, topic: WireTopic) -> None:
         """Subscribes to a topic.
@@ -63,29 +59,8 @@ class Inbox:
             raw=True,
         )
 
-    def write(self, name: str, raw: bytes) -> None:
-        """Writes a message to the bus; one that is too long is counted, and logged once.
 
-        Args:
-            name: The topic.
-            raw: The message.
-        """
-        arrived = time.monotonic_ns()
-        with self._locks[name]:
-            try:
-                self._bus.write_message(name, raw, arrived)
-            except ConfigError as error:
-                self._refused[name] += 1
-                if self._refused[name] == 1:
-                    self._node.get_logger().error(str(error))
-
-    def log_refused(self) -> None:
-        """Logs how many messages were too long."""
-        for name, count in self._refused.items():
-            self._node.get_logger().error(f"{count} messages on '{name}' were too long.")
-
-
-class Outbox:
+class Outbox(BusOutlet):
     """Publishes what the parent writes to the bus, and passes on what its driver says.
 
     Args:
@@ -98,57 +73,28 @@ class Outbox:
     def __init__(
         self, node: Node, bus: Bus, topics: Sequence[WireTopic], client: DriverClient
     ) -> None:
-        self._node, self._bus, self._client = node, bus, client
+        self._client = client
         self._publishers: dict[str, Publisher] = {}
         for topic in topics:
             options = QoSOverridingOptions(_POLICIES)
             self._publishers[topic.name] = node.create_publisher(
                 load_type(topic), topic.name, make_profile(topic), qos_overriding_options=options
             )
-        heard = [name for name in (ANSWER, STATUS) if name in bus.topics]
-        latched = [topic.name for topic in topics if topic.latched]
-        self._heard = heard
-        # What lies there is old: the newest latched message still holds, an old command does not.
-        kept = {name for name in (*latched, STATUS) if name in bus.topics}
-        self._kept = BusReader(bus, kept, everything=True)
-        self._news = BusReader(bus, {*self._publishers, *heard} - kept)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._carry_messages, name="wire-out", daemon=True)
-
-    def start(self) -> None:
-        """Publishes the newest latched messages, and starts to carry."""
-        newest = {entry.topic: raw for entry, raw in self._kept.take_new()}
-        for name, raw in newest.items():
-            self._carry(name, raw)
-        self._thread.start()
+        self._heard = [name for name in (ANSWER, STATUS) if name in bus.topics]
+        super().__init__(bus, topics, self._heard, self._publish, node.get_logger().error)
 
     def finish(self) -> None:
         """Publishes what still lies on the bus, and waits until readers have it."""
-        self._ended.set()
-        self._thread.join(_JOIN)
-        self._carry_new()
+        super().finish()
         end = time.monotonic() + 1.0
         for publisher in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=max(end - time.monotonic(), 0.0)))
 
-    def _carry_messages(self) -> None:
-        while not self._ended.is_set():
-            self._bus.await_bell(WIRE_BELL, 0.1)
-            self._carry_new()
-
-    def _carry_new(self) -> None:
-        found = [*self._news.take_new(), *self._kept.take_new()]
-        for entry, raw in sorted(found, key=lambda one: one[0].arrived):
-            self._carry(entry.topic, raw)
-
-    def _carry(self, name: str, raw: bytes) -> None:
-        try:
-            if name in self._publishers:
-                self._publishers[name].publish(raw)
-            if name in self._heard:
-                self._client.hear(name, raw)
-        except Exception as error:  # One message that cannot be read must not stop the others.
-            self._node.get_logger().error(f"A message of ours on '{name}' is broken: {error}")
+    def _publish(self, name: str, raw: bytes) -> None:
+        if name in self._publishers:
+            self._publishers[name].publish(raw)
+        if name in self._heard:
+            self._client.hear(name, raw)
 
 
 def load_type(topic: WireTopic) -> Any:
