@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis.app.extras import BARE, EXTRAS, build_missing_error, find_install_command
+from aegis.app.extras import APART, BARE, EXTRAS, build_missing_error, find_install_command
 from aegis.app.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,8 +19,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINS = dict(
     line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
 )
-APART = {"rerun"}
-"""Too large for everybody; in LeRobot's environment."""
 _IMPORT = re.compile(r"^\s*(?:from|import) ([A-Za-z_]\w*)", re.MULTILINE)
 _OURS = {"aegis", "envs", "policies"}
 
@@ -33,7 +31,7 @@ def declared(lines: list[str]) -> set[str]:
     return {plain(re.split(r"[\[<>=!~ ]", line)[0]) for line in lines}
 
 
-@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - APART))
+@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - {APART}))
 def test_the_table_and_the_project_say_the_same(extra: str) -> None:
     known = packages_distributions()
     brought = {plain(known[module][0]) for module in EXTRAS[extra]}
@@ -42,7 +40,7 @@ def test_the_table_and_the_project_say_the_same(extra: str) -> None:
 
 def test_all_is_all() -> None:
     (line,) = PROJECT["optional-dependencies"]["all"]
-    assert set(line.partition("[")[2].rstrip("]").split(",")) == set(EXTRAS) - APART
+    assert set(line.partition("[")[2].rstrip("]").split(",")) == set(EXTRAS) - {APART}
 
 
 def test_everything_declared_is_pinned() -> None:
@@ -50,7 +48,7 @@ def test_everything_declared_is_pinned() -> None:
     extras = PROJECT["optional-dependencies"]
     lines = [
         *PROJECT["dependencies"],
-        *(x for name in extras if name != "all" and name not in APART for x in extras[name]),
+        *(x for name in extras if name != "all" and name != APART for x in extras[name]),
     ]
     assert declared(lines) <= pins
     assert all(PINS[line.partition("==")[0]] == line.partition("==")[2] for line in BARE)
@@ -106,3 +104,10 @@ def test_a_missing_package_is_no_fault_of_ours(
 def test_a_module_that_no_extra_brings_stays_a_fault() -> None:
     error = ModuleNotFoundError("No module named 'aegis.nothing'", name="aegis.nothing")
     assert build_missing_error(error, "'aegis run'") is None
+
+
+def test_what_all_leaves_out_is_not_promised_by_it() -> None:
+    error = build_missing_error(ModuleNotFoundError("no", name="rerun"), "'aegis export'")
+    assert error is not None
+    assert "[rerun]" in str(error)
+    assert "[all]" not in str(error)
