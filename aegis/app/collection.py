@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aegis.app.config.arm_builder import build_lone_controller
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
-from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.ladder import Ladder, Rung
 from aegis.core.types import PolicyId
 from aegis.fleet.arm import Arm
-from aegis.gates.constant import NeverGate
 from aegis.gates.stint import StintGate
-from aegis.gates.switch import HysteresisSwitch
 from aegis.study.play.execution import fork_arms
 
 ALONE_ARM = "weak"
@@ -41,24 +38,12 @@ def build_collection_arms(lab: Lab) -> tuple[Arm, ...]:
         raise ConfigError(
             "stints=true and forks=[...] are two collections: play them under two names."
         )
-    alone = Arm(ALONE_ARM, _build_alone_controller(lab), log_features=True)
+    alone = Arm(
+        ALONE_ARM, build_lone_controller(lab, tuple(lab.policies), "weak"), log_features=True
+    )
     if forks:
         return fork_arms(alone, settings.integers("forks"))
     return (alone, *_build_stint_arms(lab, alone)) if stints else (alone,)
-
-
-def _build_alone_controller(lab: Lab) -> Controller:
-    rungs = tuple(Rung(name, policy.spec.execute) for name, policy in lab.policies.items())
-    return Controller(
-        embodiment=lab.embodiment,
-        ladder=Ladder(rungs, fallback=None),
-        horizon=lab.horizon,
-        detectors=(),
-        gate=NeverGate(),
-        switch=HysteresisSwitch(release=float("-inf")),
-        patience=lab.settings.integer("patience", 0),
-        first="weak",
-    )
 
 
 def _build_stint_arms(lab: Lab, alone: Arm) -> tuple[Arm, ...]:

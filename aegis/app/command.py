@@ -13,7 +13,7 @@ from typing import NoReturn
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import ConfigError, UnknownNameError
 
-# One module per command, in aegis/app/commands/<name>.py, with a constant COMMAND.
+# One module per command, aegis/app/commands/<name>.py or in a folder of it; its constant: COMMAND.
 COMMAND_SUMMARIES: Mapping[str, str] = {
     "demo": "watch the weak policy fail, the probe notice, and the strong policy help",
     "doctor": "check this machine and say how to fix what is missing",
@@ -34,7 +34,8 @@ COMMAND_SUMMARIES: Mapping[str, str] = {
     "drive": "drive a simulated robot in real time, with a person at the keyboard",
     "serve": "serve a policy or the gated controller to clients of openpi's protocol",
 }
-
+_FOLDERS = {"drive": "robots", "replay": "robots", "ros": "robots"}
+"""Commands that lie in a folder of ``aegis/app/commands``."""
 
 Act = Callable[[argparse.Namespace, Screen], Mapping[str, Json]]
 """Runs a command or verb; returns its result for ``--json``."""
@@ -108,7 +109,8 @@ def load_command(name: str) -> Command:
     """
     if name not in COMMAND_SUMMARIES:
         raise UnknownNameError("command", name, COMMAND_SUMMARIES, "aegis")
-    module = importlib.import_module(f"aegis.app.commands.{name}")
+    path = f"{_FOLDERS[name]}.{name}" if name in _FOLDERS else name
+    module = importlib.import_module(f"aegis.app.commands.{path}")
     command = module.COMMAND
     assert isinstance(command, Command)
     return command

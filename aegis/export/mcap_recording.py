@@ -11,8 +11,7 @@ import base64
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,11 @@ from mcap.writer import Writer
 
 from aegis.core.types import U8
 from aegis.export import foxglove
-from aegis.export.episode import Episode, ExportFrame, Origin, View, decode_picture
-from aegis.export.readback import Readback, compare_episode
+from aegis.export.episode import Episode, ExportFrame, decode_picture
+from aegis.export.episode_files import EpisodeFiles
+from aegis.export.readback import Readback
 from aegis.records.files import write_atomic
 from aegis.records.json_values import replace_non_finite
-from aegis.study.verification import CheckResult
 
 _RISK_SCHEMA = {
     "title": "aegis.Risk",
@@ -47,54 +46,18 @@ _DECISION_SCHEMA = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class McapRecording:
-    """Writes ``episode-NNNNNN.mcap`` files; see ``aegis.export.formats.ExportFormat``.
+class McapRecording(EpisodeFiles):
+    """Writes ``episode-NNNNNN.mcap`` files."""
 
-    Attributes:
-        folder: Where to.
-        origin: What all episodes share.
-        view: How pictures are taken.
-    """
-
-    folder: Path
-    origin: Origin
-    view: View
-    name: str = "mcap"
-
-    def has_episode(self, episode: Episode) -> bool:
-        """Says whether an episode's file is there; it is only ever there whole."""
-        return self._locate(episode).exists()
+    __slots__ = ()
+    name = "mcap"
+    suffix = "mcap"
 
     def begin_episode(self, episode: Episode) -> McapEpisode:
         """Begins an episode."""
-        return McapEpisode(self._locate(episode), self, episode)
+        return McapEpisode(self.locate_file(episode), self, episode)
 
-    def close(self, episodes: Sequence[Episode]) -> None:
-        """Writes nothing: every episode has its own file."""
-
-    def check(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
-        """Reads all files back, their checksums included, and compares them with the run."""
-        faults: list[str] = []
-        frames = 0
-        for episode in episodes:
-            path = self._locate(episode)
-            try:
-                found = self._read_file(path)
-            except Exception as error:  # whatever a reader of damaged bytes stumbles over
-                faults.append(f"{path.name} is missing or damaged ({error})")
-                continue
-            frames += found.frames
-            faults += [f"{path.name}: {one}" for one in compare_episode(root, episode.row, found)]
-        yield CheckResult.from_faults("mcap", frames, faults, "frames equal to the run's")
-
-    def tidy(self) -> None:
-        """Removes nothing: every file belongs to the finished export."""
-
-    def _locate(self, episode: Episode) -> Path:
-        return self.folder / f"episode-{episode.number:06d}.mcap"
-
-    def _read_file(self, path: Path) -> Readback:
+    def read_file(self, path: Path) -> Readback:
         """Reads a file back, its checksums compared."""
         messages: dict[str, list[bytes]] = defaultdict(list)
         times: list[int] = []

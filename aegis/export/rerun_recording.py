@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,63 +20,27 @@ import rerun.blueprint as rrb
 from rerun.chunk import RrdReader
 
 from aegis.core.types import F64, U8
-from aegis.export.episode import Episode, ExportFrame, Origin, View, decode_picture
-from aegis.export.readback import Readback, compare_episode
+from aegis.export.episode import Episode, ExportFrame, View, decode_picture
+from aegis.export.episode_files import EpisodeFiles
+from aegis.export.readback import Readback
 from aegis.records.files import write_atomic
-from aegis.study.verification import CheckResult
 
 _APPLICATION = "aegis"
 _HAND_RADIUS = 0.01  # [m]
 
 
-@dataclass(frozen=True, slots=True)
-class RerunRecording:
-    """Writes ``episode-NNNNNN.rrd`` files; see ``aegis.export.formats.ExportFormat``.
+class RerunRecording(EpisodeFiles):
+    """Writes ``episode-NNNNNN.rrd`` files."""
 
-    Attributes:
-        folder: Where to.
-        origin: What all episodes share.
-        view: How pictures are taken.
-    """
-
-    folder: Path
-    origin: Origin
-    view: View
-    name: str = "rerun"
-
-    def has_episode(self, episode: Episode) -> bool:
-        """Says whether an episode's file is there; it is only ever there whole."""
-        return self._locate(episode).exists()
+    __slots__ = ()
+    name = "rerun"
+    suffix = "rrd"
 
     def begin_episode(self, episode: Episode) -> RerunEpisode:
         """Begins an episode."""
-        return RerunEpisode(self._locate(episode), self, episode)
+        return RerunEpisode(self.locate_file(episode), self, episode)
 
-    def close(self, episodes: Sequence[Episode]) -> None:
-        """Writes nothing: every episode has its own file."""
-
-    def check(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
-        """Reads all files back and compares them with the run."""
-        faults: list[str] = []
-        frames = 0
-        for episode in episodes:
-            path = self._locate(episode)
-            try:
-                found = self._read_file(path)
-            except Exception as error:  # whatever a reader of damaged bytes stumbles over
-                faults.append(f"{path.name} is missing or damaged ({error})")
-                continue
-            frames += found.frames
-            faults += [f"{path.name}: {one}" for one in compare_episode(root, episode.row, found)]
-        yield CheckResult.from_faults("rerun", frames, faults, "frames equal to the run's")
-
-    def tidy(self) -> None:
-        """Removes nothing: every file belongs to the finished export."""
-
-    def _locate(self, episode: Episode) -> Path:
-        return self.folder / f"episode-{episode.number:06d}.rrd"
-
-    def _read_file(self, path: Path) -> Readback:
+    def read_file(self, path: Path) -> Readback:
         """Reads a file back."""
         columns = _read_columns(path)
         cameras = self.view.cameras

@@ -164,15 +164,11 @@ def build_contests(
     if samples < 1 or batch < 1 or threads < 1:
         raise ConfigError("'bench.samples', 'bench.batch' and 'bench.threads' must be at least 1.")
     torch.set_num_threads(threads)
-    with tempfile.TemporaryDirectory() as place:
-        if folder is None:
-            folder = str(_write_random(Path(place), size))
-        began = time.perf_counter()
-        loaded = load_policy(folder, LoadOptions(device), check_settings)
+    loaded, spent = _load_checkpoint(folder, size, device)
     facts = {
         "kind": loaded.kind,
         "parameters": sum(weight.numel() for weight in loaded.network.parameters()),
-        "load_seconds": time.perf_counter() - began,
+        "load_seconds": spent,
         "batch": batch,
         "device": device,
         "threads": threads,
@@ -180,30 +176,31 @@ def build_contests(
     }
     work = Workbench(loaded, taps, batch, samples)
     work.compute_chunk()
+    return _list_contests(work, facts, len(taps), samples)
+
+
+def _list_contests(
+    work: Workbench, facts: dict[str, Any], taps: int, samples: int
+) -> list[VlaContest]:
+    """Returns the rows: a chunk, the same with taps, and further samples."""
+    ours, theirs = work.compute_chunk, work.compute_chunk_as_lerobot
+    tapped = {**facts, "taps": taps}
+    drawn, singly = {**facts, "samples": samples}, work.compute_chunks_singly
     several = f"{1 + samples} chunks, each with a look of its own"
     return [
-        VlaContest(
-            "chunk",
-            "LeRobot's predict_action_chunk",
-            work.compute_chunk,
-            work.compute_chunk_as_lerobot,
-            facts,
-        ),
-        VlaContest(
-            "taps",
-            "the same chunk without taps",
-            work.compute_tapped_chunk,
-            work.compute_chunk,
-            {**facts, "taps": len(taps)},
-        ),
-        VlaContest(
-            "samples",
-            several,
-            work.compute_samples,
-            work.compute_chunks_singly,
-            {**facts, "samples": samples},
-        ),
+        VlaContest("chunk", "LeRobot's predict_action_chunk", ours, theirs, facts),
+        VlaContest("taps", "the same chunk without taps", work.compute_tapped_chunk, ours, tapped),
+        VlaContest("samples", several, work.compute_samples, singly, drawn),
     ]
+
+
+def _load_checkpoint(folder: str | None, size: str, device: str) -> tuple[LoadedPolicy, float]:
+    """Loads a checkpoint, or one with random weights of a size; says how long that took [s]."""
+    with tempfile.TemporaryDirectory() as place:
+        path = str(_write_random(Path(place), size)) if folder is None else folder
+        began = time.perf_counter()
+        loaded = load_policy(path, LoadOptions(device), check_settings)
+        return loaded, time.perf_counter() - began
 
 
 def _write_random(place: Path, size: str) -> Path:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from aegis.app.config.arm_builder import build_lone_controller
 from aegis.app.config.lab import Lab
-from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.ladder import Ladder, Rung
-from aegis.core.types import PolicyId
 from aegis.fleet.arm import Arm
-from aegis.gates.constant import NeverGate
-from aegis.gates.switch import HysteresisSwitch
 from aegis.study.comparison.pilot import STRONG, WEAK
 from aegis.study.comparison.policy_comparison import SIDES
 from aegis.study.play.execution import fork_arms
@@ -17,7 +13,7 @@ from aegis.study.play.execution import fork_arms
 
 def build_sides(lab: Lab) -> tuple[Arm, ...]:
     """Returns the two arms of a comparison; neither has anybody to hand over to."""
-    return tuple(Arm(side, _build_controller(lab, (side,), side)) for side in SIDES)
+    return tuple(Arm(side, build_lone_controller(lab, (side,), side)) for side in SIDES)
 
 
 def build_pilot_arms(lab: Lab) -> tuple[Arm, ...]:
@@ -27,8 +23,8 @@ def build_pilot_arms(lab: Lab) -> tuple[Arm, ...]:
         ConfigError: If the switch would take effect after the longest episode.
     """
     both = (WEAK, STRONG)
-    weak = Arm(WEAK, _build_controller(lab, both, WEAK))
-    strong = Arm(STRONG, _build_controller(lab, both, STRONG))
+    weak = Arm(WEAK, build_lone_controller(lab, both, WEAK))
+    strong = Arm(STRONG, build_lone_controller(lab, both, STRONG))
     _, switch, placebo = fork_arms(weak, (find_switch_tick(lab),))
     return weak, strong, switch, *([placebo] if lab.settings.flag("placebo") else [])
 
@@ -47,18 +43,3 @@ def find_switch_tick(lab: Lab) -> int:
             f"Got: {wanted}; the weak policy's next chunk begins at {tick}."
         )
     return tick
-
-
-def _build_controller(lab: Lab, names: tuple[PolicyId, ...], first: PolicyId) -> Controller:
-    specs = {name: lab.policies[name].spec for name in names}
-    rungs = tuple(Rung(name, spec.execute, from_due=spec.from_due) for name, spec in specs.items())
-    return Controller(
-        embodiment=lab.embodiment,
-        ladder=Ladder(rungs, fallback=None),
-        horizon=lab.horizon,
-        detectors=(),
-        gate=NeverGate(),
-        switch=HysteresisSwitch(release=float("-inf")),
-        patience=lab.settings.integer("patience", 0),
-        first=first,
-    )

@@ -19,7 +19,9 @@ from aegis.core.ladder import RESEED, Ladder, Rung
 from aegis.core.protocols import Detector, Gate, PolicySpec, Switch
 from aegis.core.types import Embodiment, PolicyId
 from aegis.fleet.arm import Arm
+from aegis.gates.constant import NeverGate
 from aegis.gates.limits import scores_read_by
+from aegis.gates.switch import HysteresisSwitch
 from aegis.records.names import check_name
 from aegis.records.part_identity import PartOrigins
 
@@ -120,6 +122,28 @@ def build_arm(lab: ArmParts, name: str, settings: Settings, log_features: bool =
         controller=controller,
         log_features=log_features,
         delay=timing.delay,
+    )
+
+
+def build_lone_controller(lab: Lab, names: Sequence[PolicyId], first: PolicyId) -> Controller:
+    """Returns a controller under which one policy drives to the end; no rule hands over.
+
+    Args:
+        lab: World and policies.
+        names: Policies on the ladder, weakest first; forks may hand over to the others.
+        first: Who drives.
+    """
+    specs = {name: lab.policies[name].spec for name in names}
+    rungs = tuple(Rung(name, spec.execute, from_due=spec.from_due) for name, spec in specs.items())
+    return Controller(
+        embodiment=lab.embodiment,
+        ladder=Ladder(rungs, fallback=None),
+        horizon=lab.horizon,
+        detectors=(),
+        gate=NeverGate(),
+        switch=HysteresisSwitch(release=float("-inf")),
+        patience=lab.settings.integer("patience", 0),
+        first=first,
     )
 
 

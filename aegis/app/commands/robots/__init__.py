@@ -1,0 +1,1 @@
+"""Commands around robots and what was recorded of them."""
