@@ -1,8 +1,9 @@
 """Array messages: msgpack with numpy arrays, byte for byte as openpi's clients and servers pack it.
 
 An array is a map with keys of bytes: ``__ndarray__``, ``data``, ``dtype``, ``shape``; a scalar of
-numpy is one with ``__npgeneric__``. What comes from outside is measured before anything is
-allocated for it, and either becomes a value or one ``MessageError`` that names the field.
+numpy is one with ``__npgeneric__``. Types are truth values and plain numbers, which is all that
+robots and policies exchange. What comes from outside is measured before anything is allocated for
+it, and either becomes a value or one ``MessageError`` that names the field.
 """
 
 from __future__ import annotations
@@ -24,10 +25,17 @@ Value: TypeAlias = Any
 
 _ARRAY, _SCALAR = b"__ndarray__", b"__npgeneric__"
 _DATA, _DTYPE, _SHAPE = b"data", b"dtype", b"shape"
-_REFUSED_KINDS = "OVc"
-_DTYPE_TEXT = re.compile(r"[<>|=]?[biufmMSU]\d{0,6}(\[\d{0,4}[A-Za-z]{1,2}\])?")
-_DTYPES = "a type of numpy without objects, records and complex numbers, such as <f4 or |u1"
+_DTYPE_TEXT = re.compile(r"[<>|]?(?:b1|[iu][1248]|f[248])")
+_DTYPES = "truth values, whole numbers or floating-point numbers of at most 8 bytes: |b1, |u1, <f4"
+_MOST_DIMENSIONS = 32
+_DOUBLE_BYTES = 9
+_FEWEST_ITEMS = 256
+_LONGEST_NAME = 80
+"""Letters of a key that a message repeats."""
 _WHOLE = "the message"
+
+Path: TypeAlias = tuple[object, ...]
+"""Keys and places in lists that lead to a value; joined only where something is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,21 @@ class MessageLimits:
 
     Attributes:
         size: Bytes.
-        items: Values in it, keys included; an array of numpy is a handful.
+        items: Values in it, keys included; an array of numpy is a handful. None for as many as
+            there would be if they were doubles, which take nine bytes: so nothing but the size
+            limits activations and samples, and small values, each of which takes a hundred times
+            its byte in memory, are not believed in any number.
         depth: Levels of nesting, that of the message itself included.
     """
 
     size: int = 1 << 24
-    items: int = 1 << 18
+    items: int | None = None
     depth: int = 16
+
+    @property
+    def most_items(self) -> int:
+        """Values that a message may hold; some are always allowed."""
+        return max(_FEWEST_ITEMS, self.size // _DOUBLE_BYTES) if self.items is None else self.items
 
 
 DEFAULT_LIMITS = MessageLimits()
@@ -77,19 +93,19 @@ def unpack_message(data: bytes, limits: MessageLimits = DEFAULT_LIMITS) -> Value
     """
     if len(data) > limits.size:
         raise MessageError(_WHOLE, f"{len(data)} bytes long", f"at most {limits.size} bytes")
-    check_outline(data, limits.items, limits.depth)
+    check_outline(data, limits.most_items, limits.depth)
     try:
         raw = msgpack.unpackb(data, strict_map_key=True, use_list=True)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise MessageError(_WHOLE, f"no msgpack ({error})", "one value of msgpack") from error
-    return _revive_value(raw, "")
+    return _revive_value(raw, ())
 
 
 def _pack_numpy(value: object) -> dict[bytes, object]:
     """Returns an array or a scalar of numpy as the map that stands for it."""
     if not isinstance(value, np.ndarray | np.generic):
         raise TypeError(f"{type(value).__name__} is no value of a message")
-    if value.dtype.kind in _REFUSED_KINDS:
+    if not _DTYPE_TEXT.fullmatch(value.dtype.str):
         raise MessageError("an array", f"of type {value.dtype}", _DTYPES)
     if isinstance(value, np.ndarray):
         shape = value.shape
@@ -97,67 +113,73 @@ def _pack_numpy(value: object) -> dict[bytes, object]:
     return {_SCALAR: True, _DATA: value.item(), _DTYPE: value.dtype.str}
 
 
-def _revive_value(raw: object, path: str) -> Value:
+def _revive_value(raw: object, path: Path) -> Value:
     """Returns a value with arrays in place of the maps that stand for them."""
     if isinstance(raw, dict):
         if _ARRAY in raw:
-            return _revive_array(raw, path or _WHOLE)
+            return _revive_array(raw, path)
         if _SCALAR in raw:
-            return _revive_scalar(raw, path or _WHOLE)
-        return {name: _revive_value(item, _join_path(path, name)) for name, item in raw.items()}
+            return _revive_scalar(raw, path)
+        return {name: _revive_value(item, (*path, name)) for name, item in raw.items()}
     if isinstance(raw, list):
         if not any(isinstance(item, dict | list) for item in raw):
             return raw
-        return [_revive_value(item, _join_path(path, i)) for i, item in enumerate(raw)]
+        return [_revive_value(item, (*path, i)) for i, item in enumerate(raw)]
     return raw
 
 
-def _join_path(path: str, name: object) -> str:
-    said = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
-    return f"{path}.{said}" if path else said
-
-
-def _revive_array(raw: Mapping[object, object], path: str) -> np.ndarray:
-    """Returns an array whose bytes are as many as its shape and type say."""
+def _revive_array(raw: Mapping[object, object], path: Path) -> np.ndarray:
+    """Returns an array, in this machine's order of bytes, of exactly the bytes that are there."""
     dtype = _read_dtype(raw.get(_DTYPE), path)
     data, shape = raw.get(_DATA), raw.get(_SHAPE)
     if not isinstance(data, bytes):
-        raise MessageError(f"{path}.data", type(data).__name__, "bytes")
+        raise MessageError(_name_field(path, "data"), type(data).__name__, "bytes")
     whole = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
-    if not isinstance(shape, list) or not whole or len(shape) > 32:
-        raise MessageError(f"{path}.shape", shape, "a list of at most 32 natural numbers")
+    if not isinstance(shape, list) or not whole or len(shape) > _MOST_DIMENSIONS:
+        allowed = f"a list of at most {_MOST_DIMENSIONS} natural numbers"
+        raise MessageError(_name_field(path, "shape"), shape, allowed)
     needed = prod(shape) * dtype.itemsize
     if needed != len(data):
-        raise MessageError(
-            f"{path}.data", f"{len(data)} bytes long", f"{needed} bytes for {dtype} of {shape}"
-        )
+        given, allowed = f"{len(data)} bytes long", f"{needed} bytes for {dtype} of {shape}"
+        raise MessageError(_name_field(path, "data"), given, allowed)
     try:
-        return np.ndarray(tuple(shape), dtype, data)
+        array = np.ndarray(tuple(shape), dtype, data)
     except (TypeError, ValueError, OverflowError) as error:
-        raise MessageError(f"{path}.shape", f"{shape} ({error})", "a shape of numpy") from error
+        given = f"{shape} ({error})"
+        raise MessageError(_name_field(path, "shape"), given, "a shape of numpy") from error
+    if not dtype.isnative:
+        array = array.astype(dtype.newbyteorder("="))
+        array.setflags(write=False)
+    return array
 
 
-def _revive_scalar(raw: Mapping[object, object], path: str) -> np.generic:
+def _revive_scalar(raw: Mapping[object, object], path: Path) -> np.generic:
     """Returns a scalar of numpy."""
     dtype, data = _read_dtype(raw.get(_DTYPE), path), raw.get(_DATA)
-    if not isinstance(data, bool | int | float | str | bytes):
-        raise MessageError(f"{path}.data", type(data).__name__, "one number or text")
+    if not isinstance(data, bool | int | float):
+        raise MessageError(_name_field(path, "data"), type(data).__name__, "one number")
     try:
         with np.errstate(all="ignore"):
             made = dtype.type(data)
     except (TypeError, ValueError, OverflowError) as error:
-        raise MessageError(f"{path}.data", f"{data!r} ({error})", f"a value of {dtype}") from error
+        given, allowed = f"{data!r} ({error})", f"a value of {dtype}"
+        raise MessageError(_name_field(path, "data"), given, allowed) from error
     return made  # type: ignore[no-any-return]
 
 
-def _read_dtype(text: object, path: str) -> np.dtype[Any]:
+def _read_dtype(text: object, path: Path) -> np.dtype[Any]:
     """Returns the type that a text names."""
-    if isinstance(text, str) and _DTYPE_TEXT.fullmatch(text):
-        try:
-            dtype = np.dtype(text)
-        except (TypeError, ValueError):
-            pass
-        else:
-            if dtype.kind not in _REFUSED_KINDS:
-                return dtype
-    raise MessageError(f"{path}.dtype", repr(text), _DTYPES)
+    if not isinstance(text, str) or not _DTYPE_TEXT.fullmatch(text):
+        raise MessageError(_name_field(path, "dtype"), repr(text), _DTYPES)
+    return np.dtype(text)
+
+
+def _name_field(path: Path, part: str) -> str:
+    """Returns the name of a part of an array. Keys come from outside, and may be of any length."""
+    return ".".join(_shorten_name(name) for name in (*(path or (_WHOLE,)), part))
+
+
+def _shorten_name(name: object) -> str:
+    if isinstance(name, bytes):
+        return name[:_LONGEST_NAME].decode("utf-8", "replace")
+    return name[:_LONGEST_NAME] if isinstance(name, str) else str(name)

@@ -22,11 +22,16 @@ _LISTS: Mapping[int, int] = {0xDC: 2, 0xDD: 4}
 _MAPS: Mapping[int, int] = {0xDE: 2, 0xDF: 4}
 """First byte to the bytes of a count."""
 _DOUBLE = 0xCB
+_DOUBLE_BYTES = 9
+_FIRST_LOOK = 8
+"""Values that are looked at together at first, where one of them is a double."""
 _WHOLE = "the message"
 
 
 def check_outline(data: bytes, items: int, depth: int) -> None:
     """Refuses a message that holds too much, claims more than it holds, or ends too soon or late.
+
+    The time is linear in the size of the message, whatever stands in it.
 
     Args:
         data: The message.
@@ -46,18 +51,14 @@ def check_outline(data: bytes, items: int, depth: int) -> None:
         numbers = _count_doubles(data, place, left[-1])
         if numbers:
             left[-1] -= numbers
-            place, seen = place + 9 * numbers, seen + numbers
+            place, seen = place + _DOUBLE_BYTES * numbers, seen + numbers
         else:
             left[-1] -= 1
             seen += 1
             place, inside = _read_header(data, place)
             if inside >= 0:
-                if len(left) >= depth:
-                    raise MessageError(_WHOLE, "nested too deep", f"at most {depth} levels")
+                _check_claim(inside, len(data) - place, len(left), depth)
                 left.append(inside)
-                if inside > len(data) - place:
-                    claim = f"{inside} values in {len(data) - place} bytes"
-                    raise MessageError(_WHOLE, claim, "a whole message")
         if seen > items:
             raise MessageError(_WHOLE, f"more than {items} values", f"at most {items} values")
     if place > len(data):
@@ -67,11 +68,32 @@ def check_outline(data: bytes, items: int, depth: int) -> None:
         raise MessageError(_WHOLE, f"followed by {extra} more bytes", "one value of msgpack")
 
 
+def _check_claim(inside: int, room: int, level: int, depth: int) -> None:
+    """Refuses a list or map that lies too deep, or claims more values than bytes are left."""
+    if level >= depth:
+        raise MessageError(_WHOLE, "nested too deep", f"at most {depth} levels")
+    if inside > room:
+        raise MessageError(_WHOLE, f"{inside} values in {room} bytes", "a whole message")
+
+
 def _count_doubles(data: bytes, place: int, most: int) -> int:
-    """Returns how many values from here on are doubles, if all that are left are; else 0."""
-    if most < 2 or data[place] != _DOUBLE or len(data) - place < 9 * most:
-        return 0
-    return most if data[place : place + 9 * most : 9].count(_DOUBLE) == most else 0
+    """Returns how many whole doubles follow each other from here on, of so many values at most.
+
+    Each look is twice as long as the one before, and only a run of doubles leads to another one:
+    no more is looked at than a few times what is counted.
+    """
+    most = min(most, (len(data) - place) // _DOUBLE_BYTES)
+    found, look = 0, _FIRST_LOOK
+    while found < most and data[place + _DOUBLE_BYTES * found] == _DOUBLE:
+        look = min(look, most - found)
+        start = place + _DOUBLE_BYTES * found
+        heads = data[start : start + _DOUBLE_BYTES * look : _DOUBLE_BYTES]
+        run = look - len(heads.lstrip(bytes([_DOUBLE])))
+        found += run
+        if run < look:
+            break
+        look *= 2
+    return found
 
 
 def _read_header(data: bytes, place: int) -> tuple[int, int]:

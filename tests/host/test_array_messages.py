@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import random
 import resource
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,11 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from aegis.core.errors import MessageError
+from aegis.host import array_messages
 from aegis.host.array_messages import MessageLimits, pack_message, unpack_message
+from aegis.host.message_outline import check_outline
 
 _TYPES = ["|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", ">u4", "<u8", "<f2", "<f4", ">f8"]
-_TEXT_TYPES = ["|S3", "<U2", "<M8[ns]", "<m8[s]"]
-ARRAYS = st.sampled_from(_TYPES + _TEXT_TYPES).flatmap(
+ARRAYS = st.sampled_from(_TYPES).flatmap(
     lambda name: hnp.arrays(np.dtype(name), hnp.array_shapes(min_dims=0, min_side=0, max_side=4))
 )
 NUMBERS = st.one_of(st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False))
@@ -35,7 +38,9 @@ VALUES = st.recursive(
 
 def is_same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
-        return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+        here = a.astype(a.dtype.newbyteorder("="))  # the order in which they come
+        there = b.astype(b.dtype.newbyteorder("="))
+        return (here.dtype, a.shape, here.tobytes()) == (there.dtype, b.shape, there.tobytes())
     if isinstance(a, list):
         return len(a) == len(b) and all(map(is_same, a, b))
     if isinstance(a, dict):
@@ -89,13 +94,24 @@ def test_arrays_are_read_only() -> None:
         back[0] = 1
 
 
-@pytest.mark.parametrize(
-    "array",
-    [np.array([object()]), np.zeros(2, [("a", "f4")]), np.zeros(2, complex), np.zeros(2, "V3")],
-)
-def test_what_openpi_refuses_is_not_packed(array: np.ndarray) -> None:
-    with pytest.raises(MessageError, match="without objects"):
-        pack_message({"a": array})
+REFUSED = ["|O", "f4,f4", "<c8", "|V3", "|S3", "|S0", "<U2", "<U0", "<M8[ns]", "<m8[s]", "<f16"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_arrays_of_other_things_than_numbers_are_not_packed(name: str) -> None:
+    with pytest.raises(MessageError, match="truth values, whole numbers or floating-point"):
+        pack_message({"a": np.zeros(2, name)})
+
+
+@pytest.mark.parametrize("name", ["<f2", "<f4", "<f8", "<i2", "<u4", "<i8"])
+def test_the_other_order_of_bytes_is_turned(name: str) -> None:
+    numbers = np.array([[1, 2], [3, 100]], name)
+    swapped = numbers.astype(numbers.dtype.newbyteorder(">"))
+    for back in (unpack_message(pack_message(one)) for one in (numbers, swapped)):
+        assert back.dtype == numbers.dtype
+        assert back.dtype.isnative
+        assert not back.flags.writeable
+        assert back.tobytes() == numbers.tobytes()
 
 
 @pytest.mark.parametrize("value", [object(), {1.5: object()}, 1 << 70, {"a": {1, 2}}])
@@ -119,6 +135,10 @@ def make_array(**changes: Any) -> dict[bytes, Any]:
         ({"dtype": "f4,f4"}, "dtype"),
         ({"dtype": "<f4 "}, "dtype"),
         ({"dtype": "<f3"}, "dtype"),
+        ({"dtype": "<f16", "shape": [1], "data": bytes(16)}, "dtype"),
+        ({"dtype": "|S0", "shape": [1 << 62], "data": b""}, "dtype"),
+        ({"dtype": "<U2", "shape": [1]}, "dtype"),
+        ({"dtype": "<M8[ns]", "shape": [1]}, "dtype"),
         ({"dtype": None}, "dtype"),
         ({"dtype": ["<f4"]}, "dtype"),
         ({"data": "text"}, "data"),
@@ -145,6 +165,68 @@ def test_a_wrong_scalar_is_named() -> None:
         scalar = {b"__npgeneric__": True, b"data": data, b"dtype": dtype}
         with pytest.raises(MessageError, match=r"s\.(data|dtype) is"):
             unpack_message(pack_message({"s": scalar}))
+
+
+def test_a_key_of_any_length_is_named_shortly() -> None:
+    with pytest.raises(MessageError, match=r"dtype is") as caught:
+        unpack_message(pack_message({"k" * 100_000: make_array(dtype="|O")}))
+    assert len(str(caught.value)) < 1000
+
+
+def test_fields_are_named_only_where_something_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key may be as long as the frame: joined with each of its values, that were quadratic."""
+    monkeypatch.setattr(array_messages, "_name_field", lambda *_: pytest.fail("named"))
+    sound = {"k" * 1000: [{"a": np.zeros(2), "b": [np.int16(1)]}] * 100}
+    assert len(unpack_message(pack_message(sound))["k" * 1000]) == 100
+
+
+class CountedBytes(bytes):
+    """Bytes that count how many of them are looked at."""
+
+    seen = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        CountedBytes.seen += len(found) if isinstance(found, bytes) else 1
+        return found
+
+
+DOUBLE, NIL = b"\xcb" + bytes(8), b"\xc0"
+PATTERNS = {
+    "doubles": DOUBLE,
+    "a double, nil": DOUBLE + NIL,
+    "doubles, nil": 20 * DOUBLE + NIL,
+    "bytes that look like doubles": DOUBLE + b"\xc4\x10" + 16 * b"\xcb",
+    "lists": b"\x92" + DOUBLE + NIL,
+    "texts": b"\xa1x",
+    "nothing": b"\x90",
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_frame_is_looked_at_in_time_linear_in_its_size(name: str) -> None:
+    pattern = PATTERNS[name]
+    for count in (1_000, 8_000):
+        frame = CountedBytes(b"\xdd" + (count * _count_values(pattern)).to_bytes(4, "big"))
+        frame = CountedBytes(frame + count * pattern)
+        CountedBytes.seen = 0
+        check_outline(frame, 1 << 20, 4)
+        assert CountedBytes.seen <= 2 * len(frame)
+
+
+def _count_values(pattern: bytes) -> int:
+    """Returns how many values of the outermost list a pattern is."""
+    return sum(1 for _ in msgpack.Unpacker(io.BytesIO(pattern)))
+
+
+@pytest.mark.parametrize("size", [64, 4096, 1 << 20])
+def test_as_many_values_are_believed_as_there_would_be_doubles(size: int) -> None:
+    limits = MessageLimits(size)
+    assert len(unpack_message(pack_message([0.5] * (size // 9 - 1)), limits)) == size // 9 - 1
+    assert limits.most_items == max(256, size // 9)
+    if size > 9 * 256:
+        with pytest.raises(MessageError, match=f"at most {size // 9} values"):
+            unpack_message(pack_message([[]] * (size // 2)), limits)
 
 
 LIMITS = MessageLimits(size=4096, items=100, depth=4)
