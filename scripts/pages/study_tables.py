@@ -15,7 +15,11 @@ from scripts.pages.evidence import (
 )
 from scripts.pages.study_rows import read_plan, read_report, read_rows
 
-EARLIER = {"reference": "reference-second", "reference-tenth": "reference-tenth-first"}
+EARLIER = {
+    "reference": "reference-second",
+    "reference-tenth": "reference-tenth-first",
+    "reference-tenth-portable": "reference-tenth",
+}
 
 
 def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -11,6 +11,7 @@ STUDIES = (
     "reference",
     "reference-second",
     "reference-first",
+    "reference-tenth-portable",
     "reference-tenth",
     "reference-tenth-first",
 )
