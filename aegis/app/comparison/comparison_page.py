@@ -6,6 +6,8 @@ from aegis.app.comparison.markdown import join_sections, write_table
 from aegis.app.comparison.phrases import (
     COST_HEADS,
     COST_NOTE,
+    TANGO,
+    WILSON,
     list_cost_cells,
     say_difference,
     say_parting,
@@ -23,6 +25,7 @@ def write_lines(found: PolicyComparison) -> list[str]:
     return [
         f"A {found.a.name}: {say_share(found.a.success)} solved, {_say_cost(found.a)}",
         f"B {found.b.name}: {say_share(found.b.success)} solved, {_say_cost(found.b)}",
+        f"Intervals of shares are {WILSON}.",
         say_outcome(found),
         f"{say_cells(found)}.",
         say_parting(found.parting),
@@ -43,7 +46,7 @@ def write_page(name: str, found: PolicyComparison) -> str:
         f"{found.n} units: the same start states, and the same noise where the policies draw some. "
         "Differences are A − B.",
         write_table(
-            ["policy", "success", "control steps per episode", "digest"],
+            ["policy", f"success, {WILSON}", "control steps per episode", "digest"],
             [
                 [
                     f"{side} `{one.name}`",
@@ -67,6 +70,8 @@ def write_page(name: str, found: PolicyComparison) -> str:
             [list_cost_cells(f"{side} `{one.name}`", one.cost) for side, one in policies],
         ),
         COST_NOTE,
+        TANGO,
+        WILSON,
     )
 
 
@@ -79,8 +84,8 @@ def say_outcome(found: PolicyComparison) -> str:
         better = "A" if found.difference.value > 0 else "B"
         said = f"{better} solves more, {level}"
     return (
-        f"{said}: A − B is {say_difference(found.difference)} (Tango's 95 % interval); McNemar's "
-        f"exact p, two-sided: {format_p_value(found.p)}."
+        f"{said}: A − B is {say_difference(found.difference)} ({TANGO} interval); McNemar's "
+        f"exact p value, two-sided: {format_p_value(found.p)}."
     )
 
 
@@ -143,7 +148,7 @@ def _write_tasks(found: PolicyComparison) -> str:
         "neither",
         "only A",
         "only B",
-        "A − B",
+        f"A − B, {TANGO}",
         "part at",
         "never part",
     ]

@@ -29,6 +29,12 @@ COST_NOTE = (
 )
 
 
+EXACT = "Clopper and Pearson's exact 95 %"
+WILSON = "Wilson's 95 %"
+TANGO = "Tango's 95 %"
+"""Level and kind of intervals."""
+
+
 def say_share(found: Share) -> str:
     """Returns a share with its counts and interval, ``23 of 50 (46.0 % [31.8, 60.7])``."""
     if not found.of:

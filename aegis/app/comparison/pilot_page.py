@@ -6,6 +6,8 @@ from aegis.app.comparison.markdown import join_sections, write_table
 from aegis.app.comparison.phrases import (
     COST_HEADS,
     COST_NOTE,
+    EXACT,
+    TANGO,
     list_cost_cells,
     say_difference,
     say_estimate,
@@ -18,6 +20,7 @@ from aegis.study.comparison.pilot import STRONG, WEAK, PilotArm, PilotResult, na
 from aegis.study.comparison.study_power import StudyPower
 from aegis.study.comparison.switch_rule import LARGEST_PILOT, Answer, SwitchRule
 
+_COMBINED = "from the exact limits of r and d, at least 95 %"
 _POWER_HEADS = ["what switches", "gain", "power of the study", "units for 80 %"]
 
 
@@ -26,7 +29,7 @@ def write_lines(found: PilotResult) -> list[str]:
     return [
         say_answer(found),
         "",
-        *(f"{name}: {value}" for name, value in list_rates(found)),
+        *(f"{name}: {value}; {kind}" for name, value, kind in list_rates(found)),
         "",
         *(say_power(one) for one in found.powers),
     ]
@@ -49,11 +52,19 @@ def write_page(name: str, found: PilotResult, rule: SwitchRule) -> str:
         f"**{mark_markdown(say_answer(found))}**",
         f"Weak policy: {weak}. Strong policy: {strong}. {found.n} units; the switch takes effect "
         f"at tick {found.tick}.",
-        write_table(["rate", "value, exact 95 % interval"], list_rates(found)),
+        f"p, r and d are shares of the {found.fails_there.of} units that still run at tick "
+        f"{found.tick}; the others have ended and cannot be switched.",
+        write_table(["rate", "value", "interval"], list_rates(found)),
         _explain_rule(rule),
         "## Arms",
         write_table(
-            ["arm", "success", "control steps per episode", "weak chunks", "strong chunks"],
+            [
+                "arm",
+                f"success, {EXACT}",
+                "control steps per episode",
+                "weak chunks",
+                "strong chunks",
+            ],
             [_list_arm_cells(found, arm) for arm in found.arms],
         ),
         "## What a study would find",
@@ -93,30 +104,37 @@ def say_answer(found: PilotResult) -> str:
     return f"{said}: {play}. {found.reason[0].upper()}{found.reason[1:]}."
 
 
-def list_rates(found: PilotResult) -> list[tuple[str, str]]:
-    """Returns the rates of a pilot, each with its name."""
+def list_rates(found: PilotResult) -> list[tuple[str, str, str]]:
+    """Returns the rates of a pilot: name with units, value, level and kind of the interval."""
     strong = next(arm for arm in found.arms if arm.name == STRONG)
     luck = [] if found.placebo is None else [("r of weak itself, fresh noise", found.placebo)]
-    shares = [
-        ("strong alone solves", strong.success),
-        ("weak alone fails, p", found.fails),
-        (f"of the units running at tick {found.tick}", found.fails_there),
-        ("a switch saves, of what weak fails: recovery r", found.recovery),
+    there = f"running at tick {found.tick}"
+    switched = [
+        (f"weak alone fails, of the units {there}: p", found.fails_there),
+        ("a switch saves, of what weak fails there: recovery r", found.recovery),
         *luck,
-        ("a switch ruins, of what weak solves: disruption d", found.disruption),
+        ("a switch ruins, of what weak solves there: disruption d", found.disruption),
     ]
+    whole = [
+        ("alarms that are never wrong gain, of all units", found.perfect_gain),
+        ("both fail alone", found.both_fail),
+        ("ceiling, 1 - both fail", found.ceiling),
+        ("headroom over weak: only strong solves alone", found.headroom),
+        ("headroom over strong: only weak solves alone", found.only_weak),
+    ]
+    blind = say_difference(found.blind_gain)
+    p_value = f"McNemar's exact p value, two-sided: {format_p_value(found.blind_p)}"
     return [
-        *((name, say_share(share)) for name, share in shares),
-        ("precision that a detector needs, d / (r + d)", say_estimate(found.needed_precision)),
-        ("alarms that are never wrong gain", say_share(found.perfect_gain)),
+        ("strong alone solves, of all units", say_share(strong.success), EXACT),
+        ("weak alone fails, of all units", say_share(found.fails), EXACT),
+        *((name, say_share(share), EXACT) for name, share in switched),
         (
-            "a blind switch in every episode gains",
-            f"{say_difference(found.blind_gain)}, p = {format_p_value(found.blind_p)}",
+            "precision that a detector needs, d / (r + d)",
+            say_estimate(found.needed_precision),
+            _COMBINED,
         ),
-        ("both fail alone", say_share(found.both_fail)),
-        ("ceiling, 1 - both fail", say_share(found.ceiling)),
-        ("headroom over weak: only strong solves alone", say_share(found.headroom)),
-        ("headroom over strong: only weak solves alone", say_share(found.only_weak)),
+        ("a blind switch gains, of all units", f"{blind}; {p_value}", TANGO),
+        *((name, say_share(share), EXACT) for name, share in whole),
     ]
 
 
@@ -139,10 +157,10 @@ def _explain_rule(rule: SwitchRule) -> str:
         "A switch in an episode that would fail gains r, in one that would succeed it loses d. It "
         "pays if more than d / (r + d) of the episodes in which it is made would fail: of a blind "
         "switch p, of a detector's its precision. The rule, fixed beforehand: *switching can pay* "
-        f"if alarms that are never wrong gain at least {100 * rule.target:g} points, and a "
-        f"detector needs a precision of at most {100 * rule.precision:g} %, both at the limits of "
-        "their intervals; *do not switch* if one of them is out of reach at the other limit; else "
-        "it cannot be told."
+        f"if alarms that are never wrong gain at least {100 * rule.target:g} points over all "
+        f"units, and a detector needs a precision of at most {100 * rule.precision:g} %, both at "
+        "the limits of their intervals; *do not switch* if one of them is out of reach at the "
+        "other limit; else it cannot be told."
     )
 
 

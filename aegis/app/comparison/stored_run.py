@@ -16,7 +16,7 @@ from aegis.app.experiment import read_absent
 from aegis.app.study.checks.refusal import catch_refusal
 from aegis.core.errors import LockError, TraceError
 from aegis.core.types import PolicyId
-from aegis.records.files import write_atomic
+from aegis.records.files import disk_error, write_atomic
 from aegis.records.manifest import read_manifest
 from aegis.records.rows import EpisodeRow
 from aegis.records.store import RunTables
@@ -74,8 +74,7 @@ class StoredRun:
         """
         try:
             tree = yaml.safe_load((root / CONFIG_FILE).read_text(encoding="utf-8"))
-            lines = (root / TIMING_FILE).read_text(encoding="utf-8").splitlines()
-            times = tuple(json.loads(line) for line in lines)
+            times = tuple(_read_times(root))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise TraceError(f"{root}: a file is missing or damaged ({error}).") from error
         if not isinstance(tree, dict):
@@ -135,7 +134,9 @@ def write_report(root: Path, report: Report) -> None:
 def renew_seal(root: Path) -> Iterator[None]:
     """Checks the seal of a finished run, lets more be played into the folder, and seals it anew.
 
-    Where playing fails, a seal that does not hold any more goes: the run is not finished then.
+    The seal goes before anything is played: whatever kills the process then leaves a run that is
+    not finished, and the same command goes on with it. Where playing fails and nothing has changed,
+    the seal comes back.
 
     Args:
         root: The folder; the caller has locked it.
@@ -153,11 +154,13 @@ def renew_seal(root: Path) -> Iterator[None]:
             f"these files, or remove {root / SEAL_FILE}: the same command then makes the tables "
             "again from the episodes in parts/. Or give this run another name (name=ANOTHER)."
         )
+    (root / SEAL_FILE).unlink(missing_ok=True)
+    _end_torn_line(root)
     try:
         yield
     except BaseException:
-        if seal and _list_changes(root, seal):
-            (root / SEAL_FILE).unlink()
+        if seal and not _list_changes(root, seal):
+            write_seal(root, seal.lock)
         raise
     write_seal(root, _digest_outer_files(root))
 
@@ -176,6 +179,38 @@ def check_run(root: Path, build: Callable[[StoredRun], Report]) -> tuple[CheckRe
         catch_refusal(checks, "numbers", lambda: checks.append(_check_values(root, report)))
         catch_refusal(checks, "page", lambda: checks.append(_check_page(root, report)))
     return tuple(checks)
+
+
+def _read_times(root: Path) -> Iterator[Mapping[str, Any]]:
+    """Yields the lines of ``timing.jsonl``, but for those that a killed process left half written.
+
+    Times are for people and move no result; what they were when the run was sealed, the seal says.
+    """
+    path = root / TIMING_FILE
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            facts = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(facts, dict) and "event" in facts:
+            yield facts
+
+
+def _end_torn_line(root: Path) -> None:
+    """Ends a line that a killed process left half written, so that the next one stands alone.
+
+    Raises:
+        MachineError: If the file cannot be written.
+    """
+    path = root / TIMING_FILE
+    try:
+        data = path.read_bytes() if path.exists() else b""
+        if data and not data.endswith(b"\n"):
+            path.write_bytes(data + b"\n")
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def _check_seal(root: Path) -> CheckResult:

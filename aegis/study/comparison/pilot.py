@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aegis.core.seeds import root_stream
 from aegis.core.types import Bools
 from aegis.records.fork_rows import RESEED_FORK, STRONG_FORK
 from aegis.study.comparison.answer_reason import explain_answer
 from aegis.study.comparison.cost import PolicyCost
-from aegis.study.comparison.policy_comparison import estimate_difference, two_sided_p
+from aegis.study.comparison.policy_comparison import compute_two_sided_p, estimate_difference
 from aegis.study.comparison.study_power import StudyPower, forecast_power
-from aegis.study.comparison.switch_outcomes import SwitchOutcomes, exact_share
+from aegis.study.comparison.switch_outcomes import SwitchOutcomes, compute_exact_share
 from aegis.study.comparison.switch_rule import Answer, SwitchRule, size_pilot
 from aegis.study.estimates import Estimate, Share
 from aegis.study.outcomes import Outcomes
@@ -66,16 +65,17 @@ class PilotResult:
         tick: When the switch takes effect [control steps].
         names, digests: Names and digests of the weak and of the strong policy.
         arms: Weak alone, strong alone, the switch, and the placebo if there was one.
-        fails: Failure rate of the weak policy over all units: p.
-        fails_there: The same among the units still running at the tick.
-        recovery: r.
-        disruption: d.
+        fails: Failure rate of the weak policy over all units.
+        fails_there: The same among the units still running at the tick: p.
+        recovery: r, among the same units.
+        disruption: d, among the same units.
         placebo: Share of what the weak policy fails that it solves with fresh noise from the tick
             on: what of r is luck; None without a placebo.
         needed_precision: d / (r + d).
-        perfect_gain: Share of units that alarms which are never wrong would save.
-        blind_gain: Success of the switch minus that of the weak policy.
-        blind_p: Its two-sided p-value by McNemar's exact test.
+        perfect_gain: Share of all units that alarms which are never wrong would save.
+        blind_gain: Success of the switch minus that of the weak policy, over all units.
+        blind_p: Its two-sided p-value by McNemar's exact test. Units that had ended at the tick are
+            equal in both arms: the test of the units still running gives the same number.
         both_fail: Share of units that both policies fail, each alone.
         ceiling: 1 minus this: success of whoever knows beforehand which policy to let drive.
         headroom: Share of units that only the strong policy solves alone.
@@ -146,11 +146,11 @@ def analyse_pilot(
     weak, strong = outcomes.success[WEAK], outcomes.success[STRONG]
     running = outcomes.steps[WEAK] > tick
     found = SwitchOutcomes.from_success(weak, outcomes.success[name_switch(tick)], running)
-    answer, n = plan.rule.answer(found), found.units
-    rng = root_stream(outcomes.root, "pilot", "size")
+    answer = plan.rule.choose_answer(found)
+    undecided = answer is Answer.UNDECIDED
     again = outcomes.success.get(name_placebo(tick))
     return PilotResult(
-        n=n,
+        n=found.units,
         tick=tick,
         names=names,
         digests=digests,
@@ -163,14 +163,14 @@ def analyse_pilot(
         needed_precision=found.needed_precision,
         perfect_gain=found.perfect_gain,
         blind_gain=estimate_difference(found.paired),
-        blind_p=two_sided_p(found.paired),
+        blind_p=compute_two_sided_p(found.paired),
         both_fail=_share(~weak & ~strong),
         ceiling=_share(weak | strong),
         headroom=_share(~weak & strong),
         only_weak=_share(weak & ~strong),
         answer=answer,
         reason=explain_answer(answer, found, plan.rule),
-        play=size_pilot(found, plan.rule, rng) if answer is Answer.UNDECIDED else None,
+        play=size_pilot(found, plan.rule, outcomes.root) if undecided else None,
         powers=forecast_power(found, plan.rule.precision, plan.recall, plan.study, plan.alpha),
         costs=costs,
     )
@@ -178,7 +178,7 @@ def analyse_pilot(
 
 def _share(hits: Bools) -> Share:
     """Returns the share of units that were hit, with its exact interval. Shape of hits (n,)."""
-    return exact_share(int(hits.sum()), len(hits))
+    return compute_exact_share(int(hits.sum()), len(hits))
 
 
 def _describe_arm(outcomes: Outcomes, arm: str) -> PilotArm:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aegis.core.types import Bools
 from aegis.records.fork_rows import UnitKey, unit_key_of
+from aegis.records.rows import EpisodeRow
 from aegis.stats.paired_intervals import tango_interval
-from aegis.stats.paired_outcome import PairedOutcome
+from aegis.stats.paired_outcome import PairedOutcome, count_by_task
 from aegis.study.comparison.cost import PolicyCost
 from aegis.study.comparison.parting import Parting, summarise_partings
 from aegis.study.comparison.required_units import RequiredUnits, require_units
@@ -134,17 +134,19 @@ def compare_policies(
         only_a=cells.recovered,
         only_b=cells.disrupted,
         difference=estimate_difference(cells),
-        p=two_sided_p(cells),
+        p=compute_two_sided_p(cells),
         parting=summarise_partings(list(partings.values())),
         required=require_units(cells, target, alpha, goal),
         tasks=tuple(
-            _compare_in_task(outcomes, outcomes.task == task, partings)
-            for task in dict.fromkeys(sorted(outcomes.task.tolist()))
+            _describe_task([row for row in outcomes.rows["a"] if row.task == task], here, partings)
+            for task, here in count_by_task(
+                outcomes.success["a"], outcomes.success["b"], outcomes.task
+            ).items()
         ),
     )
 
 
-def two_sided_p(cells: PairedOutcome) -> float:
+def compute_two_sided_p(cells: PairedOutcome) -> float:
     """Returns the two-sided p-value of McNemar's exact test: twice the smaller one-sided one."""
     swapped = PairedOutcome(cells.disrupted, cells.recovered, cells.both, cells.neither)
     return min(1.0, 2 * min(cells.mcnemar_p(), swapped.mcnemar_p()))
@@ -155,12 +157,10 @@ def estimate_difference(cells: PairedOutcome) -> Estimate:
     return Estimate(cells.difference, tango_interval(cells))
 
 
-def _compare_in_task(
-    outcomes: Outcomes, here: Bools, partings: Mapping[UnitKey, int | None]
+def _describe_task(
+    rows: Sequence[EpisodeRow], cells: PairedOutcome, partings: Mapping[UnitKey, int | None]
 ) -> TaskComparison:
-    """Compares the two policies in the units of a task. Shape of ``here``: (n,)."""
-    cells = PairedOutcome.from_success(outcomes.success["a"][here], outcomes.success["b"][here])
-    rows = [row for row, chosen in zip(outcomes.rows["a"], here, strict=True) if chosen]
+    """Describes the two policies in a task, from the rows of one of them and the cells of both."""
     return TaskComparison(
         task=rows[0].task,
         instruction=rows[0].instruction,

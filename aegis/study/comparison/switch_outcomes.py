@@ -73,24 +73,24 @@ class SwitchOutcomes:
 
     @property
     def failing(self) -> Share:
-        """Failure rate of the weak policy among the units still running at the tick: p there."""
+        """Failure rate of the weak policy among the units still running at the tick: p."""
         failed = self.saved + self.lost
-        return exact_share(failed, failed + self.ruined + self.kept)
+        return compute_exact_share(failed, failed + self.ruined + self.kept)
 
     @property
     def recovery(self) -> Share:
         """Share of what the weak policy goes on to fail that the switch solves: r."""
-        return exact_share(self.saved, self.saved + self.lost)
+        return compute_exact_share(self.saved, self.saved + self.lost)
 
     @property
     def disruption(self) -> Share:
         """Share of what the weak policy goes on to solve that the switch fails: d."""
-        return exact_share(self.ruined, self.ruined + self.kept)
+        return compute_exact_share(self.ruined, self.ruined + self.kept)
 
     @property
     def perfect_gain(self) -> Share:
         """Share of all units that alarms which are never wrong would save: those saved."""
-        return exact_share(self.saved, self.units)
+        return compute_exact_share(self.saved, self.units)
 
     @property
     def paired(self) -> PairedOutcome:
@@ -119,8 +119,8 @@ class SwitchOutcomes:
         )
 
 
-def exact_share(count: int, of: int) -> Share:
-    """Returns a share of units with its exact 95 % interval; of no units NaN, in [0, 1]."""
+def compute_exact_share(count: int, of: int) -> Share:
+    """Returns a share with Clopper and Pearson's 95 % interval; of no units NaN, in [0, 1]."""
     value = count / of if of else float("nan")
     return Share(count, of, value, clopper_pearson_interval(count, of))
 

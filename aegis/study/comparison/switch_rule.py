@@ -6,18 +6,22 @@ share q would have failed,
 
     gain per switch = q r - (1 - q) d,  which is positive if and only if  q > d / (r + d).
 
-A switch without knowledge, in every episode, has q = p, the weak policy's failure rate: it pays
-only if p > d / (r + d). A detector that switches at its alarms has its precision for q, so
-d / (r + d) is the precision that it needs. Whatever the detector, it saves no more units than
-alarms that are never wrong and miss nothing: p r of them, those that the switch saved.
+Episodes that have ended before the tick of the switch cannot be switched: p, r and d are shares of
+the units that still run at that tick. A switch without knowledge, in every one of them, has q = p,
+the weak policy's failure rate there: it pays only if p > d / (r + d). A detector that switches at
+its alarms has its precision for q, so d / (r + d) is the precision that it needs. Whatever the
+detector, it saves no more units than alarms that are never wrong and miss nothing: those that the
+switch saved, p r of the units that still run, and a share s of all units.
 
-The rule, on exact 95 % limits, fixed before anything is played:
+The rule, on 95 % limits, fixed before anything is played:
 
-- *switching can pay* if the lower limit of p r is at least the gain that is asked for, and the
+- *switching can pay* if the lower limit of s is at least the gain that is asked for, and the
   upper limit of d / (r + d) is at most the precision that a detector is expected to have;
-- *do not switch* if the upper limit of p r is below that gain, or the lower limit of d / (r + d)
+- *do not switch* if the upper limit of s is below that gain, or the lower limit of d / (r + d)
   is above that precision;
 - else it cannot be told from so few units.
+
+The limits of s are Clopper and Pearson's; those of d / (r + d) are made of theirs of r and d.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from enum import Enum
 import numpy as np
 
 from aegis.core.errors import ShapeError
+from aegis.core.seeds import root_stream
 from aegis.stats.power import find_least_units
 from aegis.study.comparison.switch_outcomes import SwitchOutcomes
 
@@ -78,7 +83,7 @@ class SwitchRule:
             return True
         return False if needed.low > self.precision else None
 
-    def answer(self, found: SwitchOutcomes) -> Answer:
+    def choose_answer(self, found: SwitchOutcomes) -> Answer:
         """Returns what a pilot says."""
         # The first is cheaper to tell, and mostly the one that decides.
         enough = self.gains_enough(found)
@@ -88,30 +93,41 @@ class SwitchRule:
         return Answer.CAN_PAY if enough and little else Answer.UNDECIDED
 
 
-def size_pilot(found: SwitchOutcomes, rule: SwitchRule, rng: np.random.Generator) -> int | None:
+def size_pilot(found: SwitchOutcomes, rule: SwitchRule, root: int) -> int | None:
     """Returns the size of a pilot that would decide in four cases of five.
-
-    Pilots are drawn with the shares that were found.
 
     Args:
         found: The pilot that was played.
         rule: What is asked.
-        rng: Source of the draws.
+        root: Root seed of the pilots that are drawn.
 
     Returns:
         A multiple of 50 units, more than were played; None if 2,000 are not enough.
     """
-    shares = np.array(found.as_counts()) / found.units
-
-    def share_decided(n: int) -> float:
-        drawn = rng.multinomial(n, shares, size=_DRAWS)
-        kinds, counts = np.unique(drawn, axis=0, return_counts=True)
-        decided = [
-            rule.answer(SwitchOutcomes(*map(int, kind))) is not Answer.UNDECIDED for kind in kinds
-        ]
-        return float(counts @ np.array(decided)) / _DRAWS
 
     def share_of_larger(n: int) -> float:
-        return share_decided(n) if n > found.units else 0.0
+        return estimate_decided_share(found, rule, n, root) if n > found.units else 0.0
 
     return find_least_units(DECIDED, share_of_larger, step=_STEP, at_most=LARGEST_PILOT)
+
+
+def estimate_decided_share(found: SwitchOutcomes, rule: SwitchRule, n: int, root: int) -> float:
+    """Returns the share of pilots of a size that give a definite answer.
+
+    Pilots are drawn with the shares that were found. Their address names the size, so that what is
+    said of one size does not depend on which others were tried.
+
+    Args:
+        found: The pilot that was played.
+        rule: What is asked.
+        n: Units of the pilots that are drawn.
+        root: Root seed.
+    """
+    shares = np.array(found.as_counts()) / found.units
+    drawn = root_stream(root, "pilot", "size", n).multinomial(n, shares, size=_DRAWS)
+    kinds, counts = np.unique(drawn, axis=0, return_counts=True)
+    decided = [
+        rule.choose_answer(SwitchOutcomes(*map(int, kind))) is not Answer.UNDECIDED
+        for kind in kinds
+    ]
+    return float(counts @ np.array(decided)) / _DRAWS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,43 @@ def test_more_units_and_another_target_go_on_in_the_same_folder(place: Path) -> 
     assert type_pair(place, "compare", "--check", "compare")["verified"]
     again = type_pair(place, "pilot", "precision=0.9", "study=300")
     assert {power["units"] for power in again["powers"]} == {300}
+
+
+def test_a_finished_run_that_is_killed_while_it_is_extended_goes_on(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at the worst moment: tables are merged, the seal is not yet renewed."""
+    root = place / "runs/compare"
+    killed = root.with_name("killed")
+
+    def take_away(*_: object) -> None:
+        shutil.copytree(root, killed)  # what a process that is killed here leaves behind
+
+    with monkeypatch.context() as patch:
+        patch.setattr(playing, "write_report", take_away)
+        type_pair(place, "compare", "units=8")
+    shutil.rmtree(root)
+    killed.rename(root)
+    with (root / "timing.jsonl").open("a") as file:
+        file.write('{"event": "calls", "poli')
+    wrong = failed(type_pair(place, "compare", "--check", "compare", code=4))
+    assert "is not finished" in wrong["seal"]
+    assert type_pair(place, "compare", "units=8")["n"] == 8
+    assert type_pair(place, "compare", "--check", "compare")["verified"]
+    lines = (root / "timing.jsonl").read_text().splitlines()
+    assert '{"event": "calls", "poli' in lines, "what was torn stays alone in its line"
+
+
+@pytest.mark.parametrize("torn", ['{"event": "ru', "{}", "3", "\udcff"])
+def test_a_torn_line_of_times_stops_nothing(place: Path, torn: str) -> None:
+    root = place / "runs/compare"
+    before = StoredRun.read_folder(root)
+    with (root / "timing.jsonl").open("ab") as file:
+        file.write(torn.encode(errors="surrogateescape"))
+    assert StoredRun.read_folder(root).times == before.times
+    (root / "seal.json").unlink()
+    type_pair(place, "compare")
+    assert type_pair(place, "compare", "--check", "compare")["verified"]
 
 
 def test_other_policies_are_refused_and_the_seal_stays(place: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from aegis.app.comparison.pilot_page import list_rates
 from aegis.study.comparison.cost import PolicyCost
 from aegis.study.comparison.pilot import PilotPlan, PilotResult, analyse_pilot
 from aegis.study.comparison.report_values import list_pilot_values
@@ -80,6 +81,31 @@ def test_answers_give_their_reason(
     assert found.answer is answer
     assert says in found.reason
     assert (found.play is None) or answer is Answer.UNDECIDED
+
+
+def test_what_ended_before_the_switch_is_named_as_the_cause() -> None:
+    found = pilot("0" * 25 + "1" * 25, "1" * 50, "0" * 25 + "1" * 25, early=25)
+    assert found.answer is Answer.DO_NOT
+    assert "fails has ended before the switch" in found.reason
+    assert "of all units" in found.reason
+
+
+def test_p_belongs_to_the_units_of_r_and_d() -> None:
+    """A blind switch gains if and only if p > d / (r + d), with p of the units still running."""
+    found = pilot("0" * 20 + "1" * 30, "1" * 50, "0" * 18 + "11" + "1" * 28 + "00", early=10)
+    p, r, d = (one.value for one in (found.fails_there, found.recovery, found.disruption))
+    gain = (p * r - (1 - p) * d) * found.fails_there.of / found.n
+    assert gain == pytest.approx(found.blind_gain.value)
+    rates = {name: value for name, value, _ in list_rates(found)}
+    (named,) = [value for name, value in rates.items() if name.endswith(": p")]
+    assert named.startswith(f"{found.fails_there.count} of {found.fails_there.of} ")
+
+
+def test_every_interval_says_level_and_kind() -> None:
+    found = pilot("0011", "1111", "0111", "0011")
+    kinds = [kind for *_, kind in list_rates(found)]
+    assert all("95 %" in kind for kind in kinds)
+    assert {kind.split("'")[0] for kind in kinds} >= {"Tango", "Clopper and Pearson"}
 
 
 def test_too_few_units_are_told_how_many_to_play() -> None:

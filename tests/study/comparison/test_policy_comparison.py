@@ -18,7 +18,7 @@ from aegis.study.comparison.policy_comparison import (
     SIDES,
     PolicyComparison,
     compare_policies,
-    two_sided_p,
+    compute_two_sided_p,
 )
 from aegis.study.comparison.report_values import list_comparison_values
 from aegis.study.comparison.required_units import require_units
@@ -113,7 +113,7 @@ def test_cells_add_up_and_interval_is_tangos(outcomes: list[tuple[bool, bool]]) 
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_p_is_that_of_the_exact_binomial_test(b: int, c: int) -> None:
     expected = binomtest(b, b + c, 0.5).pvalue if b + c else 1.0
-    assert two_sided_p(PairedOutcome(b, c, 3, 4)) == pytest.approx(expected, rel=1e-9)
+    assert compute_two_sided_p(PairedOutcome(b, c, 3, 4)) == pytest.approx(expected, rel=1e-9)
 
 
 @few

@@ -10,11 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aegis.core.errors import ShapeError
-from aegis.core.seeds import root_stream
 from aegis.stats.exact_interval import clopper_pearson_interval
 from aegis.study.comparison.study_power import forecast_power
-from aegis.study.comparison.switch_outcomes import SwitchOutcomes, exact_share
-from aegis.study.comparison.switch_rule import Answer, SwitchRule, size_pilot
+from aegis.study.comparison.switch_outcomes import SwitchOutcomes, compute_exact_share
+from aegis.study.comparison.switch_rule import (
+    DECIDED,
+    Answer,
+    SwitchRule,
+    estimate_decided_share,
+    size_pilot,
+)
 
 RULE = SwitchRule(target=0.1, precision=0.8)
 counts = st.builds(SwitchOutcomes, *[st.integers(0, 40)] * 6).filter(lambda found: found.units > 0)
@@ -85,15 +90,15 @@ def test_answers_exclude_each_other_and_follow_the_limits(
     no = gain.high < target or needed.low > precision
     assert not (can and no)
     expected = Answer.CAN_PAY if can else Answer.DO_NOT if no else Answer.UNDECIDED
-    assert rule.answer(found) is expected
+    assert rule.choose_answer(found) is expected
 
 
 @given(counts, st.floats(0.01, 0.4))
 def test_asking_for_less_never_turns_a_yes_into_another_answer(
     found: SwitchOutcomes, target: float
 ) -> None:
-    if SwitchRule(target, 0.8).answer(found) is Answer.CAN_PAY:
-        assert SwitchRule(target / 2, 0.9).answer(found) is Answer.CAN_PAY
+    if SwitchRule(target, 0.8).choose_answer(found) is Answer.CAN_PAY:
+        assert SwitchRule(target / 2, 0.9).choose_answer(found) is Answer.CAN_PAY
 
 
 @pytest.mark.parametrize(
@@ -110,34 +115,51 @@ def test_asking_for_less_never_turns_a_yes_into_another_answer(
     ],
 )
 def test_answers_by_hand(found: SwitchOutcomes, answer: Answer) -> None:
-    assert RULE.answer(found) is answer
+    assert RULE.choose_answer(found) is answer
 
 
 def test_the_limit_itself_is_enough() -> None:
     found = SwitchOutcomes(saved=10, lost=0, ruined=0, kept=40)
     at = found.perfect_gain.ci.low
-    assert SwitchRule(at, 0.8).answer(found) is Answer.CAN_PAY
-    assert SwitchRule(math.nextafter(at, 1), 0.8).answer(found) is Answer.UNDECIDED
+    assert SwitchRule(at, 0.8).choose_answer(found) is Answer.CAN_PAY
+    assert SwitchRule(math.nextafter(at, 1), 0.8).choose_answer(found) is Answer.UNDECIDED
     worst = found.needed_precision.ci.high
-    assert SwitchRule(0.05, worst).answer(found) is Answer.CAN_PAY
-    assert SwitchRule(0.05, math.nextafter(worst, 0)).answer(found) is Answer.UNDECIDED
+    assert SwitchRule(0.05, worst).choose_answer(found) is Answer.CAN_PAY
+    assert SwitchRule(0.05, math.nextafter(worst, 0)).choose_answer(found) is Answer.UNDECIDED
 
 
 def test_a_pilot_of_the_advised_size_decides() -> None:
     found = SwitchOutcomes(saved=9, lost=3, ruined=0, kept=38)
-    advised = size_pilot(found, RULE, root_stream(0, "one"))
+    advised = size_pilot(found, RULE, 0)
     assert advised is not None
     assert advised > found.units
     assert advised % 50 == 0
     scale = advised / found.units
     grown = SwitchOutcomes(*(round(scale * count) for count in found.as_counts()))
-    assert RULE.answer(grown) is Answer.CAN_PAY
-    assert size_pilot(found, RULE, root_stream(0, "one")) == advised
+    assert RULE.choose_answer(grown) is Answer.CAN_PAY
+    assert size_pilot(found, RULE, 0) == advised
+
+
+@given(counts, st.integers(1, 400), st.integers(0, 3))
+def test_a_size_is_judged_alike_whichever_others_were_tried(
+    found: SwitchOutcomes, n: int, root: int
+) -> None:
+    alone = estimate_decided_share(found, RULE, n, root)
+    estimate_decided_share(found, RULE, n + 50, root)
+    assert estimate_decided_share(found, RULE, n, root) == alone
+
+
+def test_the_advised_size_is_the_first_that_decides() -> None:
+    found = SwitchOutcomes(saved=9, lost=3, ruined=0, kept=38)
+    advised = size_pilot(found, RULE, 0)
+    assert advised is not None
+    assert estimate_decided_share(found, RULE, advised, 0) >= DECIDED
+    assert estimate_decided_share(found, RULE, advised - 50, 0) < DECIDED
 
 
 def test_a_gain_of_just_what_is_asked_for_is_never_decided() -> None:
     found = SwitchOutcomes(saved=5, lost=0, ruined=0, kept=45)
-    assert size_pilot(found, RULE, root_stream(0, "one")) is None
+    assert size_pilot(found, RULE, 0) is None
 
 
 @pytest.mark.parametrize(("target", "precision"), [(0, 0.5), (1, 0.5), (0.1, 0), (0.1, 1)])
@@ -154,7 +176,7 @@ def test_impossible_counts_are_refused() -> None:
 
 
 def test_a_share_of_nothing_is_unknown() -> None:
-    share = exact_share(0, 0)
+    share = compute_exact_share(0, 0)
     assert math.isnan(share.value)
     assert (share.ci.low, share.ci.high) == (0.0, 1.0)
 
