@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from aegis.core.answers import ask_policy
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F64, Proposal
@@ -46,20 +45,25 @@ class BestOfPolicy:
         """That of the policy behind it, under its own name and digest."""
         return self._spec
 
-    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
-        """Returns one proposal per query, in order."""
+    def propose(self, queries: Sequence[Query]) -> list[Proposal | None]:
+        """Returns one proposal per query, in order; None where a draw did not come."""
         asked = [
             replace(query, salt=query.salt + _SALTS * draw)
             for query in queries
             for draw in range(self._draws)
         ]
-        found = ask_policy(self._policy, asked)
-        chosen = []
-        for i in range(len(queries)):
-            drawn = found[i * self._draws : (i + 1) * self._draws]
-            best = drawn[find_medoid(np.stack([one.actions for one in drawn]).astype(np.float64))]
-            chosen.append(replace(best, policy=self._spec.name))
-        return chosen
+        found = self._policy.propose(asked)
+        return [
+            self._choose_draw(found[i * self._draws : (i + 1) * self._draws])
+            for i in range(len(queries))
+        ]
+
+    def _choose_draw(self, found: Sequence[Proposal | None]) -> Proposal | None:
+        drawn = [one for one in found if one is not None]
+        if len(drawn) < self._draws:
+            return None
+        best = drawn[find_medoid(np.stack([one.actions for one in drawn]).astype(np.float64))]
+        return replace(best, policy=self._spec.name)
 
     def close(self) -> None:
         """Closes the policy behind it."""

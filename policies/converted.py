@@ -16,7 +16,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from aegis.core.answers import ask_policy
 from aegis.core.conventions import (
     CLOSE_POSITIVE,
     EEF_DELTA,
@@ -32,7 +31,7 @@ from aegis.core.conventions import (
     check_conventions,
     read_conventions,
 )
-from aegis.core.errors import UnknownNameError
+from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.types import F32, U8, Observation, Proposal
 
@@ -65,6 +64,8 @@ class ConvertedPolicy:
     Raises:
         UnknownNameError: If a convention has no conversion.
         ConventionError: If the policy behind names another convention itself.
+        ConfigError: If its rows begin with those that are executed meanwhile, and mean another
+            gripper.
     """
 
     def __init__(
@@ -85,6 +86,12 @@ class ConvertedPolicy:
                 raise UnknownNameError(f"convention of {kind}", given, known, where)
         said = Conventions(proprio, EEF_DELTA, gripper, pictures)
         check_conventions(read_conventions(policy), said, f"{name}.policy")
+        if policy.spec.from_due and gripper != CLOSE_POSITIVE:
+            raise ConfigError(
+                f"'{name}.gripper' is '{gripper}', but the policy behind begins with the rows that "
+                "are executed meanwhile, whose gripper is the robot's. Train it with "
+                f"'{CLOSE_POSITIVE}', or do without its future state."
+            )
         self._policy, self._folds = policy, folds[proprio]
         self._turn_picture, self._turn_gripper = _PICTURES[pictures], _GRIPPERS[gripper]
         text = f"{policy.spec.digest}:{proprio}:{gripper}:{pictures}"
@@ -101,28 +108,16 @@ class ConvertedPolicy:
         """Those of the Panda's worlds, whatever the policy behind it means."""
         return _WORLD
 
-    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
-        """Returns one proposal per query, in order."""
-        found = ask_policy(self._policy, [self._convert_query(query) for query in queries])
-        return [
-            replace(
-                proposal,
-                policy=self._spec.name,
-                actions=self._convert_actions(proposal.actions),
-                samples=None
-                if proposal.samples is None
-                else self._convert_actions(proposal.samples),
-            )
-            for proposal in found
-        ]
+    def propose(self, queries: Sequence[Query]) -> list[Proposal | None]:
+        """Returns one proposal per query, in order; None where the policy behind has none."""
+        found = self._policy.propose([self._convert_query(query) for query in queries])
+        return [None if one is None else self._convert_proposal(one) for one in found]
 
     def close(self) -> None:
         """Closes the policy behind it."""
         self._policy.close()
 
     def _convert_query(self, query: Query) -> Query:
-        # Committed rows stay as they are executed: they are the robot's, as proprioception's
-        # future is; policies that read them must mean what the robot means.
         past = tuple(self._convert_observation(obs) for obs in query.past)
         return replace(query, obs=self._convert_observation(query.obs), past=past)
 
@@ -133,6 +128,15 @@ class ConvertedPolicy:
         }
         proprio = fold_rotation(obs.proprio) if self._folds else obs.proprio
         return replace(obs, images=images, proprio=proprio)
+
+    def _convert_proposal(self, proposal: Proposal) -> Proposal:
+        samples = proposal.samples
+        return replace(
+            proposal,
+            policy=self._spec.name,
+            actions=self._convert_actions(proposal.actions),
+            samples=None if samples is None else self._convert_actions(samples),
+        )
 
     def _convert_actions(self, actions: F32) -> F32:
         """Returns actions with the robot's gripper. Shapes (..., a)."""

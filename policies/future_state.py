@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from aegis.core.answers import ask_policy
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.roll import ProprioMap, roll
@@ -62,28 +61,31 @@ class FutureStatePolicy:
         """That of the policy behind it, under its own name and digest."""
         return self._spec
 
-    def propose(self, queries: Sequence[Query]) -> list[Proposal]:
-        """Returns one proposal per query, in order.
+    def propose(self, queries: Sequence[Query]) -> list[Proposal | None]:
+        """Returns one proposal per query, in order; None where the policy behind has none.
 
         Raises:
             EmbodimentError: If an observation is of another robot.
         """
-        found = ask_policy(self._policy, [self._roll_query(query) for query in queries])
+        found = self._policy.propose([self._roll_query(query) for query in queries])
         return [
-            replace(
-                proposal,
-                policy=self._spec.name,
-                actions=_put_before(proposal.actions, query.committed),
-                samples=None
-                if proposal.samples is None
-                else _put_before(proposal.samples, query.committed),
-            )
-            for query, proposal in zip(queries, found, strict=True)
+            None if one is None else self._precede_rows(one, query.committed)
+            for query, one in zip(queries, found, strict=True)
         ]
 
     def close(self) -> None:
         """Closes the policy behind it."""
         self._policy.close()
+
+    def _precede_rows(self, proposal: Proposal, committed: F32 | None) -> Proposal:
+        """Returns a proposal that begins with the committed rows, shape (n, a)."""
+        samples = proposal.samples
+        return replace(
+            proposal,
+            policy=self._spec.name,
+            actions=_put_before(proposal.actions, committed),
+            samples=None if samples is None else _put_before(samples, committed),
+        )
 
     def _roll_query(self, query: Query) -> Query:
         if query.committed is None:

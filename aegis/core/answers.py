@@ -19,7 +19,7 @@ def ask_policy(policy: Policy, queries: Sequence[Query]) -> list[Proposal]:
     return require_proposals(policy, queries, policy.propose(queries))
 
 
-def count_answers(policy: Policy, asked: int, answers: Sequence[Proposal | None]) -> None:
+def check_answer_count(policy: Policy, asked: int, answers: Sequence[Proposal | None]) -> None:
     """Checks that there is one answer per query, be it None.
 
     Raises:
@@ -47,7 +47,7 @@ def require_proposals(
         AbsentAnswerError: If one did not come.
     """
     name = policy.spec.name
-    count_answers(policy, len(queries), answers)
+    check_answer_count(policy, len(queries), answers)
     for query, answer in zip(queries, answers, strict=True):
         if answer is None:
             raise AbsentAnswerError(

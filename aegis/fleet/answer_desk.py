@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from aegis.core.answers import count_answers, require_proposals
+from aegis.core.answers import check_answer_count, require_proposals
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import PolicyId, Proposal
 from aegis.fleet.arm import Source
@@ -55,24 +55,25 @@ class AnswerDesk:
         may_be_absent: Whether answers may be missing; the controllers then hold and ask again.
 
     Attributes:
-        bell: Readable when a remote policy has answered.
+        bell: Readable when a remote policy has answered; None if all policies are in this process.
     """
 
-    bell: Connection[None, None]
+    bell: Connection[None, None] | None = None
 
     def __init__(self, policies: Mapping[PolicyId, Policy], *, may_be_absent: bool = False) -> None:
         self._policies, self._may_be_absent = policies, may_be_absent
         self._queues: dict[PolicyId, list[_Request]] = {name: [] for name in sorted(policies)}
         self._remote = [name for name in self._queues if policies[name].spec.remote]
         self._thinking: dict[PolicyId, tuple[Batch, Future[Sequence[Proposal | None]]]] = {}
-        self._threads = ThreadPoolExecutor(max(len(self._remote), 1))
         self._open: list[_OpenQuestion] = []
-        self.bell, self._ringer = Pipe(duplex=False)
+        if self._remote:
+            self._threads = ThreadPoolExecutor(len(self._remote))
+            self.bell, self._ringer = Pipe(duplex=False)
 
     @property
-    def has_work(self) -> bool:
-        """Whether something can be computed now, without waiting for more of it."""
-        return any(self._is_full(name) for name, queue in self._queues.items() if queue)
+    def has_news(self) -> bool:
+        """Whether a remote policy has answered since the last time."""
+        return self.bell is not None and self.bell.poll()
 
     @property
     def is_holding(self) -> bool:
@@ -118,7 +119,7 @@ class AnswerDesk:
         Raises:
             AegisError: Whatever a remote policy raised.
         """
-        while self.bell.poll():
+        while self.bell is not None and self.bell.poll():
             self.bell.recv_bytes()
         for name, (batch, future) in list(self._thinking.items()):
             if future.done():
@@ -138,9 +139,10 @@ class AnswerDesk:
 
     def close(self) -> None:
         """Ends the threads; what they compute comes to nothing."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        self._ringer.close()
-        self.bell.close()
+        if self.bell is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            self._ringer.close()
+            self.bell.close()
 
     def _is_full(self, name: PolicyId) -> bool:
         if name in self._thinking:
@@ -173,5 +175,5 @@ def _build_query(question: Question, source: Source, images: SharedImages) -> Qu
 
 def _ask_policy(policy: Policy, batch: Batch) -> Sequence[Proposal | None]:
     answers = policy.propose([request.query for request in batch])
-    count_answers(policy, len(batch), answers)
+    check_answer_count(policy, len(batch), answers)
     return answers

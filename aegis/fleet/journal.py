@@ -22,7 +22,7 @@ from aegis.core.types import (
 )
 from aegis.core.types import Hold as HoldCommand
 from aegis.fleet.arm import Arm
-from aegis.fleet.progress import Judgement
+from aegis.fleet.progress import EpisodeProgress, Judgement
 from aegis.records.rows import EpisodeRecord, EpisodeRow, FeatureRow, SampleRow, StepRow
 
 
@@ -47,6 +47,29 @@ class Standing:
     judged: Judgement | None
     fires: int
     strong_steps: int
+
+    def report_progress(self, key: EpisodeKey, arm: Arm, instruction: str) -> EpisodeProgress:
+        """Returns the same in the words of progress sinks.
+
+        Args:
+            key: The unit.
+            arm: The arm of this name.
+            instruction: Task in words.
+        """
+        return EpisodeProgress(
+            key=key,
+            arm=arm.name,
+            k=self.k,
+            horizon=arm.controller.horizon,
+            active=self.active,
+            helper=arm.controller.strong,
+            risk=self.risk,
+            quantity=arm.quantity,
+            track=() if self.judged is None else (self.judged,),
+            fires=self.fires,
+            strong_steps=self.strong_steps,
+            instruction=instruction,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -130,7 +130,7 @@ class Question:
 class Questions:
     """From a worker: the questions of branches that wait.
 
-    Their pictures stay in the shared buffer until the answers have been sent.
+    Pictures of a branch stay in the shared buffer until it asks again.
     """
 
     questions: tuple[Question, ...]

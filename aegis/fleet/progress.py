@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from aegis.core.types import EpisodeKey, PolicyId
 from aegis.records.files import write_atomic
 from aegis.records.json_values import replace_non_finite
 from aegis.records.rows import EpisodeRow
-
-if TYPE_CHECKING:  # The journal, which they need, reports here.
-    from aegis.fleet.arm import Arm
-    from aegis.fleet.messages import Question
 
 _KEPT_RISKS = 60
 """Latest risks of an episode that ``status.json`` lists."""
@@ -254,29 +250,3 @@ class StatusFile:
             "running": [running.as_dict() for running in self._running.values()],
         }
         write_atomic(self._path, json.dumps(replace_non_finite(status)).encode())
-
-
-def list_progress(question: Question, arms: Mapping[str, Arm]) -> Iterator[EpisodeProgress]:
-    """Yields how the arms on a branch are going, as its question tells.
-
-    Args:
-        question: What the branch asks.
-        arms: The arms of the run, by name.
-    """
-    instruction = next(iter(question.views.values())).instruction
-    for standing in question.standings:
-        arm = arms[standing.arm]
-        yield EpisodeProgress(
-            key=question.key,
-            arm=arm.name,
-            k=standing.k,
-            horizon=arm.controller.horizon,
-            active=standing.active,
-            helper=arm.controller.strong,
-            risk=standing.risk,
-            quantity=arm.quantity,
-            track=() if standing.judged is None else (standing.judged,),
-            fires=standing.fires,
-            strong_steps=standing.strong_steps,
-            instruction=instruction,
-        )

@@ -69,6 +69,11 @@ class RunPlan:
         if len({arm.controller.horizon for arm in self.arms}) != 1:
             raise ConfigError("All arms of a plan must have the same horizon.")
 
+        if self.absent and len(self.arms) > 1:
+            raise ConfigError(
+                "absent=hold is for a run of one arm: arms whose answers may be missing cannot be "
+                f"compared. Got: {', '.join(names)}. Leave absent=refuse, or run each arm alone."
+            )
         if not 0 <= self.audit <= 1:
             raise ConfigError(f"audit is a share of units, from 0 to 1. Got: {self.audit}.")
 

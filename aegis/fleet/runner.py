@@ -31,7 +31,7 @@ from aegis.fleet.messages import (
     rebuild_error,
 )
 from aegis.fleet.pool import WorkerPool
-from aegis.fleet.progress import ProgressSink, list_progress
+from aegis.fleet.progress import ProgressSink
 from aegis.fleet.run_plan import RunPlan, compute_identity
 from aegis.fleet.schedule import JobSchedule, UnitJob
 from aegis.records.folder_lock import lock_folder
@@ -157,20 +157,12 @@ class _PlanRun:
             self._assign_jobs(pool)
             if not self._deal.is_busy:
                 return
-            heard = pool.receive_messages(self._choose_wait(), self._desk.bell)
+            # A second at most, since Ctrl-C has to be noticed while nobody reports.
+            wait = _FILL_WAIT if self._desk.is_holding else 1.0
+            heard = pool.receive_messages(wait, self._desk.bell)
             for worker, message in heard:
                 self._handle_message(worker, message)
-            self._answer_questions(pool, flush=not heard and self._desk.is_holding)
-
-    def _choose_wait(self) -> float:
-        """Returns how long to wait for messages [s].
-
-        A second at most, since Ctrl-C has to be noticed while nobody reports; and while questions
-        wait for a full batch, no longer than those may who could fill it.
-        """
-        if self._desk.has_work:
-            return 0.0
-        return _FILL_WAIT if self._desk.is_holding else 1.0
+            self._answer_questions(pool, flush=not (heard or self._desk.has_news))
 
     def _check_machine(self, pool: WorkerPool) -> None:
         """Writes down what rows depend on besides identity, or compares it with what is there."""
@@ -223,9 +215,12 @@ class _PlanRun:
         arms = {arm.name: arm for arm in self._plan.arms}
         for question in questions:
             # An audit plays again what was reported once.
-            if not self._deal[question.job].audit:
-                for progress in list_progress(question, arms):
-                    self._sink.on_progress(progress)
+            if self._deal[question.job].audit:
+                continue
+            instruction = next(iter(question.views.values())).instruction
+            for one in question.standings:
+                progress = one.report_progress(question.key, arms[one.arm], instruction)
+                self._sink.on_progress(progress)
 
     def _record_episode(self, job: UnitJob, row: EpisodeRow) -> None:
         """Takes an episode; that of an audit must be the one that is known."""

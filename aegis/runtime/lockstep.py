@@ -67,6 +67,7 @@ class Lockstep:
         self._world, self._controller, self._policies = world, controller, policies
         self._key, self._delay = key, delay
         self._session, self._history = Session(controller, key, delay), History()
+        self._histories = _list_histories(controller, policies)
         self._k, self._outcome = 0, Outcome(success=False, done=False)
         world.begin(key)
 
@@ -105,6 +106,7 @@ class Lockstep:
         episode._world, episode._controller, episode._policies = world, controller, policies
         episode._key, episode._session, episode._delay = snapshot.world.key, session, delay
         episode._history = snapshot.history
+        episode._histories = _list_histories(controller, policies)
         episode._k, episode._outcome = snapshot.world.k, Outcome(success=False, done=False)
         return episode
 
@@ -188,7 +190,7 @@ class Lockstep:
         ladder = self._controller.ladder
         sources = {rung: ladder.find_rung(rung).source for rung in self._session.ask}
         cameras = {rung: self._policies[p].spec.cameras for rung, (p, _) in sources.items()}
-        histories = self._read_histories()
+        histories = self._histories
         watching = [self._policies[p].spec.cameras for p in histories]
         views = Views(self._world, (*cameras.values(), *watching))
         proposals: dict[PolicyId, Proposal] = {}
@@ -207,7 +209,9 @@ class Lockstep:
         obs = views.select_view(merge_cameras(cameras.values()))
         return Tick(self._k, obs.stamp, obs, proposals), call_ns
 
-    def _read_histories(self) -> Histories:
-        """Returns how far back each policy looks that has a memory."""
-        specs = {name: policy.spec for name, policy in self._policies.items()}
-        return {name: spec.history for name, spec in specs.items() if spec.history[0]}
+
+def _list_histories(controller: Controller, policies: Mapping[PolicyId, Policy]) -> Histories:
+    """Returns how far back each policy looks that may be asked and has a memory."""
+    names = {rung.source[0] for rung in controller.ladder.rungs}
+    specs = {name: policies[name].spec for name in names if name in policies}
+    return {name: spec.history for name, spec in specs.items() if spec.history[0]}

@@ -56,12 +56,12 @@ class SharedImages:
             )
         self._bytes[start:end] = picture.ravel()
         location = ImageLocation(start, picture.shape)
-        # The array is kept, so that its id is not given to another one before ``clear``.
+        # The array is kept, so that its id goes to no other array while the part holds it.
         self._stored[id(picture)], self._used = (picture, location), end
         return location
 
     def read_image(self, location: ImageLocation) -> U8:
-        """Returns a picture, shape (h, w, 3); valid until the buffer is cleared."""
+        """Returns a picture, shape (h, w, 3); valid until its part is opened anew."""
         size = int(np.prod(location.shape))
         return self._bytes[location.offset : location.offset + size].reshape(location.shape)
 
@@ -100,6 +100,6 @@ def pack_observation(obs: Observation, privileged: bool, buffer: SharedImages) -
 
 
 def unpack_observation(packed: PackedObservation, buffer: SharedImages) -> Observation:
-    """Unpacks an observation; its pictures are valid until the answers have been sent."""
+    """Unpacks an observation; its pictures are valid until whoever packed it asks again."""
     images = {name: buffer.read_image(location) for name, location in packed.images.items()}
     return Observation(packed.stamp, packed.proprio, images, packed.instruction, packed.privileged)

@@ -54,14 +54,18 @@ def test_a_missing_answer_ends_the_run_and_says_what_to_do(tmp_path: Path) -> No
 
 
 def test_a_run_may_hold_instead_and_is_then_another_experiment(tmp_path: Path) -> None:
-    plan = toy_plan(2, toy_arms()[:2], absent=True)
+    plan = toy_plan(2, toy_arms()[:1], absent=True)
     toy_run(tmp_path, plan, policies=deaf())
     steps = pq.read_table(tmp_path / "steps.parquet", columns=["arm", "k", "command"]).to_pylist()
     held = {(step["arm"], step["k"]) for step in steps if step["command"] == "hold"}
     assert ("weak", 8) in held
-    assert all(arm == "weak" for arm, _ in held)
     with pytest.raises(ConfigError, match="absent"):
         toy_run(tmp_path, replace(plan, absent=False), policies=deaf())
+
+
+def test_arms_cannot_be_compared_where_answers_may_be_missing() -> None:
+    with pytest.raises(ConfigError, match=r"absent=hold is for a run of one arm.*weak, strong"):
+        toy_plan(2, toy_arms()[:2], absent=True)
 
 
 def test_lockstep_holds_and_asks_again() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from aegis.core.conventions import Conventions
-from aegis.core.errors import ConventionError, UnknownNameError
+from aegis.core.errors import ConfigError, ConventionError, UnknownNameError
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import F32, EpisodeKey, Observation, Proposal
 from policies.converted import ConvertedPolicy, fold_rotation
@@ -75,6 +75,7 @@ def test_pictures_are_turned_now_and_in_the_past(pictures: str, corner: tuple[in
 def test_the_gripper_closes_when_it_was_meant_to(gripper: str, said: float, meant: float) -> None:
     policy = ConvertedPolicy("mine", Inner([0.1, 0, 0, 0, 0, 0.5, said]), gripper=gripper)
     (found,) = policy.propose([make_query()])
+    assert found is not None
     expected = np.array([[0.1, 0, 0, 0, 0, 0.5, meant]], np.float32)
     assert np.array_equal(found.actions, expected)
     assert found.samples is not None
@@ -118,3 +119,21 @@ def test_it_refuses_what_it_cannot_convert_and_what_contradicts_the_policy() -> 
     ConvertedPolicy("mine", inner, gripper="open_positive").close()
     assert inner.closed
     assert replace(inner.spec, name="mine").history == (1, 0)
+
+
+def test_a_missing_answer_stays_missing() -> None:
+    class Deaf(Inner):
+        def propose(self, queries: Sequence[Query]) -> list[Proposal | None]:  # type: ignore[override]
+            return [None, *super().propose(queries[1:])]
+
+    found = ConvertedPolicy("mine", Deaf([0] * 7)).propose([make_query(), make_query()])
+    assert found[0] is None
+    assert found[1] is not None
+
+
+def test_rows_that_are_executed_meanwhile_mean_what_the_robot_means() -> None:
+    inner = Inner([0] * 7)
+    inner.spec = replace(inner.spec, from_due=True)
+    with pytest.raises(ConfigError, match="gripper is the robot's"):
+        ConvertedPolicy("mine", inner, gripper="open_positive")
+    ConvertedPolicy("mine", inner, pictures="upright_mirrored")

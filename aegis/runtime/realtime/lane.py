@@ -228,7 +228,7 @@ def _serve_policy(
 def _answer_questions(pipe: Connection, policy: Policy, images: SharedImages) -> None:
     while (packed := pipe.recv()) is not None:
         try:
-            answer: object = policy.propose([packed.unpack_query(images)])[0]
+            answer: object = policy.propose([packed.unpack_query(images)])[0] or "no answer came"
         except Exception as error:
             answer = f"{type(error).__name__}: {error}"
         pipe.send(answer)
