@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from aegis.app.config.arm_builder import build_run_arm
@@ -16,16 +16,22 @@ from aegis.app.config.paths import resolve_paths
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Json, Screen
 from aegis.core.capabilities import SpecChecker
-from aegis.core.conventions import Conventions, check_conventions, read_conventions
+from aegis.core.conventions import (
+    UPRIGHT,
+    Conventions,
+    check_conventions,
+    read_conventions,
+)
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Detector, Policy, PolicySpec
 from aegis.core.types import Embodiment, PolicyId
 from aegis.fleet.run_plan import fingerprint_arm
 from aegis.host.array_messages import MessageLimits
-from aegis.host.wire_access import read_token
+from aegis.host.wire_access import read_token, warn_of_readable_token
 from aegis.records.part_identity import PartOrigins
 from aegis.serve.access import Access, load_certificate
 from aegis.serve.batcher import QueryBatcher
+from aegis.serve.client_register import ClientRegister
 from aegis.serve.gated_responder import GatedResponder, build_gated_spec
 from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer, ServerLimits
@@ -69,21 +75,21 @@ def serve_config(composed: ComposedConfig, screen: Screen) -> Mapping[str, Json]
             for name, node in nodes.items():
                 policies[name] = build_policy(composed, name, node)
                 stack.callback(policies[name].close)
-        responder = build_responder(composed, policies, server.count_callers)
+        responder = build_responder(composed, policies, server.clients)
         return asyncio.run(_serve(server, access, responder, screen))
 
 
 def build_responder(
     composed: ComposedConfig,
     policies: Mapping[PolicyId, Policy],
-    count_callers: Callable[[], int],
+    clients: ClientRegister,
 ) -> Responder:
     """Returns what answers clients.
 
     Args:
         composed: The configuration.
         policies: Its policies, by the names of their parts.
-        count_callers: Returns how many clients are connected.
+        clients: Who is connected to the server.
 
     Raises:
         AegisError: If the parts cannot work together, or cannot be served.
@@ -96,12 +102,14 @@ def build_responder(
                 "at pictures."
             )
     wait = settings.number("wait", 0.0, 1.0)
-    batchers = {n: QueryBatcher(one, wait, count_callers) for n, one in policies.items()}
+    count = clients.count_connections
+    batchers = {n: QueryBatcher(one, wait, count) for n, one in policies.items()}
     embodiment = build_target(composed, "embodiment", settings.node("embodiment"))
     if not isinstance(embodiment, Embodiment):
         raise ConfigError("'embodiment' is none. Its _target_ returns aegis.core.types.Embodiment.")
     specs = {name: policy.spec for name, policy in policies.items()}
-    digests, meant = {name: spec.digest for name, spec in specs.items()}, _agree(policies)
+    digests = {name: spec.digest for name, spec in specs.items()}
+    meant = merge_conventions(policies)
     room = read_limits(settings).message.size
     if "policy" in policies:
         layout = read_layout(settings, specs)
@@ -109,9 +117,10 @@ def build_responder(
         return PolicyResponder(served, policies["policy"], batchers["policy"])
     controller, spec = _build_controller(composed, embodiment, specs)
     layout = read_layout(settings, specs)
-    served = Served(spec, embodiment, layout, True, room, digests, meant)
+    scores = tuple(detector.name for detector in controller.detectors)
+    served = Served(spec, embodiment, layout, True, room, digests, meant, scores)
     most = settings.integer("episodes", 1)
-    return GatedResponder(served, controller, policies, batchers, most)
+    return GatedResponder(served, controller, policies, batchers, clients, most)
 
 
 def read_access(settings: Settings) -> Access:
@@ -131,7 +140,9 @@ def read_access(settings: Settings) -> Access:
         raise ConfigError(f"'port' must be a number from 0 to 65535. Got: {port}.")
     token = read_token(files["token_file"], variable)
     tls = load_certificate(files["certificate"], files["key"])
-    return Access(settings.text("host"), port, token, tls)
+    host = settings.text("host")
+    warn_of_readable_token(f"host '{host}'", host, token, tls is not None)
+    return Access(host, port, token, tls)
 
 
 def read_limits(settings: Settings) -> ServerLimits:
@@ -167,11 +178,22 @@ def read_layout(settings: Settings, specs: Mapping[PolicyId, PolicySpec]) -> Wir
     return WireLayout(pictures, state, prompt, settings.flag("mirror"), settings.flag("resize"))
 
 
-def _agree(policies: Mapping[PolicyId, Policy]) -> Conventions:
-    """Returns what policies mean by numbers and pictures; all of them must mean the same."""
-    meant = read_conventions(next(iter(policies.values())))
+def merge_conventions(policies: Mapping[PolicyId, Policy]) -> Conventions:
+    """Returns what policies mean by numbers and pictures; all of them must mean the same.
+
+    Args:
+        policies: Name to policy. The server gives them pictures that are upright, whichever way
+            round clients send them.
+
+    Raises:
+        ConventionError: If one means something else than another, or wants other pictures.
+    """
+    meant = Conventions(pictures=UPRIGHT)
     for name, policy in policies.items():
-        check_conventions(read_conventions(policy), meant, name)
+        said = read_conventions(policy)
+        check_conventions(said, meant, name)
+        known = {one.name: getattr(meant, one.name) for one in fields(Conventions)}
+        meant = replace(said, **{name: value for name, value in known.items() if value})
     return meant
 
 
@@ -200,9 +222,8 @@ async def _serve(
         loop.add_signal_handler(one, over.set)
     spec = responder.served.spec
 
-    def say_ready(port: int) -> None:
-        host = f"[{access.host}]" if ":" in access.host else access.host
-        place = f"{access.scheme}://{host}:{port}"
+    def say_ready(url: str) -> None:
+        place = f"{url} and at this machine's other addresses" if access.is_everywhere else url
         screen.print_line(f"serving {spec.name} {spec.digest[:16]} at {place}; Ctrl-C ends")
 
     await server.serve_until(over, responder, say_ready)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from aegis.core.errors import ConfigError
+from aegis.host.notes import write_note
 
 HEADER = "Authorization"
 SCHEME = "Api-Key "
@@ -19,6 +20,25 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def warn_of_readable_token(where: str, host: str, token: str, encrypted: bool) -> None:
+    """Notes that a token can be read on its way between two machines.
+
+    It is no error: the way may be a tunnel, or a cable.
+
+    Args:
+        where: Setting or address that says so.
+        host: Address or name that is listened on or connected to.
+        token: The token; empty for none.
+        encrypted: Whether TLS is used.
+    """
+    if token and not encrypted and not is_loopback(host):
+        write_note(
+            f"{where}: without TLS, whoever is between the two machines can read the token and all "
+            "pictures. Give the server a certificate and a key, and clients a url of wss://, "
+            "unless the way is protected otherwise."
+        )
 
 
 def read_token(file: str | None, variable: str | None) -> str:

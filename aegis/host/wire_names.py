@@ -26,6 +26,12 @@ PAST = "aegis/past"
 BATCH = "aegis/batch"
 """Several requests, or their answers, in one frame: a list. Each of them names its episode."""
 
+ABSENT = "absent"
+"""In what an answer of a batch says of itself: why there are no actions. Alone, it is refused."""
+
+CLIENT = "Aegis-Client"
+"""Header of the handshake, by which the connections of one client are known as one client's."""
+
 ACTIONS = "actions"
 """The chunk, in openpi's own answers. Shape (h, a)."""
 EPISODE_FIELDS = ("root", "suite", "task", "start", "index", "tick", "salt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,11 @@ from aegis.core.errors import ConfigError
 from aegis.host.wire_access import SCHEME, is_loopback
 
 _SHORTEST_TOKEN = 16
-"""Letters of a token that listens beyond this machine."""
+"""Letters that a token needs at least."""
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Hosts that mean all addresses of this machine, to one that clients on it can connect to."""
+_BACKLOG = 128
+"""Connections that may wait to be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,49 @@ class Access:
         """Start of the address that clients connect to."""
         return "ws" if self.tls is None else "wss"
 
-    def admits(self, authorization: str) -> bool:
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is all addresses of this machine."""
+        return self.host.strip("[]") in _EVERYWHERE
+
+    def build_url(self, port: int) -> str:
+        """Returns an address that a client on this machine can connect to.
+
+        Args:
+            port: Port that is listened on.
+        """
+        bare = self.host.strip("[]")
+        host = _EVERYWHERE.get(bare, bare)
+        return (
+            f"{self.scheme}://[{host}]:{port}" if ":" in host else f"{self.scheme}://{host}:{port}"
+        )
+
+    def open_listener(self) -> socket.socket:
+        """Returns a socket that listens.
+
+        A name such as localhost may have an address of each version of IP. Only one of them is
+        taken, the older version's: with port 0, each would have a port of its own, and clients try
+        all addresses of a name.
+
+        Raises:
+            ConfigError: If the address cannot be listened on.
+        """
+        try:
+            found = socket.getaddrinfo(
+                self.host.strip("[]") or None,
+                self.port,
+                type=socket.SOCK_STREAM,
+                flags=socket.AI_PASSIVE,
+            )
+            family, *_, place = min(found, key=lambda one: one[0] != socket.AF_INET)
+            return socket.create_server(place[:2], family=family, backlog=_BACKLOG)
+        except OSError as error:
+            raise ConfigError(
+                f"'{self.host}' port {self.port} cannot be listened on: {error}. Is another server "
+                "running? Give port=0 for a free one."
+            ) from error
+
+    def admits_client(self, authorization: str) -> bool:
         """Says whether a client with a header ``Authorization`` may connect.
 
         Args:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, runtime_checkable
 
-from aegis.core.answers import count_answers
+from aegis.core.answers import check_answer_count
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import Proposal
 
@@ -45,7 +45,7 @@ class QueryBatcher:
         self._thread = ThreadPoolExecutor(1, f"policy-{policy.spec.name}")
         self.sizes: Counter[int] = Counter()
 
-    async def ask(self, query: Query) -> Proposal | None:
+    async def ask_policy(self, query: Query) -> Proposal | None:
         """Returns the proposal for a query; None where the policy gave none.
 
         Raises:
@@ -56,7 +56,7 @@ class QueryBatcher:
         self._arrived.set()
         return await done
 
-    async def run(self) -> None:
+    async def answer_queries(self) -> None:
         """Answers until it is cancelled."""
         loop = asyncio.get_running_loop()
         while True:
@@ -102,7 +102,7 @@ class QueryBatcher:
         """Answers a batch; where it fails, each question alone, so that one harms no other."""
         try:
             answers = self._policy.propose(queries)
-            count_answers(self._policy, len(queries), answers)
+            check_answer_count(self._policy, len(queries), answers)
             return list(answers)
         except Exception as error:
             if len(queries) == 1:

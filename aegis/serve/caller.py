@@ -18,13 +18,17 @@ class Caller:
     so, when the instruction changes, and when the episode is as long as it may be.
 
     Args:
+        client: Whose connection it is; see ``ClientRegister``.
         root: Root seed of the noise.
         numbers: Numbers of episodes, shared by all connections.
         execute: Rows that a client executes per answer [control steps].
         horizon: Longest episode [control steps].
     """
 
-    def __init__(self, root: int, numbers: Iterator[int], execute: int, horizon: int) -> None:
+    def __init__(
+        self, client: str, root: int, numbers: Iterator[int], execute: int, horizon: int
+    ) -> None:
+        self.client = client
         self._root, self._numbers = root, numbers
         self._execute, self._horizon = execute, horizon
         self._instruction = ""

@@ -31,11 +31,13 @@ class PlannedChunk:
         actions: Shape (e, a).
         rows: How many of them are to be executed before the next request at best; the others hold.
         decision: The decision at the tick of the request.
+        watched: What the weak policy proposed; None where it was not asked, or silent.
     """
 
     actions: F32
     rows: int
     decision: Decision
+    watched: Proposal | None
 
 
 class GatedEpisode:
@@ -45,17 +47,36 @@ class GatedEpisode:
         controller: It decides.
         key: The episode.
         execute: Rows of an answer [control steps].
+        content: Digest of what the client saw at tick 0.
+        owner: Client that began it.
 
     Attributes:
+        owner: Client that may begin it anew.
         turn: Whoever asks for this episode holds it: an answer depends on those before.
     """
 
-    def __init__(self, controller: Controller, key: EpisodeKey, execute: int) -> None:
-        self._controller, self._execute = controller, execute
+    def __init__(
+        self, controller: Controller, key: EpisodeKey, execute: int, content: bytes, owner: str
+    ) -> None:
+        self._controller, self._execute, self._content = controller, execute, content
         self._session = Session(controller, key)
         self._next = 0
         self._seen: Observation | None = None
+        self._last: PlannedChunk | None = None
+        self.owner = owner
         self.turn = asyncio.Lock()
+
+    def is_beginning(self, content: bytes) -> bool:
+        """Says whether tick 0 with this content is the one that it began with, asked again."""
+        return self._next <= 1 and content == self._content
+
+    def find_answer(self, k: int) -> PlannedChunk | None:
+        """Returns what was answered at a tick if that was the last one; None otherwise.
+
+        A client whose connection was lost cannot know whether its request was answered. Asked
+        again, the tick is not decided again.
+        """
+        return self._last if self._last is not None and self._last.decision.k == k else None
 
     def catch_up(self, k: int) -> tuple[PolicyId, ...]:
         """Feeds the ticks that the client has executed since, and returns whom to ask at tick k.
@@ -91,7 +112,9 @@ class GatedEpisode:
         decisions = [decision, *map(ahead.feed, ticks)]
         # From the tick on at which somebody is asked, rows hold: nobody has answered yet.
         rows = next((i for i, one in enumerate(decisions, 1) if one.ask), self._execute)
-        return PlannedChunk(np.stack([one.command.action for one in decisions]), rows, decision)
+        actions = np.stack([one.command.action for one in decisions])
+        self._last = PlannedChunk(actions, rows, decision, proposals.get(self._controller.weak))
+        return self._last
 
 
 def _make_tick(k: int, obs: Observation, proposals: Mapping[PolicyId, Proposal]) -> Tick:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import gcd
 
 from aegis.core.controller import Controller
@@ -14,7 +14,9 @@ from aegis.core.protocols import Policy, PolicySpec
 from aegis.core.types import EpisodeKey, Hold, Observation, PolicyId, Proposal, Stop
 from aegis.host.array_messages import Value
 from aegis.host.wire_names import ABOUT, ACTIONS, EPISODE
+from aegis.runtime.session import stamp_proposal
 from aegis.serve.batcher import QueryBatcher
+from aegis.serve.client_register import ClientRegister
 from aegis.serve.gated_episode import GatedEpisode, PlannedChunk
 from aegis.serve.metadata import Served
 from aegis.serve.request import Address, Request
@@ -26,13 +28,16 @@ _EpisodeName = tuple[EpisodeKey, int]
 class GatedResponder:
     """Answers with what the controller would do.
 
-    An episode is known by its key and salt, over all connections; it begins with tick 0.
+    An episode is known by its key and salt, over all connections; it begins with tick 0. Whoever
+    began it owns it while it is connected: nobody else may begin it anew meanwhile, since two
+    clients under one address would drive each other's robot.
 
     Args:
         served: What clients are told.
         controller: It decides.
         policies: Policies behind its rungs.
         batchers: The same, for many clients.
+        clients: Who is connected.
         most: Episodes that are remembered; the one that was quiet for the longest time goes first.
     """
 
@@ -42,9 +47,10 @@ class GatedResponder:
         controller: Controller,
         policies: Mapping[PolicyId, Policy],
         batchers: Mapping[PolicyId, QueryBatcher],
+        clients: ClientRegister,
         most: int,
     ) -> None:
-        self._served, self._controller = served, controller
+        self._served, self._controller, self._clients = served, controller, clients
         self._policies, self._batchers, self._most = policies, batchers, most
         self._episodes: OrderedDict[_EpisodeName, GatedEpisode] = OrderedDict()
 
@@ -58,51 +64,76 @@ class GatedResponder:
         """One for each policy."""
         return tuple(self._batchers.values())
 
-    async def answer(self, request: Request, address: Address) -> dict[str, Value]:
-        """Returns what the controller would do.
+    async def answer_request(
+        self, request: Request, address: Address, client: str
+    ) -> dict[str, Value]:
+        """Returns what the controller would do; the last tick has the same answer when asked again.
 
         Raises:
-            MessageError: If a policy cannot look at what the client saw, or the tick does not
-                follow on the last one.
+            MessageError: If a policy cannot look at what the client saw, the tick does not follow
+                on the last one, or the episode is another client's.
             AegisError: What a policy raises.
         """
         if request.due is not None or request.past:
             raise MessageError(EPISODE, "with rows or observations of the client's", "nothing else")
-        episode = self._find_episode(address)
+        episode = self._find_episode(request, address, client)
         async with episode.turn:
-            asked = episode.catch_up(address.k)
-            proposals = await self._ask_rungs(asked, request, address)
-            obs = Observation(address.k, request.view.proprio, {}, request.instruction)
-            planned = episode.plan_chunk(address.k, obs, proposals)
+            planned = episode.find_answer(address.k)
+            if planned is None:
+                asked = episode.catch_up(address.k)
+                proposals = await self._ask_rungs(asked, request, address)
+                obs = Observation(address.k, request.view.proprio, {}, request.instruction)
+                planned = episode.plan_chunk(address.k, obs, proposals)
         told = _describe_decision(planned)
-        if request.features and self._controller.weak in proposals:
-            told |= describe_thoughts(proposals[self._controller.weak])
+        if request.features and planned.watched is not None:
+            told |= describe_thoughts(planned.watched)
         return {ACTIONS: planned.actions, ABOUT: told}
 
-    def _find_episode(self, address: Address) -> GatedEpisode:
+    def _find_episode(self, request: Request, address: Address, client: str) -> GatedEpisode:
+        """Returns the episode of a request; tick 0 begins it, unless the same is asked again."""
         name = (address.key, address.salt)
-        episode = self._episodes.pop(name, None)
-        if episode is None or address.k == 0:
-            execute = self._served.spec.execute
-            episode = GatedEpisode(self._controller, address.key, execute)
+        episode = self._episodes.get(name)
+        if episode is not None and not self._clients.is_connected(episode.owner):
+            episode.owner = client
+        if address.k == 0:
+            if episode is not None and episode.owner != client:
+                allowed = (
+                    "an address that no other client that is connected has begun: another index "
+                    "or salt, or this one once that client has gone"
+                )
+                raise MessageError(EPISODE, f"in use ({address.key})", allowed)
+            content = request.hash_content()
+            if episode is None or not episode.is_beginning(content):
+                episode = self._begin_episode(address, content, client)
+        elif episode is None:
+            raise MessageError(f"{EPISODE}.tick", address.k, "0 at the start of an episode")
         self._episodes[name] = episode
+        self._episodes.move_to_end(name)
         while len(self._episodes) > self._most:
             self._episodes.popitem(last=False)
         return episode
+
+    def _begin_episode(self, address: Address, content: bytes, client: str) -> GatedEpisode:
+        execute = self._served.spec.execute
+        return GatedEpisode(self._controller, address.key, execute, content, client)
 
     async def _ask_rungs(
         self, asked: tuple[PolicyId, ...], request: Request, address: Address
     ) -> dict[PolicyId, Proposal]:
         """Asks policies at the same time; a rung whose policy is silent is left out."""
         queries = {}
-        for name in asked:
-            policy, salt = self._controller.ladder.find_rung(name).source
+        for rung in asked:
+            policy, salt = self._controller.ladder.find_rung(rung).source
             salted = address._replace(salt=address.salt + salt)
-            queries[name] = (policy, request.build_query(self._policies[policy], salted))
+            queries[rung] = (policy, request.build_query(self._policies[policy], salted))
         answers = await asyncio.gather(
-            *(self._batchers[policy].ask(query) for policy, query in queries.values())
+            *(self._batchers[policy].ask_policy(query) for policy, query in queries.values())
         )
-        return {name: one for name, one in zip(queries, answers, strict=True) if one is not None}
+        return {
+            rung: stamp_proposal(answer, rung)
+            for rung, answer in zip(queries, answers, strict=True)
+            if answer is not None
+        }
 
 
 def build_gated_spec(
@@ -122,32 +153,39 @@ def build_gated_spec(
         ConfigError: If a rung is asked ahead, or looks at what was seen earlier.
     """
     rungs = controller.ladder.rungs
-    cameras: dict[str, tuple[int, int]] = {}
     for rung in rungs:
-        spec = specs[rung.source[0]]
-        if rung.lead or spec.history != (0,):
+        history = specs[rung.source[0]].history
+        if rung.lead or history != (0,):
             raise ConfigError(
-                f"Rung '{rung.name}' is asked ahead, or looks at ticks {spec.history[:-1]} ago. "
+                f"Rung '{rung.name}' is asked ahead, or looks at ticks {history[:-1]} ago. "
                 "Clients of openpi's protocol ask when a chunk is due and send what they see then: "
                 "leave out timing and history, or drive with `aegis drive` or `aegis ros node`."
             )
-        for camera, size in spec.cameras.items():
-            cameras[camera] = max(cameras.get(camera, (0, 0)), (int(size[0]), int(size[1])))
     execute = gcd(*(rung.execute for rung in rungs))
     used = [specs[name] for name in sorted({rung.source[0] for rung in rungs})]
     said = "|".join([fingerprint, *(spec.digest for spec in used)])
     return PolicySpec(
         name="gated",
         digest=hashlib.sha256(said.encode()).hexdigest(),
-        cameras=cameras,
+        cameras=_merge_pictures(used),
         horizon=execute,
         execute=execute,
-        taps=specs[rungs[0].source[0]].taps,
+        # Not every answer has activations: the weak policy is not always asked.
+        taps={},
         rounding="; ".join(dict.fromkeys(spec.rounding for spec in used)),
         # Of a single question; a whole episode's course is as repeatable as its policies.
         batch_invariant=False,
         portable=all(spec.portable for spec in used),
     )
+
+
+def _merge_pictures(specs: Iterable[PolicySpec]) -> dict[str, tuple[int, int]]:
+    """Returns camera to the largest height and width [px] in which a policy looks at it."""
+    cameras: dict[str, tuple[int, int]] = {}
+    for spec in specs:
+        for camera, (height, width) in spec.cameras.items():
+            cameras[camera] = max(cameras.get(camera, (0, 0)), (int(height), int(width)))
+    return cameras
 
 
 def _describe_decision(planned: PlannedChunk) -> dict[str, Value]:

@@ -26,6 +26,7 @@ class Served:
         policies: Name to digest of each policy behind it.
         conventions: What its numbers and pictures mean; pictures once they are the way round that
             the layout says.
+        scores: Names of the scores that come with each answer of a gated controller.
     """
 
     spec: PolicySpec
@@ -35,8 +36,9 @@ class Served:
     max_bytes: int
     policies: Mapping[str, str]
     conventions: Conventions
+    scores: tuple[str, ...] = ()
 
-    def describe(self) -> dict[str, Value]:
+    def describe_server(self) -> dict[str, Value]:
         """Returns the first frame."""
         spec, layout = self.spec, self.layout
         about = {
@@ -63,6 +65,7 @@ class Served:
             "mirror": layout.mirror,
             "resize": layout.resize,
             "taps": dict(spec.taps),
+            "scores": list(self.scores),
             "conventions": asdict(self.conventions),
             "robot": describe_robot(self.embodiment),
         }

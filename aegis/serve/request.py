@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -118,8 +119,8 @@ class Request:
         if len(self.past) != len(spec.history) - 1:
             allowed = f"{len(spec.history) - 1} observations, of {spec.history[:-1]} ticks ago"
             raise MessageError(PAST, f"{len(self.past)} observations", allowed)
-        past = tuple(self.observe(spec, address.k, one) for one in self.past)
-        now = self.observe(spec, address.k, self.view)
+        past = tuple(self.build_observation(spec, address.k, one) for one in self.past)
+        now = self.build_observation(spec, address.k, self.view)
         if isinstance(policy, ObservationChecker):
             for obs in (*past, now):
                 try:
@@ -129,8 +130,23 @@ class Request:
                     raise MessageError(self.layout.state, shape, f"({error})") from error
         return Query(address.key, address.k, now, address.salt, self.due, self.committed, past)
 
-    def observe(self, spec: PolicySpec, k: int, view: View) -> Observation:
+    def hash_content(self) -> bytes:
+        """Returns a digest of what the client saw and was told."""
+        found = hashlib.blake2b(self.instruction.encode("utf-8", "surrogatepass"))
+        for key in sorted(self.view.pictures):
+            picture = self.view.pictures[key]
+            found.update(f"{key} {picture.shape}".encode())
+            found.update(np.ascontiguousarray(picture).data)
+        found.update(self.view.proprio.tobytes())
+        return found.digest()
+
+    def build_observation(self, spec: PolicySpec, k: int, view: View) -> Observation:
         """Returns an observation with the pictures that a policy looks at.
+
+        Args:
+            spec: Of the policy.
+            k: Tick of the observation.
+            view: What the client saw at it.
 
         Raises:
             MessageError: If one has another size.

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from aegis.core.answers import require_proposals
+from aegis.core.errors import AbsentAnswerError
 from aegis.core.protocols import Policy
 from aegis.core.types import Proposal
 from aegis.host.array_messages import Value
@@ -29,14 +29,18 @@ class Responder(Protocol):
         """Its policies; the server keeps them running."""
         ...
 
-    async def answer(self, request: Request, address: Address) -> dict[str, Value]:
+    async def answer_request(
+        self, request: Request, address: Address, client: str
+    ) -> dict[str, Value]:
         """Returns the answer to a request.
 
         Args:
             request: The request.
             address: Episode, tick and salt.
+            client: Who asks; see ``ClientRegister``.
 
         Raises:
+            AbsentAnswerError: If the policy gave no answer.
             AegisError: If it cannot be answered.
         """
         ...
@@ -64,16 +68,23 @@ class PolicyResponder:
         """The only one."""
         return (self._batcher,)
 
-    async def answer(self, request: Request, address: Address) -> dict[str, Value]:
-        """Returns the chunk for a request.
+    async def answer_request(
+        self, request: Request, address: Address, client: str
+    ) -> dict[str, Value]:
+        """Returns the chunk for a request; it does not matter who asks.
 
         Raises:
             MessageError: If the policy cannot look at what the client saw.
+            AbsentAnswerError: If the policy gave no answer.
             AegisError: What the policy raises.
         """
         query = request.build_query(self._policy, address)
-        answer = await self._batcher.ask(query)
-        proposal = require_proposals(self._policy, [query], [answer])[0]
+        proposal = await self._batcher.ask_policy(query)
+        if proposal is None:
+            raise AbsentAnswerError(
+                f"Policy '{self._policy.spec.name}' gave no answer at tick {address.k} of "
+                f"{address.key}. Ask again, or hold still until it answers; the server goes on."
+            )
         told: dict[str, Value] = {"tick": address.k}
         if request.features:
             told |= describe_thoughts(proposal)

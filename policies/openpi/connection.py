@@ -6,20 +6,23 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.frames import CloseCode
 
 from aegis.core.errors import ConfigError, MachineError, MessageError
-from aegis.host.wire_access import HEADER, SCHEME, is_loopback
+from aegis.host.wire_access import HEADER, SCHEME, is_loopback, warn_of_readable_token
+from aegis.host.wire_names import CLIENT
+from policies.openpi.failures import explain_failure, explain_silence, is_too_big
 
 _TRIES = 2
-_REMEDY = "Start the server again and run the same command: what is finished is kept."
+_FAILURES = (OSError, WebSocketException, EOFError, ValueError)
+"""What a connection raises that cannot be had, or is lost."""
 _logger = logging.getLogger("aegis.openpi.websockets")
 
 
@@ -33,6 +36,7 @@ class ServerPlace:
         token: What it wants to know; empty for nothing.
         max_bytes: How large a frame of it may be.
         tls: Certificates to trust; None without TLS.
+        client: Name by which a server of ours knows this client's connections; empty for none.
 
     Raises:
         ConfigError: If the address is none, or neither TLS nor a token protects the way to it.
@@ -43,6 +47,7 @@ class ServerPlace:
     token: str
     max_bytes: int
     tls: ssl.SSLContext | None
+    client: str = ""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -55,6 +60,7 @@ class ServerPlace:
                 f"'{self.url}' is on another machine, and anybody in between could answer. Use "
                 "wss://, or give the server's token: token_file=PATH or token_variable=NAME."
             )
+        warn_of_readable_token(self.url, parts.hostname, self.token, parts.scheme == "wss")
 
 
 def load_trust(url: str, certificate: str | None) -> ssl.SSLContext | None:
@@ -93,13 +99,23 @@ class Connection:
     Args:
         place: The server.
         check_first: Called with the first frame of each connection; raises if it is not usable.
+        is_known: Says whether the server was met before, over any connection.
+
+    Attributes:
+        moved: Bytes of messages that were ``sent`` and ``received``.
     """
 
-    def __init__(self, place: ServerPlace, check_first: Callable[[bytes | str], None]) -> None:
-        self._place, self._check_first = place, check_first
+    def __init__(
+        self,
+        place: ServerPlace,
+        check_first: Callable[[bytes | str], None],
+        is_known: Callable[[], bool],
+    ) -> None:
+        self._place, self._check_first, self._is_known = place, check_first, is_known
         self._socket: ClientConnection | None = None
+        self.moved: Counter[str] = Counter()
 
-    async def ask(self, request: bytes, deadline: float) -> bytes | str:
+    async def ask_server(self, request: bytes, deadline: float) -> bytes | str:
         """Sends a request and returns the frame that answers it.
 
         A connection that turns out to be lost is opened once more. After any error it is closed:
@@ -113,19 +129,10 @@ class Connection:
             MachineError: If no answer comes in that time.
             MessageError: If what comes is larger than allowed, or the server is another one.
         """
-        answered = False
-        try:
-            async with asyncio.timeout(deadline):
-                answer = await self._ask_twice(request)
-            answered = True
-        except TimeoutError as error:
-            raise self._explain_silence(deadline) from error
-        finally:
-            if not answered:
-                self._drop()
-        return answer
+        async with self._watch(deadline):
+            return await self._ask_twice(request)
 
-    async def open(self, deadline: float) -> None:
+    async def open_socket(self, deadline: float) -> None:
         """Connects.
 
         Args:
@@ -135,21 +142,8 @@ class Connection:
             MachineError: If it does not.
             MessageError: If it says something else than expected.
         """
-        opened = False
-        try:
-            async with asyncio.timeout(deadline):
-                await self._open()
-            opened = True
-        except TimeoutError as error:
-            raise MachineError(
-                f"{self._place.label} did not say what it is within {deadline:g} s. Is it a server "
-                "of openpi's protocol?"
-            ) from error
-        except (OSError, WebSocketException, EOFError, ValueError) as error:
-            raise self._explain(error) from error
-        finally:
-            if not opened:
-                self._drop()
+        async with self._watch(deadline):
+            await self._open()
 
     async def close(self) -> None:
         """Closes the connection, if it is open."""
@@ -159,23 +153,43 @@ class Connection:
                 async with asyncio.timeout(1):
                     await socket.close()
 
+    @contextlib.asynccontextmanager
+    async def _watch(self, deadline: float) -> AsyncIterator[None]:
+        """Gives what happens inside a deadline, and drops the connection if it fails."""
+        done = False
+        try:
+            async with asyncio.timeout(deadline):
+                yield
+            done = True
+        except TimeoutError as error:
+            raise self._explain_silence(deadline) from error
+        except _FAILURES as error:
+            raise self._explain(error) from error
+        finally:
+            if not done:
+                self._drop()
+
     async def _ask_twice(self, request: bytes) -> bytes | str:
         for left in reversed(range(_TRIES)):
             try:
                 socket = self._socket or await self._open()
                 await socket.send(request)
-                return await socket.recv()
-            except (OSError, WebSocketException, EOFError, ValueError) as error:
+                self.moved["sent"] += len(request)
+                return self._count_frame(await socket.recv())
+            except _FAILURES as error:
+                if not left or is_too_big(error):
+                    raise
                 self._drop()
-                if not left or _is_too_big(error):
-                    raise self._explain(error) from error
         raise AssertionError("unreachable")
 
     async def _open(self) -> ClientConnection:
         place = self._place
+        headers = {CLIENT: place.client} if place.client else {}
+        if place.token:
+            headers[HEADER] = SCHEME + place.token
         socket = self._socket = await _Direct(
             place.url,
-            additional_headers={HEADER: SCHEME + place.token} if place.token else None,
+            additional_headers=headers,
             ssl=place.tls,
             compression=None,
             # A proxy of the environment is not for what is next door.
@@ -188,8 +202,13 @@ class Connection:
             ping_interval=None,
             logger=_silence_library(),
         )
-        self._check_first(await socket.recv())
+        self._check_first(self._count_frame(await socket.recv()))
         return socket
+
+    def _count_frame(self, frame: bytes | str) -> bytes | str:
+        """Returns a frame that came, counted."""
+        self.moved["received"] += len(frame if isinstance(frame, bytes) else frame.encode())
+        return frame
 
     def _drop(self) -> None:
         """Forgets the connection without asking the other end, which may be silent."""
@@ -205,20 +224,10 @@ class Connection:
         refused = self._socket.protocol.close_sent if self._socket is not None else None
         if refused is not None:
             return self._explain(ConnectionClosed(None, refused))
-        return MachineError(f"{self._place.label} did not answer within {deadline:g} s. {_REMEDY}")
+        return explain_silence(self._place.label, deadline, self._is_known())
 
     def _explain(self, error: Exception) -> MachineError | MessageError:
-        """Returns what happened in words that say what to do."""
-        if _is_too_big(error):
-            allowed = f"at most {self._place.max_bytes} bytes; raise max_bytes if that is right"
-            return MessageError("the answer", "larger than allowed", allowed, self._place.label)
-        said = f"{type(error).__name__}: {error}"
-        return MachineError(f"{self._place.label} is not there any more ({said}). {_REMEDY}")
-
-
-def _is_too_big(error: Exception) -> bool:
-    sent = error.sent if isinstance(error, ConnectionClosed) else None
-    return sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG
+        return explain_failure(error, self._place.label, self._place.max_bytes, self._is_known())
 
 
 def _silence_library() -> logging.Logger:

@@ -6,14 +6,26 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aegis.core.errors import MessageError, ShapeError
+from aegis.core.errors import AbsentAnswerError, MessageError, ShapeError
 from aegis.core.protocols import Query
 from aegis.core.types import F32, Observation, PolicyId, Proposal
 from aegis.host.array_messages import MessageLimits, Value, pack_message, unpack_message
-from aegis.host.wire_names import ABOUT, ACTIONS, BATCH, COMMITTED, DUE, EPISODE, FEATURES, PAST
+from aegis.host.wire_names import (
+    ABOUT,
+    ABSENT,
+    ACTIONS,
+    BATCH,
+    COMMITTED,
+    DUE,
+    EPISODE,
+    FEATURES,
+    PAST,
+)
 from policies.openpi.description import Description
 
 _MOST_SAMPLES = 4096
+_LONGEST_TEXT = 400
+"""Letters of a server's own words that are repeated."""
 
 
 def pack_queries(queries: Sequence[Query], server: Description) -> bytes:
@@ -68,8 +80,8 @@ def unpack_answers(
     server: Description,
     name: PolicyId,
     limits: MessageLimits,
-) -> list[Proposal]:
-    """Returns the proposals that an answer holds.
+) -> list[Proposal | AbsentAnswerError]:
+    """Returns the proposals that an answer holds; where a policy gave none, what the server says.
 
     Args:
         frame: What came.
@@ -82,8 +94,7 @@ def unpack_answers(
         MessageError: If a field is missing or wrong; it names the field.
     """
     if isinstance(frame, str):
-        lines = [line for line in frame.splitlines() if line.strip()]
-        raise MessageError("the answer", f"a refusal: {lines[-1] if lines else ''}", "a chunk")
+        return _read_refusal(frame, len(queries))
     fields = unpack_message(frame, limits)
     if not isinstance(fields, dict):
         raise MessageError("the answer", f"a {type(fields).__name__}", "a mapping")
@@ -101,10 +112,26 @@ def unpack_answers(
     ]
 
 
+def _read_refusal(text: str, count: int) -> list[Proposal | AbsentAnswerError]:
+    """Returns that answers are absent, if that is what a text says.
+
+    Raises:
+        MessageError: If it refuses the request for another reason.
+    """
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    kind, _, said = last.partition(": ")
+    if kind != AbsentAnswerError.__name__:
+        raise MessageError("the answer", f"a refusal: {last}", "a chunk")
+    return [AbsentAnswerError(said[:_LONGEST_TEXT])] * count
+
+
 def _read_answer(
     fields: Mapping[str, Value], query: Query, server: Description, name: PolicyId
-) -> Proposal:
+) -> Proposal | AbsentAnswerError:
     """Returns the proposal of one answer."""
+    about = fields.get(ABOUT)
+    if isinstance(about, dict) and ABSENT in about:
+        return AbsentAnswerError(str(about[ABSENT])[:_LONGEST_TEXT])
     shape = (server.horizon, server.dimensions)
     actions = _read_numbers(fields.get(ACTIONS), ACTIONS, shape)
     if not np.isfinite(actions).all():
@@ -112,7 +139,6 @@ def _read_answer(
         raise MessageError(f"{ACTIONS}, row {row},", actions[row], "finite numbers")
     if not server.taps:
         return Proposal(name, query.k, actions)
-    about = fields.get(ABOUT)
     if not isinstance(about, dict):
         given = "missing" if about is None else f"a {type(about).__name__}"
         raise MessageError(ABOUT, given, "a mapping with features")
@@ -146,11 +172,20 @@ def _read_list(value: Value, field: str, shape: tuple[int, ...]) -> F32:
     allowed = f"lists of numbers, {shape}"
     if not isinstance(value, list):
         raise MessageError(field, f"a {type(value).__name__}", allowed)
-    try:
-        numbers = np.array(value)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise MessageError(field, f"lists of different lengths ({error})", allowed) from error
-    return _read_numbers(numbers, field, shape)
+    # Numpy is asked only then: of texts of different lengths it would make an array of the longest.
+    if not _is_block(value, shape):
+        raise MessageError(field, "lists of other lengths, or other things in them", allowed)
+    with np.errstate(over="ignore"):
+        return np.array(value, np.float64).astype(np.float32)
+
+
+def _is_block(value: Value, shape: tuple[int, ...]) -> bool:
+    """Says whether nested lists are an array of numbers."""
+    if not isinstance(value, list) or len(value) != shape[0]:
+        return False
+    if len(shape) == 1:
+        return all(type(one) in (int, float) for one in value)
+    return all(_is_block(one, shape[1:]) for one in value)
 
 
 def _read_numbers(value: Value, field: str, shape: tuple[int, ...]) -> F32:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from aegis.core.conventions import UPRIGHT, Conventions
-from aegis.core.errors import ConfigError, MachineError, MessageError, UnknownNameError
+from aegis.core.errors import (
+    AbsentAnswerError,
+    AegisError,
+    ConfigError,
+    MachineError,
+    MessageError,
+    UnknownNameError,
+)
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import Proposal
 from aegis.host.array_messages import MessageLimits, unpack_message
@@ -22,6 +30,7 @@ from policies.openpi.view import View
 
 ON_MISSING = ("raise", "hold")
 _MOST_SOCKETS = 256
+_FEWEST_BYTES = 1024
 _MOST_QUERIES = 64
 """Questions in one frame."""
 _SPARE = 4096
@@ -86,17 +95,13 @@ class OpenpiPolicy:
         certificate: str | None = None,
         max_bytes: int = 1 << 26,
     ) -> None:
-        if on_missing not in ON_MISSING:
-            raise UnknownNameError("on_missing", on_missing, ON_MISSING, f"policy '{name}'")
-        if not 1 <= sockets <= _MOST_SOCKETS or not deadline > 0 or max_bytes < 1024:
-            raise ConfigError(
-                f"'{name}' needs 1 to {_MOST_SOCKETS} sockets, a deadline above 0 s and at least "
-                f"1024 bytes. Got: {sockets}, {deadline} and {max_bytes}."
-            )
+        _check_settings(name, sockets, deadline, max_bytes, on_missing)
         self._name, self._deadline, self._holds = name, deadline, on_missing == "hold"
         token, trust = read_token(token_file, token_variable), load_trust(url, certificate)
+        # Not for secrecy: two clients that play the same episodes must not have one name.
+        client = secrets.token_hex(16)
         label = f"Policy '{name}' at {url}"
-        self._place = ServerPlace(url, label, token, max_bytes, trust)
+        self._place = ServerPlace(url, label, token, max_bytes, trust, client)
         self._limits = MessageLimits(size=max_bytes)
         named, meant = digest or f"openpi {url}", Conventions(proprio, actions, gripper, UPRIGHT)
         self._otherwise = Description(
@@ -107,9 +112,10 @@ class OpenpiPolicy:
         self._turn = threading.Lock()
         self._loop = asyncio.new_event_loop()
         check = self._check_first
-        self._connections = [Connection(self._place, check) for _ in range(sockets)]
+        known = self._is_known
+        self._connections = [Connection(self._place, check, known) for _ in range(sockets)]
         try:
-            self._loop.run_until_complete(self._connections[0].open(deadline))
+            self._loop.run_until_complete(self._connections[0].open_socket(deadline))
         except BaseException:
             self._loop.close()
             raise
@@ -136,6 +142,11 @@ class OpenpiPolicy:
         """What its numbers and pictures mean."""
         return self.server.conventions
 
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes of messages that were sent and received since the policy was built."""
+        return sum(one.moved["sent"] + one.moved["received"] for one in self._connections)
+
     def propose(self, queries: Sequence[Query]) -> list[Proposal | None]:
         """Returns one proposal per query, in order; None where none came and the robot may hold.
 
@@ -143,6 +154,7 @@ class OpenpiPolicy:
             ShapeError: If an observation is not what the spec says.
             MachineError: If an answer does not come in time.
             MessageError: If it cannot be used.
+            AbsentAnswerError: If the server says that its policy gave none.
         """
         self._guard.require_same_process()
         groups = self._group_queries(queries)
@@ -192,18 +204,35 @@ class OpenpiPolicy:
     async def _ask_group(
         self, connection: Connection, queries: Sequence[Query], request: bytes
     ) -> Sequence[Proposal | None]:
+        """Returns the proposals of one frame."""
         try:
-            frame = await connection.ask(request, self._deadline)
+            frame = await connection.ask_server(request, self._deadline)
             try:
-                return unpack_answers(frame, queries, self.server, self._name, self._limits)
+                found = unpack_answers(frame, queries, self.server, self._name, self._limits)
             except MessageError as error:
                 await connection.close()
                 raise error.name_sender(self._place.label) from error
         except (MachineError, MessageError) as error:
-            if not self._holds:
-                raise
-            write_note(f"{error} The robot holds meanwhile.")
+            self._note_absence(error)
             return [None] * len(queries)
+        return [self._check_presence(one) for one in found]
+
+    def _check_presence(self, answer: Proposal | AbsentAnswerError) -> Proposal | None:
+        """Returns an answer; None where the server says that there is none."""
+        if isinstance(answer, Proposal):
+            return answer
+        self._note_absence(AbsentAnswerError(f"{self._place.label}: {answer}"))
+        return None
+
+    def _note_absence(self, error: AegisError) -> None:
+        """Notes why there is no answer; raises it where the robot may not hold."""
+        if not self._holds:
+            raise error
+        write_note(f"{error} The robot holds meanwhile.")
+
+    def _is_known(self) -> bool:
+        """Says whether the server has said what it is."""
+        return self._server is not None
 
     def _check_first(self, frame: bytes | str) -> None:
         """Reads what the server says of itself, and refuses another one than before."""
@@ -225,6 +254,19 @@ class OpenpiPolicy:
 
     async def _close_all(self) -> None:
         await asyncio.gather(*(one.close() for one in self._connections))
+
+
+def _check_settings(
+    name: str, sockets: int, deadline: float, max_bytes: int, on_missing: str
+) -> None:
+    """Refuses settings that cannot work."""
+    if on_missing not in ON_MISSING:
+        raise UnknownNameError("on_missing", on_missing, ON_MISSING, f"policy '{name}'")
+    if not 1 <= sockets <= _MOST_SOCKETS or not deadline > 0 or max_bytes < _FEWEST_BYTES:
+        raise ConfigError(
+            f"'{name}' needs 1 to {_MOST_SOCKETS} sockets, a deadline above 0 s and at least "
+            f"{_FEWEST_BYTES} bytes. Got: {sockets}, {deadline} and {max_bytes}."
+        )
 
 
 def _check_views(views: Sequence[View]) -> tuple[View, ...]:

@@ -54,7 +54,11 @@ UNUSABLE: dict[str, tuple[bytes | str, str]] = {
     "other shape": (make_answer(np.zeros((8, 4), np.float32)), r"actions is float32 of shape"),
     "short": (make_answer(np.zeros((3, 3), np.float32)), r"of shape \(3, 3\).*\(8, 3\)"),
     "one row": (make_answer(np.zeros(3, np.float32)), r"of shape \(3,\)"),
-    "texts": (make_answer(np.zeros((8, 3), "U3")), "actions is <U3"),
+    "texts": (make_answer().replace(b"<f4", b"<U1"), "actions.dtype is '<U1'"),
+    "a long text in features": (
+        make_answer(features={"trunk": ["x" * 100_000, 0.0]}),
+        "aegis.features.trunk is lists of other lengths, or other things",
+    ),
     "booleans": (make_answer(np.zeros((8, 3), bool)), "actions is bool"),
     "list": (make_answer([[0.0] * 3] * 8), "actions is a list"),
     "no actions": (make_answer(actions=..., ), "actions is missing"),

@@ -9,12 +9,29 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aegis.app.comparison.metering import Wired
 from aegis.core.conventions import Conventions, read_conventions
-from aegis.core.errors import AegisError, ConfigError, MachineError, UnknownNameError
+from aegis.core.errors import (
+    AbsentAnswerError,
+    AegisError,
+    ConfigError,
+    MachineError,
+    UnknownNameError,
+)
 from aegis.core.protocols import Policy
+from aegis.host.notes import write_note
 from aegis.serve.access import Access
+from policies.openpi.messages import pack_queries
 from policies.openpi.view import View
-from tests.policies.openpi_peers import TOKEN, is_same, open_policy, opened
+from tests.policies.openpi_peers import (
+    TOKEN,
+    is_same,
+    make_answer,
+    make_metadata,
+    open_policy,
+    opened,
+    run_answers,
+)
 from tests.serve.toys import (
     KEYS,
     MEANT,
@@ -102,8 +119,72 @@ def test_the_token_opens_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for settings in ({"token_file": str(tmp_path / "token")}, {"token_variable": "FAR_TOKEN"}):
             with opened(url, **settings) as far:
                 assert far.propose([make_query()])[0] is not None
-        with pytest.raises(MachineError, match="401"):
+        with pytest.raises(MachineError, match=r"this client's token \(401\).*token_file=PATH"):
             open_policy(url)
+
+
+def test_a_server_that_is_full_says_so() -> None:
+    with serve_policy(connections=1) as (url, _), opened(url, sockets=1):
+        says = r"takes nobody.*503.*1 clients are connected; that is the limit.*max_connections"
+        with pytest.raises(MachineError, match=says):
+            open_policy(url)
+
+
+def test_a_host_that_does_not_exist_is_named() -> None:
+    says = "cannot be found: its host has no address. Mend the url"
+    with pytest.raises(MachineError, match=says):
+        open_policy("wss://no.such.host.invalid:8000")
+
+
+def test_a_token_for_another_machine_is_noted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    write_note.cache_clear()
+    with pytest.raises(MachineError):
+        open_policy("ws://no.such.host.invalid:1", token_file=str(tmp_path / "token"))
+    assert "read the token and all pictures" in caplog.text
+
+
+def test_bytes_are_counted() -> None:
+    first, answer, query = make_metadata(), make_answer(), make_query()
+    with run_answers(answer, answer) as url, opened(url, sockets=1) as far:
+        assert isinstance(far, Wired)
+        assert far.wire_bytes == len(first)
+        sent = len(pack_queries([query], far.server))
+        for times in (1, 2):
+            far.propose([query])
+            assert far.wire_bytes == len(first) + times * (sent + len(answer))
+
+
+def test_several_sockets_of_bytes_are_counted_together() -> None:
+    with serve_policy() as (url, _), opened(url, sockets=3) as far:
+        before = far.wire_bytes
+        far.propose([make_query(i) for i in range(3)])
+        assert far.wire_bytes - before > 3 * len(pack_queries([make_query()], far.server))
+
+
+class HalfSilent(SeeingPolicy):
+    """Gives no answer to every second question."""
+
+    def propose(self, queries: Any) -> Any:
+        found = super().propose(queries)
+        return [None if one.key.index % 2 else found[i] for i, one in enumerate(queries)]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_answers_that_a_policy_did_not_give_are_held_for_or_named(count: int) -> None:
+    queries = [make_query(i) for i in range(5 - count, 5)]
+    queries[0] = make_query(1)
+    with serve_policy(HalfSilent()) as (url, _):
+        with opened(url, sockets=1, on_missing="hold") as far:
+            answers = far.propose(queries)
+            assert [one is None for one in answers] == [q.key.index % 2 == 1 for q in queries]
+        with (
+            opened(url, sockets=1) as far,
+            pytest.raises(AbsentAnswerError, match=r"'far' at ws.*'seeing' gave no answer at tick"),
+        ):
+            far.propose(queries)
 
 
 @pytest.mark.parametrize(

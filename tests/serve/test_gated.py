@@ -72,9 +72,13 @@ def serve_gated(
     def make(server: OpenpiServer) -> GatedResponder:
         specs = {name: policy.spec for name, policy in chosen.items()}
         spec = build_gated_spec(controller, specs, "fingerprint")
-        served = Served(spec, controller.embodiment, make_layout(), True, 1 << 20, {}, MEANT)
-        batchers = {n: QueryBatcher(p, 0.001, server.count_callers) for n, p in chosen.items()}
-        return GatedResponder(served, controller, chosen, batchers, most)
+        served = Served(
+            spec, controller.embodiment, make_layout(), True, 1 << 20, {}, MEANT, ("reader",)
+        )
+        batchers = {
+            n: QueryBatcher(p, 0.001, server.clients.count_connections) for n, p in chosen.items()
+        }
+        return GatedResponder(served, controller, chosen, batchers, server.clients, most)
 
     with run_server(make, horizon=HORIZON) as (url, _):
         yield url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -9,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from websockets.asyncio.server import Server
+from websockets.exceptions import ConnectionClosed
 
 from aegis.core.types import EpisodeKey
+from aegis.serve.access import Access
 from tests.serve.clients import Client
 from tests.serve.toys import (
     KEYS,
@@ -144,6 +148,30 @@ def test_a_policy_with_a_history_needs_what_was_seen_before() -> None:
             answer = client.infer({**asked, "aegis/past": past})
             assert answer["actions"].tobytes() == here.actions.tobytes()
             assert "aegis/past is 0 observations" in client.refuse(asked)
+
+
+def test_the_end_tells_clients_that_the_server_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what the oldest websockets that is allowed takes."""
+    close = Server.close
+
+    def close_as_15_does(self: Server, close_connections: bool = True) -> None:
+        close(self, close_connections)
+
+    monkeypatch.setattr(Server, "close", close_as_15_does)
+    with contextlib.ExitStack() as stack:
+        with serve_policy() as (url, _):
+            client = stack.enter_context(Client(url))
+            client.infer(make_request())
+        with pytest.raises(ConnectionClosed) as closed:
+            client.receive()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+
+
+def test_localhost_is_one_address() -> None:
+    with serve_policy(access=Access("localhost", 0)) as (url, _), Client(url) as client:
+        assert url.startswith("ws://localhost:")
+        assert client.infer(make_request())["actions"].shape == (8, 3)
 
 
 def test_the_end_answers_what_is_under_way() -> None:

@@ -141,6 +141,29 @@ def test_an_error_that_nobody_raised_on_purpose_ends_one_connection() -> None:
                 assert "ZeroDivisionError: oops" in client.refuse(make_request())
 
 
+class Silent(SeeingPolicy):
+    """Gives no answer to every second question."""
+
+    def propose(self, queries: Any) -> Any:
+        found = super().propose(queries)
+        return [None if one.key.index % 2 else found[i] for i, one in enumerate(queries)]
+
+
+def test_an_absent_answer_is_named_and_costs_the_others_nothing() -> None:
+    says = "AbsentAnswerError: Policy 'seeing' gave no answer at tick 8 of "
+    places = [[3, "toy", 0, "wide", index, 8, 0] for index in range(3)]
+    asked = [make_request(i, **{"aegis/episode": place}) for i, place in enumerate(places)]
+    with serve_policy(Silent()) as (url, server):
+        with Client(url) as client:
+            assert client.refuse(asked[1]).startswith(says)
+        with Client(url) as client:
+            found = client.infer({"aegis/batch": asked})["aegis/batch"]
+            assert client.infer(asked[0])["actions"].shape == (8, 3)
+        assert server.counts["refused"] == 1
+    assert ["actions" in one for one in found] == [True, False, True]
+    assert says.partition(": ")[2] in found[1]["aegis"]["absent"]
+
+
 def test_a_large_frame_is_refused_and_the_server_goes_on() -> None:
     with serve_policy() as (url, _):
         with Client(url) as client:
@@ -176,7 +199,7 @@ def test_there_is_a_limit_of_connections_and_places_become_free() -> None:
         with Client(url), Client(url), pytest.raises(InvalidStatus, match="503"):
             Client(url)
         for _ in range(200):
-            if not server.count_callers():
+            if not server.clients.count_connections():
                 break
             threading.Event().wait(0.01)
         with Client(url) as client:

@@ -99,7 +99,7 @@ def make_policy_responder(
     kind: type[Served] = Served,
     room: int = 1 << 20,
 ) -> PolicyResponder:
-    batcher = QueryBatcher(policy, wait, server.count_callers)
+    batcher = QueryBatcher(policy, wait, server.clients.count_connections)
     digests = {"policy": policy.spec.digest}
     robot = toy_robot(getattr(policy, "_action", 7))
     served = kind(policy.spec, robot, layout or make_layout(), False, room, digests, MEANT)
@@ -109,7 +109,7 @@ def make_policy_responder(
 class Plain(Served):
     """Says nothing of itself, like openpi's own servers."""
 
-    def describe(self) -> dict[str, Value]:
+    def describe_server(self) -> dict[str, Value]:
         return {}
 
 
@@ -119,17 +119,18 @@ def run_server(
 ) -> Iterator[tuple[str, OpenpiServer]]:
     """Yields address and server; it ends as on SIGTERM."""
     server = OpenpiServer(access or Access("127.0.0.1", 0), make_limits(**limits))
-    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), []
+    loop, ready = asyncio.new_event_loop(), threading.Event()
+    urls: list[str] = []
     over = asyncio.Event()
     faults: list[BaseException] = []
 
-    def tell_port(port: int) -> None:
-        ports.append(port)
+    def tell_url(url: str) -> None:
+        urls.append(url)
         ready.set()
 
     def serve() -> None:
         try:
-            loop.run_until_complete(server.serve_until(over, make(server), tell_port))
+            loop.run_until_complete(server.serve_until(over, make(server), tell_url))
         except BaseException as error:
             faults.append(error)
         finally:
@@ -142,8 +143,7 @@ def run_server(
     if faults:
         raise faults[0]
     try:
-        scheme = "ws" if server._access.tls is None else "wss"
-        yield f"{scheme}://127.0.0.1:{ports[0]}", server
+        yield urls[0], server
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join(20)
@@ -175,7 +175,7 @@ def make_query(number: int = 0, *, k: int = 0, proprio: int = 2, salt: int = 0) 
     return Query(key, k, Observation(k, state, images, f"do {number}"), salt)
 
 
-def make_request(number: int = 0, **changes: Any) -> dict[str, Any]:
+def make_request(number: int = 0, /, **changes: Any) -> dict[str, Any]:
     """What an unmodified client sends: our pictures, mirrored."""
     obs = make_query(number).obs
     pictures = {key: obs.images[c][:, ::-1].copy() for c, key in KEYS.items()}
