@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.core.answers import ask_policy
+from aegis.core.conventions import Conventions, read_conventions
 from aegis.core.protocols import Policy, Query, World
 from aegis.core.types import F32, Act, EpisodeKey, Observation
+from aegis.runtime.history import History
 from aegis.serve.convention_check import Finding, compare_grippers, compare_pictures
 
 _EXIT_UNFIT = 4
+"""Exit code where the server means something else than the world."""
 _BATCH = 16
 
 
@@ -58,7 +61,7 @@ def diagnose_server(options: argparse.Namespace, screen: Screen) -> Mapping[str,
     """Says what a server gives.
 
     Returns:
-        What it gives; ``exit_code`` is 4 if its conventions are not those of the configuration.
+        What it gives; ``exit_code`` is 4 if its conventions are not those of the world.
 
     Raises:
         AegisError: If it does not answer, or the configuration is wrong.
@@ -78,9 +81,13 @@ def diagnose_server(options: argparse.Namespace, screen: Screen) -> Mapping[str,
             with screen.err.status("measuring"):
                 times = _measure_latencies(policy, states[0].query, settings.integer("calls", 1))
             result |= _print_latencies(times, screen)
+            named = _compare_names(policy, world, screen)
+            fit = not named
             if settings.integer("units", 0):
-                names = world.embodiment.names
-                result |= _check_conventions(policy, names, states, screen)
+                said, seem_right = _judge_actions(policy, world.embodiment.names, states, screen)
+                result |= said
+                fit &= seem_right
+            result |= {"conventions": named, "exit_code": 0 if fit else _EXIT_UNFIT}
         finally:
             world.close()
     finally:
@@ -142,20 +149,24 @@ def _play_expert(
 ) -> list[RecordedState]:
     """Returns the states of one episode."""
     world.begin(key)
-    seen: dict[int, Observation] = {}
+    spec, history = policy.spec, History()
+    histories = {spec.name: spec.history} if spec.history[0] else {}
+    asked: list[Query] = []
     actions: list[F32] = []
     for k in range(ticks):
-        obs = world.observe(policy.spec.cameras if k % spacing == 0 else {})
+        # Whoever looks back sees every tick, as in a run.
+        obs = world.observe(spec.cameras if histories or k % spacing == 0 else {})
         if k % spacing == 0:
-            seen[k] = obs
+            past = history.list_past(spec.name, spec.history, obs)
+            asked.append(Query(key, k, obs, past=past))
+        history = history.add_tick({spec.name: obs}, histories)
         chunk = ask_policy(expert, [Query(key, k, obs)])[0].actions
         actions.append(np.clip(chunk[0], world.embodiment.low, world.embodiment.high))
         if world.apply(Act(actions[-1])).done:
             break
-    done, execute = np.stack(actions), policy.spec.execute
+    done = np.stack(actions)
     return [
-        RecordedState(Query(key, k, obs), done[k : k + execute].mean(axis=0))
-        for k, obs in seen.items()
+        RecordedState(query, done[query.k : query.k + spec.execute].mean(axis=0)) for query in asked
     ]
 
 
@@ -185,10 +196,30 @@ def _print_latencies(times: Latencies, screen: Screen) -> dict[str, Json]:
     }
 
 
-def _check_conventions(
+def _compare_names(policy: Policy, world: World, screen: Screen) -> dict[str, Json]:
+    """Compares the conventions that the server names with the world's; returns what differs."""
+    there, here = read_conventions(policy), read_conventions(world)
+    differing: dict[str, Json] = {}
+    for field in fields(Conventions):
+        said, meant = getattr(there, field.name), getattr(here, field.name)
+        if said and meant and said != meant:
+            differing[field.name] = {"server": said, "world": meant}
+            screen.print_line(f"{field.name:<16}the server means {said}, the world {meant}")
+    if not differing:
+        known = [field.name for field in fields(Conventions) if getattr(there, field.name)]
+        said = f"those of the world, as far as both name them: {', '.join(known) or 'none'}"
+        screen.print_line(f"{'conventions':<16}{said}")
+    return differing
+
+
+def _judge_actions(
     policy: Policy, names: tuple[str, ...], states: Sequence[RecordedState], screen: Screen
-) -> dict[str, Json]:
-    """Compares the server's first actions with the expert's, under either convention."""
+) -> tuple[dict[str, Json], bool]:
+    """Compares the server's first actions with the expert's, under either convention.
+
+    Returns:
+        What was found, and whether nothing speaks for the other convention.
+    """
     with screen.err.status("comparing with the expert"):
         kept = _ask_server(policy, [state.query for state in states])
         mirrored = _ask_server(policy, [_mirror_query(state.query) for state in states])
@@ -198,14 +229,11 @@ def _check_conventions(
     seen = mirrored if pictures.best == pictures.other else kept
     findings = [pictures, compare_grippers(names, expert, seen, execute)]
     said: dict[str, Json] = {"actions": kept.shape[2], "states": len(states)}
-    unfit = False
     for finding in findings:
         if finding is not None:
             screen.print_line(f"{finding.question:<16}{finding}")
             said[finding.question] = _describe_finding(finding)
-            unfit |= finding.best == finding.other
-    said["exit_code"] = _EXIT_UNFIT if unfit else 0
-    return said
+    return said, not any(one is not None and one.best == one.other for one in findings)
 
 
 def _ask_server(policy: Policy, queries: Sequence[Query]) -> F32:
@@ -220,8 +248,13 @@ def _ask_server(policy: Policy, queries: Sequence[Query]) -> F32:
 
 def _mirror_query(query: Query) -> Query:
     """Returns a question with pictures the other way round."""
-    images = {name: picture[:, ::-1] for name, picture in query.obs.images.items()}
-    return replace(query, obs=replace(query.obs, images=images))
+    past = tuple(_mirror_pictures(obs) for obs in query.past)
+    return replace(query, obs=_mirror_pictures(query.obs), past=past)
+
+
+def _mirror_pictures(obs: Observation) -> Observation:
+    images = {name: picture[:, ::-1] for name, picture in obs.images.items()}
+    return replace(obs, images=images)
 
 
 def _describe_finding(finding: Finding) -> dict[str, Json]:

@@ -147,8 +147,9 @@ def _diagnose_server(options: argparse.Namespace, screen: Screen) -> Mapping[str
 
 _WIRE = Verb(
     name="wire",
-    summary="says what a server of openpi's protocol gives, how fast, and whether pictures and "
-    "gripper are the right way round; exit code 4 if they are not",
+    summary="says what a server of openpi's protocol gives, how fast, whether the conventions that "
+    "it names are the world's, and whether pictures and gripper are the right way round; exit code "
+    "0 if all fits, 3 if it cannot be reached or read, 4 if a convention differs",
     examples=(
         ("aegis doctor wire ws://127.0.0.1:8000", "its first actions beside those of the expert"),
         ("aegis doctor wire ws://127.0.0.1:8000 units=0", "what it says, and its latency"),
