@@ -25,6 +25,7 @@ COMMAND_SUMMARIES: Mapping[str, str] = {
     "run": "run gated episodes",
     "study": "compare arms on the same units and test what the gate is worth",
     "compare": "compare two policies on the same start states with the same noise",
+    "outcomes": "compare results of vla-eval, lerobot-eval or aegis run, episode by episode",
     "pilot": "say whether switching from a weak policy to a strong one can pay",
     "bench": "measure speed on this machine against references",
     "monitor": "attach to a running or finished run",

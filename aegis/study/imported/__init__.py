@@ -1,0 +1,1 @@
+"""Outcomes that other harnesses wrote, read and compared like our own."""

@@ -1,0 +1,26 @@
+"""`aegis outcomes`, typed: files of other harnesses in, a report out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.app.typed import type_in
+from tests.study.imported.test_reading import write_eval_info, write_recording
+
+
+def test_a_recording_against_lerobot(tmp_path: Path) -> None:
+    write_recording(tmp_path / "a.sqlite", [(0, i, i < 3, None) for i in range(4)])
+    write_eval_info(tmp_path / "eval_info.json", {0: [False, False, False, False, True]})
+    got = type_in(tmp_path, "outcomes", "a.sqlite", "eval_info.json", "--out", "compared")
+    assert (got["n"], got["only_a"], got["p"]) == (4, 3, 0.25)
+    assert (got["b"]["alone"], got["a"]["harness"]) == (1, "vla-eval")
+    assert "A − B is" in got["said"]
+    stored = json.loads((tmp_path / "compared" / "report.json").read_text(encoding="utf-8"))
+    assert stored == {name: value for name, value in got.items() if name in stored}
+    assert "## By task" in (tmp_path / "compared" / "report.md").read_text(encoding="utf-8")
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    assert "two results" in type_in(tmp_path, "outcomes", "a.sqlite", code=2)["said"]
+    assert "holds no results" in type_in(tmp_path, "outcomes", "a", "b", code=2)["said"]
