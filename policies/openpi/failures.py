@@ -100,4 +100,7 @@ def _explain_absence(error: Exception) -> str:
         return "cannot be reached. Is the machine on, and does its firewall let this port through"
     if isinstance(error, InvalidMessage):
         return "does not answer like a WebSocket. Does it want wss://, or is it another program"
-    return "ended the connection before it said what it is. Is it a server of openpi's protocol"
+    return (
+        "ended the connection before it said what it is. Is it a server of openpi's protocol, and "
+        "of TLS only where the url says wss://"
+    )

@@ -12,14 +12,25 @@ import msgpack
 import numpy as np
 import pytest
 
+from aegis.app.main import main
 from aegis.core.answers import ask_policy
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import Proposal
 from aegis.host.array_messages import pack_message
 from tests.app.typed import type_in
+from tests.fakes import ToyWorld
 from tests.host.test_array_messages import mutate_frame
 from tests.serve.clients import Client
-from tests.serve.toys import KEYS, SIDE, Plain, make_layout, make_request, serve_policy
+from tests.serve.toys import (
+    KEYS,
+    MEANT,
+    SIDE,
+    Plain,
+    SeeingPolicy,
+    make_layout,
+    make_request,
+    serve_policy,
+)
 
 WIRE = """
 env: {_target_: tests.fakes.ToyWorld, horizon: 24}
@@ -77,6 +88,53 @@ def test_the_doctor_says_what_a_server_gives(tmp_path: Path) -> None:
     # A policy that knows nothing of the world agrees with no expert, either way round.
     assert said["pictures"]["best"] is None
     assert said["exit_code"] == 0
+
+
+class Named(ToyWorld):
+    """A world that names its conventions."""
+
+    conventions = replace(MEANT, gripper="open_positive", actions="")
+
+
+def write_wire(place: Path, world: str = "tests.fakes.ToyWorld") -> None:
+    (place / "configs").mkdir()
+    (place / "configs" / "wire.yaml").write_text(WIRE.replace("tests.fakes.ToyWorld", world))
+
+
+@pytest.mark.parametrize("units", [0, 2])
+def test_the_doctor_compares_the_conventions_that_are_named(units: int, tmp_path: Path) -> None:
+    write_wire(tmp_path, "tests.serve.test_serve_command.Named")
+    with serve_policy(wait=0.001) as (url, _):
+        words = ("doctor", "wire", url, f"units={units}", "calls=1", "--config-dir", "configs")
+        said = type_in(tmp_path, *words, code=4)
+    differing = {"server": "close_positive", "world": "open_positive"}
+    assert said["conventions"] == {"gripper": differing}
+    assert "the server means close_positive, the world open_positive" in said["said"]
+
+
+def test_the_doctor_asks_with_the_past_that_a_policy_needs(tmp_path: Path) -> None:
+    write_wire(tmp_path)
+    policy = SeeingPolicy(history=(5, 1, 0))
+    with serve_policy(policy, wait=0.001) as (url, server):
+        words = ("doctor", "wire", url, "units=1", "calls=1", "--config-dir", "configs")
+        said = type_in(tmp_path, *words)
+        assert server.counts["refused"] == 0
+    assert said["conventions"] == {}
+    # Toy pictures show nothing; proprioception moves with the point.
+    seen = {query.k: query for query in policy.seen}
+    assert sorted(seen) == [0, 4, 8]
+    at = {k: query.obs.proprio.tobytes() for k, query in seen.items()}
+    for k, query in seen.items():
+        assert len(query.past) == 2
+        assert (query.past[1].proprio.tobytes() == at[k]) == (k == 0)
+        assert (query.past[0].proprio.tobytes() == at[0]) == (k < 8)
+
+
+def test_the_help_says_which_exit_codes_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "wire", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "exit code 0 if all fits" in said
+    assert "4 if a convention differs" in said
 
 
 class Flipped:

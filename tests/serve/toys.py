@@ -18,9 +18,10 @@ from aegis.host.array_messages import MessageLimits, Value
 from aegis.serve.access import Access
 from aegis.serve.batcher import QueryBatcher
 from aegis.serve.metadata import Served
-from aegis.serve.openpi_server import OpenpiServer, ServerLimits
+from aegis.serve.openpi_server import OpenpiServer
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
+from aegis.serve.wire_server import ServerLimits, WireServer
 from policies.adapter import BatchAdapter, Inference
 
 SIDE = 8
