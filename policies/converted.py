@@ -21,28 +21,21 @@ from aegis.core.conventions import (
     EEF_DELTA,
     EEF_PROPRIO,
     EEF_PROPRIO_FOLDED,
-    MIRRORED,
     OPEN_ONE,
     OPEN_POSITIVE,
-    TURNED,
+    PICTURES,
     UPRIGHT,
-    UPSIDE_DOWN,
     Conventions,
     check_conventions,
     read_conventions,
+    turn_pictures,
 )
 from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.core.protocols import Policy, PolicySpec, Query
-from aegis.core.types import F32, U8, Observation, Proposal
+from aegis.core.types import F32, Observation, Proposal
 
 _TURN = slice(3, 6)
 """The rotation vector in proprioception."""
-_PICTURES: Mapping[str, Callable[[U8], U8]] = {
-    UPRIGHT: lambda picture: picture,
-    MIRRORED: lambda picture: picture[:, ::-1],
-    UPSIDE_DOWN: lambda picture: picture[::-1],
-    TURNED: lambda picture: picture[::-1, ::-1],
-}
 _GRIPPERS: Mapping[str, Callable[[F32], F32]] = {
     CLOSE_POSITIVE: lambda gripper: gripper,
     OPEN_POSITIVE: lambda gripper: -gripper,
@@ -80,7 +73,7 @@ class ConvertedPolicy:
         for kind, given, known in (
             ("proprio", proprio, folds),
             ("gripper", gripper, _GRIPPERS),
-            ("pictures", pictures, _PICTURES),
+            ("pictures", pictures, PICTURES),
         ):
             if given not in known:
                 raise UnknownNameError(f"convention of {kind}", given, known, where)
@@ -93,7 +86,7 @@ class ConvertedPolicy:
                 f"'{CLOSE_POSITIVE}', or do without its future state."
             )
         self._policy, self._folds = policy, folds[proprio]
-        self._turn_picture, self._turn_gripper = _PICTURES[pictures], _GRIPPERS[gripper]
+        self._pictures, self._turn_gripper = pictures, _GRIPPERS[gripper]
         text = f"{policy.spec.digest}:{proprio}:{gripper}:{pictures}"
         digest = hashlib.sha256(text.encode()).hexdigest()
         self._spec = replace(policy.spec, name=name, digest=digest)
@@ -123,8 +116,7 @@ class ConvertedPolicy:
 
     def _convert_observation(self, obs: Observation) -> Observation:
         images = {
-            name: np.ascontiguousarray(self._turn_picture(picture))
-            for name, picture in obs.images.items()
+            name: turn_pictures(picture, self._pictures) for name, picture in obs.images.items()
         }
         proprio = fold_rotation(obs.proprio) if self._folds else obs.proprio
         return replace(obs, images=images, proprio=proprio)

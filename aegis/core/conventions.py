@@ -8,10 +8,14 @@ converted in silence; `policies.converted` converts where it is told to.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
-from aegis.core.errors import ConventionError
+import numpy as np
+
+from aegis.core.errors import ConventionError, UnknownNameError
+from aegis.core.types import U8
 
 EEF_PROPRIO = "eef_pos3_axisangle3_gripper2"
 """Position of the grip site [m], rotation vector with its angle in [0, 2 pi) [rad], two finger
@@ -34,6 +38,17 @@ UPSIDE_DOWN = "upside_down"
 """Top and bottom exchanged: robosuite's own."""
 TURNED = "turned_180"
 """Upright, turned by 180 degrees."""
+PICTURES = (UPRIGHT, MIRRORED, UPSIDE_DOWN, TURNED)
+"""Conventions of pictures."""
+LIBERO_PICTURES: Mapping[str, str] = {
+    "image": "agentview",
+    "agentview_image": "agentview",
+    "image2": "wrist",
+    "wrist_image": "wrist",
+    "robot0_eye_in_hand_image": "wrist",
+}
+"""Names that published LIBERO data sets give to pictures, to our cameras. Most of these pictures
+are mirrored; the names alone do not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +102,44 @@ def check_conventions(policy: Conventions, robot: Conventions, name: str) -> Non
                 "Choose a policy of the robot's convention, or convert: "
                 f"policies.converted.ConvertedPolicy with {field.name}: {read}."
             )
+
+
+def turn_pictures(pictures: U8, convention: str) -> U8:
+    """Turns upright pictures round as a convention has them; it turns them back, too.
+
+    Args:
+        pictures: Shape (..., h, w, 3).
+        convention: One of ``PICTURES``.
+
+    Returns:
+        The same shape, and memory in order; upright pictures are returned as they are.
+
+    Raises:
+        UnknownNameError: If there is no such convention.
+    """
+    if convention not in PICTURES:
+        raise UnknownNameError("convention of pictures", convention, PICTURES, "turn_pictures")
+    height, width = pictures.shape[-3:-1]
+    # Taking columns costs half the time of a reversed view that is copied into order.
+    if convention in (MIRRORED, TURNED):
+        pictures = pictures.take(np.arange(width)[::-1], axis=-2)
+    if convention in (UPSIDE_DOWN, TURNED):
+        pictures = pictures.take(np.arange(height)[::-1], axis=-3)
+    return pictures
+
+
+def name_pictures(camera: str, convention: str) -> str:
+    """Returns what data sets of ours call the pictures of a camera.
+
+    The name says which way round they are, so that a policy that was trained on them knows.
+    """
+    return f"{camera}_{convention}"
+
+
+def read_picture_name(name: str) -> tuple[str, str] | None:
+    """Returns the camera and the convention that a name of ``name_pictures`` says; else None."""
+    for convention in sorted(PICTURES, key=len, reverse=True):
+        camera = name.removesuffix(f"_{convention}")
+        if camera not in ("", name):
+            return camera, convention
+    return None

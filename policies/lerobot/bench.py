@@ -7,12 +7,15 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.core.seeds import root_stream
 from policies.lerobot.backends import BACKENDS, check_settings
 from policies.lerobot.backends.flow import FlowBackend
 from policies.lerobot.loading import LoadedPolicy, LoadOptions, load_policy, require_lerobot
@@ -24,14 +27,21 @@ SIZES = ("full", "tiny")
 _SIDE = 256  # [px]; SmolVLA enlarges pictures to its own size
 
 
+_REMEDY = "run all of it there: .venv-lerobot/bin/aegis bench vla"
+
+
 class VlaContest:
     """The same chunks, computed in two ways.
+
+    On a GPU the ratio is one of wall times: the processor waits there, and does not work. The clock
+    is read once the device is done.
 
     Args:
         name: Name of the row.
         reference: What ours is held against.
         ours: Our way; shape (b, ..., h, a).
         theirs: The reference's way.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
         facts: What else is known.
     """
 
@@ -41,29 +51,59 @@ class VlaContest:
         reference: str,
         ours: Callable[[], Tensor],
         theirs: Callable[[], Tensor],
+        device: str,
         facts: Mapping[str, Any],
     ) -> None:
         self.name, self.reference, self._facts = name, reference, facts
-        self._ours, self._theirs = ours, theirs
+        self._ours, self._theirs, self._device = ours, theirs, device
         self._results: dict[str, Tensor] = {}
+        self._walls: dict[str, list[float]] = {"ours": [], "theirs": []}
 
     def run_ours(self) -> None:
         """Computes chunks our way."""
-        self._results["ours"] = self._ours()
+        self._time_side("ours", self._ours)
 
     def run_reference(self) -> None:
         """Computes chunks the reference's way."""
-        self._results["theirs"] = self._theirs()
+        self._time_side("theirs", self._theirs)
 
     def collect_facts(self) -> dict[str, Any]:
-        """Returns how far the results lie apart, and the peak of this process's memory."""
+        """Returns how far the results lie apart, what the ratio is one of, and peaks of memory."""
         ours, theirs = self._results["ours"], self._results["theirs"]
         return {
             **self._facts,
+            **self._compare_walls(),
             "equal": torch.equal(ours, theirs),
             "largest_difference": float((ours - theirs).abs().max()),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
+
+    def _compare_walls(self) -> dict[str, Any]:
+        """Returns medians of wall times [ms], and on a GPU their ratio and the memory there."""
+        ours, theirs = (median(self._walls[side]) for side in ("ours", "theirs"))
+        facts: dict[str, Any] = {
+            "measure": "CPU time",
+            "median_wall_ms": 1e3 * ours,
+            "reference_median_wall_ms": 1e3 * theirs,
+        }
+        if self._device == "cpu":
+            return facts
+        peak = torch.cuda.max_memory_allocated(self._device) / 1024**2
+        return {**facts, "measure": "wall", "ratio": theirs / ours, "peak_gpu_memory_mb": peak}
+
+    def _time_side(self, side: str, compute: Callable[[], Tensor]) -> None:
+        """Computes chunks, from an idle device to an idle device."""
+        wait_for_device(self._device)
+        began = time.perf_counter()
+        self._results[side] = compute()
+        wait_for_device(self._device)
+        self._walls[side].append(time.perf_counter() - began)
+
+
+def wait_for_device(device: str) -> None:
+    """Waits until a GPU has computed all that it was told to: it computes while we go on."""
+    if device != "cpu":
+        torch.cuda.synchronize(device)
 
 
 class Workbench:
@@ -87,15 +127,15 @@ class Workbench:
             )
         self._loaded, self._backend, self._samples = loaded, backend, samples
         self._taps = Taps(loaded.network, backend.layers, taps, loaded.kind)
-        draw = torch.Generator().manual_seed(0)
         frame: dict[str, Any] = {
-            key: torch.rand(rows, *shape, generator=draw)
+            key: torch.from_numpy(_draw("picture", key).random((rows, *shape), np.float32))
             for key, shape in loaded.picture_shapes.items()
         }
         frame[STATE] = torch.tensor([list(loaded.state)] * rows)
         self._batch = loaded.prepare({**frame, "task": [SENTENCES[0]] * rows})
         shape = (1 + samples, rows, *backend.noise_shape)
-        self._noise = torch.randn(shape, generator=draw).to(loaded.config.device)
+        noise = _draw("noise").standard_normal(shape, np.float32)
+        self._noise = torch.from_numpy(noise).to(loaded.config.device)
 
     def compute_chunk(self, number: int = 0) -> Tensor:
         """Computes one chunk per row. Shape (b, h, a)."""
@@ -158,7 +198,7 @@ def build_contests(
         UnknownNameError: If there is no such size.
         ConfigError: If a number is not positive.
     """
-    require_lerobot("bench")
+    require_lerobot("`aegis bench vla`", _REMEDY)
     if size not in SIZES:
         raise UnknownNameError("size", size, SIZES, "bench.size")
     if samples < 1 or batch < 1 or threads < 1:
@@ -168,6 +208,7 @@ def build_contests(
     facts = {
         "kind": loaded.kind,
         "parameters": sum(weight.numel() for weight in loaded.network.parameters()),
+        "precision": loaded.precision,
         "load_seconds": spent,
         "batch": batch,
         "device": device,
@@ -176,11 +217,11 @@ def build_contests(
     }
     work = Workbench(loaded, taps, batch, samples)
     work.compute_chunk()
-    return _list_contests(work, facts, len(taps), samples)
+    return _list_contests(work, device, facts, len(taps), samples)
 
 
 def _list_contests(
-    work: Workbench, facts: dict[str, Any], taps: int, samples: int
+    work: Workbench, device: str, facts: dict[str, Any], taps: int, samples: int
 ) -> list[VlaContest]:
     """Returns the rows: a chunk, the same with taps, and further samples."""
     ours, theirs = work.compute_chunk, work.compute_chunk_as_lerobot
@@ -188,10 +229,16 @@ def _list_contests(
     drawn, singly = {**facts, "samples": samples}, work.compute_chunks_singly
     several = f"{1 + samples} chunks, each with a look of its own"
     return [
-        VlaContest("chunk", "LeRobot's predict_action_chunk", ours, theirs, facts),
-        VlaContest("taps", "the same chunk without taps", work.compute_tapped_chunk, ours, tapped),
-        VlaContest("samples", several, work.compute_samples, singly, drawn),
+        VlaContest("chunk", "LeRobot's predict_action_chunk", ours, theirs, device, facts),
+        VlaContest(
+            "taps", "the same chunk without taps", work.compute_tapped_chunk, ours, device, tapped
+        ),
+        VlaContest("samples", several, work.compute_samples, singly, device, drawn),
     ]
+
+
+def _draw(*path: str) -> np.random.Generator:
+    return root_stream(0, "bench", "vla", *path)
 
 
 def _load_checkpoint(folder: str | None, size: str, device: str) -> tuple[LoadedPolicy, float]:
@@ -199,7 +246,8 @@ def _load_checkpoint(folder: str | None, size: str, device: str) -> tuple[Loaded
     with tempfile.TemporaryDirectory() as place:
         path = str(_write_random(Path(place), size)) if folder is None else folder
         began = time.perf_counter()
-        loaded = load_policy(path, LoadOptions(device), check_settings)
+        loaded = load_policy(path, LoadOptions("bench", device), check_settings)
+        wait_for_device(device)
         return loaded, time.perf_counter() - began
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from aegis.core.protocols import Query
+from aegis.core.types import F32, U8
 from policies.lerobot.processors import STATE
-from policies.lerobot.views import View
+from policies.views import View
 
 
 def make_frame(
@@ -36,9 +37,23 @@ def make_frame(
 
     frame: dict[str, Any] = {
         key: gather(
-            [[view.arrange_pictures(obs.images[view.camera]) for obs in row] for row in ticks]
+            [[arrange_pictures(obs.images[view.camera], view) for obs in row] for row in ticks]
         )
         for key, view in views.items()
     }
     frame[STATE] = gather([[obs.proprio for obs in row] for row in ticks])
     return {**frame, "task": [row.obs.instruction for row in rows]}
+
+
+def arrange_pictures(pictures: U8, view: View) -> F32:
+    """Returns pictures as LeRobot wants them.
+
+    Args:
+        pictures: Upright RGB in [0, 255]. Shape (..., h, w, 3).
+        view: Which way round the policy expects them.
+
+    Returns:
+        RGB in [0, 1]. Shape (..., 3, h, w).
+    """
+    turned = view.turn_picture(pictures)
+    return np.moveaxis(turned, -1, -3).astype(np.float32, order="C") / np.float32(255)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,15 @@ from aegis.core.errors import (
     UnknownNameError,
 )
 from policies.lerobot.checkpoint import (
-    WEIGHTS,
     Checkpoint,
     close_hub,
     compute_digest,
     find_folder,
     read_checkpoint,
 )
+from policies.lerobot.memory import explain_memory
 from policies.lerobot.processors import find_middle_state, load_processors
+from policies.lerobot.weights import build_network
 
 SCHEDULERS = ("DDIM",)
 _PALIGEMMA = "google/paligemma-3b-pt-224"
@@ -51,6 +52,7 @@ class LoadOptions:
     """How a checkpoint is loaded.
 
     Attributes:
+        name: The policy, for messages that name its settings.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         vlm: Folder or hub name with the tokenizer (and, for SmolVLA, the configuration) of the
             language model; None for the checkpoint's ``vlm/``, else what it names itself.
@@ -58,6 +60,7 @@ class LoadOptions:
         steps: Denoising steps; None for the checkpoint's own.
     """
 
+    name: str
     device: str = "cpu"
     vlm: str | None = None
     scheduler: str | None = None
@@ -101,49 +104,60 @@ class LoadedPolicy:
         """Dimensions of an action."""
         return int(self.config.action_feature.shape[0])
 
+    @property
+    def precision(self) -> str:
+        """Types of its weights, for example ``float32``; arithmetic rounds as they do."""
+        weights = (one.dtype for one in self.network.parameters() if one.is_floating_point())
+        return "+".join(sorted({str(dtype).removeprefix("torch.") for dtype in weights}))
 
-def require_lerobot(name: str) -> None:
+
+def require_lerobot(who: str, remedy: str) -> None:
     """Refuses to go on where LeRobot is not installed.
 
     Args:
-        name: Policy that needs it, for the message.
+        who: What needs it, for the message.
+        remedy: What to do once its environment is there.
 
     Raises:
         MachineError: If it is not.
     """
     if importlib.util.find_spec("lerobot") is None:
         raise MachineError(
-            f"Policy '{name}' needs LeRobot, which has an environment of its own because it wants "
-            "other versions than AEGIS. Run `make setup-lerobot` once, then serve the policy from "
-            "there, `.venv-lerobot/bin/aegis serve policy=lerobot policy.folder=FOLDER`, and say "
-            f"`{name}=openpi` here; or run all of AEGIS there: .venv-lerobot/bin/aegis."
+            f"{who} needs LeRobot, which has an environment of its own because it wants other "
+            f"versions than AEGIS. Run `make setup-lerobot` once, then {remedy}."
         )
 
 
 def load_policy(
-    place: str, options: LoadOptions, check: Callable[[str, Any], None]
+    place: str, options: LoadOptions, check: Callable[[str, Any, str], None]
 ) -> LoadedPolicy:
     """Loads a checkpoint.
 
     Args:
         place: Its folder, or the name of a model that lies in the hub's cache.
         options: How.
-        check: Refuses settings that cannot be run, given type and settings, before anything large
-            is built.
+        check: Refuses settings that cannot be run, given type, settings and the policy's name,
+            before anything large is built.
 
     Raises:
+        MachineError: If the memory does not suffice.
         CheckpointError: If a file is missing, damaged, or of another architecture.
         UnknownNameError: If policies of its type cannot be loaded.
         ConfigError: If an option does not fit its type.
     """
     close_hub()
     checkpoint = read_checkpoint(place)
-    with _keep_stdout_clean(), _explain_failure(checkpoint.folder):
+    advice = f"Close what else runs, take a smaller checkpoint, or another {options.name}.device."
+    with (
+        _keep_stdout_clean(),
+        _explain_failure(checkpoint.folder),
+        explain_memory(f"loading {checkpoint.folder}", advice),
+    ):
         config = _read_config(checkpoint.folder)
         _apply_options(config, checkpoint.kind, options)
-        check(checkpoint.kind, config)
-        vlm = _find_vlm(checkpoint, config, options.vlm)
-        network = _build_network(checkpoint, config, vlm)
+        check(checkpoint.kind, config, options.name)
+        vlm = _find_vlm(checkpoint, config, options)
+        network = build_network(checkpoint, config, vlm)
         before, after = load_processors(checkpoint, config, vlm)
     folders = [] if vlm is None or vlm.is_relative_to(checkpoint.folder) else [vlm]
     digest = compute_digest(checkpoint.folder, *folders) if folders else checkpoint.digest
@@ -169,7 +183,7 @@ def _explain_failure(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (AegisError, MemoryError):
+    except AegisError:
         raise
     except (
         Exception
@@ -208,21 +222,26 @@ def _apply_options(config: Any, kind: str, options: LoadOptions) -> None:
         config.pretrained_backbone_weights = None  # they would be overwritten anyway
     if options.scheduler is not None:
         if kind != "diffusion":
-            raise ConfigError(f"scheduler={options.scheduler} is for Diffusion. This is {kind}.")
+            raise ConfigError(
+                f"'{options.name}.scheduler' is for Diffusion, and this is {kind}. Got: "
+                f"{options.scheduler}. Leave it out, or set {options.name}.scheduler=null."
+            )
         if options.scheduler not in SCHEDULERS:
-            raise UnknownNameError("scheduler", options.scheduler, SCHEDULERS, "policy=lerobot")
+            where = f"{options.name}.scheduler"
+            raise UnknownNameError("scheduler", options.scheduler, SCHEDULERS, where)
         config.noise_scheduler_type = options.scheduler
     if options.steps is not None:
         if kind not in _STEP_SETTINGS:
             raise ConfigError(
-                f"steps={options.steps} is for policies that denoise. This is {kind}."
+                f"'{options.name}.steps' is for policies that denoise, and this is {kind}. Got: "
+                f"{options.steps}. Leave it out, or set {options.name}.steps=null."
             )
         if options.steps < 1:
-            raise ConfigError(f"steps must be at least 1. Got: {options.steps}.")
+            raise ConfigError(f"'{options.name}.steps' must be at least 1. Got: {options.steps}.")
         setattr(config, _STEP_SETTINGS[kind], options.steps)
 
 
-def _find_vlm(checkpoint: Checkpoint, config: Any, given: str | None) -> Path | None:
+def _find_vlm(checkpoint: Checkpoint, config: Any, options: LoadOptions) -> Path | None:
     """Returns the folder with the tokenizer of the language model; None if there is no such model.
 
     Raises:
@@ -231,9 +250,9 @@ def _find_vlm(checkpoint: Checkpoint, config: Any, given: str | None) -> Path | 
     if checkpoint.kind in ("act", "diffusion"):
         return None
     inside = checkpoint.folder / _VLM_FOLDER
-    if given is None and inside.is_dir():
+    if options.vlm is None and inside.is_dir():
         return inside
-    named = given or str(getattr(config, "vlm_model_name", _PALIGEMMA))
+    named = options.vlm or str(getattr(config, "vlm_model_name", _PALIGEMMA))
     try:
         return find_folder(named)
     except CheckpointError as error:
@@ -241,46 +260,5 @@ def _find_vlm(checkpoint: Checkpoint, config: Any, given: str | None) -> Path | 
             f"{checkpoint.folder} needs the tokenizer of '{named}', which is not on this machine, "
             "and AEGIS downloads nothing. Where there is a network, run "
             f"`hf download {named} --include '*.json' '*.model' '*.txt'`; then copy those files "
-            f"to {inside}, or name their folder with vlm=FOLDER."
+            f"to {inside}, or name their folder: {options.name}.vlm=FOLDER."
         ) from error
-
-
-def _build_network(checkpoint: Checkpoint, config: Any, vlm: Path | None) -> Any:
-    """Returns LeRobot's policy with the weights of the checkpoint, frozen.
-
-    LeRobot's own ``from_pretrained`` goes on with random weights where some are missing.
-
-    Raises:
-        CheckpointError: If tensors are missing.
-    """
-    from lerobot.policies.factory import get_policy_class
-    from safetensors.torch import load_file
-
-    if checkpoint.kind == "smolvla":
-        config.vlm_model_name = str(vlm)
-    network: Any = get_policy_class(checkpoint.kind)(config)
-    path = checkpoint.folder / WEIGHTS
-    tensors = load_file(path)
-    if checkpoint.kind in ("pi0", "pi05"):
-        tensors = _rename_openpi_tensors(network, tensors)
-    missing = network.load_state_dict(tensors, strict=False).missing_keys
-    own = network.state_dict()
-    # Tensors that share memory are stored once.
-    loaded = {own[name].data_ptr() for name in own if name in tensors}
-    lost = [name for name in missing if own[name].data_ptr() not in loaded]
-    if lost:
-        raise CheckpointError(
-            f"{path} has {len(lost)} of {len(own)} tensors too few, among them "
-            f"{', '.join(lost[:_SHOWN])}. It is damaged, or belongs to another config.json. Copy "
-            "the checkpoint again."
-        )
-    return network.to(config.device).eval().requires_grad_(False)
-
-
-def _rename_openpi_tensors(network: Any, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns tensors under the names of LeRobot's network, as its own loader renames openpi's."""
-    fixed = network._fix_pytorch_state_dict_keys(tensors, network.config)
-    return {
-        name if name.startswith("model.") else f"model.{name}": tensor
-        for name, tensor in fixed.items()
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,18 @@ from policies.adapter import BatchAdapter, Inference
 from policies.lerobot.backends import BACKENDS, check_settings
 from policies.lerobot.frame import make_frame
 from policies.lerobot.loading import LoadedPolicy, LoadOptions, load_policy, require_lerobot
+from policies.lerobot.memory import explain_memory
 from policies.lerobot.taps import Taps
 from policies.lerobot.views import collect_cameras, describe_views, read_views
 
 _INSTRUCTION = "pick up the black bowl next to the plate and place it on the plate"
 """What an example is told; any sentence will do, for all are brought to one length."""
+
+_REMEDY = (
+    "serve the policy from there, `.venv-lerobot/bin/aegis serve policy=lerobot "
+    "policy.folder=FOLDER`, and say `{name}=openpi` here; or run all of AEGIS there: "
+    ".venv-lerobot/bin/aegis"
+)
 
 
 class LeRobotPolicy(BatchAdapter):
@@ -33,6 +41,8 @@ class LeRobotPolicy(BatchAdapter):
         name: Stamped on the proposals.
         folder: What ``save_pretrained`` made, or the name of a model in the hub's cache.
         views: Picture key to camera, size and mirror; see :mod:`policies.lerobot.views`.
+        mirror: Whether it was trained on pictures that are mirrored left to right; None where the
+            views or the names of its pictures say it.
         taps: Layers to report, ``LAYER:mean`` or ``LAYER:last``, with ``@steps`` for every
             denoising step; see :mod:`policies.lerobot.taps`.
         samples: Extra draws per proposal.
@@ -41,6 +51,7 @@ class LeRobotPolicy(BatchAdapter):
         execute: Rows that are executed before it is asked again; None for the checkpoint's own.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Threads of torch in this process.
+        fill: Queries that a batch waits for while other episodes go on; 0 for none.
         vlm: Folder with the tokenizer of its language model; see ``LoadOptions``.
         scheduler: ``DDIM`` for a Diffusion policy; see ``LoadOptions``.
         steps: Denoising steps; None for the checkpoint's own.
@@ -49,7 +60,7 @@ class LeRobotPolicy(BatchAdapter):
         gripper: Convention of its gripper.
 
     Raises:
-        MachineError: If LeRobot or the device is missing.
+        MachineError: If LeRobot or the device is missing, or the memory does not suffice.
         CheckpointError: If the checkpoint is missing, damaged, or of a kind that cannot be run.
         UnknownNameError: If a type, layer, pooling, picture key or scheduler does not exist.
         ConfigError: If the settings do not fit the checkpoint or one another.
@@ -60,6 +71,7 @@ class LeRobotPolicy(BatchAdapter):
         name: str,
         folder: str | None,
         views: Mapping[str, Mapping[str, Any]] | None = None,
+        mirror: bool | None = None,
         taps: Sequence[str] = (),
         samples: int = 0,
         samples_per_pass: int = 4,
@@ -67,6 +79,7 @@ class LeRobotPolicy(BatchAdapter):
         execute: int | None = None,
         device: str = "cpu",
         threads: int = 1,
+        fill: int = 0,
         vlm: str | None = None,
         scheduler: str | None = None,
         steps: int | None = None,
@@ -75,15 +88,19 @@ class LeRobotPolicy(BatchAdapter):
         gripper: str = CLOSE_POSITIVE,
     ) -> None:
         place = _require_folder(name, folder)
-        require_lerobot(name)
+        require_lerobot(f"Policy '{name}'", _REMEDY.format(name=name))
         _check_device(name, device)
         if samples_per_pass < 1:
             raise ConfigError(
                 f"'{name}.samples_per_pass' must be at least 1. Got: {samples_per_pass}."
             )
+        if not 0 <= fill <= batch:
+            raise ConfigError(
+                f"'{name}.fill' must be in 0 to {batch}, the rows of a batch. Got: {fill}."
+            )
         torch.set_num_threads(threads)
-        self._guard = ProcessGuard("torch", f"Or set {name}.threads=1 and device=cpu.")
-        options = LoadOptions(device, vlm, scheduler, steps)
+        self._guard = ProcessGuard("torch", f"Or set {name}.threads=1 and {name}.device=cpu.")
+        options = LoadOptions(name, device, vlm, scheduler, steps)
         self._loaded = loaded = load_policy(place, options, check_settings)
         self._device, self._per_pass = device, samples_per_pass
         self._conventions = Conventions(proprio, actions, gripper, UPRIGHT)
@@ -93,8 +110,8 @@ class LeRobotPolicy(BatchAdapter):
                 f"'{name}.samples' must be 0: {loaded.kind} gives one chunk per observation."
             )
         self._taps = Taps(loaded.network, self._backend.layers, taps, loaded.kind)
-        self._views = read_views(views, loaded.picture_shapes, name)
-        spec = self._make_spec(name, loaded, execute)
+        self._views = read_views(views, loaded.picture_shapes, name, mirror)
+        spec = replace(self._make_spec(name, loaded, execute), fill=fill)
         super().__init__(
             spec,
             batch,
@@ -117,8 +134,15 @@ class LeRobotPolicy(BatchAdapter):
 
         Raises:
             MachineError: If the policy was built before a fork and computes with more than this
-                thread.
+                thread, or the memory does not suffice.
         """
+        name = self._spec.name
+        advice = f"Set {name}.batch=1 and {name}.samples_per_pass=1, or another {name}.device."
+        with explain_memory(f"{len(rows)} rows of '{name}' on {self._device}", advice):
+            return self._compute_rows(rows, noise)
+
+    def _compute_rows(self, rows: Sequence[Query], noise: F32) -> Inference:
+        """Computes chunks; see ``infer``."""
         if torch.get_num_threads() > 1 or self._device != "cpu":
             self._guard.require_same_process()  # or torch waits for threads that are not there
         draws = torch.from_numpy(noise).to(self._device)
@@ -184,7 +208,7 @@ class LeRobotPolicy(BatchAdapter):
         The bits of the full batch count; on a CPU else those of single rows, which a GPU would
         waste its time on.
         """
-        mode = f"{self._device} lerobot"
+        mode = f"{self._device} {self._loaded.precision} lerobot"
         for rows in dict.fromkeys((self._batch, 1) if self._device == "cpu" else (self._batch,)):
             if self.measure_sizes(mode, rows):
                 return

@@ -22,15 +22,16 @@ BACKENDS: Mapping[str, type[Backend]] = {
 """Type of policy to its backend."""
 
 
-def check_settings(kind: str, config: Any) -> None:
+def check_settings(kind: str, config: Any, name: str) -> None:
     """Refuses settings of a checkpoint that cannot be run, before anything large is built.
 
     Args:
         kind: Type of policy.
         config: Its settings.
+        name: The policy, for messages that name its settings.
 
     Raises:
         CheckpointError: If a setting is not supported.
     """
     check_common_settings(kind, config)
-    BACKENDS[kind].check_settings(config)
+    BACKENDS[kind].check_settings(config, name)

@@ -27,8 +27,9 @@ class ActBackend(Backend):
         self.layers["decoder"] = Layer("model.decoder.norm", put_rows_first)
 
     @classmethod
-    def check_settings(cls, config: Any) -> None:
+    def check_settings(cls, config: Any, name: str) -> None:
         """Refuses temporal ensembling, which averages over chunks that went before."""
+        del name  # What is to be changed stands in the checkpoint.
         if config.temporal_ensemble_coeff is not None:
             raise CheckpointError(
                 f"This act has temporal_ensemble_coeff={config.temporal_ensemble_coeff}, which is "

@@ -38,13 +38,17 @@ class Backend(ABC):
         self.config: Any = policy.config
 
     @classmethod
-    def check_settings(cls, config: Any) -> None:
+    def check_settings(cls, config: Any, name: str) -> None:
         """Refuses settings of its type that cannot be run.
+
+        Args:
+            config: The settings.
+            name: The policy, for messages that name its settings.
 
         Raises:
             CheckpointError: If a setting is not supported.
         """
-        del config  # Every setting of a type is supported until its backend says otherwise.
+        del config, name  # Every setting of a type is supported until its backend says otherwise.
 
     @abstractmethod
     def prefix(self, batch: dict[str, Any]) -> Any:

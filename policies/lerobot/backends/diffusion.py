@@ -48,13 +48,14 @@ class DiffusionBackend(Backend):
         self.layers = layers
 
     @classmethod
-    def check_settings(cls, config: Any) -> None:
+    def check_settings(cls, config: Any, name: str) -> None:
         """Refuses noise that is drawn while denoising: arms could not be paired."""
         if config.noise_scheduler_type != "DDIM":
             raise CheckpointError(
                 f"This diffusion is sampled with {config.noise_scheduler_type}, which draws noise "
-                "of its own at every step, so that arms could not be paired. Set scheduler=DDIM: "
-                "the same weights, sampled without it; and fewer steps, for example steps=10."
+                "of its own at every step, so that arms could not be paired. Set "
+                f"{name}.scheduler=DDIM: the same weights, sampled without it; and fewer steps, "
+                f"for example {name}.steps=10."
             )
         if config.n_action_steps > config.horizon - config.n_obs_steps + 1:
             raise CheckpointError(

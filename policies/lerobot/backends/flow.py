@@ -36,8 +36,9 @@ class FlowBackend(Backend):
         self.horizon = self.config.chunk_size
 
     @classmethod
-    def check_settings(cls, config: Any) -> None:
+    def check_settings(cls, config: Any, name: str) -> None:
         """Refuses a history of observations."""
+        del name  # What is to be changed stands in the checkpoint.
         require_one_observation(config.type, config)
 
     @property

@@ -37,9 +37,9 @@ class SmolVlaBackend(FlowBackend):
         self.layers = {**layers, "expert": Layer(f"{_BOTH}.lm_expert.norm", per_step=True)}
 
     @classmethod
-    def check_settings(cls, config: Any) -> None:
+    def check_settings(cls, config: Any, name: str) -> None:
         """Refuses a history, and sampling without the keys and values of the prefix."""
-        super().check_settings(config)
+        super().check_settings(config, name)
         if not config.use_cache:
             raise CheckpointError(
                 "This smolvla has use_cache=false, which is not supported: chunks are drawn from "
