@@ -10,7 +10,9 @@ DOCS := .venv-docs
 DOCS_STAMP := $(DOCS)/.aegis-docs-$(VERSION)
 ROS := jazzy kilted
 LEROBOT := .venv-lerobot
-LEROBOT_STAMP := $(LEROBOT)/.aegis-lerobot
+# Other settings want another environment; TORCH_INDEX= (empty) is not the same as none.
+LEROBOT_SETTINGS := $(if $(filter undefined,$(origin TORCH_INDEX)),,index=$(TORCH_INDEX)) $(PYTHON_LEROBOT)
+LEROBOT_STAMP := $(LEROBOT)/.aegis-lerobot-$(shell printf '%s' '$(LEROBOT_SETTINGS)' | cksum | cut -d' ' -f1)
 ROS_STAMPS := $(foreach name,$(ROS),.venv-ros-$(name)/.aegis-ros-$(VERSION))
 JOBS ?= 2
 

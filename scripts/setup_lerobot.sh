@@ -63,7 +63,7 @@ install_torchvision() {
 python=$(find_python)
 exec 9>"$VENV.lock"
 "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
-key=$(cat constraints.txt scripts/lerobot/*.txt scripts/setup_lerobot.sh | cksum; "$python" -V; printf '%s' "$TORCH_INDEX")
+key=$(cat constraints.txt scripts/lerobot/*.txt scripts/setup_lerobot.sh | cksum; printf '%s\n' "$python"; "$python" -V; printf '%s' "$TORCH_INDEX")
 [ "$(cat "$VENV/.aegis-key" 2>/dev/null)" = "$key" ] && exit 0
 say "1/4 virtual environment: $VENV ($("$python" -V); 3 GB on disk with a CPU build of torch, 6 GB without)"
 rm -rf "$VENV"
