@@ -34,9 +34,10 @@ from aegis.serve.batcher import QueryBatcher
 from aegis.serve.client_register import ClientRegister
 from aegis.serve.gated_responder import GatedResponder, build_gated_spec
 from aegis.serve.metadata import Served
-from aegis.serve.openpi_server import OpenpiServer, ServerLimits
+from aegis.serve.openpi_server import OpenpiServer
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
+from aegis.serve.wire_server import ServerLimits
 
 WHAT = ("policy", "gated")
 _GATED = ("weak", "strong")

@@ -21,7 +21,7 @@ from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
-from aegis.serve.wire_server import ServerLimits, WireServer
+from aegis.serve.wire_server import ServerLimits
 from policies.adapter import BatchAdapter, Inference
 
 SIDE = 8

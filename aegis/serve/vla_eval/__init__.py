@@ -1,0 +1,1 @@
+"""The wire of AllenAI's vla-eval: AEGIS as a model server of its harness."""
