@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from aegis.app.config.settings import Settings
 from aegis.app.recorded_run import RecordedRun
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError, ConfigError, TraceError, UnknownNameError
-from aegis.export.episode import Episode, Origin, View
+from aegis.export.episode import Episode, ExportView, Origin
 from aegis.export.exporter import ExportPlan, write_episodes
 from aegis.export.formats import ExportFormat
 from aegis.export.inventory import Inventory, digest_episodes
@@ -25,9 +24,7 @@ from aegis.study.verification import CheckResult
 
 EXPORTS_FOLDER = Path("exports")
 _OUTCOMES = ("all", "success", "failure")
-_STORES = ("video", "image")
 _LARGEST_SIDE = 4096  # [px]
-_KEY = re.compile(r"[A-Za-z0-9_\-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +88,13 @@ def export_run(
             for one in formats
         }
         for one in formats:
-            inventories[one.name].complete()
-            one.tidy()
+            inventories[one.name].record_files()
+            one.remove_pieces()
     frames = sum(row.steps for row in rows)
     return ExportResult(out, len(episodes), frames, drawn, checks)
 
 
-def read_view(settings: Settings) -> View:
+def read_view(settings: Settings) -> ExportView:
     """Reads how pictures are taken.
 
     Raises:
@@ -113,7 +110,7 @@ def read_view(settings: Settings) -> View:
                     f"'cameras.{name}' must be at most {_LARGEST_SIDE} px. Got: {side}."
                 )
             cameras[name] = (side, side)
-    return View(cameras, settings.flag("mirror"))
+    return ExportView(cameras, settings.flag("mirror"))
 
 
 def choose_episodes(rows: Sequence[EpisodeRow], settings: Settings) -> tuple[EpisodeRow, ...]:
@@ -171,7 +168,7 @@ def _find_folder(settings: Settings, run: RecordedRun) -> Path:
 
 
 def _build_format(
-    name: str, out: Path, run: RecordedRun, view: View, settings: Settings
+    name: str, out: Path, run: RecordedRun, view: ExportView, settings: Settings
 ) -> ExportFormat:
     """Builds the writer of a format; its packages are imported here, and nowhere else."""
     level = settings.level("lerobot")
@@ -186,62 +183,9 @@ def _build_format(
         from aegis.export.rerun_recording import RerunRecording
 
         return RerunRecording(folder, origin, view)
+    from aegis.app.dataset_settings import build_dataset
+
     return build_dataset(folder, origin, view, level)
-
-
-def build_dataset(folder: Path, origin: Origin, view: View, level: Settings) -> ExportFormat:
-    """Builds the writer of LeRobot datasets.
-
-    Args:
-        folder: Where to.
-        origin: What all episodes share.
-        view: How pictures are taken.
-        level: The settings ``lerobot``.
-
-    Raises:
-        ConfigError: If LeRobot could not read what would be written.
-    """
-    from aegis.export.lerobot_dataset.columns import Columns
-    from aegis.export.lerobot_dataset.dataset import LeRobotDataset
-    from aegis.export.lerobot_dataset.films import FilmQuality
-    from aegis.export.lerobot_dataset.metadata import SizeLimits
-
-    if abs(origin.fps * origin.dt - 1) > 1e-6:
-        raise ConfigError(
-            f"A LeRobot dataset has a whole number of frames per second; the run has "
-            f"{1 / origin.dt:.3f}. Export it as rerun or mcap."
-        )
-    films = level.choice("store", _STORES) == "video"
-    odd = [name for name, (side, _) in view.cameras.items() if side % 2]
-    if films and odd:
-        raise ConfigError(
-            f"Videos need even sides; 'cameras.{odd[0]}' is {view.cameras[odd[0]][0]}. Choose an "
-            "even one, or lerobot.store=image."
-        )
-    columns = Columns(origin, view, _read_keys(level, view), films)
-    limits = SizeLimits(
-        *(level.integer(f"{name}_limit", 1) for name in ("data", "video", "folder"))
-    )
-    quality = FilmQuality(int(level.number("crf", 0, 51)), level.integer("gop", 1))
-    return LeRobotDataset(folder, columns, limits, quality)
-
-
-def _read_keys(level: Settings, view: View) -> dict[str, str]:
-    """Reads the names of cameras in the dataset.
-
-    Raises:
-        ConfigError: If one cannot be a name, or two cameras have the same.
-    """
-    chosen = level.level("keys")
-    keys = {name: chosen.text(name) for name in chosen.names() if name in view.cameras}
-    names = [keys.get(name, name) for name in view.cameras]
-    for name in names:
-        if not _KEY.fullmatch(name) or names.count(name) > 1:
-            raise ConfigError(
-                "'lerobot.keys' gives every camera a name of its own, of letters, digits, '_' and "
-                f"'-'. Got: {name!r}{' for two cameras' if names.count(name) > 1 else ''}."
-            )
-    return keys
 
 
 def _describe_settings(name: str, settings: Settings) -> dict[str, object]:
@@ -257,7 +201,7 @@ def _write_formats(plan: ExportPlan, run: RecordedRun, workers: int, screen: Scr
         drawn = write_episodes(plan, workers, run.environment, report_progress)
     for one in plan.formats:
         screen.print_note(f"{one.name}: joining {len(plan.episodes)} episodes, then reading back")
-        one.close(plan.episodes)
+        one.join_episodes(plan.episodes)
     return drawn
 
 
@@ -274,7 +218,7 @@ def _check_format(
         TraceError: If they are not what they must be.
     """
     checks = [] if is_new else [inventory.check_files()]
-    checks += one.check(root, episodes)
+    checks += one.compare_files(root, episodes)
     for check in checks:
         if not check.passed:
             raise TraceError(

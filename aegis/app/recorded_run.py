@@ -86,11 +86,20 @@ class RecordedRun:
         """Environment variables of processes that play its actions again."""
         return build_dispatch(is_portable(Settings(self.composed.tree)))
 
+    def list_rungs(self) -> tuple[PolicyId, ...]:
+        """Returns who may have driven by the configuration, the weakest first."""
+        return ("weak", *list_between(Settings(self.composed.tree)), "strong")
+
     def list_drivers(self) -> tuple[PolicyId, ...]:
-        """Returns who may have driven: the rungs, weakest first, then all others that did."""
-        known = ("weak", *list_between(Settings(self.composed.tree)), "strong")
-        drove = {name for row in self.episodes for name, _ in row.steps_by or ()}
-        return (*known, *sorted(drove - set(known)))
+        """Returns who drove: rungs, the weakest first, then all others, such as a person.
+
+        Where tables of before do not say who drove, every rung counts.
+        """
+        rungs, drove = self.list_rungs(), set[PolicyId]()
+        for row in self.episodes:
+            told = row.steps_by
+            drove |= {name for name, count in told if count} if told is not None else set(rungs)
+        return (*(name for name in rungs if name in drove), *sorted(drove - set(rungs)))
 
     def build_judging_arms(self) -> dict[str, Arm]:
         """Builds the arms whose gate compares a quantity with a bar, by name.
@@ -108,7 +117,9 @@ class RecordedRun:
             settings=settings,
             embodiment=self.embodiment,
             horizon=self.horizon,
-            specs={name: _describe_absent(name) for name in self.list_drivers()},
+            specs={
+                name: _describe_absent(name) for name in (*self.list_rungs(), *self.list_drivers())
+            },
             detectors=build_detectors(self.composed, settings, origins),
             origins=origins,
         )

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from aegis.core.conventions import MIRRORED, UPRIGHT, turn_pictures
 from aegis.core.errors import TraceError
 from aegis.core.types import F32, F64, U8, PolicyId
+from aegis.export.frame import STRONG_COLOR, WEAK_COLOR
 from aegis.fleet.arm import Arm
 from aegis.records.rows import EpisodeRow
 
 _PNG_EFFORT = 4
 """Compression level of pictures, of 9: higher ones take much longer and save little."""
-_OWN, _HELPED = (136, 192, 208), (215, 155, 232)
-"""Colours of who drove first, and of anybody else; those of the films."""
 
 
 def decode_picture(data: bytes) -> U8:
@@ -27,7 +27,7 @@ def decode_picture(data: bytes) -> U8:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ExportView:
     """How the pictures of an export are taken.
 
     Attributes:
@@ -41,14 +41,18 @@ class View:
     mirror: bool
 
     @property
+    def pictures(self) -> str:
+        """Convention of the pictures; see ``aegis.core.conventions``."""
+        return MIRRORED if self.mirror else UPRIGHT
+
+    @property
     def orientation(self) -> str:
         """The orientation in words, for the files that are written."""
         return "upright, mirrored left-right" if self.mirror else "upright"
 
     def take_pictures(self, images: Mapping[str, U8]) -> dict[str, U8]:
         """Returns the pictures of an observation, in the orientation of the export."""
-        step = -1 if self.mirror else 1
-        return {name: images[name][:, ::step] for name in self.cameras}
+        return {name: turn_pictures(images[name], self.pictures) for name in self.cameras}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Origin:
         run: Name of the run.
         dt: Control period [s].
         actions: Names of the action's dimensions.
-        drivers: Who may drive, the weakest first; others, such as a person, come last.
+        drivers: Who drove, the weakest first; others, such as a person, come last.
         robot: What the robot is called.
     """
 
@@ -97,12 +101,13 @@ class Origin:
         """Returns a driver's place on the ladder.
 
         Raises:
-            TraceError: If nobody of this name may drive.
+            TraceError: If nobody of this name drove.
         """
         if name not in self.drivers:
             raise TraceError(
-                f"Run '{self.run}': '{name}' drives, and only {', '.join(self.drivers)} may. The "
-                "table of steps does not belong to the table of episodes."
+                f"Run '{self.run}': '{name}' drives, and the episodes name only "
+                f"{', '.join(self.drivers)}. The table of steps does not belong to the table of "
+                "episodes."
             )
         return self.drivers.index(name)
 
@@ -150,8 +155,8 @@ class ExportFrame:
 
     @property
     def color(self) -> tuple[int, int, int]:
-        """RGB colour of who drives."""
-        return _HELPED if self.intervention else _OWN
+        """RGB colour of who drives, as in films: who drove first, or anybody else."""
+        return STRONG_COLOR if self.intervention else WEAK_COLOR
 
     def encode_picture(self, camera: str) -> bytes:
         """Returns a picture as PNG; it is encoded once, however many formats ask for it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from aegis.export.episode import Episode, Origin, View
+from aegis.export.episode import Episode, ExportView, Origin
 from aegis.export.formats import EpisodeWriter
 from aegis.export.readback import Readback, compare_episode
 from aegis.study.verification import CheckResult
@@ -26,7 +26,7 @@ class EpisodeFiles(ABC):
 
     folder: Path
     origin: Origin
-    view: View
+    view: ExportView
 
     name: ClassVar[str]
     suffix: ClassVar[str]
@@ -47,10 +47,10 @@ class EpisodeFiles(ABC):
         """Says whether an episode's file is there; it is only ever there whole."""
         return self.locate_file(episode).exists()
 
-    def close(self, episodes: Sequence[Episode]) -> None:  # noqa: B027
+    def join_episodes(self, episodes: Sequence[Episode]) -> None:  # noqa: B027
         """Writes nothing: every episode has its own file."""
 
-    def check(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
+    def compare_files(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
         """Reads all files back and compares them with the run."""
         faults: list[str] = []
         frames = 0
@@ -58,6 +58,8 @@ class EpisodeFiles(ABC):
             path = self.locate_file(episode)
             try:
                 found = self.read_file(path)
+            except MemoryError:
+                raise  # That is no damage.
             except Exception as error:
                 faults.append(f"{path.name} is missing or damaged ({error})")
                 continue
@@ -65,5 +67,5 @@ class EpisodeFiles(ABC):
             faults += [f"{path.name}: {one}" for one in compare_episode(root, episode.row, found)]
         yield CheckResult.from_faults(self.name, frames, faults, "frames equal to the run's")
 
-    def tidy(self) -> None:  # noqa: B027
+    def remove_pieces(self) -> None:  # noqa: B027
         """Removes nothing: every file belongs to the finished export."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aegis.core.errors import InterruptedRunError
 from aegis.core.protocols import World
-from aegis.export.episode import Episode, View
+from aegis.export.episode import Episode, ExportView
 from aegis.export.formats import ExportFormat
 from aegis.export.frame_source import make_frames
 from aegis.host.child_process import open_child_pool
@@ -32,7 +32,7 @@ class ExportPlan:
 
     root: Path
     world: Callable[[], World]
-    view: View
+    view: ExportView
     formats: tuple[ExportFormat, ...]
     episodes: tuple[Episode, ...]
 
@@ -88,7 +88,7 @@ def write_episodes(
 
 
 def write_episode(
-    root: Path, world: World, view: View, formats: Iterable[ExportFormat], episode: Episode
+    root: Path, world: World, view: ExportView, formats: Iterable[ExportFormat], episode: Episode
 ) -> int:
     """Plays an episode again and writes it in the formats that lack it.
 
@@ -145,6 +145,6 @@ def _prepare_process(build_world: Callable[[], World]) -> None:
 
 
 def _write_missing(
-    root: Path, view: View, formats: tuple[ExportFormat, ...], episode: Episode
+    root: Path, view: ExportView, formats: tuple[ExportFormat, ...], episode: Episode
 ) -> int:
     return write_episode(root, _worlds[0], view, formats, episode)

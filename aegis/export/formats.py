@@ -56,7 +56,7 @@ class ExportFormat(Protocol):
         """Begins an episode."""
         ...
 
-    def close(self, episodes: Sequence[Episode]) -> None:
+    def join_episodes(self, episodes: Sequence[Episode]) -> None:
         """Writes what belongs to all episodes together.
 
         Raises:
@@ -64,7 +64,7 @@ class ExportFormat(Protocol):
         """
         ...
 
-    def check(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
+    def compare_files(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
         """Reads the files back and compares them with the run.
 
         Args:
@@ -73,6 +73,6 @@ class ExportFormat(Protocol):
         """
         ...
 
-    def tidy(self) -> None:
+    def remove_pieces(self) -> None:
         """Removes what only an unfinished export needs."""
         ...

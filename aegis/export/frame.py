@@ -16,8 +16,8 @@ from aegis.core.types import U8
 _GROUND = (24, 27, 34)
 _TEXT = (216, 222, 233)
 _FAINT = (98, 108, 125)
-_WEAK = (136, 192, 208)
-_STRONG = (215, 155, 232)
+WEAK_COLOR = (136, 192, 208)
+STRONG_COLOR = (215, 155, 232)
 _HOT = (242, 119, 122)
 _CALM = (163, 190, 140)
 _SHADE = (64, 50, 84)
@@ -95,7 +95,7 @@ def _draw_picture(name: str, image: U8, size: int) -> Image.Image:
 def _draw_badge(pen: ImageDraw.ImageDraw, frame: Frame) -> None:
     """Draws who drives, in the upper left corner."""
     label = f"{frame.active.upper()} drives" if frame.active else ""
-    color = _STRONG if frame.strong else _WEAK
+    color = STRONG_COLOR if frame.strong else WEAK_COLOR
     font = _load_font(16)
     right = pen.textlength(label, font=font)
     pen.rounded_rectangle((8, 8, 24 + right, 34), radius=6, fill=_GROUND, outline=color, width=2)

@@ -12,7 +12,7 @@ import numpy as np
 
 from aegis.core.protocols import World
 from aegis.core.types import F64, EpisodeKey, Observation, Proposal, Score
-from aegis.export.episode import Episode, ExportFrame, View
+from aegis.export.episode import Episode, ExportFrame, ExportView
 from aegis.export.replay import RecordedStep, read_recorded_steps, replay_episode
 from aegis.fleet.judgements import JUDGEMENT_COLUMNS, replay_judgements
 from aegis.fleet.progress import Judgement
@@ -45,7 +45,9 @@ class RecordedDetector:
         return None, Score(self.name, math.nan)
 
 
-def make_frames(root: Path, world: World, episode: Episode, view: View) -> Iterator[ExportFrame]:
+def make_frames(
+    root: Path, world: World, episode: Episode, view: ExportView
+) -> Iterator[ExportFrame]:
     """Plays an episode again and yields its frames; every state is compared with the recorded one.
 
     Args:

@@ -16,10 +16,12 @@ from aegis.core.errors import ConfigError, TraceError
 from aegis.export.episode import Episode
 from aegis.records.files import write_atomic
 from aegis.records.folder_lock import LOCK_FILE
+from aegis.study.plan.digests import compute_file_digest
 from aegis.study.verification import CheckResult
 
 INVENTORY_FILE = "aegis-export.json"
-_FORMAT = "1"
+_FORMAT = "2"
+"""Goes up when an identity or a digest means something else than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Inventory:
         self._check_identity(found)
         return bool(found["files"])
 
-    def complete(self) -> None:
+    def record_files(self) -> None:
         """Writes down every file with its digest: the export is complete."""
         self._write(self._digest_files())
 
@@ -82,7 +84,7 @@ class Inventory:
             if path.is_file()
         }
         return {
-            name: digest_file(path)
+            name: compute_file_digest(path)
             for name, path in names.items()
             if name != INVENTORY_FILE and not any(part[0] == "." for part in name.split("/"))
         }
@@ -123,9 +125,3 @@ def digest_episodes(episodes: Sequence[Episode]) -> str:
     """Returns a digest of which episodes an export has and what they are."""
     text = "\n".join(f"{one.row.key} {one.row.arm} {one.row.digest}" for one in episodes)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def digest_file(path: Path) -> str:
-    """Returns the digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

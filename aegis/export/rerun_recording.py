@@ -20,7 +20,7 @@ import rerun.blueprint as rrb
 from rerun.chunk import RrdReader
 
 from aegis.core.types import F64, U8
-from aegis.export.episode import Episode, ExportFrame, View, decode_picture
+from aegis.export.episode import Episode, ExportFrame, ExportView, decode_picture
 from aegis.export.episode_files import EpisodeFiles
 from aegis.export.readback import Readback
 from aegis.records.files import write_atomic
@@ -133,7 +133,7 @@ class RerunEpisode:
         self._stream.log(path, content, static=static, strict=True)
 
 
-def _build_layout(view: View) -> rrb.Blueprint:
+def _build_layout(view: ExportView) -> rrb.Blueprint:
     """Returns the views that the viewer opens with."""
     cameras = [rrb.Spatial2DView(origin=f"camera/{name}", name=name) for name in view.cameras]
     curves = [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from aegis.app.exporting import number_episodes
-from aegis.export.episode import Episode, Origin, View
+from aegis.export.episode import Episode, ExportView, Origin
 from aegis.export.exporter import ExportPlan, write_episode
 from aegis.export.formats import ExportFormat
 from aegis.export.lerobot_dataset.columns import Columns
@@ -20,7 +21,8 @@ from tests.fleet.toyrun import HORIZON, toy_arms, toy_plan, toy_run
 
 WORLD = partial(ToyWorld, horizon=HORIZON)
 ORIGIN = Origin("toy", 0.05, toy_embodiment().names, ("weak", "strong"), "toy")
-VIEW = View({"agentview": (32, 32), "wrist": (32, 32)}, mirror=False)
+VIEW = ExportView({"agentview": (32, 32), "wrist": (32, 32)}, mirror=False)
+KEYS = {"agentview": "front"}
 LIMITS = SizeLimits(100, 200, 1000)
 
 
@@ -34,13 +36,18 @@ def list_episodes(run: RunTables) -> tuple[Episode, ...]:
 
 
 def build_dataset(
-    folder: Path, *, films: bool = True, view: View = VIEW, limits: SizeLimits = LIMITS
+    folder: Path,
+    *,
+    films: bool = True,
+    view: ExportView = VIEW,
+    limits: SizeLimits = LIMITS,
+    keys: Mapping[str, str] = KEYS,
 ) -> LeRobotDataset:
-    columns = Columns(ORIGIN, view, {"agentview": "image"}, films)
+    columns = Columns(ORIGIN, view, keys, films)
     return LeRobotDataset(folder, columns, limits, FilmQuality(18, 2))
 
 
-def export(run: RunTables, *formats: ExportFormat, view: View = VIEW) -> int:
+def export(run: RunTables, *formats: ExportFormat, view: ExportView = VIEW) -> int:
     """Exports a run in formats, in this process; returns the episodes that were drawn."""
     plan = ExportPlan(run.root, WORLD, view, formats, list_episodes(run))
     for one in formats:
@@ -49,9 +56,9 @@ def export(run: RunTables, *formats: ExportFormat, view: View = VIEW) -> int:
     for episode in missing:
         write_episode(run.root, WORLD(), view, formats, episode)
     for one in formats:
-        one.close(plan.episodes)
+        one.join_episodes(plan.episodes)
     return len(missing)
 
 
 def check(run: RunTables, one: ExportFormat) -> tuple[CheckResult, ...]:
-    return tuple(one.check(run.root, list_episodes(run)))
+    return tuple(one.compare_files(run.root, list_episodes(run)))

@@ -48,8 +48,8 @@ def describe(root: Path) -> dict[str, Any]:
     }
 
 
-def train(root: Path) -> list[float]:
-    """Returns the losses of a few steps of ACT."""
+def train(root: Path, out: Path) -> list[float]:
+    """Returns the losses of a few steps of ACT, and saves it as ``lerobot-train`` does."""
     torch.manual_seed(0)
     deltas = {"action": [i / load(root).fps for i in range(CHUNK)]}
     dataset = load(root, delta_timestamps=deltas)
@@ -61,6 +61,7 @@ def train(root: Path) -> list[float]:
         output_features={"action": features["action"]},
         chunk_size=CHUNK,
         n_action_steps=CHUNK,
+        push_to_hub=False,
         pretrained_backbone_weights=None,
         dim_model=32,
         n_heads=2,
@@ -71,7 +72,7 @@ def train(root: Path) -> list[float]:
         dropout=0.0,
     )
     policy = get_policy_class("act")(config)
-    prepare, _ = make_processors(config, dataset_stats=dataset.meta.stats)
+    prepare, finish = make_processors(config, dataset_stats=dataset.meta.stats)
     optimizer = torch.optim.AdamW(policy.parameters(), 1e-3)
     policy.train()
     batch = prepare(next(iter(torch.utils.data.DataLoader(dataset, batch_size=8))))
@@ -82,11 +83,14 @@ def train(root: Path) -> list[float]:
         loss.backward()
         optimizer.step()
         losses.append(float(loss))
+    for part in (policy, prepare, finish):
+        part.save_pretrained(out)
     return losses
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(sys.stderr):  # LeRobot prints
-        answer = describe(Path(sys.argv[1])) | {"losses": train(Path(sys.argv[1]))}
+        data, policy = map(Path, sys.argv[1:3])
+        answer = describe(data) | {"losses": train(data, policy)}
     print(json.dumps(answer))

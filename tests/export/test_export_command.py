@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from aegis.app.recorded_run import RecordedRun
 from aegis.core.errors import InterruptedRunError
 from aegis.export.exporter import ExportPlan, write_episodes
 from aegis.export.inventory import INVENTORY_FILE, Inventory
@@ -74,6 +77,39 @@ def test_the_gate_is_asked_again_without_its_policies(played: Path) -> None:
     assert np.isfinite(table.column("aegis.value").to_numpy()).all()
     bars = table.column("aegis.bar").to_numpy()
     assert set(bars[np.isfinite(bars)]) == {1.0}
+
+
+def test_only_those_who_drove_are_named(played: Path) -> None:
+    run = RecordedRun.read_folder(played / "runs/first")
+    assert run.list_drivers() == ("weak", "strong")
+    alone = [replace(row, steps_by=(("weak", row.steps), ("strong", 0))) for row in run.episodes]
+    assert replace(run, episodes=tuple(alone)).list_drivers() == ("weak",)
+    helped = [*alone, replace(alone[0], steps_by=(("operator", 3), ("weak", 1)))]
+    assert replace(run, episodes=tuple(helped)).list_drivers() == ("weak", "operator")
+    before = [replace(row, steps_by=None) for row in alone]
+    assert replace(run, episodes=tuple(before)).list_drivers() == ("weak", "strong")
+
+
+def test_help_needs_no_configuration() -> None:
+    code = (
+        "import sys, aegis.app.commands.export;"
+        "heavy = {'hydra', 'omegaconf', 'pyarrow', 'av'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_memory_that_does_not_suffice_is_no_damage(
+    run: RunTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    recording = McapRecording(tmp_path, ORIGIN, VIEW)
+    monkeypatch.setattr(McapRecording, "read_file", refuse)
+    with pytest.raises(MemoryError):
+        list(recording.compare_files(run.root, list_episodes(run)))
 
 
 def test_a_complete_export_is_only_checked(place: Path) -> None:

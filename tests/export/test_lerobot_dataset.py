@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aegis.export.episode import View, decode_picture
+from aegis.export.episode import ExportView, decode_picture
 from aegis.export.lerobot_dataset import metadata
 from aegis.export.lerobot_dataset.dataset import LeRobotDataset
 from aegis.export.lerobot_dataset.films import FilmQuality, FilmWriter, join_films, read_pictures
@@ -33,7 +33,7 @@ def dataset(run: RunTables, tmp_path_factory: pytest.TempPathFactory) -> LeRobot
 @pytest.fixture(scope="module")
 def images(run: RunTables, tmp_path_factory: pytest.TempPathFactory) -> LeRobotDataset:
     """A dataset with mirrored pictures in its table."""
-    view = View(VIEW.cameras, mirror=True)
+    view = ExportView(VIEW.cameras, mirror=True)
     dataset = build_dataset(tmp_path_factory.mktemp("images"), films=False, view=view)
     export(run, dataset, view=view)
     return dataset
@@ -111,8 +111,8 @@ def test_statistics_are_those_of_the_numbers(dataset: LeRobotDataset) -> None:
 
 
 def test_statistics_of_pictures_are_those_of_all_pixels(images: LeRobotDataset) -> None:
-    stats = read_json(images.folder / metadata.STATS_PATH)["observation.images.image"]
-    column = read_frames(images).column("observation.images.image").to_pylist()
+    stats = read_json(images.folder / metadata.STATS_PATH)["observation.images.front"]
+    column = read_frames(images).column("observation.images.front").to_pylist()
     pixels = np.stack([decode_picture(one["bytes"]) for one in column]).reshape(-1, 3) / 255
     assert stats["count"] == [len(column)]
     np.testing.assert_allclose(np.ravel(stats["mean"]), pixels.mean(axis=0), atol=1e-9)
@@ -124,7 +124,7 @@ def test_mirrored_pictures_are_mirrored_and_said_to_be(
 ) -> None:
     upright = build_dataset(tmp_path, films=False)
     export(run, upright)
-    key = "observation.images.image"
+    key = "observation.images.front"
     plain, mirrored = (
         decode_picture(read_frames(one).column(key)[3].as_py()["bytes"])
         for one in (upright, images)
@@ -146,7 +146,7 @@ def test_small_limits_begin_new_files(
     export(run, dataset)
     count = len(run.episodes)
     assert count == 4
-    for pattern in ("data/*/*", "meta/episodes/*/*", "videos/observation.images.image/*/*"):
+    for pattern in ("data/*/*", "meta/episodes/*/*", "videos/observation.images.front/*/*"):
         names = [path.relative_to(path.parents[1]) for path in sorted(tmp_path.glob(pattern))]
         files = [f"chunk-{i // 3:03d}/file-{i % 3:03d}" for i in range(count)]
         assert [name.with_suffix("").as_posix() for name in names] == files
@@ -199,7 +199,7 @@ def test_a_film_of_other_pictures_is_found(run: RunTables, copied: LeRobotDatase
     for row in run.episodes:
         for k in range(row.steps):
             writer.add_picture(np.full((32, 32, 3), 4 * k % 256, np.uint8))
-    path.write_bytes(writer.finish())
+    path.write_bytes(writer.finish_film())
     (result,) = check(run, copied)
     assert "from the drawn one" in result.detail
 
@@ -217,7 +217,7 @@ def test_finished_pieces_are_not_drawn_again(run: RunTables, tmp_path: Path) -> 
     film.write_bytes(film.read_bytes()[:-1])
     assert export(run, dataset) == 2
     assert {path: path.read_bytes() for path in before} == before, "to the same bytes"
-    dataset.tidy()
+    dataset.remove_pieces()
     assert not (tmp_path / ".pieces").exists()
     assert check(run, dataset)[0].passed
 
@@ -233,7 +233,7 @@ def test_films_are_joined_picture_by_picture(tmp_path: Path) -> None:
         for _ in range(length):
             writer.add_picture(next(rest))
         paths.append(tmp_path / f"{i}.mp4")
-        paths[-1].write_bytes(writer.finish())
+        paths[-1].write_bytes(writer.finish_film())
     join_films(tmp_path / "all.mp4", paths, lengths, 20)
     found = read_pictures(tmp_path / "all.mp4", range(9), 20)
     assert sorted(found) == list(range(8)), "there is no ninth"

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from aegis.records.store import RunTables
+from policies.lerobot.views import read_views
 from tests.export.exported import ORIGIN, VIEW, build_dataset, check, export
 
 pytestmark = pytest.mark.lerobot
@@ -23,14 +24,18 @@ ELSEWHERE = Path(__file__).resolve().parents[2] / ".venv-lerobot/bin/python"
 """LeRobot's environment, for a test that is run in ours."""
 
 
-def ask_lerobot(root: Path, cache: Path) -> dict[str, Any]:
-    """Returns what LeRobot reads of a dataset."""
+def ask_lerobot(root: Path, cache: Path, out: Path) -> dict[str, Any]:
+    """Returns what LeRobot reads of a dataset, and lets it train a policy."""
     python = sys.executable if find_spec("lerobot") else str(ELSEWHERE)
     if not Path(python).exists():
         pytest.skip(f"{python} is missing. Run: make setup-lerobot")
     environ = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [python, str(SIDE), str(root)], env=environ, capture_output=True, text=True, check=False
+        [python, str(SIDE), str(root), str(out)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     answer = json.loads(done.stdout.splitlines()[-1])
@@ -40,9 +45,9 @@ def ask_lerobot(root: Path, cache: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("films", [True, False], ids=["video", "image"])
 def test_lerobot_reads_and_trains_on_an_export(run: RunTables, tmp_path: Path, films: bool) -> None:
-    dataset = build_dataset(tmp_path / "out", films=films)
+    dataset = build_dataset(tmp_path / "out", films=films, keys={})
     export(run, dataset)
-    found = ask_lerobot(dataset.folder, tmp_path / "cache")
+    found = ask_lerobot(dataset.folder, tmp_path / "cache", tmp_path / "policy")
     steps = run.read_steps()
     assert found["episodes"] == len(run.episodes)
     assert found["frames"] == steps.num_rows
@@ -51,7 +56,7 @@ def test_lerobot_reads_and_trains_on_an_export(run: RunTables, tmp_path: Path, f
     assert sum(found["success"]) == sum(row.success for row in run.episodes)
     assert found["chunk"] == [4, 3]
     assert found["padded"] == [3] * len(run.episodes), "chunks end with their episode"
-    keys = ("observation.images.image", "observation.images.wrist")
+    keys = ("observation.images.agentview_upright", "observation.images.wrist_upright")
     assert found["pictures"] == {key: [3, 32, 32] for key in keys}
     assert {found["counts"][key] for key in (*keys, "action")} == {steps.num_rows}
     for number, row in enumerate(run.episodes):
@@ -60,6 +65,23 @@ def test_lerobot_reads_and_trains_on_an_export(run: RunTables, tmp_path: Path, f
         for place, picture in ((first, drawn[0]), (first + row.steps - 1, drawn[1])):
             assert abs(found["shades"][keys[0]][place] - picture.mean() / 255) < 0.02
     assert found["losses"][-1] < found["losses"][0]
+    check_trained_policy(tmp_path / "policy", dict(zip(keys, VIEW.cameras, strict=True)))
+
+
+def check_trained_policy(folder: Path, cameras: dict[str, str]) -> None:
+    """Checks that a trained policy says itself which pictures it looks at, and which way round."""
+    config = json.loads((folder / "config.json").read_text())
+    shapes = {key: one["shape"] for key, one in config["input_features"].items() if key in cameras}
+    views = read_views(None, shapes, "weak")
+    assert {key: view.camera for key, view in views.items()} == cameras
+    assert not any(view.mirror for view in views.values())
+    if find_spec("lerobot"):
+        from policies.lerobot.policy import LeRobotPolicy
+
+        policy = LeRobotPolicy("weak", str(folder), batch=1)
+        assert policy.spec.cameras == dict(VIEW.cameras)
+        (proposal,) = policy.propose([policy.make_example(0)])
+        assert np.isfinite(proposal.actions).all()
 
 
 def test_rerun_reads_an_export(run: RunTables, tmp_path: Path) -> None:
@@ -95,7 +117,7 @@ def test_rerun_shows_the_recorded_pictures(run: RunTables, tmp_path: Path) -> No
     recording = RerunRecording(tmp_path, ORIGIN, VIEW)
     dataset = build_dataset(tmp_path / "dataset")
     export(run, recording, dataset)
-    found = recording._read_file(tmp_path / "episode-000000.rrd")
+    found = recording.read_file(tmp_path / "episode-000000.rrd")
     drawn = dataset.pieces.read_piece(0).ends
     for camera, pictures in drawn.items():
         for one, other in zip(pictures, found.pictures[camera], strict=True):

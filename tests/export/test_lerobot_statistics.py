@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from aegis.core.types import F64, U8
+from aegis.export.lerobot_dataset.metadata import encode_json
 from aegis.export.lerobot_dataset.split import split_files
 from aegis.export.lerobot_dataset.statistics import (
     QUANTILES,
@@ -40,25 +41,34 @@ def test_numbers_are_described_as_numpy_does(values: F64) -> None:
         np.testing.assert_allclose(found[name], np.quantile(values, q, axis=0), atol=1e-9)
 
 
-@given(COLUMNS, st.integers(0, 29))
-def test_unknown_numbers_are_left_out(values: F64, row: int) -> None:
-    unknown = np.insert(values, row % (len(values) + 1), np.nan, axis=0)
-    expected, found = describe_numbers(values), describe_numbers(unknown)
+@given(COLUMNS, st.integers(0, 29), st.integers(0, 3), st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_unknown_and_infinite_numbers_are_left_out(
+    values: F64, row: int, column: int, strange: float
+) -> None:
+    more = np.insert(values, row % (len(values) + 1), 0.0, axis=0)
+    more[row % len(more), column % more.shape[1]] = strange
+    expected, found = describe_numbers(values), describe_numbers(more)
     assert expected is not None
     assert found is not None
     for name, value in expected.items():
         assert np.array_equal(found[name], value), name
 
 
+def test_json_knows_no_infinity() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode_json({"max": np.inf})
+
+
 def test_nothing_known_has_no_statistics() -> None:
+    assert describe_numbers(np.array([np.inf, np.nan])) is None
     assert describe_numbers(np.full(4, np.nan)) is None
-    assert PictureHistogram().describe() is None
+    assert PictureHistogram().describe_pictures() is None
 
 
 @settings(max_examples=25)
 @given(PICTURES, PICTURES)
 def test_pictures_are_described_exactly_and_add_up(one: list[U8], other: list[U8]) -> None:
-    found = (count(one) + count(other)).describe()
+    found = (count(one) + count(other)).describe_pictures()
     assert found is not None
     pixels = np.stack([*one, *other]).reshape(-1, 3) / 255
     assert found["count"].tolist() == [len(one) + len(other)]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import MachineError, ShapeError
-from aegis.export.video import Frame, draw_frame, write_video
+from aegis.export.frame import Frame, draw_frame
+from aegis.export.video import write_video
 
 
 def make_frame(k: int, risk: float = 0.2, strong: bool = False) -> Frame:

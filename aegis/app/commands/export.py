@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aegis.app.command import Command
-from aegis.app.config.settings import Settings
-from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.core.errors import ConfigError, UnknownNameError
 
@@ -16,13 +14,17 @@ _FORMATS = ("lerobot", "rerun", "mcap")
 
 
 def _export(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    # Imported when it runs: that takes seconds, and help should not.
+    from aegis.app.config.settings import Settings
+    from aegis.app.experiment import compose_or_show
+
     composed = compose_or_show("export", options, screen)
     if composed is None:
         return {}
     if options.place is None:
         raise ConfigError("aegis export needs the folder of a run, for example runs/first.")
     names = _read_formats(options.to)
-    from aegis.app.exporting import export_run  # Needs pyarrow and av, which --help does not.
+    from aegis.app.exporting import export_run
 
     result = export_run(Path(options.place), names, Settings(composed.tree), screen)
     before = result.episodes - result.drawn

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from aegis.export.episode import Episode, ExportFrame, Origin, View
+from aegis.core.conventions import name_pictures
+from aegis.export.episode import Episode, ExportFrame, ExportView, Origin
 from aegis.export.lerobot_dataset.films import CODEC, PIXELS
 
 STATE, ACTION = "observation.state", "action"
@@ -43,19 +44,24 @@ class Columns:
     Attributes:
         origin: What all episodes share.
         view: How pictures are taken.
-        keys: Camera to its name in the dataset; by default its own.
+        keys: Camera to its name in the dataset; by default one that says which way round its
+            pictures are, so that whoever trains on them need not remember.
         films: Whether pictures are films beside the table instead of PNG in it.
     """
 
     origin: Origin
-    view: View
+    view: ExportView
     keys: Mapping[str, str]
     films: bool
 
     @property
     def picture_keys(self) -> dict[str, str]:
         """Camera to the key of its pictures."""
-        return {name: _PICTURES + self.keys.get(name, name) for name in self.view.cameras}
+        pictures = self.view.pictures
+        return {
+            name: _PICTURES + self.keys.get(name, name_pictures(name, pictures))
+            for name in self.view.cameras
+        }
 
     def describe_features(self, states: int) -> dict[str, Feature]:
         """Returns what ``info.json`` says of the columns.

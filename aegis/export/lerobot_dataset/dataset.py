@@ -70,7 +70,7 @@ class LeRobotDataset:
         """Begins an episode."""
         return PieceWriter(self.pieces, self.columns, self.quality, episode)
 
-    def close(self, episodes: Sequence[Episode]) -> None:
+    def join_episodes(self, episodes: Sequence[Episode]) -> None:
         """Joins the pieces; what was joined before is written again, to the same bytes."""
         entries = self._describe_entries(episodes, self._write_data(episodes))
         for place, group in groupby(self._place_entries(entries), lambda pair: pair[0]):
@@ -80,7 +80,7 @@ class LeRobotDataset:
         gathering = StatisticsGathering(self.columns)
         for episode in episodes:
             gathering.add_piece(self.pieces.read_piece(episode.number))
-        found = gathering.describe()
+        found = gathering.describe_columns()
         plain = {
             column: {name: value.tolist() for name, value in one.items()}
             for column, one in found.items()
@@ -89,13 +89,13 @@ class LeRobotDataset:
         states = len(found[STATE]["mean"])
         self._write(INFO_PATH, encode_json(build_info(self.columns, states, episodes, self.limits)))
 
-    def check(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
+    def compare_files(self, root: Path, episodes: Sequence[Episode]) -> Iterable[CheckResult]:
         """Reads the dataset back and compares it with the run."""
         return check_dataset(self.folder, root, self.columns, self.pieces, episodes)
 
-    def tidy(self) -> None:
+    def remove_pieces(self) -> None:
         """Removes the pieces."""
-        self.pieces.remove()
+        self.pieces.remove_folder()
 
     def _write_data(self, episodes: Sequence[Episode]) -> list[FilePlace]:
         """Writes the tables of frames, one row group per episode; returns the file of each."""

@@ -99,7 +99,7 @@ def describe_episode(piece: Piece, columns: Columns) -> dict[str, Statistics]:
     """Returns the statistics of an episode by column; those of which nothing is known lack."""
     gathering = StatisticsGathering(columns)
     gathering.add_piece(piece)
-    return gathering.describe()
+    return gathering.describe_columns()
 
 
 @dataclass(slots=True, eq=False)
@@ -125,12 +125,12 @@ class StatisticsGathering:
             before = self._histograms.get(pictures[camera], PictureHistogram())
             self._histograms[pictures[camera]] = before + histogram
 
-    def describe(self) -> dict[str, Statistics]:
+    def describe_columns(self) -> dict[str, Statistics]:
         """Returns the statistics by column; columns of which nothing is known lack."""
         numbers = {
             name: describe_numbers(np.concatenate(parts)) for name, parts in self._numbers.items()
         }
-        pictures = {name: one.describe() for name, one in self._histograms.items()}
+        pictures = {name: one.describe_pictures() for name, one in self._histograms.items()}
         return {name: found for name, found in {**pictures, **numbers}.items() if found is not None}
 
 
@@ -193,8 +193,8 @@ def build_info(
 
 
 def encode_json(value: object) -> bytes:
-    """Returns a value as JSON text."""
-    return (json.dumps(value, indent=4) + "\n").encode()
+    """Returns a value as JSON text, which knows neither NaN nor infinity."""
+    return (json.dumps(value, indent=4, allow_nan=False) + "\n").encode()
 
 
 def _read_numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 
 from aegis.core.types import U8
 from aegis.export.episode import Episode, ExportFrame, decode_picture
-from aegis.export.inventory import digest_file
 from aegis.export.lerobot_dataset.columns import STATE, Columns
 from aegis.export.lerobot_dataset.films import FilmQuality, FilmWriter
 from aegis.export.lerobot_dataset.statistics import PictureHistogram
 from aegis.records.files import disk_error, write_atomic
+from aegis.study.plan.digests import compute_file_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ class PieceFolder:
         """Says whether the piece of an episode is there and whole."""
         try:
             digests = self._read_facts(number)["digests"]
-            return all(digest_file(self.root / name) == one for name, one in digests.items())
+            return all(
+                compute_file_digest(self.root / name) == one for name, one in digests.items()
+            )
         except (OSError, ValueError, KeyError):
             return False
 
@@ -82,7 +84,7 @@ class PieceFolder:
         assert isinstance(facts, dict)
         return facts
 
-    def remove(self) -> None:
+    def remove_folder(self) -> None:
         """Removes all pieces."""
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -145,13 +147,13 @@ class PieceWriter:
         table = encode_table(pa.Table.from_pylist(self._rows, schema=schema))
         contents = {folder.locate_table(number): table}
         contents |= {
-            folder.locate_film(number, camera): film.finish()
+            folder.locate_film(number, camera): film.finish_film()
             for camera, film in self._films.items()
         }
         for path, content in contents.items():
             write_atomic(path, content)
         facts = {
-            "digests": {path.name: digest_file(path) for path in contents},
+            "digests": {path.name: compute_file_digest(path) for path in contents},
             "histograms": {name: one.counts.tolist() for name, one in self._histograms.items()},
             "ends": self._ends,
         }

@@ -52,6 +52,8 @@ def check_dataset(
                 drawn = pieces.read_piece(episode.number).ends
                 pictures += sum(map(len, drawn.values()))
                 faults += [f"{label}: {one}" for one in _compare_drawn(drawn, found, columns)]
+    except MemoryError:
+        raise  # That is no damage.
     except Exception as error:  # whatever a reader of damaged bytes stumbles over
         faults.append(f"a file is missing or damaged ({error})")
     compared = f", {pictures} pictures like those drawn" if pictures else ""

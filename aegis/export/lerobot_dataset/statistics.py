@@ -1,7 +1,8 @@
 """Statistics of a dataset's columns and pictures: count, range, moments and quantiles.
 
 All are exact. Those of pictures come from histograms of their 256 values, which add up over
-episodes; those of numbers are computed from the numbers. Unknown numbers (NaN) are left out.
+episodes; those of numbers are computed from the numbers. Rows with a NaN or an infinity are left
+out.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ def describe_numbers(values: NDArray[Any]) -> Statistics | None:
         values: Shape (n,) or (n, d).
 
     Returns:
-        Arrays of shape (1,) or (d,); None if no row is known.
+        Arrays of shape (1,) or (d,), ``count`` of the rows that are finite throughout; None if
+        there is none.
     """
     rows = np.asarray(values, np.float64).reshape(len(values), -1)
-    known = rows[~np.isnan(rows).any(axis=1)]
+    known = rows[np.isfinite(rows).all(axis=1)]
     if not len(known):
         return None
     found: Statistics = {
@@ -67,7 +69,7 @@ class PictureHistogram:
         """Returns the histogram of both sets of pictures."""
         return PictureHistogram(self.pictures + other.pictures, self.counts + other.counts)
 
-    def describe(self) -> Statistics | None:
+    def describe_pictures(self) -> Statistics | None:
         """Returns statistics per channel, scaled to [0, 1], each of shape (3, 1, 1).
 
         ``count`` is the number of pictures. None if there is none.
