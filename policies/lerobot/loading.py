@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from aegis.core.errors import (
@@ -140,11 +141,12 @@ def load_policy(
             before anything large is built.
 
     Raises:
-        MachineError: If the memory does not suffice.
+        MachineError: If the device is not there, or the memory does not suffice.
         CheckpointError: If a file is missing, damaged, or of another architecture.
         UnknownNameError: If policies of its type cannot be loaded.
         ConfigError: If an option does not fit its type.
     """
+    _check_device(options)
     close_hub()
     checkpoint = read_checkpoint(place)
     advice = f"Close what else runs, take a smaller checkpoint, or another {options.name}.device."
@@ -165,6 +167,26 @@ def load_policy(
     digest = f"{checkpoint.kind} {digest}; {settings}"
     state = find_middle_state(before, config)
     return LoadedPolicy(checkpoint.kind, network, config, before, after, digest, state)
+
+
+def _check_device(options: LoadOptions) -> None:
+    """Refuses a device that is not there.
+
+    Raises:
+        MachineError: If it is not.
+    """
+    kind, _, number = options.device.partition(":")
+    if kind == "cpu" and not number:
+        return
+    if (
+        kind != "cuda"
+        or not torch.cuda.is_available()
+        or (number and number not in map(str, range(torch.cuda.device_count())))
+    ):
+        raise MachineError(
+            f"'{options.name}.device' is '{options.device}', which is not on this machine. Set "
+            f"{options.name}.device=cpu."
+        )
 
 
 @contextmanager

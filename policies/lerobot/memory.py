@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aegis.core.errors import MachineError
+from aegis.core.errors import AegisError, MachineError
 
 _KINDS = ("OutOfMemoryError", "MemoryError")
 """Names of exceptions of torch and Python; by name, since torch has moved its own about."""
@@ -28,10 +28,10 @@ def explain_memory(doing: str, advice: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not is_out_of_memory(error):
+        if isinstance(error, AegisError) or not is_out_of_memory(error):
             raise
         lines = str(error).strip().splitlines()
-        said = lines[0] if lines else type(error).__name__
+        said = lines[0].rstrip(".") if lines else type(error).__name__
         raise MachineError(f"Not enough memory for {doing}: {said}. {advice}") from error
 
 

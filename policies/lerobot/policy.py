@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from aegis.core.conventions import CLOSE_POSITIVE, EEF_DELTA, EEF_PROPRIO, UPRIGHT, Conventions
-from aegis.core.errors import ConfigError, MachineError
+from aegis.core.errors import ConfigError
 from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import F32, Observation
 from aegis.host.forks import ProcessGuard
@@ -89,7 +89,6 @@ class LeRobotPolicy(BatchAdapter):
     ) -> None:
         place = _require_folder(name, folder)
         require_lerobot(f"Policy '{name}'", _REMEDY.format(name=name))
-        _check_device(name, device)
         if samples_per_pass < 1:
             raise ConfigError(
                 f"'{name}.samples_per_pass' must be at least 1. Got: {samples_per_pass}."
@@ -232,20 +231,3 @@ def _require_folder(name: str, folder: str | None) -> str:
             f"(after lerobot-train: .../checkpoints/last/pretrained_model): {name}.folder=FOLDER."
         )
     return folder
-
-
-def _check_device(name: str, device: str) -> None:
-    """Refuses a device that is not there.
-
-    Raises:
-        MachineError: If it is not.
-    """
-    kind, _, number = device.partition(":")
-    if kind == "cpu" and not number:
-        return
-    if (
-        kind != "cuda"
-        or not torch.cuda.is_available()
-        or (number and number not in map(str, range(torch.cuda.device_count())))
-    ):
-        raise MachineError(f"'{name}.device' is '{device}', which is not on this machine. Use cpu.")

@@ -39,11 +39,11 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkpoint
 
 @pytest.fixture
 def make_policy(checkpoints: Checkpoints) -> MakePolicy:
-    """Builds a policy from the checkpoint of a type, or from a folder."""
+    """Builds a policy from the checkpoint of a type, or a folder; pictures are LIBERO's."""
     from policies.lerobot.policy import LeRobotPolicy
 
     def make(kind: str | Path, **settings: Any) -> Any:
         folder = checkpoints[kind] if isinstance(kind, str) else kind
-        return LeRobotPolicy("weak", str(folder), **settings)
+        return LeRobotPolicy("weak", str(folder), **{"mirror": True, **settings})
 
     return make

@@ -33,10 +33,13 @@ def test_keeps_all_promises(kind: str, make_policy: MakePolicy) -> None:
     assert list(policy.spec.taps) == TAPS[kind]
     assert policy.conventions.proprio == EEF_PROPRIO
     assert policy.conventions.pictures == UPRIGHT
+    assert "float32" in policy.spec.rounding
     proposals = check_policy(policy, [policy.make_example(i) for i in range(3)], 7)
     for proposal in proposals:
         assert all(np.isfinite(values).all() for values in proposal.features.values())
-        assert samples == 0 or proposal.samples.shape == (3, policy.spec.horizon, 7)
+        drawn = proposal.samples
+        assert (drawn is None) == (samples == 0)
+        assert drawn is None or drawn.shape == (3, policy.spec.horizon, 7)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -116,6 +119,11 @@ def test_mirroring_is_seen(make_policy: MakePolicy) -> None:
     (want,), (got,) = mirrored.propose([query]), upright.propose([turned])
     assert want.actions.tobytes() == got.actions.tobytes()
     assert want.actions.tobytes() != upright.propose([query])[0].actions.tobytes()
+
+
+def test_a_full_batch_is_waited_for_where_it_is_told_to(make_policy: MakePolicy) -> None:
+    assert make_policy("act", batch=2).spec.fill == 0
+    assert make_policy("act", batch=2, fill=2).spec.fill == 2
 
 
 def test_nothing_reaches_stdout(make_policy: MakePolicy, capfd: pytest.CaptureFixture[str]) -> None:

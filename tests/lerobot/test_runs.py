@@ -21,11 +21,17 @@ SHORT = ("portable=false", "env.horizon=12", "tasks=[0]", "units=1", "workers=1"
 
 def name_weak(checkpoints: dict[str, Path]) -> list[str]:
     taps = ",".join(f'"{tap}"' for tap in TAPS)
-    return ["weak=lerobot", f"weak.folder={checkpoints['smolvla']}", f"weak.taps=[{taps}]"]
+    folder = f"weak.folder={checkpoints['smolvla']}"
+    return ["weak=lerobot", folder, f"weak.taps=[{taps}]", "weak.mirror=true"]
 
 
 def test_weak_and_strong_take_turns(checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    strong = ["strong=lerobot", f"strong.folder={checkpoints['act']}", "strong.batch=2"]
+    strong = [
+        "strong=lerobot",
+        f"strong.folder={checkpoints['act']}",
+        "strong.batch=2",
+        "strong.mirror=true",
+    ]
     gate = ["detector=null", "gate=blind", "gate.start_tick=8", "gate.holds=[1]", "switch=stay"]
     words = [*SHORT, *name_weak(checkpoints), *strong, *gate]
     type_in(tmp_path, "run", "name=both", *words)
@@ -40,7 +46,12 @@ def test_activations_and_history(checkpoints: dict[str, Path], tmp_path: Path) -
     features = RunTables.read_folder(tmp_path / "runs" / "mine").read_features().to_pylist()
     widths = {row["layer"]: len(row["vector"]) for row in features}
     assert widths == {"expert:mean": 48, "expert.2:mean@steps": 3 * 48}
-    back = ["weak=lerobot", f"weak.folder={checkpoints['diffusion2']}", "weak.execute=4"]
+    back = [
+        "weak=lerobot",
+        f"weak.folder={checkpoints['diffusion2']}",
+        "weak.execute=4",
+        "weak.mirror=true",
+    ]
     type_in(tmp_path, "collect", "name=back", *SHORT, *back)
     steps = RunTables.read_folder(tmp_path / "runs" / "back").read_steps()
     assert len(steps) == 12
@@ -73,8 +84,9 @@ def test_a_served_policy_answers_as_it_does_here(
     query = local.make_example(3)
     (want,) = local.propose([query])
     words = ["policy=lerobot", f"policy.folder={checkpoints['smolvla']}", "policy.batch=2"]
+    words.append("policy.mirror=true")
     with serve(tmp_path, *words, 'policy.taps=["expert:mean"]') as url:
-        remote = OpenpiPolicy("weak", url, views=views, horizon=16, execute=8, actions=7)
+        remote = OpenpiPolicy("weak", url, views=views, horizon=16, execute=8, dimensions=7)
         assert remote.spec.horizon == local.spec.horizon
         (got,) = remote.propose([query])
         remote.close()
