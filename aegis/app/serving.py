@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -37,7 +37,7 @@ from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
-from aegis.serve.wire_server import ServerLimits
+from aegis.serve.wire_server import ServerLimits, WireServer
 
 WHAT = ("policy", "gated")
 _GATED = ("weak", "strong")
@@ -56,8 +56,19 @@ class GatedParts:
     origins: PartOrigins
 
 
-def serve_config(composed: ComposedConfig, screen: Screen) -> Mapping[str, Json]:
+def serve_config(
+    composed: ComposedConfig,
+    screen: Screen,
+    make_server: Callable[[Access, ServerLimits], WireServer] = OpenpiServer,
+    check_served: Callable[[Served], None] | None = None,
+) -> Mapping[str, Json]:
     """Serves what a configuration names until SIGTERM or Ctrl-C; returns what was answered.
+
+    Args:
+        composed: The configuration.
+        screen: Where it is told.
+        make_server: Builds the server of a wire.
+        check_served: Refuses what the other end of the wire would misread.
 
     Raises:
         AegisError: If something cannot be built, or the address cannot be listened on.
@@ -69,7 +80,7 @@ def serve_config(composed: ComposedConfig, screen: Screen) -> Mapping[str, Json]
     nodes = {name: settings.node(name) for name in parts}
     if what == "gated":
         nodes = read_policy_nodes(settings, parts)
-    server = OpenpiServer(access, limits)
+    server = make_server(access, limits)
     with ExitStack() as stack:
         policies: dict[PolicyId, Policy] = {}
         with screen.err.status("loading policies"):
@@ -77,6 +88,8 @@ def serve_config(composed: ComposedConfig, screen: Screen) -> Mapping[str, Json]
                 policies[name] = build_policy(composed, name, node)
                 stack.callback(policies[name].close)
         responder = build_responder(composed, policies, server.clients)
+        if check_served is not None:
+            check_served(responder.served)
         return asyncio.run(_serve(server, access, responder, screen))
 
 
@@ -215,7 +228,7 @@ def _build_controller(
 
 
 async def _serve(
-    server: OpenpiServer, access: Access, responder: Responder, screen: Screen
+    server: WireServer, access: Access, responder: Responder, screen: Screen
 ) -> Mapping[str, Json]:
     """Serves until a signal comes."""
     over, loop = asyncio.Event(), asyncio.get_running_loop()

@@ -21,7 +21,7 @@ from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
-from aegis.serve.wire_server import ServerLimits
+from aegis.serve.wire_server import ServerLimits, WireServer
 from policies.adapter import BatchAdapter, Inference
 
 SIDE = 8
@@ -94,7 +94,7 @@ def make_limits(**changes: Any) -> ServerLimits:
 
 def make_policy_responder(
     policy: Policy,
-    server: OpenpiServer,
+    server: WireServer,
     layout: WireLayout | None = None,
     wait: float = 0.05,
     kind: type[Served] = Served,
@@ -116,10 +116,14 @@ class Plain(Served):
 
 @contextmanager
 def run_server(
-    make: Callable[[OpenpiServer], Responder], *, access: Access | None = None, **limits: Any
-) -> Iterator[tuple[str, OpenpiServer]]:
+    make: Callable[[Any], Responder],
+    *,
+    access: Access | None = None,
+    wire: type[WireServer] = OpenpiServer,
+    **limits: Any,
+) -> Iterator[tuple[str, Any]]:
     """Yields address and server; it ends as on SIGTERM."""
-    server = OpenpiServer(access or Access("127.0.0.1", 0), make_limits(**limits))
+    server = wire(access or Access("127.0.0.1", 0), make_limits(**limits))
     loop, ready = asyncio.new_event_loop(), threading.Event()
     urls: list[str] = []
     over = asyncio.Event()

@@ -1,11 +1,11 @@
-"""`aegis serve`: a policy, or the whole gated controller, behind openpi's protocol."""
+"""`aegis serve`: a policy, or the whole gated controller, behind the wires of other harnesses."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
 
-from aegis.app.command import Command, add_no_options
+from aegis.app.command import Command, Verb, add_no_options
 from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 
@@ -18,6 +18,19 @@ def _serve(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
 
     return serve_config(composed, screen)
 
+
+def _serve_vla_eval(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
+    composed = compose_or_show(_VLA_EVAL, options, screen)
+    if composed is None:
+        return {}
+    from aegis.app.serving import serve_config  # Needs websockets, which --help does not.
+    from aegis.serve.vla_eval.conventions import check_libero
+    from aegis.serve.vla_eval.server import VlaEvalServer
+
+    return serve_config(composed, screen, VlaEvalServer, check_libero)
+
+
+_VLA_EVAL = "serve_vla_eval"
 
 COMMAND = Command(
     name="serve",
@@ -39,4 +52,16 @@ COMMAND = Command(
     configured=True,
     options=add_no_options,
     run=_serve,
+    verbs=(
+        Verb(
+            name="vla-eval",
+            summary="the same, as a model server of vla-eval's harness; GET /health says ok",
+            examples=(
+                ("aegis serve vla-eval policy=nano_strong", "for `vla-eval run`, on its LIBERO"),
+                ("aegis serve vla-eval what=gated port=8001", "the gated controller"),
+            ),
+            run=_serve_vla_eval,
+            root=_VLA_EVAL,
+        ),
+    ),
 )

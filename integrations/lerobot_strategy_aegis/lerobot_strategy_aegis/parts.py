@@ -1,0 +1,195 @@
+"""Parts: policies and controller of a rollout, built from LeRobot's flags and AEGIS's settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aegis.app.config.arm_builder import build_run_arm
+from aegis.app.config.composition import ComposedConfig, compose_config
+from aegis.app.config.folders import find_config_folders
+from aegis.app.config.part_builder import build_detectors, build_policy, read_policy_nodes
+from aegis.app.config.settings import Settings
+from aegis.core.capabilities import SpecChecker
+from aegis.core.controller import Controller
+from aegis.core.conventions import check_conventions, read_conventions
+from aegis.core.errors import ConfigError, ShapeError
+from aegis.core.protocols import Detector, Policy, PolicySpec, Query
+from aegis.core.types import Embodiment, EpisodeKey, PolicyId
+from aegis.records.part_identity import PartOrigins
+from lerobot_strategy_aegis.action_range import join_ranges, read_action_range
+from lerobot_strategy_aegis.config import AegisStrategyConfig
+from lerobot_strategy_aegis.interface import RobotInterface, Sensed, check_limits
+from policies.lerobot.checkpoint import CONFIG, find_folder, read_json
+from policies.lerobot.policy import LeRobotPolicy
+from policies.lerobot.views import PREFIX
+
+_ROOT = "lerobot_rollout"
+_CONFIGS = Path(__file__).parent / "configs"
+_TRIAL = EpisodeKey(0, "lerobot", 0, "trial", 0)
+"""Address of the question that is asked before anything moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerParts:
+    """What the controller is built from; see ``ArmParts``."""
+
+    composed: ComposedConfig
+    settings: Settings
+    embodiment: Embodiment
+    horizon: int
+    specs: Mapping[PolicyId, PolicySpec]
+    detectors: tuple[Detector[Any], ...]
+    origins: PartOrigins
+
+
+def compose_rollout(
+    config: AegisStrategyConfig, weak: str, renamed: Mapping[str, str], horizon: int
+) -> ComposedConfig:
+    """Composes what drives: LeRobot's flags first, then the settings that were typed.
+
+    Args:
+        config: Of the strategy.
+        weak: Checkpoint of the policy that drives first.
+        renamed: The robot's picture key to the policy's, from ``--rename_map``.
+        horizon: Longest episode [control steps].
+
+    Raises:
+        AegisError: If a setting or a checkpoint cannot be used.
+    """
+    words = [f"horizon={horizon}", *_list_checkpoint_words("weak", weak, renamed)]
+    if config.strong is not None:
+        words += _list_checkpoint_words("strong", config.strong, renamed)
+    folders = [_CONFIGS, *find_config_folders(_ROOT, config.config_dir)]
+    # A folder of the user's own comes before ours.
+    folders = [*folders[1:-1], _CONFIGS, folders[-1]]
+    return compose_config(_ROOT, [*words, *config.settings], *folders)
+
+
+def build_policies(composed: ComposedConfig) -> dict[PolicyId, Policy]:
+    """Builds the policies; where one fails, those before are closed.
+
+    Raises:
+        AegisError: If one cannot be built.
+    """
+    policies: dict[PolicyId, Policy] = {}
+    try:
+        nodes = read_policy_nodes(Settings(composed.tree), ("weak", "strong"))
+        for name, node in nodes.items():
+            policies[name] = build_policy(composed, name, node)
+    except BaseException:
+        for policy in policies.values():
+            policy.close()
+        raise
+    return policies
+
+
+def check_policies(
+    policies: Mapping[PolicyId, Policy], robot: RobotInterface, sensed: Sensed
+) -> None:
+    """Lets every policy think about what the robot senses, before anything moves.
+
+    Raises:
+        AegisError: If a policy cannot look at it, proposes no actions of this robot, or means
+            something else by its numbers than the weak one.
+    """
+    meant = read_conventions(policies["weak"])
+    for name, policy in policies.items():
+        spec = policy.spec
+        if spec.privileged:
+            raise ConfigError(f"'{name}' reads simulator truth, which a robot has not.")
+        check_conventions(read_conventions(policy), meant, name)
+        robot.check_cameras(spec)
+        obs = robot.build_observation(sensed, spec)
+        past = tuple(obs for back in spec.history if back)
+        (proposal,) = policy.propose([Query(_TRIAL, 0, obs, past=past)])
+        if proposal is None or proposal.actions.shape[1:] != (len(robot.names),):
+            given = "nothing" if proposal is None else f"actions of {proposal.actions.shape[1:]}"
+            raise ShapeError(
+                f"Policy '{name}' gives {given}; this robot takes {len(robot.names)} numbers: "
+                f"{', '.join(robot.names)}. Choose a checkpoint that was trained on this robot."
+            )
+        if not np.isfinite(proposal.actions).all():
+            raise ShapeError(f"Policy '{name}' proposes NaN for what the robot senses now.")
+
+
+def build_controller(
+    composed: ComposedConfig,
+    config: AegisStrategyConfig,
+    policies: Mapping[PolicyId, Policy],
+    robot: RobotInterface,
+    period: float,
+) -> Controller:
+    """Builds detectors, gate, switch and controller.
+
+    Args:
+        composed: What drives.
+        config: Of the strategy.
+        policies: The policies.
+        robot: The robot.
+        period: Control period [s].
+
+    Raises:
+        AegisError: If the parts cannot work together, or the limits of a joint are not known.
+    """
+    settings, origins = Settings(composed.tree), PartOrigins()
+    specs = {name: policy.spec for name, policy in policies.items()}
+    detectors = build_detectors(composed, settings, origins)
+    for detector in detectors:
+        if isinstance(detector, SpecChecker):
+            detector.check(specs["weak"])
+    check_limits(config.limits, robot.names)
+    typed = {name: (float(low), float(high)) for name, (low, high) in config.limits.items()}
+    folders = [str(settings.node(n)["folder"]) for n, p in policies.items() if _is_lerobot(p)]
+    known = join_ranges(read_action_range(folder, robot.names) for folder in folders)
+    embodiment = robot.build_embodiment({**known, **typed}, period)
+    horizon = settings.integer("horizon", 1)
+    parts = ControllerParts(composed, settings, embodiment, horizon, specs, detectors, origins)
+    return build_run_arm(parts).controller
+
+
+def _is_lerobot(policy: Policy) -> bool:
+    return isinstance(policy, LeRobotPolicy)
+
+
+def _list_checkpoint_words(part: PolicyId, place: str, renamed: Mapping[str, str]) -> list[str]:
+    """Returns the settings of a checkpoint of LeRobot that drives one robot.
+
+    Each picture is that of the camera that LeRobot would give it; robots do not mirror pictures.
+    """
+    cameras = {policy_key: robot_key for robot_key, policy_key in renamed.items()}
+    inputs = read_json(find_folder(place) / CONFIG).get("input_features", {})
+    views = {
+        key.removeprefix(PREFIX): {
+            "camera": cameras.get(key, key).removeprefix(PREFIX),
+            "mirror": False,
+        }
+        for key, feature in inputs.items()
+        if feature.get("type") == "VISUAL" and not key.removeprefix(PREFIX).startswith("empty_")
+    }
+    # Checkpoints do not say which robot their numbers belong to, and LeRobot does not ask.
+    said = [f"{part}.{name}=''" for name in ("proprio", "actions", "gripper")]
+    return [
+        f"{part}.folder={_quote(place)}",
+        f"{part}.views={_quote_views(views)}",
+        f"{part}.batch=1",
+        *said,
+    ]
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _quote_views(views: Mapping[str, Mapping[str, object]]) -> str:
+    """Returns views as a setting."""
+    listed = (
+        f"{key}: {{camera: {_quote(str(view['camera']))}, mirror: false}}"
+        for key, view in views.items()
+    )
+    return f"{{{', '.join(listed)}}}"

@@ -1,0 +1,1 @@
+"""vla-eval's benchmarks on AEGIS's assets."""
