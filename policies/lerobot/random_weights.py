@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from policies.lerobot.checkpoint import close_hub
+from policies.lerobot.processors import ACTION, STATE
+from policies.lerobot.views import PREFIX
 
 SENTENCES = ("pick up the black bowl next to the plate and place it on the plate\n",)
 _SPECIAL = {
@@ -213,16 +215,16 @@ def write_checkpoint(folder: Path, kind: str, side: int = 64, **settings: Any) -
         make_pre_post_processors,
     )
 
-    pictures = [f"observation.images.{name}" for name in ("image", "image2")]
+    pictures = [f"{PREFIX}{name}" for name in ("image", "image2")]
     inputs = {key: PolicyFeature(FeatureType.VISUAL, (3, side, side)) for key in pictures}
     config = make_policy_config(
         kind,
         device="cpu",
         input_features={
             **inputs,
-            "observation.state": PolicyFeature(FeatureType.STATE, (_STATE_SIZE,)),
+            STATE: PolicyFeature(FeatureType.STATE, (_STATE_SIZE,)),
         },
-        output_features={"action": PolicyFeature(FeatureType.ACTION, (_ACTION_SIZE,))},
+        output_features={ACTION: PolicyFeature(FeatureType.ACTION, (_ACTION_SIZE,))},
         **settings,
     )
     with torch.random.fork_rng():
@@ -245,8 +247,8 @@ def make_statistics(pictures: Sequence[str]) -> dict[str, dict[str, Tensor]]:
     width = torch.tensor([0.33, 0.37, 0.43, 0.04, 0.06, 0.07, 0.99])
     grey = torch.ones(3, 1, 1)
     return {
-        "observation.state": _describe_spread(state, spread),
-        "action": _describe_spread(action, width),
+        STATE: _describe_spread(state, spread),
+        ACTION: _describe_spread(action, width),
         **{key: _describe_spread(0.5 * grey, 0.25 * grey) for key in pictures},
     }
 

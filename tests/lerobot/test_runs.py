@@ -32,7 +32,8 @@ def test_weak_and_strong_take_turns(checkpoints: dict[str, Path], tmp_path: Path
         "strong.batch=2",
         "strong.mirror=true",
     ]
-    gate = ["detector=null", "gate=blind", "gate.start_tick=8", "gate.holds=[1]", "switch=stay"]
+    # What is decided at one boundary drives from the next one on.
+    gate = ["detector=null", "gate=blind", "gate.start_tick=0", "gate.holds=[1]", "switch=stay"]
     words = [*SHORT, *name_weak(checkpoints), *strong, *gate]
     type_in(tmp_path, "run", "name=both", *words)
     steps = RunTables.read_folder(tmp_path / "runs" / "both").read_steps()

@@ -17,11 +17,12 @@ from aegis.app.comparison.phrases import (
 from aegis.report.markup import mark_markdown
 from aegis.study.analysis.formatting import format_p_value, format_percent, format_points
 from aegis.study.comparison.pilot import STRONG, WEAK, PilotArm, PilotResult, name_placebo
-from aegis.study.comparison.study_power import StudyPower
+from aegis.study.comparison.study_power import POWER, StudyPower
 from aegis.study.comparison.switch_rule import LARGEST_PILOT, Answer, SwitchRule
 
 _COMBINED = "from the exact limits of r and d, at least 95 %"
-_POWER_HEADS = ["what switches", "gain", "power of the study", "units for 80 %"]
+_UNITS_HEAD = f"units for {100 * POWER:g} %"
+_POWER_HEADS = ["what switches", "gain", "power of the study", _UNITS_HEAD]
 
 
 def write_lines(found: PilotResult) -> list[str]:
@@ -142,7 +143,7 @@ def say_power(one: StudyPower) -> str:
     """Returns what a study would find, in one sentence."""
     return (
         f"{one.switch}: {format_points(one.gain)}; a study of {one.units} units finds it with "
-        f"{format_percent(one.power)} power; units for 80 %: {_say_units(one)}"
+        f"{format_percent(one.power)} power; {_UNITS_HEAD}: {_say_units(one)}"
     )
 
 

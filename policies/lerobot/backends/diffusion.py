@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aegis.core.errors import CheckpointError
 from policies.lerobot.backends.backend import Backend
+from policies.lerobot.processors import STATE
 from policies.lerobot.taps import Layer, put_channels_last
 
 
@@ -68,7 +69,7 @@ class DiffusionBackend(Backend):
         """Encodes the observations. Shape (b, c)."""
         keys = list(self.config.image_features)
         seen = {
-            "observation.state": _add_ticks(batch["observation.state"], 3),
+            STATE: _add_ticks(batch[STATE], 3),
             # Rows, ticks, cameras, channels, height, width.
             "observation.images": torch.stack([_add_ticks(batch[key], 5) for key in keys], dim=2),
         }
