@@ -37,7 +37,7 @@ def check_policy(
         width: Dimensions of an action, if known.
 
     Returns:
-        Its proposals, one per query.
+        Its proposals, one per query; none of a person, who is called and proposes nothing.
 
     Raises:
         PluginError: If a promise is broken.
@@ -46,6 +46,8 @@ def check_policy(
     one = name_plugin("Policy", policy, POLICY_MEMBERS)
     spec = extract_bits(policy.spec)
     _check_spec(one, policy.spec)
+    if policy.spec.person:
+        return []
     # Another salt is what a placebo arm asks with: the same question, other noise.
     asked = [*queries, *(replace(query, salt=1) for query in queries[:2])]
     alone, kept = [], []

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aegis.core.chunk import RunningChunk, clip_action
-from aegis.core.errors import ConfigError, TraceError, UnknownNameError
+from aegis.core.errors import ConfigError, TraceError
 from aegis.core.ladder import Ladder
 from aegis.core.protocols import Context, Detector, Gate, Switch
 from aegis.core.questions import (
@@ -95,8 +95,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_rules", RuleChain(self.detectors, self.gate, self.switch))
-        if self.first not in self.ladder.names:
-            raise UnknownNameError("policy", self.first, self.ladder.names, "first")
+        self.ladder.check_first(self.first)
         for name, least in (("horizon", 1), ("patience", 0), ("coast", 0), ("stale_after", 1)):
             if (value := getattr(self, name)) is not None and value < least:
                 raise ConfigError(f"{name} must be at least {least}. Got: {value}.")
@@ -172,8 +171,7 @@ class Controller:
             return self._hold(state, tick.k, f"{state.heir}: not due yet", waiting=True)
         if chunk is None:
             state, chunk = self._relieve_driver(state, tick)
-        # The heir takes over whether its chunk has come or not: if it is silent the robot holds,
-        # and the old driver, whose chunk is over, is not asked on.
+        # The heir takes over whether its chunk has come or not: if it is silent the robot holds.
         if state.heir != state.mode.active:
             state = replace(state, mode=Mode(state.heir, tick.k), dwell=0)
         scores: tuple[Score, ...] = ()
@@ -235,11 +233,13 @@ class Controller:
         self, state: ControllerState, k: int, action: F32
     ) -> tuple[ControllerState, Decision]:
         """Does what a person says; the chunk at hand is void. ``action`` has shape (a,)."""
-        since = state.mode.since_k if state.mode.active == OPERATOR else k
-        void = RunningChunk(state.chunk.rows[:0], k + 1, k + 1)
         fresh = state.mode.active != OPERATOR
+        mode = Mode(OPERATOR, k) if fresh else state.mode
+        # Whoever was called has come; afterwards the watched policy drives.
+        heir = self.weak if self.ladder.find_rung(state.heir).person else state.heir
+        void = RunningChunk(state.chunk.rows[:0], k + 1, k + 1)
         asked = drop_overtaken(state.questions, self.ladder) if fresh else state.questions
-        state = replace(state, mode=Mode(OPERATOR, since), chunk=void, dwell=0, questions=asked)
+        state = replace(state, mode=mode, heir=heir, chunk=void, dwell=0, questions=asked)
         clipped = clip_action(action, self.embodiment)
         if clipped is None:
             return self._hold(state, k, f"operator: action {action}", (), _OPERATOR_DRIVES)

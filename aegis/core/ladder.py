@@ -27,9 +27,10 @@ class Rung:
         salt: Salt of the policy's noise: 0 is the noise that all arms share, another number draws
             fresh noise at the same address.
         from_due: Whether its own rows begin where the chunk starts, after the committed ones.
+        person: Whether it is a person: who is called proposes nothing, but takes over when ready.
 
     Raises:
-        ConfigError: If a number is out of range.
+        ConfigError: If a number is out of range, or a person is given a lead.
     """
 
     name: PolicyId
@@ -39,6 +40,7 @@ class Rung:
     policy: PolicyId = ""
     salt: int = 0
     from_due: bool = False
+    person: bool = False
 
     def __post_init__(self) -> None:
         if self.name in ("", OPERATOR):
@@ -49,6 +51,11 @@ class Rung:
             )
         if self.lead < 0:
             raise ConfigError(f"lead.{self.name} must not be negative. Got: {self.lead}.")
+        if self.person and self.lead:
+            raise ConfigError(
+                f"lead.{self.name} must be 0: a person is called when the chunk at hand is over. "
+                f"Got: {self.lead}."
+            )
         if not 1 <= self.least_rows <= self.execute:
             raise ConfigError(
                 f"min_rows.{self.name} must lie between 1 and execute, {self.execute} control "
@@ -77,7 +84,7 @@ class Ladder:
         longest_lead: Longest lead [control steps]; 0 if all answers come at once.
 
     Raises:
-        ConfigError: If there is no rung, or two have one name.
+        ConfigError: If there is no rung, two have one name, or a person is watched or the fallback.
         UnknownNameError: If the fallback is no rung.
     """
 
@@ -97,6 +104,11 @@ class Ladder:
             )
         if self.fallback is not None and self.fallback not in self.names:
             raise UnknownNameError("policy", self.fallback, self.names, "fallback")
+        for part, name in (("weakest rung", self.names[0]), ("fallback", self.fallback)):
+            if name is not None and self.find_rung(name).person:
+                raise ConfigError(
+                    f"The {part} is '{name}', a person, who proposes nothing. Name a policy."
+                )
 
     @classmethod
     def pair(cls, weak: PolicyId, strong: PolicyId, execute: Mapping[PolicyId, int]) -> Ladder:
@@ -122,6 +134,18 @@ class Ladder:
         """The strongest rung."""
         return self.rungs[-1].name
 
+    def check_first(self, name: PolicyId) -> None:
+        """Refuses who cannot drive first.
+
+        Raises:
+            ConfigError: If it is a person.
+            UnknownNameError: If it is no rung.
+        """
+        if name not in self.names:
+            raise UnknownNameError("policy", name, self.names, "first")
+        if self.find_rung(name).person:
+            raise ConfigError(f"first is '{name}', a person. Let a policy drive first.")
+
     def check_leads(self, coast: int) -> None:
         """Refuses leads that no chunk lasts for: the next driver is known a chunk ahead.
 
@@ -131,7 +155,7 @@ class Ladder:
         Raises:
             ConfigError: If every chunk of a rung would have to be waited for.
         """
-        lasts = min(rung.execute for rung in self.rungs) + coast
+        lasts = min(rung.execute for rung in self.rungs if not rung.person) + coast
         for rung in self.rungs:
             if rung.lead and rung.lead >= lasts:
                 raise ConfigError(

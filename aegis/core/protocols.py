@@ -173,6 +173,7 @@ class PolicySpec:
         history: Ticks back of the observations that it looks at, farthest first; the last is 0.
         remote: Whether it thinks elsewhere, while policies of this process do.
         fill: Queries that a batch waits for while other episodes go on; 0 for none.
+        person: Whether it is a person, who is called and takes over; only a robot can call one.
     """
 
     name: PolicyId
@@ -189,6 +190,7 @@ class PolicySpec:
     history: tuple[int, ...] = (0,)
     remote: bool = False
     fill: int = 0
+    person: bool = False
 
 
 @runtime_checkable

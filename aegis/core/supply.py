@@ -49,7 +49,9 @@ class ChunkSupply:
         if heir != self.ladder.watched and self.shadowed:
             wanted.append(self.ladder.watched)
         overdue = k > state.chunk.until and self.is_late(state, heir, k - 1)
-        if fallback is not None and fallback not in wanted and (heir == state.silent or overdue):
+        # A person who is called never has a chunk, so whoever stands in is asked ahead.
+        absent = heir == state.silent or self.ladder.find_rung(heir).person
+        if fallback is not None and fallback not in wanted and (absent or overdue):
             wanted.append(fallback)
         return wanted
 

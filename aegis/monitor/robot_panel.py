@@ -119,6 +119,8 @@ class RobotPanel:
             text.append("  E-STOP PRESSED", style="bold red")
         if status.get("taken_over"):
             text.append("  operator drives", style="bold magenta")
+        if status.get("called"):
+            text.append(f"  {status['called']} is called: take over", style="bold yellow")
         why = status.get("fault") or status.get("trouble")
         if why:
             text.append(f"  {why}", style="red" if status.get("fault") else "yellow")

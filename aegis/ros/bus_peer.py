@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -60,6 +60,7 @@ class BusPeer:
         context: What every status says besides, for example the rungs.
         starts: Request topic to the number of the first request that is this driver's; None for
             those that come from now on.
+        people: Rungs that are people.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class BusPeer:
         cameras: Mapping[PolicyId, Mapping[str, tuple[int, int]]],
         context: Mapping[str, Any],
         starts: Mapping[str, int] | None = None,
+        people: Collection[PolicyId] = (),
     ) -> None:
         self._contract, self._bus, self._cameras = contract, bus, cameras
         self._embodiment = contract.build_embodiment()
@@ -83,6 +85,7 @@ class BusPeer:
         self._taken_over, self._last = False, self._embodiment.hold
         self._said: dict[str, Any] = {"trouble": "", "life": Life.INACTIVE.value}
         self._context, self._ending, self._unsaid = dict(context), False, ""
+        self._people, self._called = frozenset(people), ""
 
     def observe(self, policies: Sequence[PolicyId]) -> Observation:
         """Returns the newest observation, with the pictures that these rungs look at."""
@@ -192,6 +195,7 @@ class BusPeer:
             row["began_with"] = encode_array(report.began_with)
         self._write(DECISIONS, m.encode_json(row))
         decision = report.decision
+        self._remember_call(report)
         said = {
             "life": report.status.life.value,
             "fault": report.status.fault,
@@ -199,6 +203,7 @@ class BusPeer:
             "mode": decision.mode.active if decision is not None else "",
             "fires": decision.fires if decision is not None else 0,
             "taken_over": self._taken_over,
+            "called": self._called,
         }
         if decision is not None and decision.scores:
             self._context["scores"] = {
@@ -212,6 +217,13 @@ class BusPeer:
         ):
             self._said = said
             self._write(STATUS, m.encode_json({**self._context, **said, "now": report.now}))
+
+    def _remember_call(self, report: TickReport) -> None:
+        """Notes who was called; a call stands until somebody takes over, or the life ends."""
+        if self._taken_over or report.status.life is not Life.ACTIVE:
+            self._called = ""
+        elif report.decision is not None and report.decision.next_mode.active in self._people:
+            self._called = report.decision.next_mode.active
 
     def _take_over(self, asked: dict[str, Any], taken: bool) -> None:
         if taken and self._contract.operator is None:

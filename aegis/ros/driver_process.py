@@ -22,7 +22,8 @@ from aegis.ros.contract.contract import Contract
 from aegis.runtime.bus import Bus
 from aegis.runtime.realtime.clock import MonotonicClock
 from aegis.runtime.realtime.driver import RealtimeDriver
-from aegis.runtime.realtime.lane import ProcessLane
+from aegis.runtime.realtime.lane import Lane, ProcessLane
+from aegis.runtime.realtime.person_lane import PersonLane
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +145,23 @@ def run_driver(plan: DriverPlan, bus: Bus, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     clock = MonotonicClock()
-    lanes = {rung: ProcessLane(build, clock) for rung, build in plan.policies.items()}
+    built = {rung: ProcessLane(build, clock) for rung, build in plan.policies.items()}
     try:
         try:
-            controller, cameras = _build_controller(plan, lanes)
+            controller, cameras = _build_controller(plan, built)
         except AegisError as error:
             pipe.send(error)
             return
+        lanes = {rung: _open_lane(lane) for rung, lane in built.items()}
         _drive(plan, bus, pipe, clock, controller, cameras, lanes)
     finally:
-        for lane in lanes.values():
+        for lane in built.values():
             lane.close()
+
+
+def _open_lane(lane: ProcessLane) -> Lane:
+    """Returns the lane of a policy; a person needs no process to be called."""
+    return PersonLane() if lane.spec is not None and lane.spec.person else lane
 
 
 def _build_controller(
@@ -186,8 +193,13 @@ def check_policy(name: PolicyId, spec: PolicySpec, contract: Contract) -> None:
 
     Raises:
         ConfigError: If it reads simulator truth, looks back, or looks at pictures that the contract
-            has not.
+            has not; or if it is a person, and the contract says not how one moves the robot.
     """
+    if spec.person and contract.operator is None:
+        raise ConfigError(
+            f"'{name}' is a person, but the contract names no operator: nobody could take over. "
+            "Name the topic of their commands in 'contract.operator', or put a policy there."
+        )
     if spec.history[0]:
         raise ConfigError(
             f"Policy '{name}' looks {spec.history[0]} ticks back. In real time no history is kept: "
@@ -220,7 +232,7 @@ def _drive(
     clock: MonotonicClock,
     controller: Controller,
     cameras: Mapping[PolicyId, Mapping[str, tuple[int, int]]],
-    lanes: Mapping[PolicyId, ProcessLane],
+    lanes: Mapping[PolicyId, Lane],
 ) -> None:
     with request_measures(plan.priority or None, plan.core) as granted:
         context: dict[str, Any] = {"rungs": list(controller.ladder.names), "granted": dict(granted)}
@@ -228,7 +240,8 @@ def _drive(
         starts = _await_start(pipe)
         if starts is None:
             return
-        peer = BusPeer(plan.contract, bus, cameras, context, starts)
+        people = [rung.name for rung in controller.ladder.rungs if rung.person]
+        peer = BusPeer(plan.contract, bus, cameras, context, starts, people)
         driver = RealtimeDriver(
             controller, plan.key, lanes, peer, clock, plan.contract.build_settings(),
             alarm=BusAlarm(bus),

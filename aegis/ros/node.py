@@ -248,7 +248,7 @@ class Node:
         """Says the status itself; only while no driver does."""
         row = {"life": status.life.value, "fault": status.fault, "trouble": trouble, "mode": ""}
         now = time.monotonic_ns()
-        self.status = {**row, "fires": 0, "taken_over": False, "now": now}
+        self.status = {**row, "fires": 0, "taken_over": False, "called": "", "now": now}
         self._write(STATUS, m.encode_json(self.status))
 
     def _answer(self, asked: dict[str, Any], granted: bool, reason: str, life: Life) -> None:

@@ -43,3 +43,17 @@ def test_a_hand_over_goes_one_rung_up(tmp_path: Path, monkeypatch: pytest.Monkey
         assert set(drove) <= {"weak", "middle"}, "the strong policy is two rungs up"
         assert drove.get("middle", 0) == row.strong_steps
         assert sum(drove.values()) == row.steps
+
+
+def test_a_simulation_calls_no_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_configs(tmp_path / "configs") / "run.yaml"
+    tree = yaml.safe_load(path.read_text())
+    person = {"_target_": "policies.person.Person", "name": "human"}
+    path.write_text(yaml.safe_dump({**tree, "between": {"human": person}}))
+    assert main(["run"]) == 2
+    assert "'human' is a person, whom only a robot can call" in " ".join(
+        capsys.readouterr().err.split()
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from aegis.core.ladder import Ladder
 from aegis.core.types import F32, Nanos, Proposal
 from aegis.ros.bus_peer import BusPeer
 from aegis.ros.contract.contract import Contract
@@ -19,7 +20,9 @@ from aegis.ros.rows import decode_array
 from aegis.runtime.bus import Bus
 from aegis.runtime.bus_reader import BusReader
 from aegis.runtime.realtime.driver import RealtimeDriver
+from aegis.runtime.realtime.lane import Lane
 from aegis.runtime.realtime.peer import TickReport
+from aegis.runtime.realtime.person_lane import PersonLane
 from tests.core.late_parts import make_late
 from tests.fakes import KEY
 from tests.robot.kit import joints, read_json, switch, text, write
@@ -52,15 +55,26 @@ class Seat:
     """
 
     def __init__(
-        self, contract: Contract, bus: Bus, spoil: Callable[[Proposal], Proposal] = lambda one: one
+        self,
+        contract: Contract,
+        bus: Bus,
+        spoil: Callable[[Proposal], Proposal] = lambda one: one,
+        person: bool = False,
     ) -> None:
         self.contract, self.bus, self.clock = contract, bus, FakeClock()
         self.clock.now = 10**9
         controller = replace(make_late(lead=4), embodiment=contract.build_embodiment())
-        lanes = {
+        lanes: dict[str, Lane] = {
             name: FakeLane(name, self.clock, lambda _: 0, spoil) for name in ("weak", "strong")
         }
-        self.peer = BusPeer(contract, bus, {"weak": {}, "strong": {}}, {"rungs": ["weak"]})
+        people = ["strong"] if person else []
+        if person:
+            weak, strong = controller.ladder.rungs
+            rungs = (weak, replace(strong, lead=0, person=True))
+            controller = replace(controller, ladder=Ladder(rungs, fallback="weak"))
+            lanes["strong"] = PersonLane()
+        cameras: dict[str, dict[str, tuple[int, int]]] = {"weak": {}, "strong": {}}
+        self.peer = BusPeer(contract, bus, cameras, {"rungs": ["weak"]}, people=people)
         self.alarm = NowAlarm(self.clock)
         self.reports: list[TickReport] = []
         self.driver = RealtimeDriver(

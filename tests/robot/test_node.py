@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from aegis.core.errors import AegisError, ConfigError, MachineError
-from aegis.ros.driver_process import DriverPlan
+from aegis.ros.driver_process import DriverPlan, check_policy
 from aegis.ros.message import cdr as m
 from aegis.ros.names import ANSWER, ASK, DECISIONS, DIAGNOSTICS
 from aegis.ros.node import Node
@@ -23,10 +23,12 @@ from aegis.ros.recorder import Recorder
 from aegis.ros.topics import Topic, list_topics
 from aegis.runtime.bus import Bus
 from aegis.runtime.bus_reader import BusReader
+from policies.person import Person
 from tests.robot import toys
 from tests.robot.kit import (
     await_truth,
     joints,
+    make_contract,
     open_bus,
     picture,
     read_json,
@@ -154,6 +156,13 @@ def test_a_life_from_configuring_to_shutting_down(open_post: Open) -> None:
     assert not Path(f"/proc/{second}").exists()
     rows = read_json(BusReader(post.bus, [DECISIONS], everything=True))
     assert rows[-1]["life"] == "inactive", "disabled before it ended"
+
+
+def test_a_person_needs_a_contract_with_an_operator() -> None:
+    spec = Person("strong").spec
+    check_policy("strong", spec, make_contract())
+    with pytest.raises(ConfigError, match="'strong' is a person, but the contract names no oper"):
+        check_policy("strong", spec, make_contract(operator=None))
 
 
 @pytest.mark.parametrize(

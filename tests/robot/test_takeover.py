@@ -77,3 +77,34 @@ def test_without_an_operator_nobody_takes_over() -> None:
         seat.ask("takeover")
         seat.play()
         assert seat.last_answer == (False, "the contract names no operator")
+
+
+def test_a_person_who_is_called_takes_over_and_the_weak_policy_goes_on_afterwards() -> None:
+    contract = make_contract()
+    with open_bus(contract) as bus:
+        seat = Seat(contract, bus, person=True)
+        seat.enable()
+        assert seat.status["called"] == ""
+        seat.play(40)
+        assert seat.status["called"] == "strong", "until somebody comes"
+        assert seat.rows[-1]["mode"] == "weak", "the fallback stands in"
+        seat.command(0.25, -0.5)
+        seat.ask("takeover")
+        seat.play(2)
+        assert seat.status["called"] == ""
+        assert seat.rows[-1]["mode"] == OPERATOR
+        seat.ask("release")
+        seat.play(3)
+        assert seat.rows[-1]["mode"] == "weak"
+        assert seat.rows[-1]["next"] == "weak"
+
+
+def test_a_call_ends_with_its_life() -> None:
+    contract = make_contract()
+    with open_bus(contract) as bus:
+        seat = Seat(contract, bus, person=True)
+        seat.enable()
+        seat.play(40)
+        seat.ask("disable")
+        seat.play(2)
+        assert seat.status["called"] == ""

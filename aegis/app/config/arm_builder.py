@@ -228,11 +228,12 @@ def _build_ladder(lab: ArmParts, name: str, settings: Settings, timing: Timing) 
         found = Rung(
             rung,
             execute=spec.execute,
-            lead=timing.lead.get(rung, 0),
-            min_rows=timing.min_rows.get(rung),
+            lead=0 if spec.person else timing.lead.get(rung, 0),
+            min_rows=None if spec.person else timing.min_rows.get(rung),
             policy=policy,
             salt=salt.get(rung, 0),
             from_due=spec.from_due,
+            person=spec.person,
         )
         left = spec.horizon if spec.from_due else max(spec.horizon - found.lead, 0)
         if left < found.least_rows:

@@ -130,6 +130,11 @@ def open_lab(
         embodiment, horizon, facts, meant = _inspect_world(world)
         for part, node in read_policy_nodes(settings, parts).items():
             policies[part] = build_policy(composed, part, node)
+            if policies[part].spec.person:
+                raise ConfigError(
+                    f"'{part}' is a person, whom only a robot can call. Name a policy here; "
+                    "`aegis drive` and `aegis ros node` know people."
+                )
             check_conventions(read_conventions(policies[part]), meant, part)
         origins = PartOrigins()
         detectors = build_detectors(composed, settings, origins)

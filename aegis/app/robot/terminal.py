@@ -133,6 +133,8 @@ class RobotTerminal:
 
     def _refresh(self, live: Live | None) -> None:
         board = self.board
+        if self._desk.status.get("called") and not board.status.get("called"):
+            self._screen.out.bell()
         board.status, board.answer = self._desk.status, self._desk.answer
         board.stopped = self._desk.stopped
         board.ages, board.recorder = self._view.list_ages(), self._view.describe_recorder()
@@ -192,6 +194,8 @@ def read_script(settings: Settings) -> list[tuple[float, str]]:
 def _describe_news(board: RobotBoard) -> str:
     status = board.status
     parts = [str(status.get(name, "")) for name in ("life", "mode", "fault")]
+    if status.get("called"):
+        parts.append(f"{status['called']} is called")
     if board.answer:
         parts.append(f"({board.answer})")
     if board.outcome.get("solved"):
