@@ -83,7 +83,7 @@ def test_the_gated_controller_plays_the_course_of_a_run() -> None:
         served = Served(
             spec, controller.embodiment, make_layout(**LAYOUT), True, 1 << 20, {}, FITS, ("reader",)
         )
-        count = server.clients.count_connections
+        count = server.clients.count_idle
         batchers = {name: QueryBatcher(one, 0.001, count) for name, one in policies.items()}
         return GatedResponder(served, controller, policies, batchers, server.clients, 8)
 
