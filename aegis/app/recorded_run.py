@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from aegis.app.config.arm_builder import build_arm, build_run_arm
+from aegis.app.config.arm_builder import ArmParts, KnownParts, build_arm, build_run_arm
 from aegis.app.config.composition import ComposedConfig, restore_config
 from aegis.app.config.lab import make_world_factory
 from aegis.app.config.part_builder import build_detectors, is_portable, list_between
@@ -19,7 +18,7 @@ from aegis.app.study.prepared_study import compose_locked
 from aegis.core.capabilities import ThresholdGate
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, TraceError
-from aegis.core.protocols import Detector, PolicySpec, World
+from aegis.core.protocols import PolicySpec, World
 from aegis.core.types import Embodiment, PolicyId
 from aegis.export.frame_source import RecordedDetector
 from aegis.fleet.arm import Arm
@@ -112,7 +111,7 @@ class RecordedRun:
         """
         settings = Settings(self.composed.tree)
         origins = PartOrigins()
-        parts = _ArmParts(
+        parts = KnownParts(
             composed=self.composed,
             settings=settings,
             embodiment=self.embodiment,
@@ -131,20 +130,7 @@ class RecordedRun:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _ArmParts:
-    """What arms are built from; see ``aegis.app.config.arm_builder.ArmParts``."""
-
-    composed: ComposedConfig
-    settings: Settings
-    embodiment: Embodiment
-    horizon: int
-    specs: Mapping[PolicyId, PolicySpec]
-    detectors: tuple[Detector[Any], ...]
-    origins: PartOrigins
-
-
-def _build_arms(parts: _ArmParts) -> tuple[Arm, ...]:
+def _build_arms(parts: ArmParts) -> tuple[Arm, ...]:
     """Builds the arms of a study, a demo or a run; a collection has none that compares."""
     settings = parts.settings
     if "arms" in settings.names():

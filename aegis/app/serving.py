@@ -6,10 +6,10 @@ import asyncio
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
-from aegis.app.config.arm_builder import build_run_arm
+from aegis.app.config.arm_builder import KnownParts, build_run_arm
 from aegis.app.config.composition import ComposedConfig, build_target
 from aegis.app.config.part_builder import build_detectors, build_policy, read_policy_nodes
 from aegis.app.config.paths import resolve_paths
@@ -23,7 +23,7 @@ from aegis.core.conventions import (
     read_conventions,
 )
 from aegis.core.errors import ConfigError
-from aegis.core.protocols import Detector, Policy, PolicySpec
+from aegis.core.protocols import Policy, PolicySpec
 from aegis.core.types import Embodiment, PolicyId
 from aegis.fleet.run_plan import fingerprint_arm
 from aegis.host.array_messages import MessageLimits
@@ -41,19 +41,6 @@ from aegis.serve.wire_server import ServerLimits, WireServer
 
 WHAT = ("policy", "gated")
 _GATED = ("weak", "strong")
-
-
-@dataclass(frozen=True, slots=True)
-class GatedParts:
-    """What the controller that is served is built from; see ``ArmParts``."""
-
-    composed: ComposedConfig
-    settings: Settings
-    embodiment: Embodiment
-    horizon: int
-    specs: Mapping[PolicyId, PolicySpec]
-    detectors: tuple[Detector[Any], ...]
-    origins: PartOrigins
 
 
 def serve_config(
@@ -115,8 +102,13 @@ def build_responder(
                 f"'{name}' reads simulator truth, which no client sends. Serve a policy that looks "
                 "at pictures."
             )
+        if policy.spec.person:
+            raise ConfigError(
+                f"'{name}' is a person, whom only a robot can call. Serve a policy, or see "
+                "`aegis drive`."
+            )
     wait = settings.number("wait", 0.0, 1.0)
-    count = clients.count_connections
+    count = clients.count_idle
     batchers = {n: QueryBatcher(one, wait, count) for n, one in policies.items()}
     embodiment = build_target(composed, "embodiment", settings.node("embodiment"))
     if not isinstance(embodiment, Embodiment):
@@ -221,7 +213,7 @@ def _build_controller(
         if isinstance(detector, SpecChecker):
             detector.check(specs["weak"])
     horizon = settings.integer("horizon", 1)
-    parts = GatedParts(composed, settings, embodiment, horizon, specs, detectors, origins)
+    parts = KnownParts(composed, settings, embodiment, horizon, specs, detectors, origins)
     arm = build_run_arm(parts)
     spec = build_gated_spec(arm.controller, specs, fingerprint_arm(arm, origins))
     return arm.controller, spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from aegis.app.config.composition import ComposedConfig, build_target
@@ -27,7 +28,7 @@ from aegis.records.part_identity import PartOrigins
 
 
 class ArmParts(Protocol):
-    """What an arm is built from: a lab, or what is known of a robot and its policies."""
+    """What an arm is built from: a lab, or what is known where there is none."""
 
     @property
     def composed(self) -> ComposedConfig:
@@ -63,6 +64,19 @@ class ArmParts(Protocol):
     def origins(self) -> PartOrigins:
         """Configurations that detectors, gates and switches were built from."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownParts:
+    """What is known where there is no lab: of a robot, of a server's clients, of a recording."""
+
+    composed: ComposedConfig
+    settings: Settings
+    embodiment: Embodiment
+    horizon: int
+    specs: Mapping[PolicyId, PolicySpec]
+    detectors: tuple[Detector[Any], ...]
+    origins: PartOrigins
 
 
 def build_arms(lab: Lab, settings: Settings) -> tuple[Arm, ...]:

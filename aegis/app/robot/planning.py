@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from aegis.app.config.arm_builder import build_run_arm
+from aegis.app.config.arm_builder import KnownParts, build_run_arm
 from aegis.app.config.composition import ComposedConfig, build_target
 from aegis.app.config.part_builder import (
     build_detectors,
@@ -19,8 +18,8 @@ from aegis.app.config.settings import Settings
 from aegis.core.capabilities import SpecChecker
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
-from aegis.core.protocols import Detector, PolicySpec
-from aegis.core.types import Embodiment, EpisodeKey, PolicyId
+from aegis.core.protocols import PolicySpec
+from aegis.core.types import EpisodeKey, PolicyId
 from aegis.host.child_process import build_thread_environment
 from aegis.host.dispatch import build_dispatch
 from aegis.records.part_identity import PartOrigins
@@ -29,19 +28,6 @@ from aegis.ros.driver_process import DriverPlan
 
 POLICIES = ("weak", "strong")
 _NANOS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class RobotParts:
-    """What the controller of a robot is built from; see ``ArmParts``."""
-
-    composed: ComposedConfig
-    settings: Settings
-    embodiment: Embodiment
-    horizon: int
-    specs: Mapping[PolicyId, PolicySpec]
-    detectors: tuple[Detector[Any], ...]
-    origins: PartOrigins
 
 
 def read_contract_node(composed: ComposedConfig) -> Contract:
@@ -108,7 +94,7 @@ def build_controller(
         if isinstance(detector, SpecChecker):
             detector.check(specs["weak"])
     embodiment = contract.build_embodiment()
-    parts = RobotParts(composed, settings, embodiment, contract.horizon, specs, detectors, origins)
+    parts = KnownParts(composed, settings, embodiment, contract.horizon, specs, detectors, origins)
     arm = build_run_arm(parts)
     if arm.delay:
         raise ConfigError(
