@@ -8,7 +8,6 @@ it, and either becomes a value or one ``MessageError`` that names the field.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -25,7 +24,11 @@ Value: TypeAlias = Any
 
 _ARRAY, _SCALAR = b"__ndarray__", b"__npgeneric__"
 _DATA, _DTYPE, _SHAPE = b"data", b"dtype", b"shape"
-_DTYPE_TEXT = re.compile(r"[<>|]?(?:b1|[iu][1248]|f[248])")
+_DTYPE_OF_TEXT: Mapping[str, np.dtype[Any]] = {
+    order + name: np.dtype(order + name)
+    for name in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+    for order in ("", "|", "<", ">")
+}
 _DTYPES = "truth values, whole numbers or floating-point numbers of at most 8 bytes: |b1, |u1, <f4"
 _MOST_DIMENSIONS = 32
 _DOUBLE_BYTES = 9
@@ -105,7 +108,7 @@ def _pack_numpy(value: object) -> dict[bytes, object]:
     """Returns an array or a scalar of numpy as the map that stands for it."""
     if not isinstance(value, np.ndarray | np.generic):
         raise TypeError(f"{type(value).__name__} is no value of a message")
-    if not _DTYPE_TEXT.fullmatch(value.dtype.str):
+    if value.dtype.str not in _DTYPE_OF_TEXT:
         raise MessageError("an array", f"of type {value.dtype}", _DTYPES)
     if isinstance(value, np.ndarray):
         shape = value.shape
@@ -122,7 +125,7 @@ def _revive_value(raw: object, path: Path) -> Value:
             return _revive_scalar(raw, path)
         return {name: _revive_value(item, (*path, name)) for name, item in raw.items()}
     if isinstance(raw, list):
-        if not any(isinstance(item, dict | list) for item in raw):
+        if {dict, list}.isdisjoint(map(type, raw)):
             return raw
         return [_revive_value(item, (*path, i)) for i, item in enumerate(raw)]
     return raw
@@ -169,9 +172,10 @@ def _revive_scalar(raw: Mapping[object, object], path: Path) -> np.generic:
 
 def _read_dtype(text: object, path: Path) -> np.dtype[Any]:
     """Returns the type that a text names."""
-    if not isinstance(text, str) or not _DTYPE_TEXT.fullmatch(text):
+    dtype = _DTYPE_OF_TEXT.get(text) if isinstance(text, str) else None
+    if dtype is None:
         raise MessageError(_name_field(path, "dtype"), repr(text), _DTYPES)
-    return np.dtype(text)
+    return dtype
 
 
 def _name_field(path: Path, part: str) -> str:

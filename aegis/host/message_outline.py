@@ -16,6 +16,14 @@ _FIXED: Mapping[int, int] = {
     0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,
 }  # fmt: skip
 """First byte to the bytes that follow: nil, booleans, floats, integers."""
+_SMALL_NUMBERS = (*range(0x80), *range(0xE0, 0x100))
+_SHORT_TEXTS = range(0xA0, 0xC0)
+_LEAVES: Mapping[int, int] = {
+    **dict.fromkeys(_SMALL_NUMBERS, 1),
+    **{kind: 1 + length for length, kind in enumerate(_SHORT_TEXTS)},
+    **{kind: 1 + length for kind, length in _FIXED.items()},
+}
+"""First byte to the bytes of a whole value whose length it tells."""
 _SIZED: Mapping[int, int] = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
 """First byte to the bytes of a length, behind which as many bytes follow: bytes, texts."""
 _LISTS: Mapping[int, int] = {0xDC: 2, 0xDD: 4}
@@ -41,23 +49,28 @@ def check_outline(data: bytes, items: int, depth: int) -> None:
     Raises:
         MessageError: If it does.
     """
-    place, left, seen = 0, [1], 0
+    size, place, left, seen = len(data), 0, [1], 0
     while left:
         if not left[-1]:
             left.pop()
             continue
-        if place >= len(data):
-            raise MessageError(_WHOLE, f"cut off after {len(data)} bytes", "a whole message")
-        numbers = _count_doubles(data, place, left[-1])
+        if place >= size:
+            raise MessageError(_WHOLE, f"cut off after {size} bytes", "a whole message")
+        kind = data[place]
+        leaf = _LEAVES.get(kind)
+        numbers = _count_doubles(data, place, left[-1]) if kind == _DOUBLE else 0
         if numbers:
             left[-1] -= numbers
             place, seen = place + _DOUBLE_BYTES * numbers, seen + numbers
+        elif leaf is not None:
+            left[-1] -= 1
+            place, seen = place + leaf, seen + 1
         else:
             left[-1] -= 1
             seen += 1
             place, inside = _read_header(data, place)
             if inside >= 0:
-                _check_claim(inside, len(data) - place, len(left), depth)
+                _check_claim(inside, size - place, len(left), depth)
                 left.append(inside)
         if seen > items:
             raise MessageError(_WHOLE, f"more than {items} values", f"at most {items} values")
@@ -100,16 +113,10 @@ def _read_header(data: bytes, place: int) -> tuple[int, int]:
     """Returns where a value's contents end, and how many values lie inside; -1 for no container."""
     kind = data[place]
     place += 1
-    if kind <= 0x7F or kind >= 0xE0:  # small integers
-        return place, -1
     if kind <= 0x8F:
         return place, 2 * (kind & 0x0F)
     if kind <= 0x9F:
         return place, kind & 0x0F
-    if kind <= 0xBF:
-        return place + (kind & 0x1F), -1
-    if kind in _FIXED:
-        return place + _FIXED[kind], -1
     width = _SIZED.get(kind) or _LISTS.get(kind) or _MAPS.get(kind)
     if width is None:
         raise MessageError(_WHOLE, f"with a value of type 0x{kind:02x}", "plain values of msgpack")

@@ -34,11 +34,12 @@ class QueryBatcher:
     Args:
         policy: It answers; whoever built it closes it.
         wait: Time from one question to the next within which both join one batch [s].
-        count_callers: Returns how many could be asking: nobody waits for more.
+        count_idle: Returns how many connections could bring another question: where there is none,
+            nothing is waited for.
     """
 
-    def __init__(self, policy: Policy, wait: float, count_callers: Callable[[], int]) -> None:
-        self._policy, self._wait, self._count_callers = policy, wait, count_callers
+    def __init__(self, policy: Policy, wait: float, count_idle: Callable[[], int]) -> None:
+        self._policy, self._wait, self._count_idle = policy, wait, count_idle
         self._most = policy.sizes[-1] if isinstance(policy, Batched) else _LARGEST_BATCH
         self._waiting: list[tuple[Query, asyncio.Future[Proposal | None]]] = []
         self._arrived = asyncio.Event()
@@ -84,7 +85,7 @@ class QueryBatcher:
     async def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
         """Waits until there is something to answer and nobody else is about to ask."""
         until = None
-        while not self._waiting or len(self._waiting) < min(self._most, self._count_callers()):
+        while not self._waiting or (len(self._waiting) < self._most and self._count_idle()):
             self._arrived.clear()
             if not self._waiting:
                 await self._arrived.wait()

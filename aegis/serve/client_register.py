@@ -22,9 +22,13 @@ class ClientRegister:
 
     A client that opens several connections gives all of them one name; of others, each connection
     is a client.
+
+    Attributes:
+        busy: Connections on which something is being answered.
     """
 
     def __init__(self) -> None:
+        self.busy = 0
         self._connections: defaultdict[str, set[Stateful]] = defaultdict(set)
 
     def add_connection(self, client: str, connection: Stateful) -> None:
@@ -40,6 +44,10 @@ class ClientRegister:
     def count_connections(self) -> int:
         """Returns how many there are."""
         return sum(map(len, self._connections.values()))
+
+    def count_idle(self) -> int:
+        """Returns how many connections could bring a question at any moment."""
+        return self.count_connections() - self.busy
 
     def is_connected(self, client: str) -> bool:
         """Says whether a client is there.

@@ -48,12 +48,12 @@ class OpenpiServer(WireServer):
             if self.is_ending:
                 break
             began = time.perf_counter()
-            self._busy += 1
+            self.clients.busy += 1
             try:
                 answer = await self._answer_frame(frame, caller, responder, total)
                 await socket.send(answer)
             finally:
-                self._busy -= 1
+                self.clients.busy -= 1
             if isinstance(answer, str):
                 await socket.close(_REFUSED, "refused: see the text frame")
                 break

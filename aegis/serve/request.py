@@ -218,14 +218,14 @@ def _read_view(fields: Mapping[object, Value], layout: WireLayout) -> View:
 
 def _read_state(value: Value, key: str) -> F32:
     """Returns proprioception. Shape (p,)."""
-    given = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else value
-    if isinstance(value, list):
-        value = _read_numbers(value)
-    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "fiu":
+    found = _read_numbers(value) if isinstance(value, list) else value
+    if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in "fiu":
+        is_array = isinstance(value, np.ndarray)
+        given = f"{value.dtype} of shape {value.shape}" if is_array else value
         raise MessageError(key, given, "numbers of shape (p,)")
-    if value.size > _MOST_ENTRIES:
-        raise MessageError(key, f"{value.size} numbers", f"at most {_MOST_ENTRIES}")
-    return _narrow_numbers(value, key)
+    if found.size > _MOST_ENTRIES:
+        raise MessageError(key, f"{found.size} numbers", f"at most {_MOST_ENTRIES}")
+    return _narrow_numbers(found, key)
 
 
 def _read_numbers(items: list[Value]) -> np.ndarray | None:
@@ -235,8 +235,11 @@ def _read_numbers(items: list[Value]) -> np.ndarray | None:
 
 def _narrow_numbers(values: np.ndarray, key: str) -> F32:
     """Returns numbers in single precision, all of them finite."""
-    with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
+    if values.dtype == np.float32:
+        narrow = values
+    else:
+        with np.errstate(over="ignore"):
+            narrow = values.astype(np.float32)
     if not np.isfinite(narrow).all():
         raise MessageError(key, f"{values}", "finite numbers")
     return narrow

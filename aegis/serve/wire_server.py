@@ -73,7 +73,6 @@ class WireServer(ABC):
 
     def __init__(self, access: Access, limits: ServerLimits) -> None:
         self._access, self._limits = access, limits
-        self._busy = 0
         self._ending = False
         self.clients = ClientRegister()
         self.counts: Counter[str] = Counter()
@@ -146,7 +145,7 @@ class WireServer(ABC):
         """Waits for answers under way; then clients are told that the server goes away."""
         self._ending = True
         until = time.monotonic() + _GRACE
-        while self._busy and time.monotonic() < until:
+        while self.clients.busy and time.monotonic() < until:
             await asyncio.sleep(0.01)
         server.close()
         await server.wait_closed()

@@ -184,7 +184,7 @@ def _is_block(value: Value, shape: tuple[int, ...]) -> bool:
     if not isinstance(value, list) or len(value) != shape[0]:
         return False
     if len(shape) == 1:
-        return all(type(one) in (int, float) for one in value)
+        return {int, float}.issuperset(map(type, value))
     return all(_is_block(one, shape[1:]) for one in value)
 
 
@@ -196,5 +196,7 @@ def _read_numbers(value: Value, field: str, shape: tuple[int, ...]) -> F32:
         raise MessageError(field, given, allowed)
     if value.dtype.kind not in "fiu" or value.shape != shape:
         raise MessageError(field, f"{value.dtype} of shape {value.shape}", allowed)
+    if value.dtype == np.float32:
+        return value
     with np.errstate(over="ignore", invalid="ignore"):
         return value.astype(np.float32)

@@ -16,7 +16,9 @@ def test_a_client_is_there_while_one_of_its_connections_is_open() -> None:
     register, first, second, other = ClientRegister(), Connection(), Connection(), Connection()
     for client, connection in (("a", first), ("a", second), ("b", other)):
         register.add_connection(client, connection)
-    assert register.count_connections() == 3
+    assert register.count_connections() == register.count_idle() == 3
+    register.busy += 1
+    assert register.count_idle() == 2
     first.state = State.CLOSED
     assert register.is_connected("a")
     second.state = State.CLOSING

@@ -75,9 +75,7 @@ def serve_gated(
         served = Served(
             spec, controller.embodiment, make_layout(), True, 1 << 20, {}, MEANT, ("reader",)
         )
-        batchers = {
-            n: QueryBatcher(p, 0.001, server.clients.count_connections) for n, p in chosen.items()
-        }
+        batchers = {n: QueryBatcher(p, 0.001, server.clients.count_idle) for n, p in chosen.items()}
         return GatedResponder(served, controller, chosen, batchers, server.clients, most)
 
     with run_server(make, horizon=HORIZON) as (url, _):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from websockets.asyncio.server import Server
@@ -15,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from aegis.core.types import EpisodeKey
 from aegis.serve.access import Access
-from tests.serve.clients import Client
+from tests.serve.clients import Client, pack_numpy
 from tests.serve.toys import (
     KEYS,
     MEANT,
@@ -127,6 +128,20 @@ def test_questions_of_several_clients_are_one_batch() -> None:
     for i in range(clients):
         assert answers[i] == alone.propose([make_query(i)])[0].actions.tobytes()
     assert len(policy.batches) < clients
+
+
+def test_frames_of_several_questions_are_one_batch() -> None:
+    """As many questions as connections are no reason to begin: other frames are on their way."""
+    policy, frames, each = SeeingPolicy(batch=16), 4, 4
+    with serve_policy(policy, wait=5.0) as (url, _), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(url)) for _ in range(frames)]
+        for i, client in enumerate(clients):
+            places = [address(make_query(each * i + j)) for j in range(each)]
+            asked = [make_request(**{"aegis/episode": place}) for place in places]
+            client.socket.send(msgpack.packb({"aegis/batch": asked}, default=pack_numpy))
+        for client in clients:
+            assert len(client.receive()["aegis/batch"]) == each
+    assert policy.batches == [frames * each]
 
 
 def test_pictures_of_other_sizes_and_unmirrored_ones() -> None:

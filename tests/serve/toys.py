@@ -100,7 +100,7 @@ def make_policy_responder(
     kind: type[Served] = Served,
     room: int = 1 << 20,
 ) -> PolicyResponder:
-    batcher = QueryBatcher(policy, wait, server.clients.count_connections)
+    batcher = QueryBatcher(policy, wait, server.clients.count_idle)
     digests = {"policy": policy.spec.digest}
     robot = toy_robot(getattr(policy, "_action", 7))
     served = kind(policy.spec, robot, layout or make_layout(), False, room, digests, MEANT)

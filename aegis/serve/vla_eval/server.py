@@ -52,7 +52,7 @@ class VlaEvalServer(WireServer):
         async for frame in socket:
             if self.is_ending:
                 break
-            self._busy += 1
+            self.clients.busy += 1
             try:
                 message = read_message(frame, limits.message)
                 reply = await conversation.answer_message(message)
@@ -63,4 +63,4 @@ class VlaEvalServer(WireServer):
                 await socket.close(_REFUSED, "refused: see the error")
                 break
             finally:
-                self._busy -= 1
+                self.clients.busy -= 1
