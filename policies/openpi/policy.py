@@ -98,10 +98,8 @@ class OpenpiPolicy:
         _check_settings(name, sockets, deadline, max_bytes, on_missing)
         self._name, self._deadline, self._holds = name, deadline, on_missing == "hold"
         token, trust = read_token(token_file, token_variable), load_trust(url, certificate)
-        # Not for secrecy: two clients that play the same episodes must not have one name.
-        client = secrets.token_hex(16)
         label = f"Policy '{name}' at {url}"
-        self._place = ServerPlace(url, label, token, max_bytes, trust, client)
+        self._place = ServerPlace(url, label, token, max_bytes, trust, _make_client_name())
         self._limits = MessageLimits(size=max_bytes)
         named, meant = digest or f"openpi {url}", Conventions(proprio, actions, gripper, UPRIGHT)
         self._otherwise = Description(
@@ -111,14 +109,10 @@ class OpenpiPolicy:
         self._guard = ProcessGuard(f"The connection to {url}", "Or build the policy there.")
         self._turn = threading.Lock()
         self._loop = asyncio.new_event_loop()
-        check = self._check_first
-        known = self._is_known
-        self._connections = [Connection(self._place, check, known) for _ in range(sockets)]
-        try:
-            self._loop.run_until_complete(self._connections[0].open_socket(deadline))
-        except BaseException:
-            self._loop.close()
-            raise
+        self._connections = [
+            Connection(self._place, self._check_first, self._is_known) for _ in range(sockets)
+        ]
+        self._meet_server()
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         raise ConfigError(
@@ -169,6 +163,14 @@ class OpenpiPolicy:
             if not self._loop.is_closed():
                 self._loop.run_until_complete(self._close_all())
                 self._loop.close()
+
+    def _meet_server(self) -> None:
+        """Connects, so that what the server says of itself is known."""
+        try:
+            self._loop.run_until_complete(self._connections[0].open_socket(self._deadline))
+        except BaseException:
+            self._loop.close()
+            raise
 
     def _group_queries(self, queries: Sequence[Query]) -> list[Sequence[Query]]:
         """Returns the questions of each frame: as many to each socket, as far as they fit."""
@@ -254,6 +256,11 @@ class OpenpiPolicy:
 
     async def _close_all(self) -> None:
         await asyncio.gather(*(one.close() for one in self._connections))
+
+
+def _make_client_name() -> str:
+    """Returns a name that no other client has: two that play the same episodes must differ."""
+    return secrets.token_hex(16)
 
 
 def _check_settings(
