@@ -17,7 +17,7 @@ def write_imported_lines(found: ImportedComparison) -> list[str]:
         say_pairs(found),
         *([] if found.required is None else [say_required(found.required, found.n)]),
         *(
-            f"  {one.suite} {one.task}: {one.n} pairs, {say_difference(one.difference)} "
+            f"  {one.suite} {one.task}: {_count_pairs(one.n)}, {say_difference(one.difference)} "
             f"{one.instruction}".rstrip()
             for one in found.tasks
         ),
@@ -61,11 +61,15 @@ def say_pairs(found: ImportedComparison) -> str:
             "Both must play the same start states of the same tasks."
         )
     return (
-        f"{found.n} pairs: {found.both} solved by both, {found.neither} by neither, "
+        f"{_count_pairs(found.n)}: {found.both} solved by both, {found.neither} by neither, "
         f"{found.only_a} by A only, {found.only_b} by B only. A − B is "
         f"{say_difference(found.difference)} (Tango's 95 % interval); McNemar's exact p, "
         f"two-sided: {format_p_value(found.p)}."
     )
+
+
+def _count_pairs(n: int) -> str:
+    return f"{n} pair" if n == 1 else f"{n} pairs"
 
 
 def _say_side(side: ImportedSide) -> str:

@@ -101,11 +101,22 @@ class RobotInterface:
                 raise UnknownNameError("camera", camera, self.cameras, where)
 
     def find_position(self, sensed: Sensed) -> F32:
-        """Returns the command that would keep the robot as it is. Shape (a,)."""
-        still = [
-            0.0 if name.endswith(_VELOCITY) else float(sensed.raw.get(name, 0.0))
-            for name in self.names
-        ]
+        """Returns the command that keeps the robot as it is. Shape (a,).
+
+        Raises:
+            MachineError: If the robot does not sense a position that it is told.
+        """
+        still = []
+        for name in self.names:
+            if name.endswith(_VELOCITY):
+                still.append(0.0)
+            elif name in sensed.raw:
+                still.append(float(sensed.raw[name]))
+            else:
+                raise MachineError(
+                    f"The robot takes '{name}' and does not sense it, so nobody knows how it holds "
+                    f"still. It senses: {', '.join(map(str, sensed.raw))}."
+                )
         return np.array(still, np.float32)
 
     def build_embodiment(

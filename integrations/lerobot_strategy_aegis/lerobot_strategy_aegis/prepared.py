@@ -83,7 +83,9 @@ def prepare_rollout(context: Any, config: AegisStrategyConfig) -> PreparedRollou
     context.policy.policy.to("meta")
     policies = build_policies(composed)
     try:
-        check_policies(policies, robot, robot.sense(time.monotonic_ns()))
+        sensed = robot.sense(time.monotonic_ns())
+        robot.find_position(sensed)  # A robot that cannot hold still is refused now.
+        check_policies(policies, robot, sensed)
         controller = build_controller(composed, config, policies, robot, 1 / cfg.fps)
         journal = Journal(config.journal)
     except BaseException:

@@ -10,16 +10,7 @@ from aegis.app.config.composition import compose_config
 from aegis.app.config.folders import find_shipped_configs
 from tests.app.typed import type_in
 
-SHARED = (
-    "embodiment",
-    "horizon",
-    "what",
-    "wait",
-    "max_connections",
-    "episodes",
-    "seed",
-    "patience",
-)
+SHARED = ("embodiment", "horizon", "what", "wait", "max_connections", "episodes", "seed")
 
 
 @pytest.mark.parametrize(
