@@ -16,7 +16,7 @@ from aegis.app.config.settings import Settings
 from aegis.app.experiment import compose_or_show
 from aegis.app.screen import Json, Screen
 from aegis.core.answers import ask_policy
-from aegis.core.conventions import Conventions, read_conventions
+from aegis.core.conventions import MIRRORED, Conventions, read_conventions, turn_pictures
 from aegis.core.protocols import Policy, Query, World
 from aegis.core.types import F32, Act, EpisodeKey, Observation
 from aegis.runtime.history import History
@@ -253,7 +253,7 @@ def _mirror_query(query: Query) -> Query:
 
 
 def _mirror_pictures(obs: Observation) -> Observation:
-    images = {name: picture[:, ::-1] for name, picture in obs.images.items()}
+    images = {name: turn_pictures(picture, MIRRORED) for name, picture in obs.images.items()}
     return replace(obs, images=images)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from aegis.core.conventions import MIRRORED, turn_pictures
 from aegis.core.errors import MessageError
 from aegis.core.types import F64, U8
 
@@ -31,7 +32,7 @@ def read_picture(value: object, key: str, mirror: bool) -> U8:
         raise MessageError(key, f"of shape {value.shape}", f"at most {_MOST_PIXELS} pixels")
     if not mirror:
         return value
-    turned: U8 = value.take(np.arange(value.shape[1])[::-1], axis=1)  # half the time of a copy
+    turned = turn_pictures(value, MIRRORED)
     turned.setflags(write=False)  # Nobody else has it; an observation need not copy it.
     return turned
 
