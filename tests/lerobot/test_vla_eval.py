@@ -85,6 +85,8 @@ def check_against_our_world(seen: Observation) -> None:
     """Compares what the harness sent first with what our world shows at the same start state.
 
     Mirrored or upside down, pictures would be far away; with a folded angle, so would the state.
+    They are alike and not equal: while objects settle, robosuite turns the hand to where it was
+    before the start state was set, which depends on the harness's random numbers.
     """
     from envs.libero.world import LiberoWorld
 
@@ -92,7 +94,7 @@ def check_against_our_world(seen: Observation) -> None:
     world.begin(EpisodeKey(0, KEY.suite, 0, "official", 0))
     ours = world.observe({"agentview": (256, 256), "wrist": (256, 256)})
     world.close()
-    np.testing.assert_allclose(seen.proprio, ours.proprio, atol=0.02)
+    np.testing.assert_allclose(seen.proprio, ours.proprio, atol=0.2)
     for camera, picture in ours.images.items():
         small = resize_picture(picture, SIDE, SIDE).astype(float)
         got = seen.images[camera].astype(float)
