@@ -33,7 +33,7 @@ $(DOCS_STAMP): docs/requirements.txt scripts/docs.sh
 	@PYTHON=$(PYTHON) VENV=$(DOCS) scripts/docs.sh
 	@touch $@
 
-$(LEROBOT_STAMP): constraints.txt scripts/lerobot/requirements.txt scripts/lerobot/cuda.txt scripts/setup_lerobot.sh
+$(LEROBOT_STAMP): constraints.txt scripts/lerobot/requirements.txt scripts/lerobot/cuda.txt scripts/setup_lerobot.sh $(wildcard integrations/*/pyproject.toml)
 	@VENV=$(LEROBOT) scripts/setup_lerobot.sh
 	@touch $@
 

@@ -63,7 +63,7 @@ install_torchvision() {
 python=$(find_python)
 exec 9>"$VENV.lock"
 "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
-key=$(cat constraints.txt scripts/lerobot/*.txt scripts/setup_lerobot.sh | cksum; printf '%s\n' "$python"; "$python" -V; printf '%s' "$TORCH_INDEX")
+key=$(cat constraints.txt scripts/lerobot/*.txt scripts/setup_lerobot.sh integrations/*/pyproject.toml | cksum; printf '%s\n' "$python"; "$python" -V; printf '%s' "$TORCH_INDEX")
 [ "$(cat "$VENV/.aegis-key" 2>/dev/null)" = "$key" ] && exit 0
 say "1/4 virtual environment: $VENV ($("$python" -V); 3 GB on disk with a CPU build of torch, 6 GB without)"
 rm -rf "$VENV"
@@ -73,9 +73,9 @@ VENV=$VENV TORCH_INDEX=$TORCH_INDEX scripts/install_torch.sh
 install_torchvision
 say "3/4 LeRobot, and everything that it and AEGIS import, pinned"
 merge_pins | $PIP install --no-deps -r /dev/stdin || fail "pip could not install the pins; see above"
-say "4/4 AEGIS"
-$PIP install --no-deps -e .
-said=$("$VENV/bin/python" -c 'import lerobot.policies, aegis, envs, policies, mujoco, vla_eval, openpi_client' 2>&1) ||
+say "4/4 AEGIS and its plug-ins"
+$PIP install --no-deps -e . -e integrations/lerobot_strategy_aegis -e integrations/lerobot_env_aegis -e integrations/vla_eval_aegis
+said=$("$VENV/bin/python" -c 'import lerobot.policies, aegis, envs, policies, mujoco, vla_eval, openpi_client, lerobot_strategy_aegis, lerobot_env_aegis, vla_eval_aegis' 2>&1) ||
     fail "the installation does not import: $said"
 printf '%s\n' "$key" >"$VENV/.aegis-key"
 say "ready: $VENV/bin/aegis serve --help"

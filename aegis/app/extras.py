@@ -21,7 +21,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "stamp": ("rfc3161_client", "cryptography"),
     "ros": ("rosbags", "cv2"),
     "dds": ("cyclonedds",),
-    "wire": ("msgpack", "websockets"),
+    "wire": ("msgpack", "websockets", "PIL"),
     "export": ("mcap", "pyarrow", "av", "PIL"),
     "rerun": ("rerun",),
 }  # fmt: skip
