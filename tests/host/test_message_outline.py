@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from aegis.core.errors import MessageError
 from aegis.host.array_messages import MessageLimits, pack_message, unpack_message
 from aegis.host.message_outline import check_outline
+from tests.host.frames import mutate_frame
 
 
 class CountedBytes(bytes):
@@ -103,25 +104,6 @@ def test_no_more_is_believed_than_is_there(frame: bytes, says: str) -> None:
 def test_whatever_comes_is_a_value_or_one_error(frame: bytes) -> None:
     with contextlib.suppress(MessageError):
         unpack_message(frame)
-
-
-def mutate_frame(frame: bytes, rng: random.Random) -> bytes:
-    """Returns a frame with a few bytes changed, lost, put in, repeated or cut off."""
-    bad = bytearray(frame)
-    for _ in range(rng.randint(1, 4)):
-        at, way = rng.randrange(len(bad)), rng.random()
-        if way < 0.5:
-            bad[at] = rng.randrange(256)
-        elif way < 0.65:
-            del bad[at]
-        elif way < 0.8:
-            bad.insert(at, rng.choice(b"\xdd\xdf\xc6\x91\x81\xc4\xcb\xff"))
-        elif way < 0.9:
-            bad[at:at] = bad[at : at + rng.randrange(40)]
-        else:
-            del bad[at + 1 :]
-        bad = bad or bytearray(b"\x80")
-    return bytes(bad)
 
 
 def test_ten_thousand_mutations_raise_one_error_and_take_no_memory() -> None:

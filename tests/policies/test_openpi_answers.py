@@ -129,7 +129,7 @@ def test_a_server_that_says_nonsense_of_itself_is_refused(name: str) -> None:
 def test_ten_thousand_malformed_answers_are_one_error_each() -> None:
     import random
 
-    from tests.host.test_array_messages import mutate_frame
+    from tests.host.frames import mutate_frame
 
     rng, whole = random.Random(3), make_answer()
 

@@ -19,7 +19,7 @@ from aegis.core.types import Proposal
 from aegis.host.array_messages import pack_message
 from tests.app.typed import type_in
 from tests.fakes import ToyWorld
-from tests.host.test_array_messages import mutate_frame
+from tests.host.frames import mutate_frame
 from tests.serve.clients import Client
 from tests.serve.toys import (
     KEYS,

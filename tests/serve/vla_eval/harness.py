@@ -36,9 +36,13 @@ class Harness:
 
     def send(self, kind: str, payload: Any) -> int:
         self.number += 1
-        message = {"type": kind, "payload": payload, "seq": self.number, "timestamp": time.time()}
-        self.socket.send(msgpack.packb(message, default=self.pack))
+        self.socket.send(self.pack_message(kind, payload))
         return self.number
+
+    def pack_message(self, kind: str, payload: Any) -> bytes:
+        message = {"type": kind, "payload": payload, "seq": self.number, "timestamp": time.time()}
+        packed: bytes = msgpack.packb(message, default=self.pack)
+        return packed
 
     def receive(self) -> Any:
         return msgpack.unpackb(self.socket.recv(timeout=20), object_hook=unpack)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import resource
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from aegis.core.protocols import Query
 from aegis.core.types import EpisodeKey
 from aegis.serve.access import Access
+from tests.host.frames import mutate_frame
 from tests.serve.toys import SeeingPolicy
 from tests.serve.vla_eval.harness import KEY, ErrorReplyError, Harness, observe, see, serve
 
@@ -159,6 +162,25 @@ def test_a_frame_that_is_no_message_ends_its_connection_only(url: str, frame: by
             with pytest.raises(ConnectionClosed):
                 harness.socket.recv(timeout=20)
         assert play(other, KEY, 4) == play_here(KEY, 4)
+
+
+@pytest.mark.slow
+def test_ten_thousand_malformed_frames_are_refused_and_take_no_memory() -> None:
+    rng, peaks, refused = random.Random(7), [], 0
+    with serve() as address:
+        with Harness(address) as harness:
+            whole = harness.pack_message("observation", observe(0))
+        for _ in range(4):
+            for _ in range(2500):
+                with Harness(address) as harness:
+                    harness.begin()
+                    harness.socket.send(mutate_frame(whole, rng))
+                    refused += harness.receive()["type"] == "error"
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        with Harness(address) as harness:
+            assert play(harness, KEY, 4) == play_here(KEY, 4)
+    assert refused > 3000
+    assert peaks[-1] - peaks[0] < 32_000, "kB"
 
 
 def test_health_is_told_to_anybody(url: str) -> None:
