@@ -13,12 +13,13 @@ COMMANDS = [command for command in map(load_command, COMMAND_SUMMARIES) if comma
 VERBS = [(command, verb) for command in COMMANDS for verb in command.verbs]
 
 
-def test_studies_benchmarks_and_the_doctor_have_verbs() -> None:
+def test_commands_have_their_verbs() -> None:
     names = {command.name: [verb.name for verb in command.verbs] for command in COMMANDS}
     assert names["study"] == ["lock", "run", "report", "verify", "power"]
     assert names["doctor"] == ["determinism", "wire"]
     assert names["ros"] == ["node", "robot", "console"]
-    assert {name for name, verbs in names.items() if verbs} == {"study", "bench", "doctor", "ros"}
+    assert names["serve"] == ["vla-eval"]
+    assert {*names} == {"study", "bench", "doctor", "ros", "serve"}
 
 
 @pytest.mark.parametrize(("command", "verb"), VERBS, ids=lambda one: one.name)

@@ -174,7 +174,7 @@ class Costly(ToyPolicy):
         return super().propose(queries)
 
 
-@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize("remote", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_costly_policy_waits_for_its_batch_as_long_as_it_may(
     remote: bool, tmp_path: Path
 ) -> None:

@@ -59,7 +59,7 @@ def test_sharing_changes_no_byte_and_saves_steps(tmp_path: Path) -> None:
     assert ticks(tmp_path / "shared") < 0.6 * ticks(tmp_path / "alone")
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     starts=st.lists(st.sampled_from([0, 4, 12, 28, 56]), min_size=1, max_size=3),
     rate=st.sampled_from([0.0, 0.3, 1.0]),

@@ -140,6 +140,7 @@ def test_a_pilot_of_the_advised_size_decides() -> None:
     assert size_pilot(found, RULE, 0) == advised
 
 
+@settings(max_examples=10)
 @given(counts, st.integers(1, 400), st.integers(0, 3))
 def test_a_size_is_judged_alike_whichever_others_were_tried(
     found: SwitchOutcomes, n: int, root: int
