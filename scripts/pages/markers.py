@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.pages import delay_tables as delay
 from scripts.pages import study_tables as study
 from scripts.pages import summary_tables as summary
 from scripts.pages.study_rows import REPOSITORY
@@ -20,6 +21,7 @@ WRITERS: Mapping[str, Callable[..., str]] = {
     "budget": study.write_budget,
     "gap": study.write_gap,
     "schedules": study.write_schedules,
+    "delay": delay.write_delay,
     "headline": summary.write_headline,
     "summary": summary.write_summary,
 }
