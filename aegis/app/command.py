@@ -122,7 +122,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises the message that argparse would print."""
-        raise ConfigError(f"{self.prog}: {message}. Try {self.prog} --help.")
+        raise ConfigError(f"{message}. Try {self.prog} --help.")
 
     def list_option_names(self) -> Iterator[str]:
         """Yields the long options."""

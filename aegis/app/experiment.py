@@ -14,6 +14,7 @@ from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Screen
+from aegis.core.errors import UnknownNameError
 from aegis.core.types import EpisodeKey
 from aegis.fleet.arm import Arm
 from aegis.fleet.progress import StatusFile, Tee
@@ -48,6 +49,23 @@ def compose_or_show(
             read_contract_node(composed)
         return None
     return composed
+
+
+def find_run_folder(place: str, file: str) -> Path:
+    """Returns a run folder from its path or name.
+
+    Args:
+        place: What the user said.
+        file: File of such runs, to list those that there are.
+
+    Raises:
+        UnknownNameError: If there is no such folder.
+    """
+    for path in (Path(place), RUNS_FOLDER / place):
+        if path.is_dir():
+            return path
+    known = sorted(path.parent.name for path in RUNS_FOLDER.glob(f"*/{file}"))
+    raise UnknownNameError("run", place, known or ["(none yet)"], f"{RUNS_FOLDER}/")
 
 
 def resolve_run_folder(name: str) -> Path:

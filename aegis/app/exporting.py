@@ -24,6 +24,8 @@ from aegis.study.verification import CheckResult
 
 EXPORTS_FOLDER = Path("exports")
 _OUTCOMES = ("all", "success", "failure")
+STEPS_FILE = "steps.parquet"
+"""Table of a run's steps; they may also lie in ``parts``."""
 _LARGEST_SIDE = 4096  # [px]
 
 
@@ -63,6 +65,11 @@ def export_run(
     """
     view = read_view(settings)
     run = RecordedRun.read_folder(root)
+    if not (root / STEPS_FILE).exists() and not (root / "parts").is_dir():
+        raise TraceError(
+            f"{root} has no steps ({STEPS_FILE} or parts/), which an export plays again. Studies "
+            "are published without them. Export a run of your own: aegis run name=first units=4."
+        )
     rows = choose_episodes(run.episodes, settings)
     episodes = number_episodes(rows, _build_arms(run, screen))
     out = _find_folder(settings, run)

@@ -32,6 +32,8 @@ KEYS = (
     ("arrows + -", "move"), ("g", "gripper"),
 )  # fmt: skip
 """Key to what it does, for the foot of a screen."""
+KEY_NAMES = ("e", "d", "space", "r", "t", "g", *_MOVES)
+"""Keys that mean something, one by one."""
 
 
 class OperatorDesk:

@@ -24,3 +24,10 @@ def test_a_recording_against_lerobot(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "two results" in type_in(tmp_path, "outcomes", "a.sqlite", code=2)["said"]
     assert "holds no results" in type_in(tmp_path, "outcomes", "a", "b", code=2)["said"]
+
+
+def test_a_report_that_can_go_nowhere_is_refused(tmp_path: Path) -> None:
+    for name in ("a.sqlite", "b.sqlite"):
+        write_recording(tmp_path / name, [(0, i, i < 3, None) for i in range(4)])
+    words = ("outcomes", "a.sqlite", "b.sqlite", "--out", "a.sqlite")
+    assert "--out a.sqlite cannot be a folder" in type_in(tmp_path, *words, code=2)["said"]

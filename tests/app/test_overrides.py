@@ -83,3 +83,9 @@ def test_a_run_may_do_without_a_detector() -> None:
     assert "detector" not in composed.tree
     with pytest.raises(UnknownNameError, match="Unknown gate 'null'"):
         compose_config("run", ["gate=null"], SHIPPED)
+
+
+def test_an_unknown_key_of_a_mapping_is_named_with_those_that_there_are() -> None:
+    said = "Unknown setting 'front' in 'cameras'. Allowed: agentview, wrist."
+    with pytest.raises(UnknownNameError, match=re.escape(said)):
+        compose_config("export", ["cameras={front:128}"], SHIPPED)

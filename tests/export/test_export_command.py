@@ -184,6 +184,12 @@ def empty_config(place: Path) -> None:
     (place / "runs/first/config.yaml").write_text("[]")
 
 
+def remove_steps(place: Path) -> None:
+    """Leaves what a published study leaves."""
+    (place / "runs/first/steps.parquet").unlink()
+    shutil.rmtree(place / "runs/first/parts")
+
+
 def fill_folder(place: Path) -> None:
     (place / "exports/first/lerobot" / INVENTORY_FILE).unlink()
 
@@ -203,6 +209,7 @@ def do_nothing(place: Path) -> None:
         (["lerobot.crf=20"], do_nothing, "crf: 18 there, 20 here"),
         ([], remove_config, "config.yaml is missing or damaged"),
         ([], empty_config, "it names no world"),
+        ([], remove_steps, "has no steps (steps.parquet or parts/)"),
         ([], fill_folder, "holds other files"),
         ([], break_inventory, "is damaged"),
     ],
@@ -217,11 +224,11 @@ def test_other_and_damaged_folders_are_refused(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "needs the folder of a run"),
-        (["--to", "lerobot"], "needs the folder of a run"),
-        (["runs/first"], "needs --to lerobot | rerun | mcap"),
+        ([], "Name the folder of a run"),
+        (["--to", "lerobot"], "Name the folder of a run"),
+        (["runs/first"], "Say --to lerobot | rerun | mcap"),
         (["runs/first", "--to", "lerobt"], "Unknown format 'lerobt'"),
-        (["runs/none", "--to", "mcap"], "runs/none is no folder"),
+        (["runs/none", "--to", "mcap"], "Unknown run 'runs/none' in runs/. Allowed: first"),
         (["runs", "--to", "mcap"], "episodes.parquet is missing or damaged"),
     ],
 )

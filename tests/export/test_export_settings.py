@@ -66,7 +66,7 @@ def test_episodes_are_chosen_and_numbered(run: RunTables) -> None:
         ({"keys": {"wrist": "image2"}}, {"wrist": 32}, "that are upright_mirrored; these are"),
         ({"keys": {"wrist": "left_upright_mirrored"}}, {"wrist": 32}, "Set mirror=true, or leave"),
         ({"keys": {"wrist": "a/b"}}, {"wrist": 32}, "Got: 'a/b'"),
-        ({"store": "gif"}, {"wrist": 32}, "Unknown store 'gif'"),
+        ({"store": "gif"}, {"wrist": 32}, "Unknown value 'gif' in 'store'"),
         ({"gop": 0}, {"wrist": 32}, "'gop' must be an integer of at least 1"),
         ({"crf": 52}, {"wrist": 32}, "'crf' must be a number from 0 to 51"),
     ],

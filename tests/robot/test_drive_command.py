@@ -57,6 +57,7 @@ def test_ros_alone_asks_which_part(capsys: pytest.CaptureFixture[str]) -> None:
         ("contract.rate=null", "contract.rate"),
         ("contract=libero_smi", "libero_sim"),
         ("record_failure=ignore", "continue, stop"),
+        ("script=[[0.1,spcae]]", "Unknown key 'spcae' in 'script'. Did you mean 'space'?"),
         ("contract.levels.estop.max_age=inf", "~/estop: max_age must be positive and finite"),
     ],
 )

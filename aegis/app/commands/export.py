@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 
 from aegis.app.command import Command
 from aegis.app.screen import Json, Screen
@@ -22,11 +21,15 @@ def _export(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     if composed is None:
         return {}
     if options.place is None:
-        raise ConfigError("aegis export needs the folder of a run, for example runs/first.")
+        raise ConfigError(
+            "Name the folder of a run, for example: aegis export runs/first --to lerobot."
+        )
     names = _read_formats(options.to)
-    from aegis.app.exporting import export_run
+    from aegis.app.experiment import find_run_folder
+    from aegis.app.exporting import STEPS_FILE, export_run
 
-    result = export_run(Path(options.place), names, Settings(composed.tree), screen)
+    root = find_run_folder(options.place, STEPS_FILE)
+    result = export_run(root, names, Settings(composed.tree), screen)
     before = result.episodes - result.drawn
     screen.print_line(
         f"{result.episodes} episodes, {result.frames} frames"
@@ -61,7 +64,7 @@ def _read_formats(text: str | None) -> tuple[str, ...]:
         UnknownNameError: If there is no such format.
     """
     if text is None:
-        raise ConfigError(f"aegis export needs --to {' | '.join(_FORMATS)}, or several: a,b.")
+        raise ConfigError(f"Say --to {' | '.join(_FORMATS)}, or several: a,b.")
     names = tuple(dict.fromkeys(text.split(",")))
     for name in names:
         if name not in _FORMATS:

@@ -17,7 +17,7 @@ _ERRORS = ("leave-out", "failures")
 
 def _compare_outcomes(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
     if options.result_a is None or options.result_b is None:
-        raise ConfigError("aegis outcomes needs two results, for example: aegis outcomes A B.")
+        raise ConfigError("Name two results, for example: aegis outcomes A B.")
     # Imported when it runs: that takes seconds, and help should not.
     from aegis.app.comparison.imported_page import write_imported_lines, write_imported_page
     from aegis.records.files import write_atomic
@@ -33,7 +33,10 @@ def _compare_outcomes(options: argparse.Namespace, screen: Screen) -> Mapping[st
     assert isinstance(values, dict)
     if options.out is not None:
         out = Path(options.out).expanduser()
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--out {out} cannot be a folder: {error}. Name another.") from error
         text = json.dumps(values, indent=1, allow_nan=False) + "\n"
         write_atomic(out / "report.json", text.encode())
         write_atomic(out / "report.md", write_imported_page(found).encode())

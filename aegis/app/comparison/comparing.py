@@ -11,7 +11,6 @@ from aegis.app.comparison.playing import PairedRun
 from aegis.app.comparison.stored_run import Report, StoredRun, assemble_report
 from aegis.app.comparison.typed_names import name_policy
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import read_absent
 from aegis.records.store import RunTables
 from aegis.study.comparison.parting import find_partings, read_states
 from aegis.study.comparison.policy_comparison import SIDES, PolicyComparison, compare_policies
@@ -40,7 +39,6 @@ def read_goal(settings: Settings) -> PowerGoal:
     Raises:
         ConfigError: If a setting is out of range.
     """
-    read_absent(settings)
     return PowerGoal(
         target=read_points(settings, "target"),
         alpha=read_open_share(settings, "alpha"),

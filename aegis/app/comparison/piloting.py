@@ -9,7 +9,6 @@ from aegis.app.comparison.playing import PairedRun
 from aegis.app.comparison.stored_run import Report, StoredRun, assemble_report
 from aegis.app.comparison.typed_names import name_policy
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import read_absent
 from aegis.records.fork_rows import STRONG_FORK, select_forks
 from aegis.study.comparison.pilot import (
     STRONG,
@@ -32,7 +31,6 @@ def read_pilot_plan(settings: Settings) -> PilotPlan:
     Raises:
         ConfigError: If a setting is out of range.
     """
-    read_absent(settings)
     settings.flag("placebo")
     settings.integer("tick", 0)
     return PilotPlan(

@@ -24,16 +24,16 @@ from aegis.app.config.composition import ComposedConfig
 from aegis.app.config.lab import Lab, open_lab
 from aegis.app.config.settings import Settings
 from aegis.app.experiment import (
-    RUNS_FOLDER,
     build_run_plan,
     compose_or_show,
+    find_run_folder,
     make_run_sink,
     resolve_run_folder,
 )
 from aegis.app.screen import Json, Screen
 from aegis.app.study.printing import print_checks
 from aegis.app.study.verbs import EXIT_VERIFICATION_FAILED
-from aegis.core.errors import ConfigError, UnknownNameError
+from aegis.core.errors import ConfigError
 from aegis.core.types import PolicyId
 from aegis.fleet.arm import Arm
 from aegis.fleet.pool import WorkerPool
@@ -138,23 +138,17 @@ def _check_stored_run(
             f"--check takes the name or folder of a run and no settings. Got: "
             f"{' '.join(options.overrides)}."
         )
-    root = _find_run(options.check)
+    root = find_run_folder(options.check, SEAL_FILE)
     checks = check_run(root, kind.build_report)
     print_checks(checks, screen)
     passed = all(check.passed for check in checks)
-    screen.print_line(f"{root}: {'as it was played' if passed else 'NOT AS IT WAS PLAYED'}")
+    verdict = "as it was played" if passed else "NOT AS IT WAS PLAYED"
+    if not (root / SEAL_FILE).exists():
+        verdict = f"not finished; `aegis {kind.command}` with the settings of before goes on"
+    screen.print_line(f"{root}: {verdict}")
     answer: dict[str, Json] = {
         "out": str(root),
         "verified": passed,
         "checks": [cast("dict[str, Json]", asdict(check)) for check in checks],
     }
     return answer if passed else {**answer, "exit_code": EXIT_VERIFICATION_FAILED}
-
-
-def _find_run(place: str) -> Path:
-    """Returns a run folder from its path or name."""
-    for path in (Path(place), RUNS_FOLDER / place):
-        if path.is_dir():
-            return path
-    sealed = sorted(path.parent.name for path in RUNS_FOLDER.glob(f"*/{SEAL_FILE}"))
-    raise UnknownNameError("run", place, sealed or ["(none yet)"], f"{RUNS_FOLDER}/")

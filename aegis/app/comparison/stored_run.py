@@ -12,7 +12,6 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from aegis.app.config.settings import Settings
-from aegis.app.experiment import read_absent
 from aegis.app.study.checks.refusal import catch_refusal
 from aegis.core.errors import LockError, TraceError
 from aegis.core.types import PolicyId
@@ -95,8 +94,6 @@ class StoredRun:
     def list_notes(self) -> list[str]:
         """Returns what keeps the run from being evidence, in sentences; empty if nothing does."""
         found = {
-            "Answers could be missing (absent: hold), so rows depend on what is no part of the "
-            "plan: no evidence.": read_absent(self.settings),
             "Rows may depend on their batch (batch_dependent: true), so differences may be "
             "rounding.": self.settings.flag("batch_dependent"),
         }

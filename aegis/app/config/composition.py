@@ -19,7 +19,7 @@ from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from aegis.app.config.overrides import (
@@ -195,6 +195,11 @@ def _apply_values(config: DictConfig, values: Sequence[Override], root: Path) ->
     for override in values:
         try:
             OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        except ConfigKeyError as error:
+            where = str(error.full_key).rpartition(".")[0]
+            parent = OmegaConf.select(config, where)
+            known = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
+            raise UnknownNameError("setting", error.key, known, f"'{where}'") from error
         except (OmegaConfBaseException, YAMLError) as error:
             line = override.input_line
             raise ConfigError(f"{root}, '{line}': {_join_first_lines(error)}") from error

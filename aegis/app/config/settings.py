@@ -86,7 +86,7 @@ class Settings:
         """Returns one of the allowed names."""
         value = self.text(name)
         if value not in allowed:
-            raise UnknownNameError(name, value, allowed, f"'{self._join_path(name)}'")
+            raise UnknownNameError("value", value, allowed, f"'{self._join_path(name)}'")
         return value
 
     def integers(self, name: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from aegis.core.errors import MachineError
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
 from aegis.ros.names import ANSWER, ASK, DECISIONS, DIAGNOSTICS, STATUS
-from aegis.ros.operator_desk import KEYS, OperatorDesk
+from aegis.ros.operator_desk import KEY_NAMES, KEYS, OperatorDesk
 from aegis.ros.recorder import resolve_topic
 from aegis.ros.simulated_robot import OUTCOME
 from aegis.ros.topics import Topic, list_inputs, list_outputs, list_requests
@@ -32,6 +32,7 @@ def run_console(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
     """Runs `aegis ros console` until q or a signal."""
     with open_wire("ros_console", options, lifecycle=False) as (wire, composed):
         settings = Settings(composed.tree)
+        seconds, script = read_seconds(settings), read_script(settings, (*KEY_NAMES, "q"))
         contract, partner = read_contract_node(composed), settings.text("partner")
         topics = _list_topics(contract, partner)
         bus = Bus.create([topic.build_bus_topic() for topic in topics])
@@ -44,8 +45,8 @@ def run_console(options: argparse.Namespace, screen: Screen) -> Mapping[str, Jso
                 desk.press_key,
                 lambda: False,
                 settings.flag("enable"),
-                read_seconds(settings),
-                read_script(settings),
+                seconds,
+                script,
             )
         finally:
             wire.close()

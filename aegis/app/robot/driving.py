@@ -19,7 +19,7 @@ from aegis.records.provenance import read_versions
 from aegis.ros.contract.contract import Contract
 from aegis.ros.message import cdr as m
 from aegis.ros.node import Node
-from aegis.ros.operator_desk import KEYS, OperatorDesk
+from aegis.ros.operator_desk import KEY_NAMES, KEYS, OperatorDesk
 from aegis.ros.recorder import Recorder
 from aegis.ros.simulated_robot import OUTCOME, RESTART, RobotSettings
 from aegis.ros.topics import Topic, list_topics
@@ -59,6 +59,7 @@ class _SimulationView:
 def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, Json]:
     """Runs `aegis drive`; returns what happened."""
     settings = Settings(composed.tree)
+    seconds, script = read_seconds(settings), read_script(settings, (*KEY_NAMES, "n", "q"))
     contract = read_contract_node(composed)
     say_unwatched(contract, screen)
     key = choose_start(composed)
@@ -92,8 +93,8 @@ def drive_simulation(composed: ComposedConfig, screen: Screen) -> Mapping[str, J
             press_key,
             lambda: node.over,
             settings.flag("enable"),
-            read_seconds(settings),
-            read_script(settings),
+            seconds,
+            script,
         )
     finally:
         node.close()

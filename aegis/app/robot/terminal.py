@@ -15,7 +15,7 @@ from aegis.app.config.settings import Settings
 from aegis.app.robot.keyboard import open_keyboard
 from aegis.app.robot.signals import catch_signals
 from aegis.app.screen import Screen
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, UnknownNameError
 from aegis.monitor.robot_panel import RobotBoard, RobotPanel
 from aegis.ros.contract.contract import Contract
 from aegis.ros.diagnostics import LoopCounts
@@ -166,20 +166,24 @@ def read_seconds(settings: Settings) -> float | None:
     return None if settings.value("seconds") is None else settings.number("seconds", 0, 10**7)
 
 
-def read_script(settings: Settings) -> list[tuple[float, str]]:
+def read_script(settings: Settings, keys: Sequence[str]) -> list[tuple[float, str]]:
     """Reads keys that are pressed by themselves.
 
     Args:
         settings: The configuration.
+        keys: Keys that mean something.
 
     Raises:
         ConfigError: If an entry is no pair of seconds and key, or they are out of order.
+        UnknownNameError: If a key means nothing.
     """
     value = settings.value("script")
     script: list[tuple[float, str]] = []
     for entry in value if isinstance(value, list) else [value]:
         match entry:
             case [int() | float() as seconds, str(key)] if not isinstance(seconds, bool):
+                if key not in keys:
+                    raise UnknownNameError("key", key, keys, "'script'")
                 script.append((float(seconds), key))
             case _:
                 raise ConfigError(
