@@ -12,6 +12,8 @@ from aegis.host.notes import write_note
 HEADER = "Authorization"
 SCHEME = "Api-Key "
 """How openpi's clients name their token in the header."""
+ENDING = "The server ends."
+"""What a server says to who comes while it gives its last answers."""
 
 
 def is_loopback(host: str) -> bool:

@@ -22,7 +22,7 @@ from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response as HttpResponse
 
 from aegis.host.array_messages import MessageLimits
-from aegis.host.wire_access import HEADER
+from aegis.host.wire_access import ENDING, HEADER
 from aegis.serve.access import Access
 from aegis.serve.client_register import ClientRegister
 from aegis.serve.responder import Responder
@@ -185,7 +185,7 @@ class WireServer(ABC):
             text = f"A token is needed: {HEADER}: Api-Key ...\n"
             return socket.respond(http.HTTPStatus.UNAUTHORIZED, text)
         if self._ending:
-            return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "The server ends.\n")
+            return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, f"{ENDING}\n")
         if self.clients.count_connections() >= self._limits.connections:
             text = f"{self._limits.connections} clients are connected; that is the limit.\n"
             return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, text)

@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from websockets.frames import CloseCode
 
 from aegis.core.errors import MachineError, MessageError
+from aegis.host.wire_access import ENDING
 
 _REMEDY = "Start the server again and run the same command: what is finished is kept."
 _LONGEST_TEXT = 200
@@ -70,6 +71,8 @@ def _explain_status(error: InvalidStatus) -> str:
     if status == 503:
         words = error.response.body.decode("utf-8", "replace").strip()[:_LONGEST_TEXT]
         said = f"says: {words}" if words.isprintable() and words else "says nothing else"
+        if words == ENDING:
+            return f"is going away (503; it {said}). {_REMEDY}"
         return (
             f"takes nobody at the moment (503; it {said}). Try again, give sockets a smaller "
             "number, or start `aegis serve` with a larger max_connections."

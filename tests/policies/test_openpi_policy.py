@@ -130,6 +130,13 @@ def test_a_server_that_is_full_says_so() -> None:
             open_policy(url)
 
 
+def test_a_server_that_is_going_away_is_to_be_started_again() -> None:
+    with serve_policy() as (url, server):
+        server._ending = True
+        with pytest.raises(MachineError, match=r"going away.*503.*run the same command"):
+            open_policy(url)
+
+
 def test_a_host_that_does_not_exist_is_named() -> None:
     says = "cannot be found: its host has no address. Mend the url"
     with pytest.raises(MachineError, match=says):
