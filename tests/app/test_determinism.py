@@ -108,6 +108,7 @@ def test_the_stage_whose_library_chose_otherwise_is_named(
         assert results["model"] == results["sensing"] == "equal"
 
 
+@pytest.mark.slow
 def test_another_configuration_is_not_compared(tmp_path: Path) -> None:
     require_level()
     path = "policies/nano_vla/checkpoints/probe_weaker.safetensors"

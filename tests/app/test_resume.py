@@ -110,6 +110,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def set_key(place: Path, part: str, **values: object) -> None:
     path = place / "configs/run.yaml"
     tree = yaml.safe_load(path.read_text())

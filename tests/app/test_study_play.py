@@ -56,9 +56,8 @@ RESCUE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("gate", "by_tick"), [pytest.param(GAIN, True, marks=pytest.mark.slow), (RESCUE, False)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("gate", "by_tick"), [(GAIN, True), (RESCUE, False)])
 def test_the_recommended_arm_may_read_scores_of_its_own(
     place: Path, gate: dict[str, object], by_tick: bool
 ) -> None:

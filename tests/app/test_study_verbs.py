@@ -23,6 +23,7 @@ def test_a_study_is_verified_from_lock_to_episodes(made: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_path_is_as_good_as_a_name(made: Path) -> None:
     answer = type_in(made, "study", "verify", str(made / "runs/study"), "sample=0", "workers=1")
     assert answer["verified"]

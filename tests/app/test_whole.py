@@ -24,6 +24,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_collect(place: Path) -> None:
     answer = json.loads((place / "collected.json").read_text())
     assert answer["episodes"] == 120

@@ -71,6 +71,7 @@ def test_the_threshold_is_the_rank_of_the_highest_risk_after_the_guard() -> None
     assert probe.n_calibration == len(numbers)
 
 
+@pytest.mark.slow
 def test_the_training_window_is_chosen_by_what_it_sees_early() -> None:
     # Activations that tell the outcome early and are turned round later: train early only.
     rows = make_rollouts("train")

@@ -31,6 +31,7 @@ def make_executor() -> StudyExecutor:
     return StudyExecutor(make_policies(), WORLD, NullSink(), 1, 4)
 
 
+@pytest.mark.slow
 def make_duel(count: int) -> RunPlan:
     return toy_plan(count, (ALL["weak"], ALL["strong"]))
 
