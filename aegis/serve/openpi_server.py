@@ -37,7 +37,9 @@ class OpenpiServer(WireServer):
         super().__init__(access, limits)
         self._numbers = itertools.count()
 
-    async def converse(self, socket: ServerConnection, responder: Responder, number: int) -> None:
+    async def serve_client(
+        self, socket: ServerConnection, responder: Responder, number: int
+    ) -> None:
         """Says what is served, then answers requests."""
         spec, limits = responder.served.spec, self._limits
         client = self.name_client(socket, number)

@@ -109,7 +109,9 @@ class WireServer(ABC):
                 raise result
 
     @abstractmethod
-    async def converse(self, socket: ServerConnection, responder: Responder, number: int) -> None:
+    async def serve_client(
+        self, socket: ServerConnection, responder: Responder, number: int
+    ) -> None:
         """Talks to a client until it goes, or until ``is_ending``.
 
         Args:
@@ -197,7 +199,7 @@ class WireServer(ABC):
         self.clients.add_connection(client, socket)
         self.counts["connections"] += 1
         try:
-            await self.converse(socket, responder, number)
+            await self.serve_client(socket, responder, number)
         except ConnectionClosed:
             pass
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aegis.stats.differences import BootstrapEstimate
+from aegis.stats.exact_interval import clopper_pearson_interval
 from aegis.stats.intervals import Interval
 
 
@@ -29,3 +30,9 @@ class Share:
     of: int
     value: float
     ci: Interval
+
+
+def compute_exact_share(count: int, of: int) -> Share:
+    """Returns a share with Clopper and Pearson's 95 % interval; of no units NaN, in [0, 1]."""
+    value = count / of if of else float("nan")
+    return Share(count, of, value, clopper_pearson_interval(count, of))

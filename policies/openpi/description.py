@@ -11,7 +11,7 @@ from aegis.core.errors import ConfigError, MessageError
 from aegis.core.protocols import PolicySpec
 from aegis.host.array_messages import Value
 from aegis.host.wire_names import ABOUT, PROTOCOL
-from policies.openpi.view import View
+from policies.views import View
 
 _T = TypeVar("_T")
 _LONGEST_TEXT = 4096

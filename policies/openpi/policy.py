@@ -26,7 +26,7 @@ from aegis.host.wire_access import read_token
 from policies.openpi.connection import Connection, ServerPlace, load_trust
 from policies.openpi.description import Description, read_description
 from policies.openpi.messages import pack_queries, unpack_answers
-from policies.openpi.view import View
+from policies.views import View
 
 ON_MISSING = ("raise", "hold")
 _MOST_SOCKETS = 256

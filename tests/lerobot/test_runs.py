@@ -77,7 +77,7 @@ def test_a_served_policy_answers_as_it_does_here(
     checkpoints: dict[str, Path], make_policy: MakePolicy, tmp_path: Path
 ) -> None:
     from policies.openpi.policy import OpenpiPolicy
-    from policies.openpi.view import View
+    from policies.views import View
 
     keys = {"agentview": "observation/image", "wrist": "observation/wrist_image"}
     views = [View(camera, key, (64, 64), True) for camera, key in keys.items()]

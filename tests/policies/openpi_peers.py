@@ -13,7 +13,7 @@ from websockets.sync.server import ServerConnection, serve
 from aegis.core.types import Proposal
 from aegis.host.array_messages import pack_message
 from policies.openpi.policy import OpenpiPolicy
-from policies.openpi.view import View
+from policies.views import View
 from tests.serve.toys import (
     KEYS,
     SIDE,

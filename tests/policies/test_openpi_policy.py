@@ -22,7 +22,7 @@ from aegis.core.protocols import Policy
 from aegis.host.notes import write_note
 from aegis.serve.access import Access
 from policies.openpi.messages import pack_queries
-from policies.openpi.view import View
+from policies.views import View
 from tests.policies.openpi_peers import (
     TOKEN,
     is_same,

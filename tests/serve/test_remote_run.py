@@ -44,7 +44,7 @@ trusted: [tests]
 """
 LOCAL = "{_target_: tests.serve.toys.SeeingPolicy, name: strong}"
 VIEWS = ", ".join(
-    f"{{_target_: policies.openpi.view.View, camera: {camera}, key: {key}, "
+    f"{{_target_: policies.views.View, camera: {camera}, key: {key}, "
     f"size: [{SIDE}, {SIDE}], mirror: true}}"
     for camera, key in KEYS.items()
 )

@@ -164,7 +164,7 @@ def test_the_doctor_finds_mirrored_pictures_and_a_flipped_gripper(tmp_path: Path
     views = (
         "policy.views=["
         + ",".join(
-            f"{{_target_: policies.openpi.view.View, camera: {camera}, key: {key}, "
+            f"{{_target_: policies.views.View, camera: {camera}, key: {key}, "
             "size: [64, 64], mirror: true}"
             for camera, key in KEYS.items()
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aegis.app.comparison.comparison_page import say_required
 from aegis.app.comparison.markdown import join_sections, write_table
-from aegis.app.comparison.phrases import say_difference, say_share
+from aegis.app.comparison.phrases import TANGO, say_difference, say_share
 from aegis.report.markup import mark_markdown
 from aegis.study.analysis.formatting import format_p_value
 from aegis.study.imported.comparison import ImportedComparison, ImportedSide
@@ -63,7 +63,7 @@ def say_pairs(found: ImportedComparison) -> str:
     return (
         f"{_count_pairs(found.n)}: {found.both} solved by both, {found.neither} by neither, "
         f"{found.only_a} by A only, {found.only_b} by B only. A − B is "
-        f"{say_difference(found.difference)} (Tango's 95 % interval); McNemar's exact p, "
+        f"{say_difference(found.difference)} ({TANGO} interval); McNemar's exact p, "
         f"two-sided: {format_p_value(found.p)}."
     )
 

@@ -50,7 +50,7 @@ class DdsWire:
         self._node = node
         for topic in topics:
             node.open_topic(topic)
-        node.announce()
+        node.announce_node()
         if services:
             log_line(_NOTICE)
         self._inlet = BusInlet(bus, log_line)

@@ -62,7 +62,7 @@ class DdsNode:
                 f"DDS does not start in domain {number}: {error}. Its configuration: "
                 f"{configuration or 'none'}"
             ) from error
-        self.announce()
+        self.announce_node()
 
     def open_topic(self, topic: WireTopic) -> None:
         """Opens a topic, to read from it or to write to it; ``announce`` tells others of it.
@@ -96,7 +96,7 @@ class DdsNode:
         writer = self.writers[name]
         writer.write(writer.data_type(raw))
 
-    def announce(self) -> None:
+    def announce_node(self) -> None:
         """Tells other nodes which topics belong to this one."""
         node = build_message(
             "rmw_dds_common/msg/NodeEntitiesInfo",

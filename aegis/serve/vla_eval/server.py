@@ -45,7 +45,9 @@ class VlaEvalServer(WireServer):
         """Returns a name of its own for each connection: a shard of the harness has one."""
         return f"connection {number}"
 
-    async def converse(self, socket: ServerConnection, responder: Responder, number: int) -> None:
+    async def serve_client(
+        self, socket: ServerConnection, responder: Responder, number: int
+    ) -> None:
         """Answers one message after the other."""
         client, limits = self.name_client(socket, number), self._limits
         conversation = Conversation(client, responder, limits.seed, self.counts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from aegis.study.comparison.switch_outcomes import SwitchOutcomes, compute_exact_share
+from aegis.study.comparison.switch_outcomes import SwitchOutcomes
 from aegis.study.comparison.switch_rule import Answer, SwitchRule
+from aegis.study.estimates import compute_exact_share
 
 
 def explain_answer(answer: Answer, found: SwitchOutcomes, rule: SwitchRule) -> str:

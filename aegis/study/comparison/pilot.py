@@ -13,9 +13,9 @@ from aegis.study.comparison.answer_reason import explain_answer
 from aegis.study.comparison.cost import PolicyCost
 from aegis.study.comparison.policy_comparison import compute_two_sided_p, estimate_difference
 from aegis.study.comparison.study_power import StudyPower, forecast_power
-from aegis.study.comparison.switch_outcomes import SwitchOutcomes, compute_exact_share
+from aegis.study.comparison.switch_outcomes import SwitchOutcomes
 from aegis.study.comparison.switch_rule import Answer, SwitchRule, size_pilot
-from aegis.study.estimates import Estimate, Share
+from aegis.study.estimates import Estimate, Share, compute_exact_share
 from aegis.study.outcomes import Outcomes
 
 WEAK, STRONG = "weak", "strong"

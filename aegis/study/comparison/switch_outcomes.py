@@ -8,10 +8,9 @@ import numpy as np
 
 from aegis.core.errors import ShapeError
 from aegis.core.types import Bools
-from aegis.stats.exact_interval import clopper_pearson_interval
 from aegis.stats.intervals import Interval
 from aegis.stats.paired_outcome import PairedOutcome
-from aegis.study.estimates import Estimate, Share
+from aegis.study.estimates import Estimate, Share, compute_exact_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +116,6 @@ class SwitchOutcomes:
                 _divide(d.ci.low, r.ci.high + d.ci.low), _divide(d.ci.high, r.ci.low + d.ci.high)
             ),
         )
-
-
-def compute_exact_share(count: int, of: int) -> Share:
-    """Returns a share with Clopper and Pearson's 95 % interval; of no units NaN, in [0, 1]."""
-    value = count / of if of else float("nan")
-    return Share(count, of, value, clopper_pearson_interval(count, of))
 
 
 def _divide(part: float, whole: float) -> float:

@@ -22,11 +22,10 @@ from aegis.fitting.baselines import (
 from aegis.fitting.boundary_scores import BoundaryScores, find_window_end
 from aegis.records.fork_rows import UnitKey, unit_key_of
 from aegis.stats.auroc_intervals import EpisodeResamples
-from aegis.stats.exact_interval import clopper_pearson_interval
 from aegis.stats.intervals import wilson_interval
 from aegis.stats.reliability import expected_calibration_error, reliability_bins
 from aegis.study.detection.detector_result import DetectorResult, RiskBin, ScoreResult, WindowAuroc
-from aegis.study.estimates import Estimate, Share
+from aegis.study.estimates import Estimate, Share, compute_exact_share
 from aegis.study.outcomes import Outcomes
 from aegis.study.plan.context import AnalysisContext
 from aegis.study.plan.study_plan import StudyPlan
@@ -222,5 +221,4 @@ def _exact_share(hits: Bools) -> Share:
 
     It is exact because a promise on false alarms is held against it. ``hits`` has shape (n,).
     """
-    count, of = int(hits.sum()), len(hits)
-    return Share(count, of, count / of if of else float("nan"), clopper_pearson_interval(count, of))
+    return compute_exact_share(int(hits.sum()), len(hits))

@@ -74,7 +74,7 @@ class RobotEpisode:
         fires = 0 if self._decision is None else self._decision.fires
         return EpisodeSummary(self._ticks, self._strong_ticks, fires, self._find_stop())
 
-    def decide(self, sensed: Sensed) -> Decision:
+    def decide_step(self, sensed: Sensed) -> Decision:
         """Decides a tick.
 
         Args:

@@ -94,7 +94,7 @@ class AegisStrategy(RolloutStrategy):  # type: ignore[misc]  # untyped here
     ) -> Decision:
         """Senses, decides, sends; and records where LeRobot is told to."""
         sensed = rollout.robot.sense(time.monotonic_ns())
-        decision = episode.decide(sensed)
+        decision = episode.decide_step(sensed)
         sent = rollout.robot.send(decision.command.action, sensed)
         if ctx.data.dataset is not None:
             ctx.data.dataset.add_frame(rollout.robot.build_row(sensed, sent))
