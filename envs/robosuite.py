@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mujoco
@@ -97,6 +97,10 @@ class RobosuiteWorld(PandaWorld["LiftSimulation"]):
         if self._sim is not None:
             self._sim.close()
         super().close()
+
+    def list_tasks(self) -> Sequence[int]:
+        """Returns the number of its one task."""
+        return (0,)
 
     def _get_simulation(self, task: int) -> LiftSimulation:
         if task != 0:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from aegis.checks.contract import NamedPlugin, describe_array, extract_bits, is_number
+from aegis.checks.contract import NamedPlugin, describe_array, extract_bits, is_count, is_number
 from aegis.core.capabilities import (
     Calibrated,
     Dial,
     DialRange,
     Fingerprinted,
+    ListsTasks,
     ModelBacked,
     Rendering,
     ScoreReader,
     StagedPolicy,
     Tunable,
 )
+from aegis.core.errors import AegisError
 from aegis.core.protocols import Query, World
 from aegis.core.types import EpisodeKey, Score
 
@@ -137,6 +140,36 @@ def check_model(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
     promise = one.make_promise("read_model", "it changes nothing", "Copy what you read")
     same = np.array_equal(model, again) and world.digest() == before
     promise.require(same, "another model or state after reading", "the same")
+
+
+def check_tasks(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
+    """Checks ``list_tasks()`` of a world, where it has it.
+
+    Args:
+        one: The world under its name.
+        world: The world.
+        key: An episode that it has.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    if not isinstance(world, ListsTasks):
+        return
+    with one.guard_call("list_tasks"):
+        known = list(world.list_tasks())
+    promise = one.make_promise("list_tasks", "numbers ascend", "Return each task's number once")
+    good = all(is_count(task, 0) for task in known) and all(a < b for a, b in pairwise(known))
+    promise.require(good, known[:5], "integers from 0 on, ascending")
+    remedy = "List every task that begin takes"
+    promise = one.make_promise("list_tasks", "it names the task of the episode", remedy)
+    promise.require(key.task in known, known[:5], f"{key.task} among them")
+    promise = one.make_promise("list_tasks", "begin refuses others", "Raise UnknownNameError")
+    strange = next(task for task in range(len(known) + 1) if task not in known)
+    try:
+        world.begin(replace(key, task=strange))
+    except AegisError:
+        return
+    promise.require(False, f"an episode of task {strange}", "a refusal")
 
 
 def check_renderer(one: NamedPlugin, world: World) -> None:

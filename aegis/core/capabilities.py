@@ -168,6 +168,15 @@ class AssetBacked(Protocol):
 
 
 @runtime_checkable
+class ListsTasks(Protocol):
+    """A world that knows which tasks it has, so that others are refused before anything loads."""
+
+    def list_tasks(self) -> Sequence[int]:
+        """Returns the numbers of its tasks."""
+        ...
+
+
+@runtime_checkable
 class Rendering(Protocol):
     """A world whose pictures are drawn by a driver, on which their bits depend."""
 

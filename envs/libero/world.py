@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aegis.core.errors import UnknownNameError
 from aegis.core.types import U8, EpisodeKey, Observation
@@ -10,7 +10,7 @@ from envs.assets.resolver import resolve_assets
 from envs.camera import RENDER_STYLES, render_pictures
 from envs.libero.exact_stepper import Stepper
 from envs.libero.fast_stepper import FastStepper
-from envs.libero.library import SUITES
+from envs.libero.library import SUITES, list_task_names
 from envs.libero.scene import Scene
 from envs.libero.scene_loader import load_scene
 from envs.libero.simulation import SNAPSHOT_VERSIONS, Simulation
@@ -86,6 +86,10 @@ class LiberoWorld(PandaWorld[Simulation]):
             StartStateError: If no episode has begun.
         """
         return self._require_simulation().read_model()
+
+    def list_tasks(self) -> Sequence[int]:
+        """Returns the numbers of the tasks of the suite."""
+        return range(len(list_task_names(self._suite)))
 
     def count_starts(self, start: str) -> int | None:
         """Returns the number of start states of a family; None if there is no end."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.app.typed import type_in
 from tests.study.imported.test_reading import write_eval_info, write_recording
 
@@ -24,6 +26,21 @@ def test_a_recording_against_lerobot(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "two results" in type_in(tmp_path, "outcomes", "a.sqlite", code=2)["said"]
     assert "holds no results" in type_in(tmp_path, "outcomes", "a", "b", code=2)["said"]
+
+
+def test_results_that_share_nothing_are_refused(tmp_path: Path) -> None:
+    write_recording(tmp_path / "a.sqlite", [(0, i, True, None) for i in range(4)])
+    write_recording(tmp_path / "b.sqlite", [(9, i, True, None) for i in range(4)])
+    said = type_in(tmp_path, "outcomes", "a.sqlite", "b.sqlite", code=2)["said"]
+    assert "nothing can be compared" in said
+    assert "a.sqlite has libero_spatial 0 from 0 to 3" in said
+
+
+@pytest.mark.parametrize(("task", "start"), [(10, 0), (99, 3), (0, 50)])
+def test_what_a_suite_does_not_have_is_refused(tmp_path: Path, task: int, start: int) -> None:
+    write_recording(tmp_path / "a.sqlite", [(task, start, True, None)])
+    said = type_in(tmp_path, "outcomes", "a.sqlite", "a.sqlite", code=2)["said"]
+    assert "of libero_spatial, which has 0 to" in said
 
 
 def test_a_report_that_can_go_nowhere_is_refused(tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from aegis.checks import check_detector, check_gate, check_switch
+from aegis.checks import check_detector, check_gate, check_switch, check_world
 from aegis.core.capabilities import Dial, DialRange, ScoreReader, ThresholdGate, Tunable
-from aegis.core.errors import PluginError
+from aegis.core.errors import PluginError, UnknownNameError
 from aegis.core.protocols import Context
 from aegis.core.types import EpisodeKey, Level, Score, Verdict
 from aegis.gates.conformal import ConformalGate
 from aegis.gates.lead import LeadSwitch
 from aegis.gates.schedule import ScheduleGate
-from tests.fakes import KEY, FakeDetector
+from tests.fakes import KEY, FakeDetector, ToyWorld, toy_key
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,37 @@ def test_detectors_are_held_to_it_too() -> None:
         check_detector(Restless(), KEY, [])
     with pytest.raises(PluginError, match=r"Detector\.calibration of Unsure"):
         check_detector(Unsure(), KEY, [])
+
+
+class Tasks(ToyWorld):
+    """Lists tasks, and refuses others unless it is lax."""
+
+    def __init__(self, tasks: Sequence[int], lax: bool = False) -> None:
+        super().__init__()
+        self._tasks, self._lax = tasks, lax
+
+    def list_tasks(self) -> Sequence[int]:
+        return self._tasks
+
+    def begin(self, key: EpisodeKey) -> None:
+        if key.task not in self._tasks and not self._lax:
+            raise UnknownNameError("task", key.task, self._tasks, "toy")
+        super().begin(key)
+
+
+def test_a_world_that_lists_its_tasks() -> None:
+    check_world(lambda: Tasks((0, 1, 4)), toy_key(0))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "lax", "said"),
+    [
+        ((0, 0), True, "numbers ascend"),
+        ((0, -1), True, "numbers ascend"),
+        ((1, 2), True, "it names the task of the episode"),
+        ((0, 2), True, "begin refuses others"),
+    ],
+)
+def test_a_list_of_tasks_that_is_wrong(tasks: tuple[int, ...], lax: bool, said: str) -> None:
+    with pytest.raises(PluginError, match=said):
+        check_world(lambda: Tasks(tasks, lax), toy_key(0))

@@ -12,7 +12,7 @@ from aegis.app.config.composition import compose_config
 from aegis.app.config.folders import find_config_folders
 from aegis.app.config.lab import open_lab
 from aegis.core.conventions import CLOSE_POSITIVE, EEF_DELTA, EEF_PROPRIO, UPRIGHT
-from aegis.core.errors import ConventionError
+from aegis.core.errors import ConventionError, UnknownNameError
 from aegis.core.types import Act, EpisodeKey
 from envs.libero.world import LiberoWorld
 from envs.panda import quaternion_to_axis_angle
@@ -107,6 +107,17 @@ def test_an_experiment_refuses_a_policy_of_other_conventions(
     composed = compose_config("run", ["tasks=[0]"], *find_config_folders("run", None))
     with (
         pytest.raises(ConventionError, match="'weak' means 'upright_mirrored' by pictures"),
+        open_lab(composed, ("weak",)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("tasks", ["[33]", "[0, 10]"])
+def test_an_experiment_refuses_a_task_before_a_policy_loads(tasks: str) -> None:
+    words = [f"tasks={tasks}", "weak.checkpoint=nowhere.safetensors"]
+    composed = compose_config("run", words, *find_config_folders("run", None))
+    with (
+        pytest.raises(UnknownNameError, match=r"Unknown task .* in suite libero_spatial"),
         open_lab(composed, ("weak",)),
     ):
         pass

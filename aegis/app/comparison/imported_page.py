@@ -15,7 +15,7 @@ def write_imported_lines(found: ImportedComparison) -> list[str]:
     return [
         *(f"{name} {_say_side(side)}" for name, side in (("A", found.a), ("B", found.b))),
         say_pairs(found),
-        *([] if found.required is None else [say_required(found.required, found.n)]),
+        say_required(found.required, found.n),
         *(
             f"  {one.suite} {one.task}: {_count_pairs(one.n)}, {say_difference(one.difference)} "
             f"{one.instruction}".rstrip()
@@ -27,7 +27,6 @@ def write_imported_lines(found: ImportedComparison) -> list[str]:
 
 def write_imported_page(found: ImportedComparison) -> str:
     """Returns a comparison as Markdown."""
-    required = "" if found.required is None else say_required(found.required, found.n)
     return join_sections(
         "# Two results of other harnesses",
         "Differences are A − B. Pairs are episodes of one task and one start state.",
@@ -45,9 +44,9 @@ def write_imported_page(found: ImportedComparison) -> str:
             ],
         ),
         mark_markdown(say_pairs(found)),
-        mark_markdown(required),
-        "## By task" if found.tasks else "",
-        _write_tasks(found) if found.tasks else "",
+        mark_markdown(say_required(found.required, found.n)),
+        "## By task",
+        _write_tasks(found),
         "## What to know" if found.notes else "",
         "\n".join(f"- {mark_markdown(note)}" for note in found.notes),
     )
@@ -55,11 +54,6 @@ def write_imported_page(found: ImportedComparison) -> str:
 
 def say_pairs(found: ImportedComparison) -> str:
     """Returns what the pairs say."""
-    if found.difference is None or found.p is None:
-        return (
-            "No episode of A has a partner in B: nothing is paired, so no difference is tested. "
-            "Both must play the same start states of the same tasks."
-        )
     return (
         f"{_count_pairs(found.n)}: {found.both} solved by both, {found.neither} by neither, "
         f"{found.only_a} by A only, {found.only_b} by B only. A − B is "

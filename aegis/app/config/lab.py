@@ -15,9 +15,9 @@ from aegis.app.config.part_builder import (
     read_policy_nodes,
 )
 from aegis.app.config.settings import Settings
-from aegis.core.capabilities import AssetBacked, SpecChecker
+from aegis.core.capabilities import AssetBacked, ListsTasks, SpecChecker
 from aegis.core.conventions import Conventions, check_conventions, read_conventions
-from aegis.core.errors import AegisError, ConfigError
+from aegis.core.errors import AegisError, ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
 from aegis.core.types import Embodiment, EpisodeKey, PolicyId
 from aegis.fleet.units import Split, list_official_units, list_units
@@ -127,7 +127,9 @@ def open_lab(
     world = make_world_factory(composed)
     policies: dict[PolicyId, Policy] = {}
     try:
-        embodiment, horizon, facts, meant = _inspect_world(world)
+        embodiment, horizon, facts, meant = _inspect_world(
+            world, settings, read_suite_name(composed)
+        )
         for part, node in read_policy_nodes(settings, parts).items():
             policies[part] = build_policy(composed, part, node)
             if policies[part].spec.person:
@@ -162,6 +164,20 @@ def make_world_factory(composed: ComposedConfig) -> Callable[[], World]:
     return cast("Callable[[], World]", make_target_factory(composed, "env", node))
 
 
+def check_tasks(world: World, settings: Settings, suite: str) -> None:
+    """Refuses tasks that a world does not have, as far as it knows.
+
+    Raises:
+        UnknownNameError: If there is one in ``tasks``.
+    """
+    if not isinstance(world, ListsTasks):
+        return
+    known = world.list_tasks()
+    for task in settings.integers("tasks"):
+        if task not in known:
+            raise UnknownNameError("task", task, known, f"suite {suite}; given in tasks")
+
+
 def choose_units(
     settings: Settings,
     start: Settings,
@@ -194,9 +210,14 @@ def count_workers(settings: Settings) -> int:
 
 
 def _inspect_world(
-    world: Callable[[], World],
+    world: Callable[[], World], settings: Settings, suite: str
 ) -> tuple[Embodiment, int, dict[str, str], Conventions]:
-    """Reads embodiment, horizon, assets and conventions from a sample; workers build their own."""
+    """Reads embodiment, horizon, assets and conventions from a sample; workers build their own.
+
+    Raises:
+        ConfigError: If it is no world.
+        UnknownNameError: If it has not all tasks that are asked for.
+    """
     sample = world()
     if not isinstance(sample, World):
         raise ConfigError(
@@ -204,6 +225,7 @@ def _inspect_world(
             "close."
         )
     try:
+        check_tasks(sample, settings, suite)
         facts = {"assets": sample.assets_digest} if isinstance(sample, AssetBacked) else {}
         return sample.embodiment, sample.horizon, facts, read_conventions(sample)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from aegis.study.outcomes import wilson_share
 LEAVE_OUT, COUNT_AS_FAILURES = "leave-out", "failures"
 ERROR_RULES = (LEAVE_OUT, COUNT_AS_FAILURES)
 """What becomes of episodes that a harness could not finish."""
+_TOLD = 3
+"""Tasks that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,9 @@ class ImportedComparison:
         a, b: The results.
         n: Pairs.
         both, neither, only_a, only_b: Pairs by who solved them.
-        difference: Success rate of A minus that of B on the pairs, with Tango's interval; None
-            without pairs.
-        p: Two-sided p-value of McNemar's exact test; None without pairs.
-        required: Pairs that a difference of the size asked for needs; None without pairs.
+        difference: Success rate of A minus that of B on the pairs, with Tango's interval.
+        p: Two-sided p-value of McNemar's exact test.
+        required: Pairs that a difference of the size asked for needs.
         tasks: The same by task.
         notes: What a reader must know, in sentences.
     """
@@ -87,9 +88,9 @@ class ImportedComparison:
     neither: int
     only_a: int
     only_b: int
-    difference: Estimate | None
-    p: float | None
-    required: RequiredUnits | None
+    difference: Estimate
+    p: float
+    required: RequiredUnits
     tasks: tuple[ImportedTask, ...]
     notes: tuple[str, ...]
 
@@ -115,15 +116,20 @@ def compare_results(
 
     Raises:
         ConfigError: If there is no such rule.
-        TraceError: If one task has two instructions.
+        TraceError: If one task has two instructions, or nothing can be paired.
     """
     if errors not in ERROR_RULES:
         raise ConfigError(f"errors must be one of {', '.join(ERROR_RULES)}. Got: {errors!r}.")
     left, right = _index_judged(a, errors), _index_judged(b, errors)
     words = _find_instructions(a, b)
     shared = [address for address in sorted(left) if address in right]
+    if not shared:
+        raise TraceError(
+            "No judged episode of one has a partner in the other, so nothing can be compared: "
+            f"{_say_played(a, left)}; {_say_played(b, right)}. Both must play the same start "
+            "states of the same tasks."
+        )
     cells = _count_cells(left, right, shared)
-    some = cells.units > 0
     return ImportedComparison(
         a=_summarise(a, left, len(shared)),
         b=_summarise(b, right, len(shared)),
@@ -132,9 +138,9 @@ def compare_results(
         neither=cells.neither,
         only_a=cells.recovered,
         only_b=cells.disrupted,
-        difference=estimate_difference(cells) if some else None,
-        p=compute_two_sided_p(cells) if some else None,
-        required=require_units(cells, target, alpha, goal) if some else None,
+        difference=estimate_difference(cells),
+        p=compute_two_sided_p(cells),
+        required=require_units(cells, target, alpha, goal),
         tasks=_compare_tasks(left, right, shared, words),
         notes=_list_notes(a, b),
     )
@@ -144,6 +150,16 @@ def _index_judged(results: ImportedResults, errors: str) -> dict[EpisodeAddress,
     """Returns the episodes that count, by address."""
     kept = (one for one in results.episodes if not one.error or errors == COUNT_AS_FAILURES)
     return {one.address: one for one in kept}
+
+
+def _say_played(results: ImportedResults, judged: Iterable[EpisodeAddress]) -> str:
+    """Returns which start states a result has, in words."""
+    starts: dict[str, set[int]] = {}
+    for at in judged:
+        starts.setdefault(f"{at.suite} {at.task}", set()).add(at.index)
+    told = [f"{task} from {min(some)} to {max(some)}" for task, some in sorted(starts.items())]
+    rest = f" and {len(told) - _TOLD} tasks more" if len(told) > _TOLD else ""
+    return f"{results.source} has {', '.join(told[:_TOLD]) or 'none'}{rest}"
 
 
 def _summarise(

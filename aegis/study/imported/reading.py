@@ -8,7 +8,7 @@ from aegis.core.errors import TraceError
 from aegis.study.imported.fields import read_json_file
 from aegis.study.imported.lerobot_results import read_lerobot_results
 from aegis.study.imported.own_results import read_own_results
-from aegis.study.imported.results import ImportedResults
+from aegis.study.imported.results import EpisodeAddress, ImportedResults
 from aegis.study.imported.vla_eval_results import (
     read_vla_eval_aggregate,
     read_vla_eval_recording,
@@ -16,6 +16,14 @@ from aegis.study.imported.vla_eval_results import (
 
 STARTS = 50
 """Official start states of each task of LIBERO."""
+SUITES = {
+    "libero_spatial": 10,
+    "libero_object": 10,
+    "libero_goal": 10,
+    "libero_10": 10,
+    "libero_90": 90,
+}
+"""LIBERO's suites, and how many tasks each has; other suites are taken as they are."""
 _SQLITE = b"SQLite format 3\0"
 _KNOWN = (
     "a recording of vla-eval (recording-*.sqlite), an aggregate of it (*_aggregate.json), "
@@ -30,8 +38,28 @@ def read_results(place: str) -> ImportedResults:
         place: File or folder; ``FOLDER:ARM`` for an arm of a run of AEGIS.
 
     Raises:
-        TraceError: If nothing is there, or nobody known wrote it.
+        TraceError: If nothing is there, nobody known wrote it, or it has tasks or start states
+            that LIBERO does not have.
     """
+    results = _read_results(place)
+    for episode in results.episodes:
+        _check_address(episode.address, results.source)
+    return results
+
+
+def _check_address(address: EpisodeAddress, source: str) -> None:
+    """Refuses a task or a start state that its suite does not have."""
+    tasks = SUITES.get(address.suite)
+    if tasks is None:
+        return
+    for name, number, count in (("task", address.task, tasks), ("start", address.index, STARTS)):
+        if not 0 <= number < count:
+            raise TraceError(
+                f"{source} has {name} {number} of {address.suite}, which has 0 to {count - 1}."
+            )
+
+
+def _read_results(place: str) -> ImportedResults:
     path, arm = _split_arm(place)
     if path.is_dir():
         if (path / "episodes.parquet").is_file():
