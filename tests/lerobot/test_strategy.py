@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aegis.core.errors import AegisError, ConfigError, ShapeError, UnknownNameError
+from aegis.core.errors import (
+    AegisError,
+    ConfigError,
+    MachineError,
+    ShapeError,
+    UnknownNameError,
+)
 from aegis.detectors.head import RiskHead
 from aegis.detectors.probe import Probe
 from tests.lerobot.commands import type_lerobot
@@ -170,6 +176,7 @@ REFUSED: list[tuple[type[AegisError], str, tuple[str, ...]]] = [
         "camera 'image2'",
         ('--robot.names=["image"]', HORIZON),
     ),
+    (MachineError, "takes 'grip.pos' and does not sense it", ("--robot.last=grip.pos", HORIZON)),
 ]
 
 

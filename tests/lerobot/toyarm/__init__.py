@@ -20,12 +20,16 @@ SIDE = 64
 @RobotConfig.register_subclass("toyarm")
 @dataclass
 class ToyArmConfig(RobotConfig):
-    """Its joints, cameras, the side of their pictures [px], and a file for its commands."""
+    """Its joints, cameras, the side of their pictures [px], and a file for its commands.
+
+    The last joint may be told under another name than it is sensed.
+    """
 
     joints: int = 7
     log: str | None = None
     names: list[str] = field(default_factory=lambda: ["image", "image2"])
     side: int = SIDE
+    last: str | None = None
 
 
 class ToyArm(Robot):  # type: ignore[misc]  # untyped here
@@ -38,6 +42,7 @@ class ToyArm(Robot):  # type: ignore[misc]  # untyped here
         super().__init__(config)
         self.config, self._connected = config, False
         self._names = tuple(f"joint{i}.pos" for i in range(config.joints))
+        self._told = (*self._names[:-1], config.last or self._names[-1])
         self._positions = np.zeros(config.joints)
         self.cameras: dict[str, Any] = {}
 
@@ -49,7 +54,7 @@ class ToyArm(Robot):  # type: ignore[misc]  # untyped here
 
     @property
     def action_features(self) -> dict[str, Any]:
-        return dict.fromkeys(self._names, float)
+        return dict.fromkeys(self._told, float)
 
     @property
     def is_connected(self) -> bool:
@@ -76,7 +81,7 @@ class ToyArm(Robot):  # type: ignore[misc]  # untyped here
         }
 
     def send_action(self, action: dict[str, Any]) -> dict[str, Any]:
-        wanted = np.array([action[name] for name in self._names])
+        wanted = np.array([action[name] for name in self._told])
         self._positions += (wanted - self._positions) / 2
         if self.config.log is not None:
             with Path(self.config.log).open("a", encoding="utf-8") as file:
