@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,33 +20,33 @@ from aegis.report.tabulation.table import Table
 from aegis.report.view import StudyView
 
 HTML, MARKDOWN = "html.j2", "markdown.j2"
-
-
-def render_html(view: StudyView, charts: Mapping[str, Chart]) -> str:
-    """Returns the report as one HTML page that needs nothing else."""
-    environment = _open_templates(autoescape=True)
-    environment.filters |= {
+_FILTERS: dict[str, dict[str, Callable[..., Any]]] = {
+    HTML: {
         "inline": markup.mark_html,
         "cell": markup.mark_html_cell,
         "label": markup.label_html,
         "markup": Markup,
-    }
-    text = _render(environment, HTML, view, charts)
-    return re.sub(r"\n\s*\n+", "\n", text).lstrip()
-
-
-def render_markdown(view: StudyView, charts: Mapping[str, Chart]) -> str:
-    """Returns the report as Markdown; figures are looked for as ``figures/<name>.svg``."""
-    environment = _open_templates(autoescape=False)
-    environment.filters |= {
+    },
+    MARKDOWN: {
         "inline": markup.mark_markdown,
         "cell": markup.mark_markdown_cell,
         "label": markup.label_column,
         "row": markup.write_row,
         "bars": markup.write_bars,
         "embolden": markup.embolden,
-    }
-    text = _render(environment, MARKDOWN, view, charts)
+    },
+}
+
+
+def render_html(view: StudyView, charts: Mapping[str, Chart]) -> str:
+    """Returns the report as one HTML page that needs nothing else."""
+    text = _render(HTML, view, charts)
+    return re.sub(r"\n\s*\n+", "\n", text).lstrip()
+
+
+def render_markdown(view: StudyView, charts: Mapping[str, Chart]) -> str:
+    """Returns the report as Markdown; figures are looked for as ``figures/<name>.svg``."""
+    text = _render(MARKDOWN, view, charts)
     text = re.sub(r"^[ \t]+", "", text, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -73,11 +74,13 @@ def tabulate_all(view: StudyView) -> dict[str, Table | None]:
     }
 
 
-def _open_templates(*, autoescape: bool) -> Environment:
+@cache  # an environment keeps its templates compiled, which takes longer than filling them in
+def _open_templates(form: str) -> Environment:
     environment = Environment(
-        loader=PackageLoader("aegis.report"), undefined=StrictUndefined, autoescape=autoescape,
+        loader=PackageLoader("aegis.report"), undefined=StrictUndefined, autoescape=form == HTML,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters |= _FILTERS[form]
     environment.filters |= {
         "paragraphs": markup.split_paragraphs,
         "items": markup.split_items,
@@ -87,9 +90,7 @@ def _open_templates(*, autoescape: bool) -> Environment:
     return environment
 
 
-def _render(
-    environment: Environment, form: str, view: StudyView, charts: Mapping[str, Chart]
-) -> str:
+def _render(form: str, view: StudyView, charts: Mapping[str, Chart]) -> str:
     names = ("contrasts", "arms", "flow", "tasks", "frontier", "auroc", "reliability", "traces",
              "timing", "forks")  # fmt: skip
     known: dict[str, Any] = {
@@ -106,4 +107,4 @@ def _render(
         "dark": write_variables(DARK, "    "),
         "dark_rules": write_dark_rules("  "),
     }
-    return environment.get_template("report.j2").render(known)
+    return _open_templates(form).get_template("report.j2").render(known)
