@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isnan, nan
 from typing import Any
 
@@ -23,6 +23,8 @@ _SPEAK_EVERY = 50_000_000
 """Time between two messages of each switch [ns]; limits of a contract must be longer."""
 _PRESSED_FOR = 250_000_000
 """Time for which a key that moves the robot counts as held [ns]; a terminal says no release."""
+_SETTLES = 500_000_000
+"""Time that switches are given to reach the driver before a reset stays refused [ns]."""
 _MOVES = {
     "up": (0, 1.0), "down": (0, -1.0), "left": (1, 1.0), "right": (1, -1.0), "+": (2, 1.0),
     "-": (2, -1.0),
@@ -55,6 +57,7 @@ class OperatorDesk:
         self._spoke, self._numbers = 0, itertools.count(1)
         self._move: tuple[int, float, Nanos] = (0, 0.0, 0)
         self._gripper = nan
+        self._reset_at = -_SETTLES
         self._name = f"desk {uuid.uuid4().hex[:8]}"
         self.stopped = False
         self.status: dict[str, Any] = {}
@@ -71,6 +74,7 @@ class OperatorDesk:
         elif key == "r":
             self.stopped = False
             self._speak()
+            self._reset_at = time.monotonic_ns()
             self.ask("reset")
         elif key == "t":
             self._gripper = nan
@@ -97,8 +101,16 @@ class OperatorDesk:
             if entry.topic == self._name_topic(STATUS):
                 self.status = said
             elif str(said.get("id", "")).startswith(f"{self._name} "):
-                granted = "done" if said["granted"] else f"refused: {said['reason']}"
-                self.answer = f"{said['request']}: {granted}"
+                self._hear_answer(said)
+
+    def _hear_answer(self, said: Mapping[str, Any]) -> None:
+        settled = self.stopped or time.monotonic_ns() - self._reset_at > _SETTLES
+        if said["request"] == "reset" and not said["granted"] and not settled:
+            # No order holds between topics: it was heard before the switches that were let go.
+            self.ask("reset")
+            return
+        granted = "done" if said["granted"] else f"refused: {said['reason']}"
+        self.answer = f"{said['request']}: {granted}"
 
     def _speak(self) -> None:
         self._spoke = time.monotonic_ns()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from aegis.ros import operator_desk
 from aegis.ros.message import cdr as m
 from aegis.ros.names import ANSWER, ASK, STATUS
 from aegis.ros.operator_desk import KEYS, OperatorDesk
@@ -119,6 +121,44 @@ def test_answers_to_others_are_none_of_its_business(counter: Counter) -> None:
     counter.say_status(life="active")
     assert counter.desk.answer == "enable: done"
     assert counter.desk.status == {"life": "active"}
+
+
+def test_a_reset_that_overtook_the_switches_is_asked_again_for_a_while(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0
+    monkeypatch.setattr(operator_desk, "time", SimpleNamespace(monotonic_ns=lambda: now))
+    asked = BusReader(counter.bus, [ASK])
+    row = {"request": "reset", "granted": False, "reason": "estop is on", "life": "fault"}
+
+    def refuse() -> list[str]:
+        """Refuses the last request; returns what is asked for then."""
+        (last,) = read_json(asked)[-1:]
+        write(counter.bus, ANSWER, m.encode_json({**row, "id": last["id"]}))
+        counter.desk.look()
+        again = BusReader(counter.bus, [ASK], everything=True)
+        return [one["request"] for one in read_json(again)]
+
+    counter.desk.press_key("r")
+    assert refuse() == ["reset", "reset"]
+    now = 400_000_000
+    assert refuse() == ["reset"] * 3
+    assert counter.desk.answer == "reset ..."
+    now = 600_000_000
+    assert refuse() == ["reset"] * 3
+    assert counter.desk.answer == "reset: refused: estop is on"
+
+
+def test_a_reset_is_not_asked_again_against_a_stop(counter: Counter) -> None:
+    asked = BusReader(counter.bus, [ASK])
+    counter.desk.press_key("r")
+    counter.desk.press_key("space")
+    row = {"request": "reset", "granted": False, "reason": "estop is on", "life": "fault"}
+    (last,) = read_json(asked)
+    write(counter.bus, ANSWER, m.encode_json({**row, "id": last["id"]}))
+    counter.desk.look()
+    assert not read_json(asked)
+    assert counter.desk.answer == "reset: refused: estop is on"
 
 
 def test_a_desk_elsewhere_speaks_the_names_of_its_partner() -> None:
