@@ -69,7 +69,7 @@ class BatchAdapter(ABC):
             numbers lie where the network expects them; by default they are random.
 
     Raises:
-        ConfigError: If batch is not positive or samples is negative.
+        ConfigError: If batch, samples or the spec's dimensions cannot be.
         ShapeError: If the policy cannot look at the example.
         NonFiniteError: If its proprioception holds NaN or infinity.
     """
@@ -89,7 +89,9 @@ class BatchAdapter(ABC):
             raise ConfigError(
                 f"batch must be at least 1 and samples at least 0. Got: {batch} and {samples}."
             )
-        self._spec = spec
+        if spec.dimensions not in (None, action):
+            raise ConfigError(f"action is {action}, but the spec says {spec.dimensions}: mend it.")
+        self._spec = replace(spec, dimensions=action)
         self._batch = batch
         self._sizes: tuple[int, ...] = (batch,)
         self._proprio = proprio

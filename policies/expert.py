@@ -48,6 +48,8 @@ ROBOT_BASE = (-0.66, 0.0)
 """Where the robot stands [m]."""
 LEAN, LEAN_FROM, LEAN_MOST = 3.0, 0.66, 0.45
 """Lean of the hand per distance [rad/m], from a distance on [m], at most [rad]."""
+_DIMENSIONS = 7
+"""Of an action: change of the hand's pose, and the gripper."""
 RELEASE_DISTANCES = (0.020, 0.022)
 """Horizontal and vertical distance of bowl and target at which the fingers open [m]."""
 
@@ -63,7 +65,9 @@ class ScriptedExpert:
         # The number is to be raised whenever the expert acts otherwise: its constants are not
         # hashed.
         digest = hashlib.sha256(b"scripted-expert-1").hexdigest()
-        self._spec = PolicySpec(name, digest, {}, horizon=1, execute=1, taps={}, privileged=True)
+        self._spec = PolicySpec(
+            name, digest, {}, horizon=1, execute=1, taps={}, privileged=True, dimensions=_DIMENSIONS
+        )
 
     @property
     def spec(self) -> PolicySpec:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from aegis.core.action_width import check_dimensions
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.roll import ProprioMap, roll
@@ -34,6 +35,7 @@ class FutureStatePolicy:
 
     Raises:
         ConfigError: If the numbers are not those of the embodiment.
+        EmbodimentError: If the policy behind is one of another robot.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class FutureStatePolicy:
                 f"'{name}.entries' needs a number for each action dimension "
                 f"({', '.join(embodiment.names)}). Got: {list(entries)}."
             )
+        check_dimensions(policy.spec, embodiment, f"{name}.policy")
         self._policy, self._embodiment = policy, embodiment
         self._map = ProprioMap(tuple(entries), tuple(map(float, scales)), turn)
         said = f"{policy.spec.digest}:{self._map}:{embodiment.kind.value}:{embodiment.dt}"

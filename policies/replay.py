@@ -36,7 +36,11 @@ class ReplayPolicy:
         self._trace = trace
         digest = hashlib.sha256(Path(trace).read_bytes()).hexdigest()
         settings = f"{digest}:{horizon}:{execute}"
-        self._spec = PolicySpec(name, settings, {}, horizon, execute, {}, portable=True)
+        widths = {actions.shape[1] for actions in self._actions.values()}
+        width = widths.pop() if len(widths) == 1 else None
+        self._spec = PolicySpec(
+            name, settings, {}, horizon, execute, {}, portable=True, dimensions=width
+        )
 
     @property
     def spec(self) -> PolicySpec:

@@ -15,6 +15,7 @@ from aegis.app.config.part_builder import build_detectors, build_policy, read_po
 from aegis.app.config.paths import resolve_paths
 from aegis.app.config.settings import Settings
 from aegis.app.screen import Json, Screen
+from aegis.core.action_width import check_dimensions
 from aegis.core.capabilities import SpecChecker
 from aegis.core.conventions import (
     UPRIGHT,
@@ -114,6 +115,8 @@ def build_responder(
     if not isinstance(embodiment, Embodiment):
         raise ConfigError("'embodiment' is none. Its _target_ returns aegis.core.types.Embodiment.")
     specs = {name: policy.spec for name, policy in policies.items()}
+    for name, spec in specs.items():
+        check_dimensions(spec, embodiment, name)
     digests = {name: spec.digest for name, spec in specs.items()}
     meant = merge_conventions(policies)
     room = read_limits(settings).message.size

@@ -131,6 +131,9 @@ def _check_spec(one: NamedPlugin, spec: PolicySpec) -> None:
     good = is_count(spec.execute, 1) and is_count(spec.horizon, spec.execute)
     given = f"execute {spec.execute!r}, horizon {spec.horizon!r}"
     promise.require(good, given, "1 <= execute <= horizon")
+    promise = one.make_promise("spec", "actions have dimensions", "Set dimensions, or leave it out")
+    good = spec.dimensions is None or is_count(spec.dimensions, 1)
+    promise.require(good, spec.dimensions, "a number of at least 1, or None")
     promise = one.make_promise("spec", "it looks at the present, and back", "Set history")
     good = all(is_count(back, 0) for back in spec.history) and spec.history[-1:] == (0,)
     good = good and list(spec.history) == sorted(set(spec.history), reverse=True)

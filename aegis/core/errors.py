@@ -115,7 +115,7 @@ class PluginError(AegisError):
 
 
 class EmbodimentError(AegisError):
-    """Raised when an embodiment is inconsistent."""
+    """Raised when an embodiment is inconsistent, or something else belongs to another one."""
 
 
 class ConventionError(AegisError):

@@ -174,6 +174,7 @@ class PolicySpec:
         remote: Whether it thinks elsewhere, while policies of this process do.
         fill: Queries that a batch waits for while other episodes go on; 0 for none.
         person: Whether it is a person, who is called and takes over; only a robot can call one.
+        dimensions: Of an action; None where it does not say.
     """
 
     name: PolicyId
@@ -191,6 +192,7 @@ class PolicySpec:
     remote: bool = False
     fill: int = 0
     person: bool = False
+    dimensions: int | None = None
 
 
 @runtime_checkable

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
+from aegis.core.action_width import check_proposal_width
 from aegis.core.answers import check_answer_count, require_proposals
 from aegis.core.protocols import Policy, Query
-from aegis.core.types import PolicyId, Proposal
+from aegis.core.types import Embodiment, PolicyId, Proposal
 from aegis.fleet.arm import Source
 from aegis.fleet.messages import PackedProposal, Question, pack_proposal
 from aegis.runtime.shared_images import SharedImages, unpack_observation
@@ -52,6 +53,7 @@ class AnswerDesk:
 
     Args:
         policies: Who answers, by name.
+        embodiment: The robot.
         may_be_absent: Whether answers may be missing; the controllers then hold and ask again.
 
     Attributes:
@@ -60,8 +62,15 @@ class AnswerDesk:
 
     bell: Connection[None, None] | None = None
 
-    def __init__(self, policies: Mapping[PolicyId, Policy], *, may_be_absent: bool = False) -> None:
-        self._policies, self._may_be_absent = policies, may_be_absent
+    def __init__(
+        self,
+        policies: Mapping[PolicyId, Policy],
+        embodiment: Embodiment,
+        *,
+        may_be_absent: bool = False,
+    ) -> None:
+        self._policies, self._embodiment = policies, embodiment
+        self._may_be_absent = may_be_absent
         self._queues: dict[PolicyId, list[_Request]] = {name: [] for name in sorted(policies)}
         self._remote = [name for name in self._queues if policies[name].spec.remote]
         self._thinking: dict[PolicyId, tuple[Batch, Future[Sequence[Proposal | None]]]] = {}
@@ -103,6 +112,7 @@ class AnswerDesk:
         Raises:
             ShapeError: If a policy does not answer each query.
             AbsentAnswerError: If an answer is missing that may not be.
+            EmbodimentError: If a policy answers with actions of another robot.
         """
         ready = [name for name in self._queues if self._queues[name]]
         ready = [name for name in ready if flush or self._is_full(name)]
@@ -164,6 +174,7 @@ class AnswerDesk:
         for request, proposal in zip(batch, answers, strict=True):
             request.question.waits.discard(request.source)
             if proposal is not None:
+                check_proposal_width(proposal, self._embodiment, name)
                 request.question.reply[request.source] = pack_proposal(proposal)
 
 

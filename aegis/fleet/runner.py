@@ -96,7 +96,9 @@ class _PlanRun:
         eyes = {name: ViewSpec.from_policy_spec(policy.spec) for name, policy in policies.items()}
         self._setup = RunSetup(plan.arms, eyes, plan.truth, store.root, slots, plan.sharing)
         self._deal = JobSchedule()
-        self._desk = AnswerDesk(policies, may_be_absent=plan.absent)
+        self._desk = AnswerDesk(
+            policies, plan.arms[0].controller.embodiment, may_be_absent=plan.absent
+        )
         self._asked: list[tuple[int, Question]] = []
         self._rows: dict[EpisodeKey, dict[str, EpisodeRow]] = {key: {} for key in plan.units}
         self._ticks = 0

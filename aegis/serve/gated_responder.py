@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from math import gcd
 
+from aegis.core.action_width import check_proposal_width
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, MessageError
 from aegis.core.protocols import Policy, PolicySpec
@@ -129,11 +130,14 @@ class GatedResponder:
         answers = await asyncio.gather(
             *(self._batchers[policy].ask_policy(query) for policy, query in queries.values())
         )
-        return {
+        proposals = {
             rung: stamp_proposal(answer, rung)
             for rung, answer in zip(queries, answers, strict=True)
             if answer is not None
         }
+        for rung, proposal in proposals.items():
+            check_proposal_width(proposal, self._controller.embodiment, rung)
+        return proposals
 
 
 def build_gated_spec(
@@ -176,6 +180,7 @@ def build_gated_spec(
         # Of a single question; a whole episode's course is as repeatable as its policies.
         batch_invariant=False,
         portable=all(spec.portable for spec in used),
+        dimensions=len(controller.embodiment.names),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from aegis.core.action_width import check_proposal_width
 from aegis.core.errors import AbsentAnswerError
 from aegis.core.protocols import Policy
 from aegis.core.types import Proposal
@@ -85,6 +86,7 @@ class PolicyResponder:
                 f"Policy '{self._policy.spec.name}' gave no answer at tick {address.k} of "
                 f"{address.key}. Ask again, or hold still until it answers; the server goes on."
             )
+        check_proposal_width(proposal, self._served.embodiment, self._policy.spec.name)
         told: dict[str, Value] = {"tick": address.k}
         if request.features:
             told |= describe_thoughts(proposal)

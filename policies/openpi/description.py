@@ -84,6 +84,7 @@ class Description:
             from_due=self.from_due,
             history=self.history,
             remote=True,
+            dimensions=self.dimensions,
         )
 
 

@@ -15,6 +15,7 @@ from aegis.app.config.part_builder import (
     read_policy_nodes,
 )
 from aegis.app.config.settings import Settings
+from aegis.core.action_width import check_dimensions
 from aegis.core.capabilities import AssetBacked, ListsTasks, SpecChecker
 from aegis.core.conventions import Conventions, check_conventions, read_conventions
 from aegis.core.errors import AegisError, ConfigError, UnknownNameError
@@ -137,6 +138,7 @@ def open_lab(
                     f"'{part}' is a person, whom only a robot can call. Name a policy here; "
                     "`aegis drive` and `aegis ros node` know people."
                 )
+            check_dimensions(policies[part].spec, embodiment, part)
             check_conventions(read_conventions(policies[part]), meant, part)
         origins = PartOrigins()
         detectors = build_detectors(composed, settings, origins)

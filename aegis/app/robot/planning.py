@@ -15,6 +15,7 @@ from aegis.app.config.part_builder import (
     read_policy_nodes,
 )
 from aegis.app.config.settings import Settings
+from aegis.core.action_width import check_dimensions
 from aegis.core.capabilities import SpecChecker
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
@@ -89,11 +90,13 @@ def build_controller(
         AegisError: If the parts cannot work together.
     """
     settings, origins = Settings(composed.tree), PartOrigins()
+    embodiment = contract.build_embodiment()
+    for name, spec in specs.items():
+        check_dimensions(spec, embodiment, name)
     detectors = build_detectors(composed, settings, origins)
     for detector in detectors:
         if isinstance(detector, SpecChecker):
             detector.check(specs["weak"])
-    embodiment = contract.build_embodiment()
     parts = KnownParts(composed, settings, embodiment, contract.horizon, specs, detectors, origins)
     arm = build_run_arm(parts)
     if arm.delay:
