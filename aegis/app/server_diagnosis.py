@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,13 +19,25 @@ from aegis.app.screen import Json, Screen
 from aegis.core.answers import ask_policy
 from aegis.core.conventions import MIRRORED, Conventions, read_conventions, turn_pictures
 from aegis.core.protocols import Policy, Query, World
-from aegis.core.types import F32, Act, EpisodeKey, Observation
+from aegis.core.types import F32, Act, Embodiment, EpisodeKey, Observation
 from aegis.runtime.history import History
 from aegis.serve.convention_check import Finding, compare_grippers, compare_pictures
 
 _EXIT_UNFIT = 4
 """Exit code where the server means something else than the world."""
 _BATCH = 16
+_APART = 1 << 40
+"""Indices of episodes with mirrored pictures lie this far from the others."""
+
+
+@runtime_checkable
+class MaybeGated(Protocol):
+    """A policy that may be a gated controller on the other end of a wire."""
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether its answers depend on those before, and are remembered."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,18 +55,19 @@ class RecordedState:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Times of equal questions, one after the other.
+    """Times of questions, one after the other, each of an episode of its own.
 
     Attributes:
         p50: Median [ms].
         p99: 99 % take no longer [ms].
-        differing: Answers that differ from the first one.
+        differing: Questions whose answer differs when they are asked again; None where that is not
+            to be known.
         calls: How many there were.
     """
 
     p50: float
     p99: float
-    differing: int
+    differing: int | None
     calls: int
 
 
@@ -82,8 +96,10 @@ def diagnose_server(options: argparse.Namespace, screen: Screen) -> Mapping[str,
                 times = _measure_latencies(policy, states[0].query, settings.integer("calls", 1))
             result |= _print_latencies(times, screen)
             named = _compare_names(policy, world, screen)
-            fit = not named
-            if settings.integer("units", 0):
+            narrow = _compare_widths(policy, world.embodiment, screen)
+            fit = not (named or narrow)
+            result |= narrow
+            if settings.integer("units", 0) and not narrow:
                 said, seem_right = _judge_actions(policy, world.embodiment.names, states, screen)
                 result |= said
                 fit &= seem_right
@@ -170,15 +186,27 @@ def _play_expert(
     ]
 
 
+def _is_gated(policy: Policy) -> bool:
+    return isinstance(policy, MaybeGated) and policy.is_gated
+
+
 def _measure_latencies(policy: Policy, query: Query, calls: int) -> Latencies:
-    """Asks the same question again and again."""
-    first = ask_policy(policy, [query])[0].actions.tobytes()
-    times, differing = [], 0
-    for _ in range(calls):
+    """Asks what the robot sees at the start, each time in an episode that nobody has asked for.
+
+    A gated server would answer the same tick from its memory.
+    """
+    ask_policy(policy, [query])  # opens connections and loads kernels
+    number = time.time_ns()
+    asked = [replace(query, key=replace(query.key, index=number + i)) for i in range(calls)]
+    times, found = [], []
+    for one in asked:
         began = time.perf_counter()
-        answer = ask_policy(policy, [query])[0]
+        found.append(ask_policy(policy, [one])[0].actions.tobytes())
         times.append(1e3 * (time.perf_counter() - began))
-        differing += answer.actions.tobytes() != first
+    differing = None
+    if not _is_gated(policy):
+        again = [ask_policy(policy, [one])[0].actions.tobytes() for one in asked]
+        differing = sum(one != other for one, other in zip(found, again, strict=True))
     return Latencies(
         float(np.quantile(times, 0.5)), float(np.quantile(times, 0.99)), differing, calls
     )
@@ -186,7 +214,10 @@ def _measure_latencies(policy: Policy, query: Query, calls: int) -> Latencies:
 
 def _print_latencies(times: Latencies, screen: Screen) -> dict[str, Json]:
     screen.print_line(f"{'latency':<16}p50 {times.p50:.1f} ms, p99 {times.p99:.1f} ms")
-    equal = "yes" if not times.differing else f"{times.differing} of {times.calls} differ"
+    if times.differing is None:
+        equal = "not to be known: a gated server remembers what it answered"
+    else:
+        equal = "yes" if not times.differing else f"{times.differing} of {times.calls} differ"
     screen.print_line(f"{'equal answers':<16}{equal}")
     return {
         "latency_p50_ms": times.p50,
@@ -194,6 +225,16 @@ def _print_latencies(times: Latencies, screen: Screen) -> dict[str, Json]:
         "calls": times.calls,
         "differing": times.differing,
     }
+
+
+def _compare_widths(policy: Policy, robot: Embodiment, screen: Screen) -> dict[str, Json]:
+    """Says so where the server's actions have another width than the world's; returns it then."""
+    given, names = policy.spec.dimensions, robot.names
+    if given is None or given == len(names):
+        return {}
+    said = f"the server gives {given} numbers, the world takes {len(names)}: {', '.join(names)}"
+    screen.print_line(f"{'actions':<16}{said}")
+    return {"actions": given, "world_actions": len(names)}
 
 
 def _compare_names(policy: Policy, world: World, screen: Screen) -> dict[str, Json]:
@@ -222,7 +263,12 @@ def _judge_actions(
     """
     with screen.err.status("comparing with the expert"):
         kept = _ask_server(policy, [state.query for state in states])
-        mirrored = _ask_server(policy, [_mirror_query(state.query) for state in states])
+        turned = [_mirror_query(state.query) for state in states]
+        if _is_gated(policy):  # The same address would be answered from memory.
+            turned = [
+                replace(one, key=replace(one.key, index=one.key.index + _APART)) for one in turned
+            ]
+        mirrored = _ask_server(policy, turned)
     expert, execute = np.stack([state.action for state in states]), policy.spec.execute
     pictures = compare_pictures(names, expert, kept, mirrored, execute)
     # Who sees everything the wrong way round grasps nowhere: the gripper is judged where it fits.
@@ -237,11 +283,15 @@ def _judge_actions(
 
 
 def _ask_server(policy: Policy, queries: Sequence[Query]) -> F32:
-    """Returns chunks. Shape (n, h, a)."""
+    """Returns chunks. Shape (n, h, a).
+
+    A gated server is asked tick by tick, over one connection: its ticks have an order.
+    """
+    size = 1 if _is_gated(policy) else _BATCH
     answers = [
         answer
-        for i in range(0, len(queries), _BATCH)
-        for answer in ask_policy(policy, queries[i : i + _BATCH])
+        for i in range(0, len(queries), size)
+        for answer in ask_policy(policy, queries[i : i + size])
     ]
     return np.stack([answer.actions for answer in answers])
 

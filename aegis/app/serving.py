@@ -42,6 +42,7 @@ from aegis.serve.wire_server import ServerLimits, WireServer
 
 WHAT = ("policy", "gated")
 _GATED = ("weak", "strong")
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve_config(
@@ -227,8 +228,17 @@ async def _serve(
 ) -> Mapping[str, Json]:
     """Serves until a signal comes."""
     over, loop = asyncio.Event(), asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, over.set)
+
+    def end_server() -> None:
+        over.set()
+        screen.print_line("ending: answers under way are still given; another signal ends at once")
+        for one in _SIGNALS:
+            loop.remove_signal_handler(one)
+            # The second one ends the process whatever policies and libraries do.
+            signal.signal(one, signal.SIG_DFL)
+
+    for one in _SIGNALS:
+        loop.add_signal_handler(one, end_server)
     spec = responder.served.spec
 
     def say_ready(url: str) -> None:

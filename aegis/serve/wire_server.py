@@ -27,6 +27,8 @@ from aegis.serve.access import Access
 from aegis.serve.client_register import ClientRegister
 from aegis.serve.responder import Responder
 
+_logger = logging.getLogger("aegis")
+
 _GRACE = 10.0
 """How long answers under way may take when the server is to end [s]."""
 _PING_PATIENCE = 120.0
@@ -74,6 +76,7 @@ class WireServer(ABC):
     def __init__(self, access: Access, limits: ServerLimits) -> None:
         self._access, self._limits = access, limits
         self._ending = False
+        self._conversations: set[asyncio.Task[None]] = set()
         self.clients = ClientRegister()
         self.counts: Counter[str] = Counter()
 
@@ -91,19 +94,22 @@ class WireServer(ABC):
             ConfigError: If the address cannot be listened on.
         """
         batchers = [asyncio.create_task(one.answer_queries()) for one in responder.batchers]
+        until = time.monotonic()
         try:
             server, port = await self._listen(responder)
             tell_url(self._access.build_url(port))
             ended = asyncio.create_task(over.wait())
             await asyncio.wait([ended, *batchers], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
-            await self._end(server)
+            until = time.monotonic() + _GRACE
+            await self._end(server, until)
         finally:
             for task in batchers:
                 task.cancel()
             done = await asyncio.gather(*batchers, return_exceptions=True)
-            for one in responder.batchers:
-                one.close()
+            idle = [one.close(max(until - time.monotonic(), 0.0)) for one in responder.batchers]
+        if not all(idle):
+            _logger.warning("a policy is still thinking; another signal ends it at once")
         for result in done:
             if isinstance(result, Exception):
                 raise result
@@ -143,13 +149,20 @@ class WireServer(ABC):
         """Whether nothing new is answered."""
         return self._ending
 
-    async def _end(self, server: Server) -> None:
-        """Waits for answers under way; then clients are told that the server goes away."""
+    async def _end(self, server: Server, until: float) -> None:
+        """Waits for answers under way; then clients are told that the server goes away.
+
+        Args:
+            server: It listens.
+            until: When what is still under way is given up, on the monotonic clock [s].
+        """
         self._ending = True
-        until = time.monotonic() + _GRACE
         while self.clients.busy and time.monotonic() < until:
             await asyncio.sleep(0.01)
         server.close()
+        if self.clients.busy:
+            for task in self._conversations:
+                task.cancel()
         await server.wait_closed()
 
     async def _listen(self, responder: Responder) -> tuple[Server, int]:
@@ -198,11 +211,19 @@ class WireServer(ABC):
         client = self.name_client(socket, number)
         self.clients.add_connection(client, socket)
         self.counts["connections"] += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._conversations.add(task)
         try:
             await self.serve_client(socket, responder, number)
         except ConnectionClosed:
             pass
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+            # Given up: the client is told that the server goes away.
         finally:
+            self._conversations.discard(task)
             self.clients.remove_connection(client, socket)
 
 

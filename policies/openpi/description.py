@@ -40,6 +40,7 @@ class Description:
         history: How many ticks back each observation lies that it looks at, farthest first.
         max_bytes: Of a request; None where the server does not say.
         extended: Whether it is one of ours, so that it knows episodes and tells activations.
+        gated: Whether it is a gated controller, which remembers what it answered at a tick.
 
     Raises:
         ConfigError: If fewer rows are answered than executed, or there are none.
@@ -61,6 +62,7 @@ class Description:
     history: tuple[int, ...] = (0,)
     max_bytes: int | None = None
     extended: bool = False
+    gated: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.execute <= self.horizon or self.dimensions < 1:
@@ -110,7 +112,7 @@ def read_description(frame: Value, otherwise: Description) -> Description:
         raise MessageError(f"metadata.{ABOUT}.protocol", protocol, f"{PROTOCOL}: update one end")
     texts = {n: _read(about, n, _is_text, "a text") for n in ("digest", "state", "prompt")}
     counts = {n: _read(about, n, _is_count, "a number") for n in ("horizon", "execute")}
-    names = ("batch_invariant", "portable", "from_due")
+    names = ("batch_invariant", "portable", "from_due", "gated")
     flags = {n: _read(about, n, _is_flag, "true or false") for n in names}
     if counts["execute"] > counts["horizon"]:
         allowed = f"at most the horizon, {counts['horizon']}"

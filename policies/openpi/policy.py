@@ -137,6 +137,11 @@ class OpenpiPolicy:
         return self.server.conventions
 
     @property
+    def is_gated(self) -> bool:
+        """Whether it is a gated controller, whose answers depend on those before."""
+        return self.server.gated
+
+    @property
     def wire_bytes(self) -> int:
         """Bytes of messages that were sent and received since the policy was built."""
         return sum(one.moved["sent"] + one.moved["received"] for one in self._connections)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -150,7 +150,8 @@ def run_server(
     try:
         yield urls[0], server
     finally:
-        loop.call_soon_threadsafe(over.set)
+        with suppress(RuntimeError):  # it has ended by itself
+            loop.call_soon_threadsafe(over.set)
         thread.join(20)
         assert not thread.is_alive(), "the server did not end"
         if faults:

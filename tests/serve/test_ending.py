@@ -1,0 +1,168 @@
+"""A server always ends, and whoever asked is always told, whatever became of the policy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from aegis.core.errors import MachineError
+from aegis.serve import wire_server
+from aegis.serve.batcher import QueryBatcher
+from tests.serve.clients import Client, RefusedError
+from tests.serve.toys import SeeingPolicy, make_query, make_request, run_server
+from tests.serve.toys import make_policy_responder as respond
+
+
+class Panic(BaseException):
+    """What a library in Rust raises: no ``Exception``."""
+
+
+class Broken(SeeingPolicy):
+    """Raises what it is given."""
+
+    def __init__(self, make: Callable[[], BaseException]) -> None:
+        super().__init__()
+        self._make = make
+
+    def infer(self, rows: Any, noise: Any) -> Any:
+        raise self._make()
+
+
+class Stuck(SeeingPolicy):
+    """Thinks until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def infer(self, rows: Any, noise: Any) -> Any:
+        self.begun.set()
+        self.go.wait(60)
+        return super().infer(rows, noise)
+
+
+def test_a_policy_that_thinks_for_ever_does_not_keep_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_server, "_GRACE", 0.05)
+    policy, closed = Stuck(), list[int]()
+
+    def ask(client: Client) -> None:
+        with pytest.raises(ConnectionClosed) as told:
+            client.infer(make_request())
+        assert told.value.rcvd is not None
+        closed.append(told.value.rcvd.code)
+
+    try:
+        # Leaving the block asserts that the server's thread ends.
+        with run_server(lambda server: respond(policy, server)) as (url, _):
+            client = Client(url)
+            asking = threading.Thread(target=ask, args=(client,))
+            asking.start()
+            assert policy.begun.wait(20)
+        asking.join(20)
+        assert closed == [1001]
+    finally:
+        policy.go.set()
+
+
+@pytest.mark.parametrize("kind", [Panic, SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_whatever_a_policy_raises_its_clients_and_the_user_are_told(
+    kind: type[BaseException],
+) -> None:
+    policy, said = Broken(lambda: kind("of the test")), []
+
+    def ask() -> None:
+        with run_server(lambda server: respond(policy, server)) as (url, _), Client(url) as client:
+            with pytest.raises(RefusedError) as told:
+                client.infer(make_request())
+            said.append(str(told.value))
+
+    with pytest.raises(MachineError, match=rf"'seeing' broke off .*{kind.__name__}: of the test"):
+        ask()
+    assert "Start the server again" in said[0]
+
+
+def test_everybody_who_waits_is_answered_when_the_batcher_is_cancelled() -> None:
+    policy = Stuck()
+    policy.go.clear()
+
+    async def play() -> list[Any]:
+        batcher = QueryBatcher(policy, 0.0, lambda: 0)
+        running = asyncio.ensure_future(batcher.answer_queries())
+        # More than one batch: some are at hand, others wait for their turn.
+        asked = [asyncio.ensure_future(batcher.ask_policy(make_query(i))) for i in range(9)]
+        await asyncio.to_thread(policy.begun.wait, 20)
+        running.cancel()
+        found = await asyncio.gather(*asked, running, return_exceptions=True)
+        late = await asyncio.gather(batcher.ask_policy(make_query()), return_exceptions=True)
+        assert not batcher.close(0.0), "its policy thinks"
+        policy.go.set()
+        assert batcher.close(60.0)
+        return [*found[:-1], *late]
+
+    found = asyncio.run(asyncio.wait_for(play(), 60))
+    assert len(found) == 10
+    assert all(isinstance(one, MachineError) for one in found)
+
+
+_SERVE = """
+import sys, threading
+from aegis.app import serving
+from aegis.app.main import main
+from policies.nano_vla.policy import NanoVLA
+
+def think(self, queries):
+    print("THINKING", flush=True)
+    threading.Event().wait()
+
+NanoVLA.propose = think
+sys.exit(main(["serve", "policy=nano_weak", "port=0"]))
+"""
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    """Whatever a policy does; without it, the grace is waited for."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", _SERVE],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert child.stdout is not None
+        url = next(line for line in child.stdout if "serving" in line).split(" at ")[1]
+        client = Client(url.split(";")[0])
+        spec = client.metadata["aegis"]
+        client.socket.send(_make_frame(spec))
+        assert any("THINKING" in line for line in child.stdout)
+        child.send_signal(signal.SIGTERM)
+        assert any("another signal ends at once" in line for line in child.stdout)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == -signal.SIGTERM
+    finally:
+        child.kill()
+
+
+def _make_frame(spec: Any) -> bytes:
+    import msgpack
+    import numpy as np
+
+    from tests.serve.clients import pack_numpy
+
+    pictures = {
+        one["key"]: np.zeros((one["height"], one["width"], 3), np.uint8)
+        for one in spec["cameras"].values()
+    }
+    asked = {**pictures, spec["state"]: np.zeros(8, np.float32), spec["prompt"]: "go"}
+    return bytes(msgpack.packb(asked, default=pack_numpy))
