@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import fields, replace
 from typing import Any
 
 from aegis.app.config.arm_builder import KnownParts, build_run_arm
@@ -14,15 +13,10 @@ from aegis.app.config.composition import ComposedConfig, build_target
 from aegis.app.config.part_builder import build_detectors, build_policy, read_policy_nodes
 from aegis.app.config.paths import resolve_paths
 from aegis.app.config.settings import Settings
+from aegis.app.config.shared_conventions import merge_conventions
 from aegis.app.screen import Json, Screen
 from aegis.core.action_width import check_dimensions
 from aegis.core.capabilities import SpecChecker
-from aegis.core.conventions import (
-    UPRIGHT,
-    Conventions,
-    check_conventions,
-    read_conventions,
-)
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec
 from aegis.core.types import Embodiment, PolicyId
@@ -38,7 +32,7 @@ from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
-from aegis.serve.wire_server import ServerLimits, WireServer
+from aegis.serve.wire_server import ServerSettings, WireServer
 
 WHAT = ("policy", "gated")
 _GATED = ("weak", "strong")
@@ -48,7 +42,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def serve_config(
     composed: ComposedConfig,
     screen: Screen,
-    make_server: Callable[[Access, ServerLimits], WireServer] = OpenpiServer,
+    make_server: Callable[[Access, ServerSettings], WireServer] = OpenpiServer,
     check_served: Callable[[Served], None] | None = None,
 ) -> Mapping[str, Json]:
     """Serves what a configuration names until SIGTERM or Ctrl-C; returns what was answered.
@@ -63,13 +57,13 @@ def serve_config(
         AegisError: If something cannot be built, or the address cannot be listened on.
     """
     settings = Settings(composed.tree)
-    access, limits = read_access(settings), read_limits(settings)
+    access, wanted = read_access(settings), read_server_settings(settings)
     what = settings.choice("what", WHAT)
     parts = ("policy",) if what == "policy" else _GATED
     nodes = {name: settings.node(name) for name in parts}
     if what == "gated":
         nodes = read_policy_nodes(settings, parts)
-    server = make_server(access, limits)
+    server = make_server(access, wanted)
     with ExitStack() as stack:
         policies: dict[PolicyId, Policy] = {}
         with screen.err.status("loading policies"):
@@ -120,7 +114,7 @@ def build_responder(
         check_dimensions(spec, embodiment, name)
     digests = {name: spec.digest for name, spec in specs.items()}
     meant = merge_conventions(policies)
-    room = read_limits(settings).message.size
+    room = read_server_settings(settings).message.size
     if "policy" in policies:
         layout = read_layout(settings, specs)
         served = Served(specs["policy"], embodiment, layout, False, room, digests, meant)
@@ -155,9 +149,9 @@ def read_access(settings: Settings) -> Access:
     return Access(host, port, token, tls)
 
 
-def read_limits(settings: Settings) -> ServerLimits:
-    """Returns what clients may cost."""
-    return ServerLimits(
+def read_server_settings(settings: Settings) -> ServerSettings:
+    """Returns what clients may cost, and what counts for those who say no episode."""
+    return ServerSettings(
         message=MessageLimits(size=settings.integer("max_bytes", 1024)),
         connections=settings.integer("max_connections", 1),
         handshake=settings.number("handshake", 0.1, 600.0),
@@ -185,26 +179,14 @@ def read_layout(settings: Settings, specs: Mapping[PolicyId, PolicySpec]) -> Wir
     named = [*pictures.values(), state, prompt]
     if len(set(named)) != len(named):
         raise ConfigError(f"Pictures, state and prompt need keys of their own. Got: {named}.")
-    return WireLayout(pictures, state, prompt, settings.flag("mirror"), settings.flag("resize"))
-
-
-def merge_conventions(policies: Mapping[PolicyId, Policy]) -> Conventions:
-    """Returns what policies mean by numbers and pictures; all of them must mean the same.
-
-    Args:
-        policies: Name to policy. The server gives them pictures that are upright, whichever way
-            round clients send them.
-
-    Raises:
-        ConventionError: If one means something else than another, or wants other pictures.
-    """
-    meant = Conventions(pictures=UPRIGHT)
-    for name, policy in policies.items():
-        said = read_conventions(policy)
-        check_conventions(said, meant, name)
-        known = {one.name: getattr(meant, one.name) for one in fields(Conventions)}
-        meant = replace(said, **{name: value for name, value in known.items() if value})
-    return meant
+    sizes: dict[str, tuple[int, int]] = {}
+    for spec in specs.values():
+        for camera, (height, width) in spec.cameras.items():
+            most = sizes.get(camera, (0, 0))
+            sizes[camera] = (max(most[0], int(height)), max(most[1], int(width)))
+    return WireLayout(
+        pictures, state, prompt, settings.flag("mirror"), settings.flag("resize"), sizes
+    )
 
 
 def _build_controller(
@@ -219,7 +201,8 @@ def _build_controller(
     horizon = settings.integer("horizon", 1)
     parts = KnownParts(composed, settings, embodiment, horizon, specs, detectors, origins)
     arm = build_run_arm(parts)
-    spec = build_gated_spec(arm.controller, specs, fingerprint_arm(arm, origins))
+    fingerprint = fingerprint_arm(arm, origins)
+    spec = build_gated_spec(arm.controller, specs, fingerprint, settings.flag("resize"))
     return arm.controller, spec
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import rerun as rr
 import rerun.blueprint as rrb
 from rerun.chunk import RrdReader
@@ -45,11 +46,10 @@ class RerunRecording(EpisodeFiles):
         columns = _read_columns(path)
         cameras = self.view.cameras
         blobs = {name: columns[f"/camera/{name}", "EncodedImage:blob"] for name in cameras}
-        ticks = [tick for tick, _ in columns["/action", "Scalars:scalars"]]
         return Readback(
             actions=_stack(columns["/action", "Scalars:scalars"]).astype(np.float32),
             states=_stack(columns["/state", "Scalars:scalars"]).astype(np.float32),
-            times=np.array(ticks) * self.origin.dt,
+            times=np.array([stamp for stamp, _ in columns["/action", "Scalars:scalars"]]) * 1e-9,
             dt=self.origin.dt,
             pictures={
                 name: [_decode_blob(blob) for _, blob in (*found[:1], *found[-1:])]
@@ -161,18 +161,22 @@ def _describe_episode(recording: RerunRecording, episode: Episode) -> str:
 
 
 def _read_columns(path: Path) -> Mapping[tuple[str, str], list[tuple[int, Any]]]:
-    """Returns entity and component to ticks and values, in the order of ticks."""
-    columns: dict[tuple[str, str], list[tuple[int, Any]]] = defaultdict(list)
+    """Returns entity and component to times [ns] and values, in the order of ticks."""
+    columns: dict[tuple[str, str], list[tuple[int, int, Any]]] = defaultdict(list)
     for chunk in RrdReader(str(path)).stream():
         if chunk.is_static:
             continue
         batch = chunk.to_record_batch()
         ticks = batch.column("tick").to_pylist()
+        times = batch.column("time").cast(pa.int64()).to_pylist()
         for name in batch.schema.names:
             if ":" in name:
                 values = batch.column(name).to_pylist()
-                columns[chunk.entity_path, name] += zip(ticks, values, strict=True)
-    return {name: sorted(values, key=lambda pair: pair[0]) for name, values in columns.items()}
+                columns[chunk.entity_path, name] += zip(ticks, times, values, strict=True)
+    return {
+        name: [(time, value) for _, time, value in sorted(rows, key=lambda row: row[0])]
+        for name, rows in columns.items()
+    }
 
 
 def _stack(values: Sequence[tuple[int, Any]]) -> F64:

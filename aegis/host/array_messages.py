@@ -132,14 +132,31 @@ def _revive_value(raw: object, path: Path) -> Value:
 
 
 def _revive_array(raw: Mapping[object, object], path: Path) -> np.ndarray:
-    """Returns an array, in this machine's order of bytes, of exactly the bytes that are there."""
-    dtype = _read_dtype(raw.get(_DTYPE), path)
-    data, shape = raw.get(_DATA), raw.get(_SHAPE)
+    """Returns the array that a map with keys of bytes stands for."""
+    return read_array(raw.get(_DTYPE), raw.get(_DATA), raw.get(_SHAPE), path)
+
+
+def read_array(
+    dtype_text: object, data: object, shape: object, path: Path, most: int = _MOST_DIMENSIONS
+) -> np.ndarray:
+    """Returns an array, in this machine's order of bytes, of exactly the bytes that are there.
+
+    Args:
+        dtype_text: What names its type.
+        data: Its bytes.
+        shape: Its shape.
+        path: Keys that lead to it, for the message.
+        most: Dimensions that it may have.
+
+    Raises:
+        MessageError: If they make no array; nothing else is raised.
+    """
+    dtype = _read_dtype(dtype_text, path)
     if not isinstance(data, bytes):
-        raise MessageError(_name_field(path, "data"), type(data).__name__, "bytes")
+        raise MessageError(_name_field(path, "data"), f"a {type(data).__name__}", "bytes")
     whole = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
-    if not isinstance(shape, list) or not whole or len(shape) > _MOST_DIMENSIONS:
-        allowed = f"a list of at most {_MOST_DIMENSIONS} natural numbers"
+    if not isinstance(shape, list) or not whole or len(shape) > most:
+        allowed = f"a list of at most {most} natural numbers"
         raise MessageError(_name_field(path, "shape"), shape, allowed)
     needed = prod(shape) * dtype.itemsize
     if needed != len(data):

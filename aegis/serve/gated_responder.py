@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from math import gcd
 
 from aegis.core.action_width import check_proposal_width
@@ -21,7 +21,7 @@ from aegis.serve.client_register import ClientRegister
 from aegis.serve.gated_episode import GatedEpisode, PlannedChunk
 from aegis.serve.metadata import Served
 from aegis.serve.request import Address, Request
-from aegis.serve.responder import describe_thoughts
+from aegis.serve.responder import build_query, describe_thoughts
 
 _EpisodeName = tuple[EpisodeKey, int]
 
@@ -126,7 +126,7 @@ class GatedResponder:
         for rung in asked:
             policy, salt = self._controller.ladder.find_rung(rung).source
             salted = address._replace(salt=address.salt + salt)
-            queries[rung] = (policy, request.build_query(self._policies[policy], salted))
+            queries[rung] = (policy, await build_query(request, self._policies[policy], salted))
         answers = await asyncio.gather(
             *(self._batchers[policy].ask_policy(query) for policy, query in queries.values())
         )
@@ -141,7 +141,10 @@ class GatedResponder:
 
 
 def build_gated_spec(
-    controller: Controller, specs: Mapping[PolicyId, PolicySpec], fingerprint: str
+    controller: Controller,
+    specs: Mapping[PolicyId, PolicySpec],
+    fingerprint: str,
+    resize: bool = False,
 ) -> PolicySpec:
     """Returns what a gated controller amounts to as a policy.
 
@@ -152,9 +155,11 @@ def build_gated_spec(
         controller: It decides.
         specs: What its policies say of themselves.
         fingerprint: Hash of everything else that its decisions depend on.
+        resize: Whether clients' pictures are resized for each policy.
 
     Raises:
-        ConfigError: If a rung is asked ahead, or looks at what was seen earlier.
+        ConfigError: If a rung is asked ahead, looks at what was seen earlier, or no picture of a
+            client suits all policies.
     """
     rungs = controller.ladder.rungs
     for rung in rungs:
@@ -171,7 +176,7 @@ def build_gated_spec(
     return PolicySpec(
         name="gated",
         digest=hashlib.sha256(said.encode()).hexdigest(),
-        cameras=_merge_pictures(used),
+        cameras=_merge_pictures(used, resize),
         horizon=execute,
         execute=execute,
         # Not every answer has activations: the weak policy is not always asked.
@@ -184,12 +189,33 @@ def build_gated_spec(
     )
 
 
-def _merge_pictures(specs: Iterable[PolicySpec]) -> dict[str, tuple[int, int]]:
-    """Returns camera to the largest height and width [px] in which a policy looks at it."""
+def _merge_pictures(specs: Sequence[PolicySpec], resize: bool) -> dict[str, tuple[int, int]]:
+    """Returns camera to the height and width [px] in which clients send its pictures.
+
+    Raises:
+        ConfigError: If policies look at one camera in different sizes and nothing is resized, or
+            in different aspects.
+    """
     cameras: dict[str, tuple[int, int]] = {}
-    for spec in specs:
-        for camera, (height, width) in spec.cameras.items():
-            cameras[camera] = max(cameras.get(camera, (0, 0)), (int(height), int(width)))
+    for camera in dict.fromkeys(name for spec in specs for name in spec.cameras):
+        sizes = {
+            spec.name: (int(spec.cameras[camera][0]), int(spec.cameras[camera][1]))
+            for spec in specs
+            if camera in spec.cameras
+        }
+        height, width = (max(size[side] for size in sizes.values()) for side in (0, 1))
+        said = ", ".join(f"'{name}' in {h} by {w}" for name, (h, w) in sizes.items())
+        if any(h * width != w * height for h, w in sizes.values()):
+            raise ConfigError(
+                f"Policies look at '{camera}' in different aspects: {said}. A client sends one "
+                "picture for all of them. Choose policies of one aspect."
+            )
+        if not resize and len(set(sizes.values())) > 1:
+            raise ConfigError(
+                f"Policies look at '{camera}' in different sizes: {said}. A client sends one "
+                "picture for all of them. Set resize=true, or choose policies of one size."
+            )
+        cameras[camera] = (height, width)
     return cameras
 
 

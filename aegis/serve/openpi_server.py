@@ -1,7 +1,8 @@
 """openpi server: answers openpi's clients over WebSocket; one bad client harms no other.
 
 A connection begins with a frame of metadata; then each request has one answer. What cannot be
-answered is refused in a text frame, which openpi's client shows, and the connection ends.
+answered is refused in a text frame, which openpi's client shows, and the connection ends; where a
+policy was merely silent, it stays open, so that the client can ask again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import itertools
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
 from websockets.asyncio.server import ServerConnection
 
@@ -21,11 +24,20 @@ from aegis.serve.access import Access
 from aegis.serve.caller import Caller
 from aegis.serve.request import Address, Request, read_requests
 from aegis.serve.responder import Responder
-from aegis.serve.wire_server import ServerLimits, WireServer
+from aegis.serve.wire_server import ServerSettings, WireServer
 
 _REFUSED = 1011
+_LARGE_FRAME = 1 << 20
+"""Size from which a frame is read in a thread [bytes]."""
 
 _logger = logging.getLogger("aegis")
+
+
+class _Answer(NamedTuple):
+    """What a request is answered with, and whether the connection ends with it."""
+
+    frame: bytes | str
+    ends: bool
 
 
 class OpenpiServer(WireServer):
@@ -33,18 +45,18 @@ class OpenpiServer(WireServer):
 
     health = "/healthz"
 
-    def __init__(self, access: Access, limits: ServerLimits) -> None:
-        super().__init__(access, limits)
+    def __init__(self, access: Access, settings: ServerSettings) -> None:
+        super().__init__(access, settings)
         self._numbers = itertools.count()
 
     async def serve_client(
         self, socket: ServerConnection, responder: Responder, number: int
     ) -> None:
         """Says what is served, then answers requests."""
-        spec, limits = responder.served.spec, self._limits
+        spec, settings = responder.served.spec, self._settings
         client = self.name_client(socket, number)
-        caller = Caller(client, limits.seed, self._numbers, spec.execute, limits.horizon)
-        await socket.send(pack_message(responder.served.describe_server()))
+        caller = Caller(client, settings.seed, self._numbers, spec.execute, settings.horizon)
+        await self.send_frame(socket, pack_message(responder.served.describe_server()))
         total = 0.0
         async for frame in socket:
             if self.is_ending:
@@ -53,10 +65,10 @@ class OpenpiServer(WireServer):
             self.clients.busy += 1
             try:
                 answer = await self._answer_frame(frame, caller, responder, total)
-                await socket.send(answer)
+                await self.send_frame(socket, answer.frame)
             finally:
                 self.clients.busy -= 1
-            if isinstance(answer, str):
+            if answer.ends:
                 await socket.close(_REFUSED, "refused: see the text frame")
                 break
             total = 1e3 * (time.perf_counter() - began)
@@ -68,7 +80,7 @@ class OpenpiServer(WireServer):
 
     async def _answer_frame(
         self, frame: bytes | str, caller: Caller, responder: Responder, previous: float
-    ) -> bytes | str:
+    ) -> _Answer:
         """Returns an answer, or as text why there is none.
 
         Args:
@@ -81,7 +93,11 @@ class OpenpiServer(WireServer):
             if isinstance(frame, str):
                 raise MessageError("the request", "a text frame", "a binary frame of msgpack")
             layout = responder.served.layout
-            requests, batched = read_requests(frame, layout, self._limits.message)
+            # Large pictures take milliseconds to turn, in which other clients are served.
+            read = partial(read_requests, frame, layout, self._settings.message)
+            requests, batched = (
+                await asyncio.to_thread(read) if len(frame) > _LARGE_FRAME else read()
+            )
             began = time.perf_counter()
             answers = await _answer_requests(requests, caller, responder, batched)
             took = 1e3 * (time.perf_counter() - began)
@@ -89,13 +105,14 @@ class OpenpiServer(WireServer):
             packed = pack_message({**answer, **_describe_times(took, previous)})
         except AegisError as error:
             self.counts["refused"] += 1
-            return f"{type(error).__name__}: {error}"
+            ends = not isinstance(error, AbsentAnswerError)
+            return _Answer(f"{type(error).__name__}: {error}", ends)
         except Exception as error:
             self.counts["refused"] += 1
             _logger.exception("a request failed")
-            return f"InternalError: {type(error).__name__}: {error}"
+            return _Answer(f"InternalError: {type(error).__name__}: {error}", ends=True)
         self.counts["answered"] += len(requests)
-        return packed
+        return _Answer(packed, ends=False)
 
 
 async def _answer_requests(

@@ -2,35 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from aegis.core.conventions import MIRRORED, turn_pictures
 from aegis.core.errors import MessageError
 from aegis.core.types import F64, U8
 
-_MOST_PIXELS = 1 << 24
+MOST_PIXELS = 1 << 22
+"""Of a picture that is resized: no camera of a robot has more."""
 
 
-def read_picture(value: object, key: str, mirror: bool) -> U8:
+@dataclass(frozen=True, slots=True)
+class PictureForm:
+    """How a client sends the pictures of a camera.
+
+    Attributes:
+        size: Height and width in which policies look at it; None where that is not known yet.
+        mirror: Whether they come mirrored left-right. LIBERO's users turn robosuite's raw picture
+            by 180 degrees, which is our upright one, mirrored.
+        resize: Whether other sizes of the same aspect are taken.
+    """
+
+    size: tuple[int, int] | None
+    mirror: bool
+    resize: bool
+
+    def check_size(self, h: int, w: int, key: str) -> None:
+        """Refuses a size that no policy can look at, before any work is done for it.
+
+        Args:
+            h: Height.
+            w: Width.
+            key: Key of the picture, for the message.
+
+        Raises:
+            MessageError: If it is too large, or has another size and is not to be resized, or
+                another aspect.
+        """
+        if h * w > MOST_PIXELS:
+            raise MessageError(key, f"{h} by {w}", f"at most {MOST_PIXELS} pixels")
+        if self.size is None or (h, w) == self.size:
+            return
+        height, width = self.size
+        if not self.resize:
+            allowed = f"({height}, {width}, 3), or any size if the server says resize=true"
+            raise MessageError(key, f"of shape ({h}, {w}, 3)", allowed)
+        if h * width != w * height:
+            allowed = f"{height} by {width} or another size of that aspect; crop or pad it"
+            raise MessageError(key, f"{h} by {w}", allowed)
+
+
+def read_picture(value: object, key: str, form: PictureForm) -> U8:
     """Returns a client's picture the way round that our policies see it. Shape (h, w, 3).
 
     Args:
         value: What the client sent.
         key: Its key, for the message.
-        mirror: Whether clients send pictures mirrored left-right. LIBERO's users turn robosuite's
-            raw picture by 180 degrees, which is our upright one, mirrored.
+        form: How clients send it.
 
     Raises:
-        MessageError: If it is no picture.
+        MessageError: If it is no picture, or of a size that is not taken.
     """
     if not isinstance(value, np.ndarray):
         given = "missing" if value is None else f"a {type(value).__name__}"
         raise MessageError(key, given, "a picture: uint8 of shape (h, w, 3)")
     if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3 or not value.size:
         raise MessageError(key, f"{value.dtype} of shape {value.shape}", "uint8 of shape (h, w, 3)")
-    if value.size > 3 * _MOST_PIXELS:
-        raise MessageError(key, f"of shape {value.shape}", f"at most {_MOST_PIXELS} pixels")
-    if not mirror:
+    form.check_size(value.shape[0], value.shape[1], key)
+    if not form.mirror:
         return value
     turned = turn_pictures(value, MIRRORED)
     turned.setflags(write=False)  # Nobody else has it; an observation need not copy it.
@@ -49,16 +90,11 @@ def fit_picture(picture: U8, size: tuple[int, int], key: str, resize: bool) -> U
     Raises:
         MessageError: If it has another size and is not to be resized, or another aspect.
     """
-    (h, w), (height, width) = picture.shape[:2], size
-    if (h, w) == (height, width):
+    h, w = picture.shape[:2]
+    if (h, w) == size:
         return picture
-    if not resize:
-        allowed = f"({height}, {width}, 3), or any size if the server says resize=true"
-        raise MessageError(key, f"of shape {picture.shape}", allowed)
-    if h * width != w * height:
-        allowed = f"{height} by {width} or another size of that aspect; crop or pad it"
-        raise MessageError(key, f"{h} by {w}", allowed)
-    return resize_picture(picture, height, width)
+    PictureForm(size, False, resize).check_size(h, w, key)
+    return resize_picture(picture, *size)
 
 
 def resize_picture(picture: U8, height: int, width: int) -> U8:

@@ -23,9 +23,9 @@ from aegis.host.wire_names import (
     PAST,
     RESET,
 )
-from aegis.serve.pictures import fit_picture, read_picture
+from aegis.serve.instruction import LONGEST_TEXT, read_instruction
+from aegis.serve.pictures import PictureForm, fit_picture, read_picture
 
-_LONGEST_TEXT = 2000
 _MOST_PAST = 64
 _MOST_ENTRIES = 4096
 _LARGEST_BATCH = 256
@@ -54,6 +54,7 @@ class WireLayout:
         prompt: Key of the instruction.
         mirror: Whether clients send pictures mirrored left-right.
         resize: Whether pictures of other sizes than the policy's are resized.
+        sizes: Camera to the height and width that policies look at; empty where none is known.
     """
 
     pictures: Mapping[str, str]
@@ -61,6 +62,11 @@ class WireLayout:
     prompt: str
     mirror: bool
     resize: bool
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def find_form(self, camera: str) -> PictureForm:
+        """Returns how clients send the pictures of a camera."""
+        return PictureForm(self.sizes.get(camera), self.mirror, self.resize)
 
 
 class Address(NamedTuple):
@@ -189,10 +195,7 @@ def read_requests(
 
 def _read_request(fields: Mapping[object, Value], layout: WireLayout) -> Request:
     """Returns one request."""
-    prompt = fields.get(layout.prompt)
-    if not isinstance(prompt, str) or len(prompt) > _LONGEST_TEXT:
-        given = f"{len(prompt)} letters long" if isinstance(prompt, str) else type(prompt).__name__
-        raise MessageError(layout.prompt, given, f"a text of at most {_LONGEST_TEXT} letters")
+    prompt = read_instruction(fields.get(layout.prompt), layout.prompt)
     address = _read_address(fields.get(EPISODE))
     due, committed = _read_start(fields, address)
     return Request(
@@ -210,7 +213,7 @@ def _read_request(fields: Mapping[object, Value], layout: WireLayout) -> Request
 
 def _read_view(fields: Mapping[object, Value], layout: WireLayout) -> View:
     pictures = {
-        camera: read_picture(fields.get(key), key, layout.mirror)
+        camera: read_picture(fields.get(key), key, layout.find_form(camera))
         for camera, key in layout.pictures.items()
     }
     return View(pictures, _read_state(fields.get(layout.state), layout.state))
@@ -235,11 +238,8 @@ def _read_numbers(items: list[Value]) -> np.ndarray | None:
 
 def _narrow_numbers(values: np.ndarray, key: str) -> F32:
     """Returns numbers in single precision, all of them finite."""
-    if values.dtype == np.float32:
-        narrow = values
-    else:
-        with np.errstate(over="ignore"):
-            narrow = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32, copy=False)
     if not np.isfinite(narrow).all():
         raise MessageError(key, f"{values}", "finite numbers")
     return narrow
@@ -261,7 +261,7 @@ def _read_address(value: Value) -> Address | None:
         raise MessageError(EPISODE, value, allowed)
     for name, item in zip(EPISODE_FIELDS, value, strict=True):
         if name in ("suite", "start"):
-            fits = isinstance(item, str) and len(item) <= _LONGEST_TEXT
+            fits = isinstance(item, str) and len(item) <= LONGEST_TEXT
         else:
             fits = type(item) is int and 0 <= item < 1 << 63
         if not fits:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 import numpy as np
 
 from aegis.core.action_width import check_proposal_width
 from aegis.core.errors import AbsentAnswerError
-from aegis.core.protocols import Policy
+from aegis.core.protocols import Policy, Query
 from aegis.core.types import Proposal
 from aegis.host.array_messages import Value
 from aegis.host.wire_names import ABOUT, ACTIONS
@@ -79,18 +80,34 @@ class PolicyResponder:
             AbsentAnswerError: If the policy gave no answer.
             AegisError: What the policy raises.
         """
-        query = request.build_query(self._policy, address)
+        query = await build_query(request, self._policy, address)
         proposal = await self._batcher.ask_policy(query)
         if proposal is None:
             raise AbsentAnswerError(
                 f"Policy '{self._policy.spec.name}' gave no answer at tick {address.k} of "
-                f"{address.key}. Ask again, or hold still until it answers; the server goes on."
+                f"{address.key}. Ask again, or hold still until it answers: the connection stays "
+                "open."
             )
         check_proposal_width(proposal, self._served.embodiment, self._policy.spec.name)
         told: dict[str, Value] = {"tick": address.k}
         if request.features:
             told |= describe_thoughts(proposal)
         return {ACTIONS: np.array(proposal.actions), ABOUT: told}
+
+
+async def build_query(request: Request, policy: Policy, address: Address) -> Query:
+    """Returns the question to a policy; pictures are resized in a thread, while others are served.
+
+    Raises:
+        MessageError: If the policy cannot look at what the client saw.
+    """
+    sizes = {camera: tuple(size) for camera, size in policy.spec.cameras.items()}
+    views = (request.view, *request.past)
+    if all(
+        view.pictures[camera].shape[:2] == size for camera, size in sizes.items() for view in views
+    ):
+        return request.build_query(policy, address)
+    return await asyncio.to_thread(request.build_query, policy, address)
 
 
 def describe_thoughts(proposal: Proposal) -> dict[str, Value]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import socket
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response as HttpResponse
 
@@ -31,13 +32,17 @@ _logger = logging.getLogger("aegis")
 
 _GRACE = 10.0
 """How long answers under way may take when the server is to end [s]."""
+_SENDING_PATIENCE = 60.0
+"""How long a client may take to take an answer [s]."""
+_PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 3}
+"""After how long a silent machine is asked whether it is there, how often, and how many times."""
 _PING_PATIENCE = 120.0
 """How long a client that is asked whether it is there may be silent [s]."""
 
 
 @dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """What clients may cost.
+class ServerSettings:
+    """What clients may cost, and what counts for those who do not say which episode they play.
 
     Attributes:
         message: How large a request may be.
@@ -59,7 +64,7 @@ class WireServer(ABC):
 
     Args:
         access: Where, and for whom.
-        limits: What clients may cost.
+        settings: What clients may cost, and more.
 
     Attributes:
         clients: Who is connected.
@@ -73,8 +78,8 @@ class WireServer(ABC):
     ping_period: ClassVar[float | None] = 30.0
     """How often a client is asked whether it is there [s]; None for never."""
 
-    def __init__(self, access: Access, limits: ServerLimits) -> None:
-        self._access, self._limits = access, limits
+    def __init__(self, access: Access, settings: ServerSettings) -> None:
+        self._access, self._settings = access, settings
         self._ending = False
         self._conversations: set[asyncio.Task[None]] = set()
         self.clients = ClientRegister()
@@ -135,6 +140,23 @@ class WireServer(ABC):
             number: Of the connection.
         """
 
+    async def send_frame(self, socket: ServerConnection, frame: bytes | str) -> None:
+        """Sends a frame; a client that does not take it for long is dropped.
+
+        Args:
+            socket: Its connection.
+            frame: What it is told.
+
+        Raises:
+            ConnectionClosed: If the client is gone, or was dropped.
+        """
+        try:
+            async with asyncio.timeout(_SENDING_PATIENCE):
+                await socket.send(frame)
+        except TimeoutError as error:
+            socket.transport.abort()
+            raise ConnectionClosedError(None, None) from error
+
     def find_token(self, request: HttpRequest) -> str:
         """Returns how a client says that it may connect, as a header ``Authorization``.
 
@@ -167,7 +189,7 @@ class WireServer(ABC):
 
     async def _listen(self, responder: Responder) -> tuple[Server, int]:
         """Returns a server, and the port at which clients may connect to it."""
-        access, limits = self._access, self._limits
+        access, settings = self._access, self._settings
         listener = access.open_listener()
 
         async def serve_connection(socket: ServerConnection) -> None:
@@ -182,9 +204,9 @@ class WireServer(ABC):
             origins=[None],
             process_request=self._admit_client,
             compression=None,
-            max_size=limits.message.size,
+            max_size=settings.message.size,
             max_queue=1,
-            open_timeout=limits.handshake,
+            open_timeout=settings.handshake,
             close_timeout=5,
             ping_interval=self.ping_period,
             ping_timeout=_PING_PATIENCE,
@@ -201,12 +223,13 @@ class WireServer(ABC):
             return socket.respond(http.HTTPStatus.UNAUTHORIZED, text)
         if self._ending:
             return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, f"{ENDING}\n")
-        if self.clients.count_connections() >= self._limits.connections:
-            text = f"{self._limits.connections} clients are connected; that is the limit.\n"
+        if self.clients.count_connections() >= self._settings.connections:
+            text = f"{self._settings.connections} clients are connected; that is the limit.\n"
             return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, text)
         return None
 
     async def _serve_connection(self, socket: ServerConnection, responder: Responder) -> None:
+        _probe_silence(socket)
         number = self.counts["connections"]
         client = self.name_client(socket, number)
         self.clients.add_connection(client, socket)
@@ -225,6 +248,18 @@ class WireServer(ABC):
         finally:
             self._conversations.discard(task)
             self.clients.remove_connection(client, socket)
+
+
+def _probe_silence(connection: ServerConnection) -> None:
+    """Lets the system ask whether a silent client's machine is there, and end the connection else.
+
+    Pings ask the program, which may be busy for minutes; this asks its machine.
+    """
+    raw = connection.transport.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES.items():
+        if hasattr(socket, name):  # not on every system
+            raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _silence_library() -> logging.Logger:

@@ -12,8 +12,18 @@ from aegis.core.errors import MachineError, MessageError
 from aegis.host.wire_access import ENDING
 
 _REMEDY = "Start the server again and run the same command: what is finished is kept."
+_FULL = 503
+"""Status of HTTP of a server that is full, or goes away: another moment may be better."""
 _LONGEST_TEXT = 200
 """Letters of a server's own words that are repeated."""
+
+
+class RefusedConnectionError(MachineError):
+    """Raised when a server will not be reached, however often it is tried: the user must act."""
+
+
+class UnfitNumbersError(MessageError):
+    """Raised when an answer has the right form and numbers that no robot can use."""
 
 
 def explain_failure(
@@ -31,13 +41,22 @@ def explain_failure(
         allowed = f"at most {max_bytes} bytes; raise max_bytes if that is right"
         return MessageError("the answer", "larger than allowed", allowed, label)
     if isinstance(error, InvalidStatus):
-        return MachineError(f"{label} {_explain_status(error)}")
+        full = error.response.status_code == _FULL
+        kind = MachineError if full else RefusedConnectionError
+        return kind(f"{label} {_explain_status(error)}")
     if isinstance(error, ssl.SSLError):
-        return MachineError(f"{label} {_explain_encryption(error)}")
+        return RefusedConnectionError(f"{label} {_explain_encryption(error)}")
     said = f"{type(error).__name__}: {error}"
     if met:
         return MachineError(f"{label} is not there any more ({said}). {_REMEDY}")
     return MachineError(f"{label} {_explain_absence(error)} ({said}).")
+
+
+def name_sender(error: MachineError | MessageError, label: str) -> MachineError | MessageError:
+    """Returns the same error with the name of the server whose answer it is."""
+    if isinstance(error, MessageError):
+        return error.name_sender(label)
+    return MachineError(f"{label}: {error}")
 
 
 def explain_silence(label: str, deadline: float, met: bool) -> MachineError:
@@ -68,7 +87,7 @@ def _explain_status(error: InvalidStatus) -> str:
             "does not take this client's token (401). Give the token that the server was started "
             "with: token_file=PATH or token_variable=NAME."
         )
-    if status == 503:
+    if status == _FULL:
         words = error.response.body.decode("utf-8", "replace").strip()[:_LONGEST_TEXT]
         said = f"says: {words}" if words.isprintable() and words else "says nothing else"
         if words == ENDING:

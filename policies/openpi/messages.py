@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aegis.core.errors import AbsentAnswerError, MessageError, ShapeError
+from aegis.core.errors import AbsentAnswerError, MachineError, MessageError, ShapeError
 from aegis.core.protocols import Query
 from aegis.core.types import F32, Observation, PolicyId, Proposal
 from aegis.host.array_messages import MessageLimits, Value, pack_message, unpack_message
@@ -22,6 +22,7 @@ from aegis.host.wire_names import (
     PAST,
 )
 from policies.openpi.description import Description
+from policies.openpi.failures import UnfitNumbersError
 
 _MOST_SAMPLES = 4096
 _LONGEST_TEXT = 400
@@ -91,6 +92,7 @@ def unpack_answers(
         limits: How large an answer may be.
 
     Raises:
+        MachineError: If the server says that it ends.
         MessageError: If a field is missing or wrong; it names the field.
     """
     if isinstance(frame, str):
@@ -116,10 +118,13 @@ def _read_refusal(text: str, count: int) -> list[Proposal | AbsentAnswerError]:
     """Returns that answers are absent, if that is what a text says.
 
     Raises:
+        MachineError: If the server ends.
         MessageError: If it refuses the request for another reason.
     """
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
     kind, _, said = last.partition(": ")
+    if kind == MachineError.__name__:
+        raise MachineError(said[:_LONGEST_TEXT])
     if kind != AbsentAnswerError.__name__:
         raise MessageError("the answer", f"a refusal: {last}", "a chunk")
     return [AbsentAnswerError(said[:_LONGEST_TEXT])] * count
@@ -136,7 +141,7 @@ def _read_answer(
     actions = _read_numbers(fields.get(ACTIONS), ACTIONS, shape)
     if not np.isfinite(actions).all():
         row = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
-        raise MessageError(f"{ACTIONS}, row {row},", actions[row], "finite numbers")
+        raise UnfitNumbersError(f"{ACTIONS}, row {row},", actions[row], "finite numbers")
     if not server.taps:
         return Proposal(name, query.k, actions)
     if not isinstance(about, dict):

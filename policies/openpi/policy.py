@@ -25,6 +25,7 @@ from aegis.host.notes import write_note
 from aegis.host.wire_access import read_token
 from policies.openpi.connection import Connection, ServerPlace, load_trust
 from policies.openpi.description import Description, read_description
+from policies.openpi.failures import RefusedConnectionError, UnfitNumbersError, name_sender
 from policies.openpi.messages import pack_queries, unpack_answers
 from policies.views import View
 
@@ -61,7 +62,7 @@ class OpenpiPolicy:
         sockets: Questions that are under way at once.
         deadline: Time in which an answer must come, one reconnection included [s].
         on_missing: ``raise`` ends the run with what is finished; ``hold`` says that there is no
-            answer, and the robot holds.
+            answer, and the robot holds, where the next question may have one.
         token_file: File with the server's token.
         token_variable: Environment variable with it.
         certificate: Certificates to trust besides the system's.
@@ -211,16 +212,26 @@ class OpenpiPolicy:
     async def _ask_group(
         self, connection: Connection, queries: Sequence[Query], request: bytes
     ) -> Sequence[Proposal | None]:
-        """Returns the proposals of one frame."""
+        """Returns the proposals of one frame.
+
+        A robot may hold for what can pass: a server that is gone or silent, numbers that are not
+        finite. What would be the same the next time is raised whatever it may do.
+        """
         try:
             frame = await connection.ask_server(request, self._deadline)
-            try:
-                found = unpack_answers(frame, queries, self.server, self._name, self._limits)
-            except MessageError as error:
-                await connection.close()
-                raise error.name_sender(self._place.label) from error
-        except (MachineError, MessageError) as error:
+        except RefusedConnectionError:
+            raise
+        except MachineError as error:
             self._note_absence(error)
+            return [None] * len(queries)
+        try:
+            found = unpack_answers(frame, queries, self.server, self._name, self._limits)
+        except (MachineError, MessageError) as error:
+            await connection.close()
+            named = name_sender(error, self._place.label)
+            if isinstance(error, MessageError) and not isinstance(error, UnfitNumbersError):
+                raise named from error
+            self._note_absence(named)
             return [None] * len(queries)
         return [self._check_presence(one) for one in found]
 

@@ -14,13 +14,32 @@ from tests.study.imported.test_reading import write_eval_info, write_recording
 def test_a_recording_against_lerobot(tmp_path: Path) -> None:
     write_recording(tmp_path / "a.sqlite", [(0, i, i < 3, None) for i in range(4)])
     write_eval_info(tmp_path / "eval_info.json", {0: [False, False, False, False, True]})
-    got = type_in(tmp_path, "outcomes", "a.sqlite", "eval_info.json", "--out", "compared")
+    words = ("outcomes", "a.sqlite", "eval_info.json", "--same-starts", "--out", "compared")
+    got = type_in(tmp_path, *words)
+    assert got["paired"]
+    assert "with LeRobot 0.6.1 and --eval.batch_size=1" in got["said"]
     assert (got["n"], got["only_a"], got["p"]) == (4, 3, 0.25)
     assert (got["b"]["alone"], got["a"]["harness"]) == (1, "vla-eval")
     assert "A − B is" in got["said"]
     stored = json.loads((tmp_path / "compared" / "report.json").read_text(encoding="utf-8"))
     assert stored == {name: value for name, value in got.items() if name in stored}
     assert "## By task" in (tmp_path / "compared" / "report.md").read_text(encoding="utf-8")
+
+
+def test_lerobot_is_not_paired_unless_told(tmp_path: Path) -> None:
+    write_recording(tmp_path / "a.sqlite", [(0, i, i < 3, None) for i in range(4)])
+    write_eval_info(tmp_path / "eval_info.json", {0: [False, False, False, False, True]})
+    got = type_in(tmp_path, "outcomes", "a.sqlite", "eval_info.json", "--out", "apart")
+    assert not got["paired"]
+    assert not {"n", "p", "difference", "only_a"} & got.keys()
+    assert (got["a"]["success_count"], got["b"]["success_count"]) == (3, 1)
+    assert "Not paired" in got["said"]
+    assert "does not write which start state" in got["said"]
+    page = (tmp_path / "apart" / "report.md").read_text(encoding="utf-8")
+    assert "not paired" in page
+    # Who writes start states down is paired as before.
+    same = type_in(tmp_path, "outcomes", "a.sqlite", "a.sqlite")
+    assert (same["paired"], same["n"]) == (True, 4)
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,14 @@ def test_rerun_shows_the_recorded_pictures(run: RunTables, tmp_path: Path) -> No
     for camera, pictures in drawn.items():
         for one, other in zip(pictures, found.pictures[camera], strict=True):
             assert np.array_equal(one, other)
+
+
+def test_rerun_reads_the_times_back_that_were_written(run: RunTables, tmp_path: Path) -> None:
+    pytest.importorskip("rerun.chunk")
+    from aegis.export.rerun_recording import RerunRecording
+
+    export(run, RerunRecording(tmp_path, ORIGIN, VIEW))
+    found = RerunRecording(tmp_path, ORIGIN, VIEW).read_file(tmp_path / "episode-000000.rrd")
+    np.testing.assert_allclose(found.times, np.arange(run.episodes[0].steps) * ORIGIN.dt)
+    slow = RerunRecording(tmp_path, replace(ORIGIN, dt=2 * ORIGIN.dt), VIEW)
+    assert "times are not those of the ticks" in check(run, slow)[0].detail

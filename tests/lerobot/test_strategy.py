@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from aegis.core.errors import (
     AegisError,
@@ -111,14 +113,16 @@ def test_the_probe_decides(
     assert (rows[-1]["mode"] == "strong") == (fires > 0)
 
 
+@pytest.mark.parametrize("side", [64, 96])
 def test_without_a_hand_over_the_robot_gets_what_lerobot_sends(
-    checkpoints: dict[str, Path], tmp_path: Path
+    checkpoints: dict[str, Path], tmp_path: Path, side: int
 ) -> None:
-    """ACT draws no noise, so both loops must agree, command by command."""
+    """ACT draws no noise, so both loops must agree, command by command, whatever cameras give."""
     act, ours, theirs = checkpoints["act"], tmp_path / "ours", tmp_path / "theirs"
     flags = (f"--strategy.strong={act}", set_up(*NEVER), HORIZON, f"--strategy.limits={WIDE}")
-    roll_out(ours, act, *flags)
-    roll_out(theirs, act, "--duration=3", strategy="base")
+    seen = f"--robot.side={side}"
+    roll_out(ours, act, *flags, seen)
+    roll_out(theirs, act, "--duration=3", seen, strategy="base")
     got, want = (np.array(read_lines(place / "sent.jsonl")) for place in (ours, theirs))
     assert len(got) == 24
     assert len(want) >= 9
@@ -164,6 +168,24 @@ def test_episodes_are_recorded_as_lerobot_records_them(
     sent = np.array(read_lines(tmp_path / "sent.jsonl"), np.float32)
     first = np.stack([np.asarray(dataset[i]["action"]) for i in range(24)])
     np.testing.assert_array_equal(first, sent[:24])
+
+
+def test_a_policy_between_may_drive(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    act, journal, own = checkpoints["act"], tmp_path / "journal.jsonl", tmp_path / "own"
+    view = {name: {"camera": name, "mirror": False} for name in ("image", "image2")}
+    middle = {
+        "_target_": "policies.lerobot.policy.LeRobotPolicy", "name": "middle", "folder": str(act),
+        "views": view, "batch": 1, "proprio": "", "actions": "", "gripper": "",
+    }  # fmt: skip
+    text = Path(str(find_spec("lerobot_strategy_aegis").origin)).parent / "configs"  # type: ignore[union-attr]
+    tree = yaml.safe_load((text / "lerobot_rollout.yaml").read_text(encoding="utf-8"))
+    own.mkdir()
+    (own / "lerobot_rollout.yaml").write_text(
+        yaml.safe_dump({**tree, "between": {"middle": middle}})
+    )
+    flags = (f"--strategy.config_dir={own}", HORIZON, f"--strategy.journal={journal}")
+    roll_out(tmp_path, act, f"--strategy.strong={act}", set_up(*SCHEDULED), *flags)
+    assert {row["mode"] for row in read_lines(journal)} == {"weak", "middle"}
 
 
 REFUSED: list[tuple[type[AegisError], str, tuple[str, ...]]] = [

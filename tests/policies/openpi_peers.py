@@ -60,7 +60,7 @@ def make_metadata(**changes: Any) -> bytes:
         "state": "observation/state",
         "prompt": "prompt", "horizon": 8, "execute": 4, "actions": ["x", "y", "z"], "cameras": {},
         "mirror": False, "taps": {"trunk": 2}, "history": [0], "batch_invariant": True,
-        "portable": True, "from_due": False,
+        "portable": True, "from_due": False, "gated": False,
         "conventions": {"proprio": "", "actions": "", "gripper": "", "pictures": "upright"},
     }  # fmt: skip
     return pack_message({"aegis": {k: v for k, v in {**about, **changes}.items() if v is not ...}})

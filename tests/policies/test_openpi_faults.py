@@ -10,9 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 from websockets.sync.server import ServerConnection
 
 from aegis.core.errors import MachineError, MessageError
+from policies.openpi.failures import RefusedConnectionError, explain_failure
 from tests.policies.openpi_peers import (
     PATIENCE,
     make_answer,
@@ -103,12 +107,58 @@ def test_a_server_that_fails_is_named_within_the_deadline(name: str) -> None:
         assert caught.value.exit_code == 3
 
 
-UNUSABLE = {"NaN": make_answer(with_row(np.nan)), "garbage": b"\xc1 garbage"}
+PASSING = {
+    "NaN": make_answer(with_row(np.nan)),
+    "ends": "MachineError: The server ended before policy 'x' answered.",
+    "absent": "AbsentAnswerError: no answer at tick 3.",
+}
+LASTING = {
+    "garbage": (b"\xc1 garbage", "the message is"),
+    "shape": (make_answer(np.zeros((8, 5), np.float32)), "actions is float32 of shape"),
+    "refusal": ("MessageError: observation/state is missing", "a refusal: MessageError"),
+    "broken": ("InternalError: KeyError: 'x'", "a refusal: InternalError"),
+}
 
 
-@pytest.mark.parametrize("name", [*SILENT, *UNUSABLE])
+@pytest.mark.parametrize("name", LASTING)
+def test_what_would_be_the_same_the_next_time_is_raised_whatever_the_robot_may(name: str) -> None:
+    frame, says = LASTING[name]
+    with (
+        run_answers(frame) as url,
+        opened(url, on_missing="hold") as far,
+        pytest.raises(MessageError, match=says) as caught,
+    ):
+        far.propose([make_query()])
+    assert f"Policy 'far' at {url}" in str(caught.value)
+
+
+def test_another_policy_behind_the_address_is_raised_whatever_the_robot_may() -> None:
+    said = iter([make_metadata(), make_metadata(digest="other")])
+
+    def change(connection: ServerConnection) -> None:
+        connection.send(next(said))
+        connection.recv()
+
+    with (
+        run_handler(change) as url,
+        opened(url, on_missing="hold") as far,
+        pytest.raises(MessageError, match=r"metadata is of policy other .*start a new run"),
+    ):
+        far.propose([make_query()])
+
+
+def test_a_token_that_is_not_taken_any_more_is_raised_whatever_the_robot_may() -> None:
+    error = InvalidStatus(Response(401, "Unauthorized", Headers()))
+    found = explain_failure(error, "far", 1000, met=True)
+    assert isinstance(found, RefusedConnectionError)
+    full = explain_failure(InvalidStatus(Response(503, "", Headers(), b"")), "far", 1000, met=True)
+    assert isinstance(full, MachineError)
+    assert not isinstance(full, RefusedConnectionError)
+
+
+@pytest.mark.parametrize("name", [*sorted(SILENT.keys() - {"huge frame"}), *PASSING])
 def test_where_the_robot_may_hold_there_is_no_answer(name: str) -> None:
-    opening = run_answers(UNUSABLE[name]) if name in UNUSABLE else run_handler(SILENT[name][0])
+    opening = run_answers(PASSING[name]) if name in PASSING else run_handler(SILENT[name][0])
     with opening as url, opened(url, max_bytes=100_000, on_missing="hold") as far:
         far._deadline = PATIENCE
         assert far.propose([make_query()]) == [None]

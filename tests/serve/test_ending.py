@@ -5,20 +5,36 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+import msgpack
+import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from aegis.core.errors import MachineError
-from aegis.serve import wire_server
+from aegis.serve import openpi_server, request, wire_server
+from aegis.serve.access import Access
 from aegis.serve.batcher import QueryBatcher
-from tests.serve.clients import Client, RefusedError
-from tests.serve.toys import SeeingPolicy, make_query, make_request, run_server
+from aegis.serve.openpi_server import OpenpiServer
+from aegis.serve.vla_eval.server import VlaEvalServer
+from aegis.serve.wire_server import WireServer
+from tests.serve.clients import Client, RefusedError, pack_numpy
+from tests.serve.toys import (
+    SeeingPolicy,
+    make_layout,
+    make_limits,
+    make_query,
+    make_request,
+    run_server,
+)
 from tests.serve.toys import make_policy_responder as respond
 
 
@@ -115,6 +131,66 @@ def test_everybody_who_waits_is_answered_when_the_batcher_is_cancelled() -> None
     assert all(isinstance(one, MachineError) for one in found)
 
 
+@pytest.mark.parametrize("wire", [OpenpiServer, VlaEvalServer])
+def test_the_system_asks_whether_silent_machines_are_there(wire: type[WireServer]) -> None:
+    with (
+        run_server(lambda server: respond(SeeingPolicy(), server), wire=wire) as (url, server),
+        connect(url, compression=None, proxy=None) as client,
+    ):
+        client.ping().wait(20)  # the server has the connection by then
+        (connections,) = server.clients._connections.values()
+        raw = next(iter(connections)).transport.get_extra_info("socket")
+        assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_server, "_SENDING_PATIENCE", 0.05)
+    dropped: list[str] = []
+
+    class Full:
+        """A connection whose buffers are full."""
+
+        transport = SimpleNamespace(abort=lambda: dropped.append("aborted"))
+
+        async def send(self, frame: bytes) -> None:
+            await asyncio.Event().wait()
+
+    server = OpenpiServer(Access("127.0.0.1", 0), make_limits())
+    full: Any = Full()
+    with pytest.raises(ConnectionClosed):
+        asyncio.run(server.send_frame(full, b"an answer"))
+    assert dropped == ["aborted"]
+
+
+def test_large_frames_and_resizing_leave_the_loop_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Frames are read, and pictures resized, in other threads than that of the connections."""
+    where: dict[str, str] = {}
+    read, fit = openpi_server.read_requests, request.fit_picture
+
+    def note_read(*given: Any) -> Any:
+        where["read"] = threading.current_thread().name
+        return read(*given)
+
+    def note_fit(*given: Any) -> Any:
+        where["fit"] = threading.current_thread().name
+        return fit(*given)
+
+    monkeypatch.setattr(openpi_server, "read_requests", note_read)
+    monkeypatch.setattr(openpi_server, "_LARGE_FRAME", 100)
+    monkeypatch.setattr(request, "fit_picture", note_fit)
+    big = make_request(**{"observation/image": np.zeros((16, 16, 3), np.uint8)})
+    layout = make_layout(resize=True)
+    with (
+        run_server(lambda server: respond(SeeingPolicy(), server, layout)) as (url, _),
+        Client(url) as client,
+    ):
+        assert client.infer(big)["actions"].shape == (8, 3)
+    assert all(name.startswith("asyncio_") for name in where.values()), where
+    assert set(where) == {"read", "fit"}
+
+
 _SERVE = """
 import sys, threading
 from aegis.app import serving
@@ -155,11 +231,6 @@ def test_a_second_signal_ends_at_once() -> None:
 
 
 def _make_frame(spec: Any) -> bytes:
-    import msgpack
-    import numpy as np
-
-    from tests.serve.clients import pack_numpy
-
     pictures = {
         one["key"]: np.zeros((one["height"], one["width"], 3), np.uint8)
         for one in spec["cameras"].values()

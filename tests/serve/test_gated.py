@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError
@@ -21,6 +24,7 @@ from aegis.serve.batcher import QueryBatcher
 from aegis.serve.gated_responder import GatedResponder, build_gated_spec
 from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
+from aegis.serve.pictures import fit_picture
 from tests.serve.clients import Client
 from tests.serve.toys import (
     MEANT,
@@ -217,6 +221,33 @@ def test_what_cannot_be_asked_over_the_wire_is_refused() -> None:
     looking = {**specs, "strong": SeeingPolicy(history=(2, 0)).spec}
     with pytest.raises(ConfigError, match=r"ticks \(2,\) ago"):
         build_gated_spec(make_controller(), looking, "")
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=2, max_size=2),
+    st.booleans(),
+)
+def test_the_pictures_that_are_announced_suit_every_policy_or_nothing_is_served(
+    sizes: list[tuple[int, int]], resize: bool
+) -> None:
+    specs = {
+        name: replace(SeeingPolicy(name).spec, cameras={"agentview": (60 * h, 60 * w)})
+        for name, (h, w) in zip(("weak", "strong"), sizes, strict=True)
+    }
+    (h, w), (height, width) = sizes
+    if h * width != w * height:
+        with pytest.raises(ConfigError, match="'agentview' in different aspects: 'strong' in"):
+            build_gated_spec(make_controller(), specs, "", resize)
+    elif not resize and sizes[0] != sizes[1]:
+        with pytest.raises(ConfigError, match=r"'agentview' in different sizes.*resize=true"):
+            build_gated_spec(make_controller(), specs, "", resize)
+    else:
+        found = build_gated_spec(make_controller(), specs, "", resize).cameras["agentview"]
+        assert found == (60 * max(h, height), 60 * max(w, width))
+        picture = np.zeros((*found, 3), np.uint8)
+        for spec in specs.values():
+            wanted = spec.cameras["agentview"]
+            assert fit_picture(picture, wanted, "key", resize).shape == (*wanted, 3)
 
 
 def test_everything_that_decisions_depend_on_is_in_the_digest() -> None:

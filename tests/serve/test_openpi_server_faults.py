@@ -155,11 +155,14 @@ def test_an_absent_answer_is_named_and_costs_the_others_nothing() -> None:
     asked = [make_request(i, **{"aegis/episode": place}) for i, place in enumerate(places)]
     with serve_policy(Silent()) as (url, server):
         with Client(url) as client:
-            assert client.refuse(asked[1]).startswith(says)
-        with Client(url) as client:
+            for _ in range(2):
+                with pytest.raises(RefusedError, match="the connection stays open") as told:
+                    client.infer(asked[1])
+                assert str(told.value).startswith(says)
             found = client.infer({"aegis/batch": asked})["aegis/batch"]
             assert client.infer(asked[0])["actions"].shape == (8, 3)
-        assert server.counts["refused"] == 1
+        assert server.counts["refused"] == 2
+        assert server.counts["connections"] == 1
     assert ["actions" in one for one in found] == [True, False, True]
     assert says.partition(": ")[2] in found[1]["aegis"]["absent"]
 

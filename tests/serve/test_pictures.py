@@ -9,15 +9,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from aegis.core.errors import MessageError
-from aegis.serve.pictures import fit_picture, read_picture, resize_picture
+from aegis.serve.pictures import (
+    MOST_PIXELS,
+    PictureForm,
+    fit_picture,
+    read_picture,
+    resize_picture,
+)
 
+MIRROR, PLAIN = PictureForm(None, True, True), PictureForm(None, False, True)
 PICTURES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
 
 
 @given(PICTURES)
 def test_a_mirrored_picture_mirrored_again_is_the_picture(picture: np.ndarray) -> None:
-    assert np.array_equal(read_picture(read_picture(picture, "p", True), "p", True), picture)
-    assert read_picture(picture, "p", False) is picture
+    assert np.array_equal(read_picture(read_picture(picture, "p", MIRROR), "p", MIRROR), picture)
+    assert read_picture(picture, "p", PLAIN) is picture
 
 
 @given(PICTURES, st.integers(1, 4))
@@ -54,7 +61,7 @@ def test_means_are_over_areas() -> None:
 )
 def test_what_is_no_picture(value: object, says: str) -> None:
     with pytest.raises(MessageError, match=says):
-        read_picture(value, "camera", True)
+        read_picture(value, "camera", MIRROR)
 
 
 def test_other_sizes_are_taken_where_that_is_said() -> None:
@@ -65,3 +72,28 @@ def test_other_sizes_are_taken_where_that_is_said() -> None:
         fit_picture(picture, (4, 4), "camera", False)
     with pytest.raises(MessageError, match="aspect"):
         fit_picture(picture, (4, 6), "camera", True)
+
+
+SIDES = st.integers(1, 40)
+
+
+@given(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES), st.booleans())
+def test_what_is_read_can_be_fitted_and_what_is_refused_could_not(
+    sent: tuple[int, int], size: tuple[int, int], resize: bool
+) -> None:
+    picture = np.zeros((*sent, 3), np.uint8)
+    try:
+        read = read_picture(picture, "camera", PictureForm(size, False, resize))
+    except MessageError:
+        with pytest.raises(MessageError):
+            fit_picture(picture, size, "camera", resize)
+        return
+    assert fit_picture(read, size, "camera", resize).shape == (*size, 3)
+
+
+def test_a_picture_that_no_camera_takes_costs_nothing() -> None:
+    """It has the right aspect, and no memory: its size is judged before its pixels are touched."""
+    side = int(MOST_PIXELS**0.5) + 1
+    huge = np.broadcast_to(np.uint8(0), (side, side, 3))
+    with pytest.raises(MessageError, match="at most"):
+        read_picture(huge, "camera", PictureForm((64, 64), True, True))

@@ -21,6 +21,7 @@ from tests.app.typed import type_in
 from tests.fakes import ToyWorld
 from tests.host.frames import mutate_frame
 from tests.serve.clients import Client
+from tests.serve.test_gated import make_controller, make_policies, serve_gated
 from tests.serve.toys import (
     KEYS,
     MEANT,
@@ -88,6 +89,32 @@ def test_the_doctor_says_what_a_server_gives(tmp_path: Path) -> None:
     # A policy that knows nothing of the world agrees with no expert, either way round.
     assert said["pictures"]["best"] is None
     assert said["exit_code"] == 0
+
+
+def test_the_doctor_says_another_width(tmp_path: Path) -> None:
+    write_wire(tmp_path)
+    with serve_policy(SeeingPolicy(action=4), wait=0.001) as (url, _):
+        words = ("doctor", "wire", url, "units=2", "calls=1", "--config-dir", "configs")
+        said = type_in(tmp_path, *words, code=4)
+    assert (said["actions"], said["world_actions"]) == (4, 3)
+    assert "the server gives 4 numbers, the world takes 3" in said["said"]
+
+
+def test_the_doctor_measures_no_memory_of_a_gated_server(tmp_path: Path) -> None:
+    """Each call begins an episode; ticks come in their order, mirrored pictures elsewhere."""
+    write_wire(tmp_path)
+    policies = make_policies()
+    with serve_gated(make_controller(), policies, most=100) as url:
+        words = ("doctor", "wire", url, "units=2", "calls=7", "--config-dir", "configs")
+        for times in (1, 2):
+            said = type_in(tmp_path, *words)
+            fresh = {q.key for q in policies["weak"].seen if q.key.index > 1 << 50}
+            assert len(fresh) == 7 * times, "each call was thought about"
+    assert said["differing"] is None
+    assert "a gated server remembers" in said["said"]
+    # Twelve ticks, one state in four, two units, two ways round.
+    assert said["states"] == 6
+    assert {q.k for q in policies["weak"].seen} == {0, 4, 8}
 
 
 class Named(ToyWorld):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aegis.app.serving import merge_conventions
+from aegis.app.config.shared_conventions import merge_conventions
 from aegis.core.conventions import MIRRORED, UPRIGHT, Conventions
 from aegis.core.errors import ConventionError
 from tests.serve.toys import SeeingPolicy
@@ -39,7 +39,7 @@ def test_two_meanings_are_refused_also_where_the_first_policy_names_none(field: 
             "second": Meaning(**{field: one}),
             "third": Meaning(**{field: "two"}),
         }
-        with pytest.raises(ConventionError, match=rf"'third' means 'two' by {field}"):
+        with pytest.raises(ConventionError, match=rf"'third' means 'two' by {field}, (policy|all)"):
             merge_conventions(policies)
 
 
@@ -49,3 +49,9 @@ def test_a_policy_that_wants_mirrored_pictures_is_refused() -> None:
         merge_conventions({"policy": Meaning(pictures=MIRRORED)})
     assert merge_conventions({"policy": Meaning()}).pictures == UPRIGHT
     assert replace(Conventions(), pictures=UPRIGHT) == merge_conventions({"policy": Meaning()})
+
+
+def test_a_clash_of_two_policies_names_both() -> None:
+    policies: dict[str, Any] = {"weak": Meaning(gripper="one"), "strong": Meaning(gripper="two")}
+    with pytest.raises(ConventionError, match=r"'strong' means 'two' by gripper, policy 'weak'"):
+        merge_conventions(policies)

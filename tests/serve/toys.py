@@ -21,7 +21,7 @@ from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
-from aegis.serve.wire_server import ServerLimits, WireServer
+from aegis.serve.wire_server import ServerSettings, WireServer
 from policies.adapter import BatchAdapter, Inference
 
 SIDE = 8
@@ -87,9 +87,9 @@ def make_layout(**changes: Any) -> WireLayout:
     return WireLayout(**{**fixed, "mirror": True, "resize": False, **changes})
 
 
-def make_limits(**changes: Any) -> ServerLimits:
+def make_limits(**changes: Any) -> ServerSettings:
     fixed: dict[str, Any] = {"message": MessageLimits(1 << 20), "connections": 32}
-    return ServerLimits(**{**fixed, "handshake": 5.0, "horizon": 40, "seed": 0, **changes})
+    return ServerSettings(**{**fixed, "handshake": 5.0, "horizon": 40, "seed": 0, **changes})
 
 
 def make_policy_responder(

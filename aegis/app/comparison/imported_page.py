@@ -7,13 +7,20 @@ from aegis.app.comparison.markdown import join_sections, write_table
 from aegis.app.comparison.phrases import TANGO, say_difference, say_share
 from aegis.report.markup import mark_markdown
 from aegis.study.analysis.formatting import format_p_value
-from aegis.study.imported.comparison import ImportedComparison, ImportedSide
+from aegis.study.imported.comparison import (
+    ImportedComparison,
+    ImportedSide,
+    UnpairedResults,
+)
 
 
 def write_imported_lines(found: ImportedComparison) -> list[str]:
     """Returns a comparison as lines for the terminal."""
     return [
-        *(f"{name} {_say_side(side)}" for name, side in (("A", found.a), ("B", found.b))),
+        *(
+            f"{name} {_say_side(side)}, {side.alone} not paired"
+            for name, side in (("A", found.a), ("B", found.b))
+        ),
         say_pairs(found),
         say_required(found.required, found.n),
         *(
@@ -52,6 +59,25 @@ def write_imported_page(found: ImportedComparison) -> str:
     )
 
 
+def write_unpaired_lines(found: UnpairedResults) -> list[str]:
+    """Returns two results as lines for the terminal."""
+    sides = (("A", found.a), ("B", found.b))
+    return [*(f"{name} {_say_side(side)}" for name, side in sides), *found.notes]
+
+
+def write_unpaired_page(found: UnpairedResults) -> str:
+    """Returns two results as Markdown."""
+    rows = [
+        [f"{name} `{side.source}`", side.harness, say_share(side.success), _say_errors(side) or "0"]
+        for name, side in (("A", found.a), ("B", found.b))
+    ]
+    return join_sections(
+        "# Two results of other harnesses, not paired",
+        write_table(["result", "harness", "success", "errors"], rows),
+        "\n".join(f"- {mark_markdown(note)}" for note in found.notes),
+    )
+
+
 def say_pairs(found: ImportedComparison) -> str:
     """Returns what the pairs say."""
     return (
@@ -68,9 +94,8 @@ def _count_pairs(n: int) -> str:
 
 def _say_side(side: ImportedSide) -> str:
     errors = _say_errors(side)
-    return (
-        f"{side.source} ({side.harness}): {say_share(side.success)} solved, {side.alone} not paired"
-        + (f", errors: {errors}" if errors else "")
+    return f"{side.source} ({side.harness}): {say_share(side.success)} solved" + (
+        f", errors: {errors}" if errors else ""
     )
 
 

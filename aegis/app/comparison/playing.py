@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from aegis.app.comparison.metering import meter_policies, write_meters
+from aegis.app.comparison.metering import MeteredPolicy, meter_policies, write_meters
 from aegis.app.comparison.stored_run import (
     CONFIG_FILE,
     PAGE_FILE,
@@ -37,12 +37,13 @@ from aegis.core.errors import ConfigError
 from aegis.core.types import PolicyId
 from aegis.fleet.arm import Arm
 from aegis.fleet.pool import WorkerPool
+from aegis.fleet.progress import ProgressSink
 from aegis.fleet.run_plan import RunPlan
 from aegis.fleet.runner import play_plan
 from aegis.records.files import write_atomic
 from aegis.records.folder_lock import lock_folder
 from aegis.records.manifest import SETTING_PREFIX
-from aegis.records.store import RunStore
+from aegis.records.store import RunStore, RunTables
 from aegis.study.play.seal import SEAL_FILE
 
 
@@ -104,17 +105,51 @@ def _play_and_report(
         plan = _build_plan(kind, lab, units)
         sink = make_run_sink(screen, f"{kind.command} · {settings.text('name')}", out)
         policies = meter_policies(lab.policies)
-        with lock_folder(out), renew_seal(out):
-            try:
-                with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:
-                    play_plan(plan, policies, pool, out, sink, slots)
-            finally:
-                write_meters(RunStore(out), policies.items())
-            # The run may have been begun with fewer units, or judged by other settings.
-            write_atomic(out / CONFIG_FILE, composed.text.encode())
-            report = kind.build_report(StoredRun.read_folder(out))
-            write_report(out, report)
+        with lock_folder(out):
+            _check_stored_units(kind, out, plan)
+            with renew_seal(out):
+                _play_units(plan, policies, lab, out, sink, slots)
+                # The run may have been begun with fewer units, or judged by other settings.
+                write_atomic(out / CONFIG_FILE, composed.text.encode())
+                report = kind.build_report(StoredRun.read_folder(out))
+                write_report(out, report)
     return report
+
+
+def _play_units(
+    plan: RunPlan,
+    policies: Mapping[PolicyId, MeteredPolicy],
+    lab: Lab,
+    out: Path,
+    sink: ProgressSink,
+    slots: int,
+) -> None:
+    """Plays what is left of a plan, and writes down what calls took, however it ends."""
+    try:
+        with WorkerPool(lab.world, lab.workers, lab.dispatch) as pool:
+            play_plan(plan, policies, pool, out, sink, slots)
+    finally:
+        write_meters(RunStore(out), policies.items())
+
+
+def _check_stored_units(kind: PairedRun, out: Path, plan: RunPlan) -> None:
+    """Refuses a plan that leaves out units of the finished run in its folder.
+
+    Raises:
+        ConfigError: If tables and report of the run would be replaced by those of fewer units.
+        TraceError: If its tables are damaged.
+    """
+    if not (out / SEAL_FILE).exists():
+        return
+    stored = {row.key for row in RunTables.read_folder(out).episodes}
+    lost = stored - set(plan.units)
+    if lost:
+        raise ConfigError(
+            f"{out} holds a finished run of {len(stored)} units, and this one, of "
+            f"{len(plan.units)}, leaves out {len(lost)} of them: its report would be gone. Ask for "
+            f"them again (units={len(stored)} or more, tasks, start and seed as before), give this "
+            f"run another name (name=ANOTHER), or read it: aegis {kind.command} --check {out.name}."
+        )
 
 
 def _build_plan(kind: PairedRun, lab: Lab, count: int) -> RunPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 
@@ -11,13 +12,13 @@ from aegis.core.errors import MessageError
 from aegis.core.types import F32, EpisodeKey
 from aegis.host.array_messages import Value
 from aegis.host.wire_names import ABOUT, ACTIONS
+from aegis.serve.instruction import LONGEST_TEXT, read_instruction
 from aegis.serve.pictures import read_picture
 from aegis.serve.request import Address, Request, View, WireLayout
 from aegis.serve.responder import Responder
 from aegis.serve.vla_eval.messages import read_picture_map, read_state_map
 
 _START = "official"
-_LONGEST_TEXT = 2000
 _ROWS = "rows"
 
 
@@ -51,10 +52,16 @@ class BenchmarkEpisode:
             AegisError: If it cannot be answered.
         """
         layout, remembers = self._responder.served.layout, bool(self._seen.maxlen)
-        view = read_view(payload, layout) if remembers or not self._rows else None
+        view = None
+        if remembers or not self._rows:
+            # Unpacking and turning take milliseconds, in which others are answered; the next
+            # message of this connection is read when this one has its answer.
+            view = await asyncio.to_thread(read_view, payload, layout)
         if not self._rows:
             assert view is not None
-            await self._fetch_rows(view, read_instruction(payload, layout))
+            await self._fetch_rows(
+                view, read_instruction(payload.get(layout.prompt), layout.prompt)
+            )
         if remembers and view is not None:
             self._seen.append(view)
         self._k += 1
@@ -96,7 +103,7 @@ def read_key(payload: Mapping[str, Value], root: int) -> EpisodeKey:
         allowed = "sync: the harness waits for each action"
         raise MessageError("mode", repr(payload.get("mode")), allowed)
     suite = task.get("suite")
-    if not isinstance(suite, str) or not 0 < len(suite) <= _LONGEST_TEXT:
+    if not isinstance(suite, str) or not 0 < len(suite) <= LONGEST_TEXT:
         raise MessageError("task.suite", repr(suite), "a text, for example libero_spatial")
     number, index = (_read_number(task, name) for name in ("task_id", "episode_idx"))
     return EpisodeKey(root, suite, number, _START, index)
@@ -114,23 +121,9 @@ def read_view(payload: Mapping[str, Value], layout: WireLayout) -> View:
     pictures = {}
     for camera, key in layout.pictures.items():
         name = f"images.{key}"
-        pictures[camera] = read_picture(
-            read_picture_map(images.get(key), name), name, layout.mirror
-        )
+        form = layout.find_form(camera)
+        pictures[camera] = read_picture(read_picture_map(images.get(key), name, form), name, form)
     return View(pictures, read_state_map(payload.get(layout.state), layout.state))
-
-
-def read_instruction(payload: Mapping[str, Value], layout: WireLayout) -> str:
-    """Returns what the robot is told.
-
-    Raises:
-        MessageError: If it is no text.
-    """
-    told = payload.get(layout.prompt)
-    if not isinstance(told, str) or len(told) > _LONGEST_TEXT:
-        given = f"{len(told)} letters long" if isinstance(told, str) else type(told).__name__
-        raise MessageError(layout.prompt, given, f"a text of at most {_LONGEST_TEXT} letters")
-    return told
 
 
 def _read_number(task: Mapping[object, Value], name: str) -> int:

@@ -8,8 +8,6 @@ or JPEG or not at all. Source: https://github.com/allenai/vla-evaluation-harness
 from __future__ import annotations
 
 import io
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +17,14 @@ from numpy.typing import NDArray
 
 from aegis.core.errors import MessageError
 from aegis.core.types import F32, U8
-from aegis.host.array_messages import MessageLimits, Value, pack_message, unpack_message
+from aegis.host.array_messages import (
+    MessageLimits,
+    Value,
+    pack_message,
+    read_array,
+    unpack_message,
+)
+from aegis.serve.pictures import PictureForm
 
 PROTOCOL = 1
 """Number of vla-eval's protocol."""
@@ -27,9 +32,7 @@ HELLO, OBSERVATION, ACTION = "hello", "observation", "action"
 EPISODE_START, EPISODE_END, ERROR = "episode_start", "episode_end", "error"
 _TYPES = (HELLO, OBSERVATION, ACTION, EPISODE_START, EPISODE_END, ERROR)
 _ARRAY, _IMAGE = "__ndarray__", "__image__"
-_DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248])")
 _MOST_DIMENSIONS = 4
-_MOST_PIXELS = 1 << 22
 _PACKED = {"png": "PNG", "jpeg": "JPEG"}
 
 
@@ -86,10 +89,15 @@ def pack_reply(kind: str, payload: Mapping[str, Value], number: int, now: float)
     return pack_message({"type": kind, "payload": packed, "seq": number, "timestamp": now})
 
 
-def read_picture_map(value: Value, key: str) -> U8:
+def read_picture_map(value: Value, key: str, form: PictureForm) -> U8:
     """Returns a picture, whichever way it was packed. Shape (h, w, 3).
 
     Its size is checked before it is unpacked.
+
+    Args:
+        value: What was sent.
+        key: Its key, for messages.
+        form: What sizes are taken.
 
     Raises:
         MessageError: If it is none.
@@ -107,7 +115,7 @@ def read_picture_map(value: Value, key: str) -> U8:
     data = value.get("data")
     if not isinstance(data, bytes):
         raise MessageError(f"{key}.data", f"a {type(data).__name__}", "bytes")
-    return _unpack_picture(data, _PACKED[packing], key)
+    return _unpack_picture(data, _PACKED[packing], key, form)
 
 
 def read_array_map(value: Value, key: str) -> NDArray[Any]:
@@ -140,30 +148,19 @@ def read_state_map(value: Value, key: str) -> F32:
 
 def _read_array(value: Mapping[object, Value], key: str) -> NDArray[Any]:
     """Returns an array of exactly the bytes that are there."""
-    dtype, shape, data = value.get("dtype"), value.get("shape"), value.get("data")
-    if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
-        raise MessageError(f"{key}.dtype", repr(dtype), "truth values or plain numbers, as <f4")
-    whole = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
-    if not isinstance(shape, list) or not whole or len(shape) > _MOST_DIMENSIONS:
-        allowed = f"a list of at most {_MOST_DIMENSIONS} natural numbers"
-        raise MessageError(f"{key}.shape", shape, allowed)
-    if not isinstance(data, bytes):
-        raise MessageError(f"{key}.data", f"a {type(data).__name__}", "bytes")
-    needed = math.prod(shape) * np.dtype(dtype).itemsize
-    if needed != len(data):
-        raise MessageError(f"{key}.data", f"{len(data)} bytes long", f"{needed} bytes")
-    return np.frombuffer(data, dtype).reshape(shape)
+    dtype, data, shape = (value.get(name) for name in ("dtype", "data", "shape"))
+    return read_array(dtype, data, shape, (key,), _MOST_DIMENSIONS)
 
 
-def _unpack_picture(data: bytes, packing: str, key: str) -> U8:
+def _unpack_picture(data: bytes, packing: str, key: str, form: PictureForm) -> U8:
     from PIL import Image
 
-    allowed = f"{packing} of at most {_MOST_PIXELS} pixels, RGB"
+    allowed = f"{packing}, RGB"
     try:
         with Image.open(io.BytesIO(data), formats=(packing,)) as picture:
-            if picture.width * picture.height > _MOST_PIXELS or picture.mode != "RGB":
-                given = f"{picture.mode}, {picture.width} by {picture.height}"
-                raise MessageError(f"{key}.data", given, allowed)
+            form.check_size(picture.height, picture.width, key)
+            if picture.mode != "RGB":
+                raise MessageError(f"{key}.data", picture.mode, allowed)
             return _require_picture(np.asarray(picture), key)
     except MessageError:
         raise

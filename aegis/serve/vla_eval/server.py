@@ -49,19 +49,19 @@ class VlaEvalServer(WireServer):
         self, socket: ServerConnection, responder: Responder, number: int
     ) -> None:
         """Answers one message after the other."""
-        client, limits = self.name_client(socket, number), self._limits
-        conversation = Conversation(client, responder, limits.seed, self.counts)
+        client, settings = self.name_client(socket, number), self._settings
+        conversation = Conversation(client, responder, settings.seed, self.counts)
         async for frame in socket:
             if self.is_ending:
                 break
             self.clients.busy += 1
             try:
-                message = read_message(frame, limits.message)
+                message = read_message(frame, settings.message)
                 reply = await conversation.answer_message(message)
                 if reply is not None:
-                    await socket.send(reply)
+                    await self.send_frame(socket, reply)
             except MessageError as error:  # No message: whoever sent it speaks something else.
-                await socket.send(conversation.refuse(error, 0))
+                await self.send_frame(socket, conversation.refuse(error, 0))
                 await socket.close(_REFUSED, "refused: see the error")
                 break
             finally:

@@ -13,12 +13,10 @@ from aegis.stats.paired_outcome import PairedOutcome
 from aegis.study.comparison.policy_comparison import compute_two_sided_p, estimate_difference
 from aegis.study.comparison.required_units import RequiredUnits, require_units
 from aegis.study.estimates import Estimate, Share
+from aegis.study.imported.error_rules import COUNT_AS_FAILURES, ERROR_RULES, LEAVE_OUT
 from aegis.study.imported.results import EpisodeAddress, ImportedEpisode, ImportedResults
 from aegis.study.outcomes import wilson_share
 
-LEAVE_OUT, COUNT_AS_FAILURES = "leave-out", "failures"
-ERROR_RULES = (LEAVE_OUT, COUNT_AS_FAILURES)
-"""What becomes of episodes that a harness could not finish."""
 _TOLD = 3
 """Tasks that a message names."""
 
@@ -95,6 +93,44 @@ class ImportedComparison:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UnpairedResults:
+    """Two results whose episodes are not known to share start states.
+
+    Attributes:
+        a, b: The results.
+        notes: Why they are not paired, and what else a reader must know, in sentences.
+    """
+
+    a: ImportedSide
+    b: ImportedSide
+    notes: tuple[str, ...]
+
+
+def list_assumptions(*results: ImportedResults) -> tuple[str, ...]:
+    """Returns what must hold for episodes of results to be paired, in sentences."""
+    return tuple(dict.fromkeys(one.assumption for one in results if one.assumption))
+
+
+def summarise_results(
+    a: ImportedResults, b: ImportedResults, *, errors: str = LEAVE_OUT
+) -> UnpairedResults:
+    """Returns two results side by side, each for itself.
+
+    Args:
+        a: The first.
+        b: The second.
+        errors: One of ``ERROR_RULES``.
+
+    Raises:
+        ConfigError: If there is no such rule.
+    """
+    _check_rule(errors)
+    left, right = (_summarise(one, _index_judged(one, errors), 0) for one in (a, b))
+    why = "Not paired: who says that start states are the same pairs them, --same-starts."
+    return UnpairedResults(left, right, (*list_assumptions(a, b), why, *_list_notes(a, b)))
+
+
 def compare_results(
     a: ImportedResults,
     b: ImportedResults,
@@ -118,8 +154,7 @@ def compare_results(
         ConfigError: If there is no such rule.
         TraceError: If one task has two instructions, or nothing can be paired.
     """
-    if errors not in ERROR_RULES:
-        raise ConfigError(f"errors must be one of {', '.join(ERROR_RULES)}. Got: {errors!r}.")
+    _check_rule(errors)
     left, right = _index_judged(a, errors), _index_judged(b, errors)
     words = _find_instructions(a, b)
     shared = [address for address in sorted(left) if address in right]
@@ -142,8 +177,13 @@ def compare_results(
         p=compute_two_sided_p(cells),
         required=require_units(cells, target, alpha, goal),
         tasks=_compare_tasks(left, right, shared, words),
-        notes=_list_notes(a, b),
+        notes=(*list_assumptions(a, b), *_list_notes(a, b)),
     )
+
+
+def _check_rule(errors: str) -> None:
+    if errors not in ERROR_RULES:
+        raise ConfigError(f"errors must be one of {', '.join(ERROR_RULES)}. Got: {errors!r}.")
 
 
 def _index_judged(results: ImportedResults, errors: str) -> dict[EpisodeAddress, ImportedEpisode]:

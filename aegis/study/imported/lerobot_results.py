@@ -1,4 +1,4 @@
-"""LeRobot's results: the ``eval_info.json`` of `lerobot-eval`, release 0.4 and later."""
+"""LeRobot's results: the ``eval_info.json`` of `lerobot-eval`, release 0.6.1."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from aegis.study.imported.results import (
 )
 
 HARNESS = "lerobot-eval"
-_NOTE = (
-    "lerobot-eval does not write which start state an episode had: its place in the list is taken "
-    "for it, which is right with --eval.batch_size=1, and with more where each has a process of "
-    "its own (--eval.use_async_envs=true)."
+_ASSUMPTION = (
+    "lerobot-eval does not write which start state an episode had. Its place in the list is the "
+    "start state with LeRobot 0.6.1 and --eval.batch_size=1, or with more where each has a process "
+    "of its own (--eval.use_async_envs=true); with other releases it need not be."
 )
 
 
@@ -52,4 +52,5 @@ def read_lerobot_results(path: Path, content: Mapping[str, Any], starts: int) ->
             episodes.append(ImportedEpisode(address, take_flag(value, f"{place}[{j}]")))
     if not episodes:
         raise TraceError(f"{path} holds no episodes.")
-    return ImportedResults(str(path), HARNESS, number_repetitions(episodes), {}, (_NOTE,))
+    numbered = number_repetitions(episodes)
+    return ImportedResults(str(path), HARNESS, numbered, {}, assumption=_ASSUMPTION)

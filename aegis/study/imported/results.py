@@ -53,6 +53,8 @@ class ImportedResults:
         episodes: Its episodes, each with an address of its own.
         conditions: How they ran, by name, as far as the harness says.
         notes: What a reader must know, in sentences.
+        assumption: What must hold for addresses to name start states, in sentences; empty where
+            the harness writes them down.
     """
 
     source: str
@@ -60,6 +62,7 @@ class ImportedResults:
     episodes: tuple[ImportedEpisode, ...]
     conditions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    assumption: str = ""
 
 
 def number_repetitions(episodes: Iterable[ImportedEpisode]) -> tuple[ImportedEpisode, ...]:

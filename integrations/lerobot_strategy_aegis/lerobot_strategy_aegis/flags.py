@@ -32,28 +32,10 @@ def check_flags(cfg: Any, config: AegisStrategyConfig) -> None:
             "Taps need the network as it is. Leave it out.",
         ),
         "--teleop": (cfg.teleop is not None, "Nobody takes over by hand here. Leave it out."),
-        "--strategy.episodes": (config.episodes < 1, "At least 1 is to be played."),
-        "--strategy.reset_time_s": (not config.reset_time_s >= 0, "It is a time, 0 or longer."),
-        "--strategy.horizon": (config.horizon < 0, "0 takes --duration; else control steps."),
     }
     for flag, (holds, advice) in refused.items():
         if holds:
             raise ConfigError(f"--strategy.type=aegis cannot use {flag}. {advice}")
-
-
-def find_horizon(cfg: Any, config: AegisStrategyConfig) -> int:
-    """Returns the longest episode [control steps].
-
-    Raises:
-        ConfigError: If nothing says it.
-    """
-    horizon = config.horizon or round(cfg.duration * cfg.fps)
-    if horizon < 1:
-        raise ConfigError(
-            "Gates must know how long an episode may be. Give --strategy.horizon=N [control "
-            "steps], or --duration=S [s]."
-        )
-    return int(horizon)
 
 
 def find_task(cfg: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from aegis.core.protocols import PolicySpec
 from aegis.core.types import F32, U8, ActionKind, Embodiment, Observation
 from aegis.serve.pictures import fit_picture
 
+_logger = logging.getLogger(__name__)
 _VELOCITY = ".vel"
 """How LeRobot names commands that mean a speed; others are positions."""
 
@@ -56,6 +58,12 @@ class RobotInterface:
         start = f"{OBS_IMAGES}."
         return tuple(key.removeprefix(start) for key in self._features if key.startswith(start))
 
+    @property
+    def picture_sizes(self) -> dict[str, tuple[int, int]]:
+        """Camera to height and width of its pictures [px], as LeRobot gives them to policies."""
+        shapes = {name: self._features[f"{OBS_IMAGES}.{name}"]["shape"] for name in self.cameras}
+        return {name: (int(shape[0]), int(shape[1])) for name, shape in shapes.items()}
+
     def sense(self, stamp: int) -> Sensed:
         """Asks the robot what it senses.
 
@@ -92,13 +100,19 @@ class RobotInterface:
     def check_cameras(self, spec: PolicySpec) -> None:
         """Checks that the robot has the cameras that a policy looks through.
 
+        Pictures that are resized are noted: LeRobot gives policies those of the camera.
+
         Raises:
             UnknownNameError: If it lacks one.
         """
-        for camera in spec.cameras:
+        for camera, wanted in spec.cameras.items():
             if camera not in self.cameras:
                 where = f"the views of policy '{spec.name}'"
                 raise UnknownNameError("camera", camera, self.cameras, where)
+            given = self.picture_sizes[camera]
+            if given != tuple(wanted):
+                said = "'%s' looks at '%s' in %d by %d; the camera's %d by %d are resized"
+                _logger.warning(said, spec.name, camera, *wanted, *given)
 
     def find_position(self, sensed: Sensed) -> F32:
         """Returns the command that keeps the robot as it is. Shape (a,).

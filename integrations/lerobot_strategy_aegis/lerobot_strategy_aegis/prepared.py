@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,10 @@ from aegis.core.protocols import Policy
 from aegis.core.types import EpisodeKey, PolicyId
 from lerobot_strategy_aegis.config import AegisStrategyConfig
 from lerobot_strategy_aegis.episode import RobotEpisode
-from lerobot_strategy_aegis.flags import check_flags, find_horizon, find_task
+from lerobot_strategy_aegis.flags import check_flags, find_task
 from lerobot_strategy_aegis.interface import RobotInterface
 from lerobot_strategy_aegis.journal import Journal
+from lerobot_strategy_aegis.limits import RolloutLimits, read_limits
 from lerobot_strategy_aegis.parts import (
     build_controller,
     build_policies,
@@ -39,6 +41,7 @@ class PreparedRollout:
         policies: Policies behind its rungs.
         journal: Where decisions are written.
         root: Root seed of noise and random gates.
+        limits: How much is played.
     """
 
     robot: RobotInterface
@@ -46,6 +49,7 @@ class PreparedRollout:
     policies: Mapping[PolicyId, Policy]
     journal: Journal
     root: int
+    limits: RolloutLimits
 
     def begin_episode(self, number: int) -> RobotEpisode:
         """Begins an episode where the robot is now.
@@ -58,10 +62,11 @@ class PreparedRollout:
         return RobotEpisode(self.controller, self.policies, self.robot, key, sensed)
 
     def close(self) -> None:
-        """Frees policies and journal."""
-        for policy in self.policies.values():
-            policy.close()
-        self.journal.close()
+        """Frees policies and journal; one that fails keeps no other from it."""
+        with ExitStack() as stack:
+            stack.callback(self.journal.close)
+            for policy in self.policies.values():
+                stack.callback(policy.close)
 
 
 def prepare_rollout(context: Any, config: AegisStrategyConfig) -> PreparedRollout:
@@ -76,9 +81,9 @@ def prepare_rollout(context: Any, config: AegisStrategyConfig) -> PreparedRollou
     """
     cfg = context.runtime.cfg
     check_flags(cfg, config)
-    place, horizon = str(cfg.policy.pretrained_path), find_horizon(cfg, config)
-    composed = compose_rollout(config, place, cfg.rename_map, horizon)
+    place, limits = str(cfg.policy.pretrained_path), read_limits(cfg, config)
     robot = RobotInterface(context, find_task(cfg))
+    composed = compose_rollout(config, place, cfg.rename_map, limits.horizon, robot.picture_sizes)
     # LeRobot has loaded the first policy, too; it is not asked, so its memory is given back.
     context.policy.policy.to("meta")
     policies = build_policies(composed)
@@ -95,4 +100,4 @@ def prepare_rollout(context: Any, config: AegisStrategyConfig) -> PreparedRollou
     named = (f"{name} {policy.spec.digest[:16]}" for name, policy in policies.items())
     _logger.info("AEGIS is ready: %s", "; ".join(named))
     root = Settings(composed.tree).integer("seed", 0)
-    return PreparedRollout(robot, controller, policies, journal, root)
+    return PreparedRollout(robot, controller, policies, journal, root, limits)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aegis.core.types import Decision
     from lerobot_strategy_aegis.episode import RobotEpisode
+    from lerobot_strategy_aegis.limits import RolloutLimits
     from lerobot_strategy_aegis.prepared import PreparedRollout
 
 _logger = logging.getLogger(__name__)
@@ -51,42 +52,51 @@ class AegisStrategy(RolloutStrategy):  # type: ignore[misc]  # untyped here
     def run(self, ctx: RolloutContext) -> None:
         """Plays the episodes, and leaves when LeRobot is told to stop."""
         assert self._rollout is not None, "LeRobot calls setup first."
-        dataset, over = ctx.data.dataset, ctx.runtime.shutdown_event
+        rollout, dataset, over = self._rollout, ctx.data.dataset, ctx.runtime.shutdown_event
+        began = time.perf_counter()
         with _keep_dataset(dataset):
-            for number in range(self.config.episodes):
+            for number in range(rollout.limits.episodes):
                 if number:
-                    self._wait_for_scene(ctx)
-                if over.is_set():
+                    self._wait_for_scene(ctx, rollout.limits, began)
+                now = time.perf_counter()
+                if over.is_set() or rollout.limits.is_over(now, began, now):
                     break
-                self._play_episode(ctx, self._rollout, number)
+                self._play_episode(ctx, rollout, number, began)
                 if dataset is not None:
                     dataset.save_episode()
 
     def teardown(self, ctx: RolloutContext) -> None:
-        """Closes policies and journal, finishes the data set, and disconnects the robot."""
-        if self._rollout is not None:
-            self._rollout.close()
-        dataset, cfg = ctx.data.dataset, ctx.runtime.cfg
-        if dataset is not None:
-            dataset.finalize()
-            if cfg.dataset is not None and cfg.dataset.push_to_hub:
-                safe_push_to_hub(dataset, tags=cfg.dataset.tags, private=cfg.dataset.private)
-        back = cfg.return_to_initial_position
-        self._teardown_hardware(ctx.hardware, return_to_initial_position=back)
+        """Closes policies and journal, finishes the data set, and disconnects the robot.
 
-    def _play_episode(self, ctx: RolloutContext, rollout: PreparedRollout, number: int) -> None:
-        """Plays one episode at the frame rate of the rollout."""
-        episode = rollout.begin_episode(number)
-        period = 1 / ctx.runtime.cfg.fps
-        while not episode.is_over and not ctx.runtime.shutdown_event.is_set():
-            began = time.perf_counter()
+        The robot is disconnected whatever fails before, and why that failed is raised then.
+        """
+        dataset, cfg = ctx.data.dataset, ctx.runtime.cfg
+        with contextlib.ExitStack() as stack:
+            back = cfg.return_to_initial_position
+            stack.callback(self._teardown_hardware, ctx.hardware, return_to_initial_position=back)
+            if dataset is not None:
+                stack.callback(_finish_dataset, dataset, cfg.dataset)
+            if self._rollout is not None:
+                stack.callback(self._rollout.close)
+
+    def _play_episode(
+        self, ctx: RolloutContext, rollout: PreparedRollout, number: int, began: float
+    ) -> None:
+        """Plays one episode at the frame rate of the rollout, which began at a time [s]."""
+        episode, first = rollout.begin_episode(number), time.perf_counter()
+        period, over = 1 / ctx.runtime.cfg.fps, ctx.runtime.shutdown_event
+        while not episode.is_over and not over.is_set():
+            now = time.perf_counter()
             decision = self._play_tick(ctx, rollout, episode)
-            took = time.perf_counter() - began
+            took = time.perf_counter() - now
             rollout.journal.write_decision(number, decision, took)
             if took < period:
                 precise_sleep(period - took)
             else:
                 _logger.warning("tick %d took %.0f ms too long", decision.k, 1e3 * (took - period))
+            if rollout.limits.is_over(time.perf_counter(), began, first):
+                _logger.info("time is up after tick %d", decision.k)
+                break
         _logger.info("episode %d: %s", number, episode.summarise())
 
     def _play_tick(
@@ -101,11 +111,20 @@ class AegisStrategy(RolloutStrategy):  # type: ignore[misc]  # untyped here
         self._log_telemetry(dict(sensed.processed), sent, ctx.runtime)
         return decision
 
-    def _wait_for_scene(self, ctx: RolloutContext) -> None:
-        """Moves the robot back to where it began, and leaves time to put the scene in order."""
-        self._return_to_initial_position(ctx.hardware, duration_s=1)
-        _logger.info("put the scene in order: %g s", self.config.reset_time_s)
-        ctx.runtime.shutdown_event.wait(self.config.reset_time_s)
+    def _wait_for_scene(self, ctx: RolloutContext, limits: RolloutLimits, began: float) -> None:
+        """Moves the robot back where that is wanted, and leaves time to put the scene in order."""
+        if limits.goes_back:
+            self._return_to_initial_position(ctx.hardware)
+        rest = limits.find_rest(time.perf_counter(), began)
+        _logger.info("put the scene in order: %g s", rest)
+        ctx.runtime.shutdown_event.wait(rest)
+
+
+def _finish_dataset(dataset: Any, config: Any) -> None:
+    """Finishes a data set, and uploads it where LeRobot is told to."""
+    dataset.finalize()
+    if config is not None and config.push_to_hub:
+        safe_push_to_hub(dataset, tags=config.tags, private=config.private)
 
 
 @contextlib.contextmanager

@@ -103,6 +103,19 @@ def test_more_units_and_another_target_go_on_in_the_same_folder(place: Path) -> 
     assert {power["units"] for power in again["powers"]} == {300}
 
 
+@pytest.mark.parametrize("words", ["units=5", "tasks=[0]", "start.offset=1"])
+@pytest.mark.parametrize("command", ["compare", "pilot"])
+def test_a_finished_run_is_not_replaced_by_one_of_fewer_units(
+    place: Path, command: str, words: str
+) -> None:
+    before = {path: path.read_bytes() for path in (place / f"runs/{command}").glob("*.*")}
+    answer = type_pair(place, command, words, code=2)
+    said = answer["error"]["message"]
+    assert f"runs/{command} holds a finished run of 6 units" in said
+    assert "name=ANOTHER" in said
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_a_finished_run_that_is_killed_while_it_is_extended_goes_on(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
