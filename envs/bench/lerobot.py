@@ -16,7 +16,8 @@ from envs.libero.exact_stepper import Stepper
 from envs.libero.library import find_package_root, import_libero_envs, list_task_names
 from envs.libero.scene_loader import load_scene
 from envs.libero.simulation import SETTLE_STEPS, Simulation
-from envs.libero.starts import MAX_ATTEMPTS, StartState, draw_start
+from envs.libero.starts.families import MAX_ATTEMPTS, draw_start
+from envs.libero.starts.start_state import StartState
 from envs.panda import PERIOD_NS, HandReader
 
 
