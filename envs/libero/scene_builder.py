@@ -61,13 +61,18 @@ def build_scene(suite: str, name: str, assets: Path, robot: str) -> BuiltScene:
 
 def instantiate_problem(suite: str, name: str, assets: Path, *, pictures: bool = False) -> Any:
     """Instantiates LIBERO's problem class of a task, with or without rendering."""
+    bddl = find_package_root() / "bddl_files" / suite / f"{name}.bddl"
+    return instantiate_problem_file(bddl, assets, pictures=pictures)
+
+
+def instantiate_problem_file(bddl: Path, assets: Path, *, pictures: bool = False) -> Any:
+    """Instantiates LIBERO's problem class of a task file, with or without rendering."""
     envs = import_libero_envs(assets)
     robosuite = import_quietly("robosuite")
-    bddl = str(find_package_root() / "bddl_files" / suite / f"{name}.bddl")
-    problem_class = envs.TASK_MAPPING[envs.bddl_utils.get_problem_info(bddl)["problem_name"]]
+    problem_class = envs.TASK_MAPPING[envs.bddl_utils.get_problem_info(str(bddl))["problem_name"]]
     with contain_side_effects():
         return problem_class(
-            bddl,
+            str(bddl),
             robots=["Panda"],
             controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
             has_renderer=False,

@@ -76,7 +76,9 @@ class JointAt:
 
 GoalTerm: TypeAlias = OnBody | OnRegion | InRegion | JointAt
 
-_KINDS: dict[str, type[GoalTerm]] = {kind.__name__: kind for kind in (OnBody, OnRegion, InRegion, JointAt)}
+_KINDS: dict[str, type[GoalTerm]] = {
+    kind.__name__: kind for kind in (OnBody, OnRegion, InRegion, JointAt)
+}
 
 
 def describe_term(term: GoalTerm) -> str:
