@@ -36,9 +36,7 @@ class Reference:
         gc.collect()  # robosuite's objects refer to each other, and their models are large
         found = resolve_assets(assets, suite)
         scene = load_scene(suite, task, found.path, found.digest)
-        self._attach(
-            scene, instantiate_problem(suite, list_task_names(suite)[task], found.path)
-        )
+        self._attach(scene, instantiate_problem(suite, list_task_names(suite)[task], found.path))
 
     @classmethod
     def from_file(cls, bddl: Path) -> "Reference":

@@ -19,8 +19,8 @@ from envs.assets import meshes, resolver, textures
 from envs.assets.author import author_pack
 from envs.assets.resolver import PACK, find_missing_files, resolve_assets
 from envs.assets.robot_meshes import ROBOT, substitute_robot_meshes
-from envs.assets.suite_files import list_model_files
 from envs.assets.simplification import simplify_mesh, weld_vertices
+from envs.assets.suite_files import list_model_files
 from envs.libero.library import list_task_names
 from envs.libero.scene_builder import instantiate_problem
 from envs.libero.scene_loader import load_scene
