@@ -55,6 +55,7 @@ class Simulation:
         goal: Judges it.
         truth: Reads what scripted experts may know.
         hand: Reads the arm.
+        start: Start state that the last episode began in, before it settled; None before one began.
     """
 
     def __init__(self, scene: Scene, stepper: type[Stepper], snapshot_version: int = 2) -> None:
@@ -69,6 +70,7 @@ class Simulation:
         self._bodies = np.array([f.body for f in scene.fixtures], dtype=np.intp)
         self._pos = self.model.body_pos[self._bodies]
         self._quat = self.model.body_quat[self._bodies]
+        self.start: StartState | None = None
         self._flags = 0
         self._stale = False
         self._met = (False,) * len(scene.goals)
@@ -217,6 +219,7 @@ class Simulation:
         raise StartStateError(f"No admissible start state in {MAX_ATTEMPTS} draws for {key}.")
 
     def _place_start(self, start: StartState) -> None:
+        self.start = start
         mujoco.mj_resetData(self.model, self.data)
         self._pos = np.array([start.body_pos[body] for body in self._bodies]).reshape(-1, 3)
         self._quat = np.array([start.body_quat[body] for body in self._bodies]).reshape(-1, 4)
