@@ -56,9 +56,11 @@ def make_file(folder: Path, goal: str) -> Path:
     return path
 
 
-@pytest.fixture(params=GOALS.values(), ids=GOALS.keys())
-def both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Reference]:
-    made = Reference.from_file(make_file(tmp_path, request.param))
+@pytest.fixture(scope="module", params=GOALS.values(), ids=GOALS.keys())
+def both(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Reference]:
+    made = Reference.from_file(make_file(tmp_path_factory.mktemp("made"), request.param))
     yield made
     made.close()
 
