@@ -25,6 +25,8 @@ MODEL_CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 """Our camera names to those of LIBERO's and robosuite's models."""
 _HIDDEN = 0
 """The group of collision geoms, which are never drawn."""
+GLOW_GROUP = 5
+"""The group of sites that every style draws: what glows, where it is not transparent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class OffscreenRenderer:
         self._option.geomgroup[_HIDDEN] = 0
         if not pictures.sites:
             self._option.sitegroup[:] = 0
+        self._option.sitegroup[GLOW_GROUP] = 1
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._cull = pictures.cull

@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator
 import string
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from aegis.core.capabilities import CountsStarts
 from aegis.core.errors import (
     ConfigError,
     NonFiniteError,
@@ -30,15 +31,6 @@ OPTIONS = ("task", "start", "index")
 """Options of `GymEnv.reset`."""
 _UNBOUNDED = 2**31
 """Start states that are drawn from where a family has no end."""
-
-
-@runtime_checkable
-class CountsStarts(Protocol):
-    """A world with families of start states that end."""
-
-    def count_starts(self, start: str) -> int | None:
-        """Returns the number of start states of a family; None if there is no end."""
-        ...
 
 
 class GymEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):

@@ -102,6 +102,20 @@ class RobosuiteWorld(PandaWorld["LiftSimulation"]):
         """Returns the number of its one task."""
         return (0,)
 
+    def list_starts(self) -> Sequence[str]:
+        """Returns the families of start states."""
+        return tuple(JITTER)
+
+    def count_starts(self, start: str) -> int | None:
+        """Returns None: the families have no end.
+
+        Raises:
+            UnknownNameError: If there is no such family.
+        """
+        if start not in JITTER:
+            raise UnknownNameError("start family", start, JITTER, f"suite {SUITE}")
+        return None
+
     def _get_simulation(self, task: int) -> LiftSimulation:
         if task != 0:
             raise UnknownNameError("task", task, [0], f"suite {SUITE}")

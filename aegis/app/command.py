@@ -18,7 +18,7 @@ COMMAND_SUMMARIES: Mapping[str, str] = {
     "demo": "watch the weak policy fail, the probe notice, and the strong policy help",
     "doctor": "check this machine and say how to fix what is missing",
     "check": "test worlds, policies, detectors, gates and switches against their protocols",
-    "assets": "show which LIBERO assets are in use",
+    "assets": "show which LIBERO assets are in use, and install official ones",
     "collect": "roll out a policy and log its activations and outcomes",
     "train": "collect demonstrations and train a policy on them",
     "fit": "fit a probe on collected episodes and calibrate its threshold",

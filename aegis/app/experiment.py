@@ -13,6 +13,7 @@ from aegis.app.config.folders import find_config_folders
 from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import Lab
 from aegis.app.config.settings import Settings
+from aegis.app.config.task_list import expand_tasks
 from aegis.app.screen import Screen
 from aegis.core.errors import UnknownNameError
 from aegis.core.types import EpisodeKey
@@ -31,7 +32,10 @@ LEVEL_KEY = "level"
 def compose_or_show(
     name: str, options: argparse.Namespace, screen: Screen
 ) -> ComposedConfig | None:
-    """Composes a command's configuration; with ``--show``, prints it and returns None."""
+    """Composes a command's configuration; with ``--show``, prints it and returns None.
+
+    ``tasks: all`` is written out in what is returned.
+    """
     folders = find_config_folders(name, options.config_dir)
     if options.config_dir is None and len(folders) > 1:
         screen.print_note(
@@ -48,7 +52,7 @@ def compose_or_show(
 
             read_contract_node(composed)
         return None
-    return composed
+    return expand_tasks(composed)
 
 
 def find_run_folder(place: str, file: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aegis.app.config.lab import count_workers
 from aegis.app.config.settings import Settings
+from aegis.app.config.task_list import ALL_TASKS
 from aegis.app.recorded_run import RecordedRun
 from aegis.app.screen import Screen
 from aegis.core.errors import AegisError, ConfigError, TraceError, UnknownNameError
@@ -130,7 +131,7 @@ def choose_episodes(rows: Sequence[EpisodeRow], settings: Settings) -> tuple[Epi
     outcome = settings.choice("only", _OUTCOMES)
     found = [row for row in rows if row.steps]
     for name, kind in (("arms", "arm"), ("tasks", "task")):
-        if settings.value(name) is not None:
+        if settings.value(name) not in (None, ALL_TASKS):
             wanted = settings.texts(name) if name == "arms" else settings.integers(name)
             known = sorted({getattr(row, kind) for row in rows})
             for one in wanted:

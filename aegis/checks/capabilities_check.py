@@ -16,6 +16,7 @@ from aegis.core.capabilities import (
     Dial,
     DialRange,
     Fingerprinted,
+    ListsStarts,
     ListsTasks,
     ModelBacked,
     Rendering,
@@ -170,6 +171,42 @@ def check_tasks(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
     except AegisError:
         return
     promise.require(False, f"an episode of task {strange}", "a refusal")
+
+
+def check_starts(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
+    """Checks ``list_starts()`` and ``count_starts()`` of a world, where it has them.
+
+    Args:
+        one: The world under its name.
+        world: The world.
+        key: An episode that it has.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    if not isinstance(world, ListsStarts):
+        return
+    with one.guard_call("list_starts"):
+        known = list(world.list_starts())
+    promise = one.make_promise("list_starts", "it names families", "Return each name once")
+    good = all(isinstance(name, str) and name for name in known) and len(set(known)) == len(known)
+    promise.require(good, known, "different texts")
+    remedy = "List every family that begin takes"
+    promise = one.make_promise("list_starts", "it names that of the episode", remedy)
+    promise.require(key.start in known, known, f"'{key.start}' among them")
+    with one.guard_call("count_starts"):
+        counts = {name: world.count_starts(name) for name in known}
+    promise = one.make_promise("count_starts", "it is a number", "Return None if there is no end")
+    good = all(count is None or is_count(count, 1) for count in counts.values())
+    promise.require(good, counts, "integers from 1 on, or None")
+    promise = one.make_promise("begin", "it refuses starts beyond", "Raise StartStateError")
+    for name, count in counts.items():
+        if count is not None:
+            try:
+                world.begin(replace(key, start=name, index=count))
+            except AegisError:
+                continue
+            promise.require(False, f"start {count} of '{name}', which has {count}", "a refusal")
 
 
 def check_renderer(one: NamedPlugin, world: World) -> None:

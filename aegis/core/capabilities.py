@@ -177,6 +177,30 @@ class ListsTasks(Protocol):
 
 
 @runtime_checkable
+class CountsStarts(Protocol):
+    """A world with families of start states that may end."""
+
+    def count_starts(self, start: str) -> int | None:
+        """Returns the number of start states of a family; None if there is no end.
+
+        They are numbered from 0.
+
+        Raises:
+            UnknownNameError: If there is no such family, as far as the world knows.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsStarts(CountsStarts, Protocol):
+    """A world that knows its families of start states, so that others are refused early."""
+
+    def list_starts(self) -> Sequence[str]:
+        """Returns the names of its families of start states."""
+        ...
+
+
+@runtime_checkable
 class Rendering(Protocol):
     """A world whose pictures are drawn by a driver, on which their bits depend."""
 

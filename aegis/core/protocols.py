@@ -229,7 +229,8 @@ class Outcome:
 class World(Protocol):
     """A simulator or a robot. Commands and queries are separate: looking costs only when used.
 
-    Further members are optional: ``AssetBacked``, ``Rendering`` in ``aegis/core/capabilities.py``.
+    Further members are optional: ``AssetBacked``, ``ListsTasks``, ``ListsStarts``, ``Rendering``
+    and others in ``aegis/core/capabilities.py``.
     """
 
     @property

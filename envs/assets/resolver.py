@@ -1,4 +1,4 @@
-"""Which LIBERO assets to use: the builtin pack, official ones where they are, or a folder."""
+"""Which LIBERO assets a suite uses: the builtin pack, official ones, or a folder."""
 
 from __future__ import annotations
 
@@ -16,31 +16,29 @@ import yaml  # type: ignore[import-untyped]
 from aegis.core.errors import AssetError, MachineError
 from aegis.host.folders import expand_home, find_user_home
 from aegis.host.notes import write_note
+from envs.assets.installation import find_installed_assets
 from envs.assets.robot_meshes import ROBOT
+from envs.assets.suite_files import (
+    SUITE_CATEGORIES,
+    SWAPPED_TEXTURES,
+    list_model_files,
+    list_surface_textures,
+)
 
 PACK = Path(__file__).parent / "pack"
 ASSETS_VARIABLE = "AEGIS_LIBERO_ASSETS"
 HUB_REPOSITORY = "lerobot/libero-assets"
 HUB_FOLDER = Path(".cache", "libero", "assets")
 """Where LIBERO keeps downloaded assets, below the home folder."""
-SCENE = "scenes/libero_tabletop_base_style.xml"
-# What the tasks of LIBERO-Spatial load; LIBERO swaps the scene's floor and wall for these two.
-MODEL_FILES = (
-    "articulated_objects/flat_stove.xml",
-    "articulated_objects/wooden_cabinet.xml",
-    "stable_hope_objects/cookies/cookies.xml",
-    "stable_scanned_objects/akita_black_bowl/akita_black_bowl.xml",
-    "stable_scanned_objects/glazed_rim_porcelain_ramekin/glazed_rim_porcelain_ramekin.xml",
-    "stable_scanned_objects/plate/plate.xml",
-    SCENE,
+_REMEDY = (
+    "Install them with `aegis assets install official`, or name their folder: "
+    f"assets=/some/folder, or {ASSETS_VARIABLE}=/some/folder."
 )
-SWAPPED_TEXTURES = {"texplane", "tex-wall"}
-SURFACE_TEXTURES = ("textures/light-gray-floor-tile.png", "textures/light-gray-plaster.png")
 
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """A complete set of assets for LIBERO-Spatial.
+    """A complete set of assets for one of LIBERO's suites.
 
     Attributes:
         name: ``builtin``, ``official`` (found or downloaded) or ``folder`` (named by the user).
@@ -56,66 +54,125 @@ class Assets:
         return f"{self.name} assets in {self.path} ({self.digest})"
 
 
-def resolve_assets(choice: str) -> Assets:
+def resolve_assets(choice: str, suite: str = "libero_spatial") -> Assets:
     """Finds and checks the assets that the user asked for.
 
     Args:
-        choice: ``builtin``, ``auto`` (official assets where they are, else builtin), ``hub``
-            (downloaded with huggingface_hub) or the path of a folder.
+        choice: ``builtin``, ``auto`` (official assets that you have set up, else builtin, else
+            installed ones), ``official`` (the first two of these but builtin), ``hub`` (downloaded
+            with huggingface_hub) or the path of a folder.
+        suite: Suite whose files must be there.
 
     Raises:
+        UnknownNameError: If there is no such suite.
         AssetError: If the folder is missing or incomplete, or the hub cannot be used.
         MachineError: If the path begins with a home folder that cannot be found.
     """
     if choice == "builtin":
-        return _check_assets("builtin", PACK)
+        return _check_assets("builtin", PACK, suite)
     if choice == "auto":
-        return _find_assets()
+        return _find_assets(suite)
+    if choice == "official":
+        return _find_official_assets(suite)
     if choice == "hub":
-        return _check_assets("official", _download_assets(_name_download_folder()))
+        return _check_assets("official", _download_assets(_name_download_folder(), suite), suite)
     path = expand_home(choice)
     if not path.is_dir():
         raise AssetError(
-            f"No folder '{choice}' for the LIBERO assets. Allowed: builtin, auto, hub, or the path "
-            "of a folder with the official layout (articulated_objects/, scenes/, ...)."
+            f"No folder '{choice}' for the LIBERO assets. Allowed: builtin, auto, official, hub, "
+            "or the path of a folder with the official layout (articulated_objects/, scenes/, ...)."
         )
-    return _check_assets("folder", path.resolve())
+    return _check_assets("folder", path.resolve(), suite)
 
 
-def find_missing_files(path: Path) -> list[str]:
-    """Returns the files that LIBERO-Spatial loads and that a folder lacks, relative to it."""
-    return [name for name in _list_used_files(path) if not (path / name).is_file()]
+def find_missing_files(path: Path, suite: str = "libero_spatial") -> list[str]:
+    """Returns the files that a suite loads and that a folder lacks, relative to it."""
+    return [name for name in _list_used_files(path, suite) if not (path / name).is_file()]
 
 
-def _check_assets(name: str, path: Path) -> Assets:
-    missing = find_missing_files(path)
-    if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+def _check_assets(name: str, path: Path, suite: str) -> Assets:
+    missing = find_missing_files(path, suite)
+    if not missing:
+        return Assets(name, path, _hash_assets(path, suite))
+    if path == PACK:
         raise AssetError(
-            f"The LIBERO assets in '{path}' lack {', '.join(missing[:5])}{more}. "
-            "Complete the folder, or use assets=builtin."
+            f"The builtin assets are for {', '.join(list_builtin_suites())}; {suite} needs the "
+            f"official ones. {_REMEDY}"
         )
-    return Assets(name, path, _hash_assets(path))
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    raise AssetError(
+        f"The LIBERO assets in '{path}' lack {', '.join(missing[:5])}{more}, which {suite} loads"
+        f"{_describe_other_suites(path, suite)}. {_suggest_completion(path, suite)}"
+    )
 
 
-def _find_assets() -> Assets:
+def list_builtin_suites() -> list[str]:
+    """Returns the suites that the builtin assets are complete for."""
+    return [suite for suite in SUITE_CATEGORIES if not find_missing_files(PACK, suite)]
+
+
+def _describe_other_suites(path: Path, suite: str) -> str:
+    """Returns which other suites a folder is complete for, as the end of a sentence."""
+    others = [name for name in SUITE_CATEGORIES if name != suite]
+    whole = [name for name in others if not find_missing_files(path, name)]
+    return f" (it is complete for {', '.join(whole)})" if whole else ""
+
+
+def _suggest_completion(path: Path, suite: str) -> str:
+    if path == find_installed_assets():
+        return "It is damaged: run `aegis assets install official` again."
+    if suite in list_builtin_suites():
+        return "Complete the folder, or use assets=builtin."
+    return f"Complete the folder, or use assets=official. {_REMEDY}"
+
+
+def _find_assets(suite: str) -> Assets:
+    """Returns what ``auto`` stands for: what is installed comes last.
+
+    Installing official assets for one suite must not change the looks of another.
+    """
+    found = _find_own_assets(suite)
+    if found is not None:
+        return found
+    if not find_missing_files(PACK, suite):
+        return _check_assets("builtin", PACK, suite)
+    return _find_official_assets(suite)
+
+
+def _find_official_assets(suite: str) -> Assets:
+    """Returns official assets: those that the user has set up, else installed ones."""
+    found = _find_own_assets(suite)
+    if found is not None:
+        return found
+    installed = find_installed_assets()
+    if installed is None:
+        raise AssetError(
+            f"No official LIBERO assets were found for {suite}: {ASSETS_VARIABLE} is not set, "
+            f"LIBERO's own folders do not hold them, and none are installed. {_REMEDY}"
+        )
+    return _check_assets("official", installed, suite)
+
+
+def _find_own_assets(suite: str) -> Assets | None:
+    """Returns official assets that the user has set up for LIBERO, or None."""
     named = os.environ.get(ASSETS_VARIABLE)
     if named:
         if not Path(named).is_dir():
             raise AssetError(
                 f"{ASSETS_VARIABLE} names '{named}', which is no folder; correct or unset it."
             )
-        return _check_assets("official", Path(named).resolve())
+        return _check_assets("official", Path(named).resolve(), suite)
     for path in _list_usual_places():
-        if _holds_assets(path):
-            return _check_assets("official", path.resolve())
-    return _check_assets("builtin", PACK)
+        if _holds_assets(path, suite):
+            return _check_assets("official", path.resolve(), suite)
+    return None
 
 
-def _holds_assets(path: Path) -> bool:
+def _holds_assets(path: Path, suite: str) -> bool:
     """Returns whether a folder is complete; one that cannot be read, or is damaged, is not."""
     try:
-        return path.is_dir() and path.resolve() != PACK.resolve() and not find_missing_files(path)
+        elsewhere = path.is_dir() and path.resolve() != PACK.resolve()
+        return elsewhere and not find_missing_files(path, suite)
     except (OSError, AssetError) as error:
         write_note(f"passed over the LIBERO assets in {path}: {error}")
         return False
@@ -158,8 +215,8 @@ def _name_download_folder() -> Path:
     return home / HUB_FOLDER
 
 
-def _download_assets(path: Path) -> Path:
-    if path.is_dir() and not find_missing_files(path):
+def _download_assets(path: Path, suite: str) -> Path:
+    if path.is_dir() and not find_missing_files(path, suite):
         return path
     if find_spec("huggingface_hub") is None:
         raise AssetError(
@@ -177,14 +234,15 @@ def _download_assets(path: Path) -> Path:
     return path
 
 
-def _list_used_files(path: Path) -> list[str]:
-    names = set(MODEL_FILES) | set(SURFACE_TEXTURES)
-    for model in MODEL_FILES:
+def _list_used_files(path: Path, suite: str) -> list[str]:
+    models = list_model_files(suite)
+    names = {*models, *list_surface_textures(suite)}
+    for model in models:
         if not (path / model).is_file():
             continue
         for item in _parse_xml(path / model).iter():
             file = item.get("file")
-            if file and not (model == SCENE and item.get("name") in SWAPPED_TEXTURES):
+            if file and not (model.startswith("scenes/") and item.get("name") in SWAPPED_TEXTURES):
                 names.add(os.path.normpath((Path(model).parent / file).as_posix()))
     return sorted(names)
 
@@ -198,9 +256,9 @@ def _parse_xml(path: Path) -> ET.Element:
         ) from error
 
 
-def _hash_assets(path: Path) -> str:
+def _hash_assets(path: Path, suite: str) -> str:
     digest = sha256()
-    used = [(name, path / name) for name in _list_used_files(path)]
+    used = [(name, path / name) for name in _list_used_files(path, suite)]
     # Whichever assets are used, the robot is drawn with these.
     used += [(f"robot/{file.name}", file) for file in sorted(ROBOT.iterdir())]
     for name, file in used:

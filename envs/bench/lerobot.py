@@ -13,10 +13,15 @@ from envs.bench.twin import STILL_ACTION
 from envs.camera import MODEL_CAMERAS
 from envs.contained import contain_side_effects
 from envs.libero.exact_stepper import Stepper
-from envs.libero.library import find_package_root, import_libero_envs, list_task_names
+from envs.libero.library import (
+    find_package_root,
+    import_libero_envs,
+    list_task_names,
+    read_instruction,
+)
 from envs.libero.scene_loader import load_scene
 from envs.libero.simulation import SETTLE_STEPS, Simulation
-from envs.libero.starts import MAX_ATTEMPTS, StartState, draw_start
+from envs.libero.starts.start_state import StartState
 from envs.panda import PERIOD_NS, HandReader
 
 
@@ -27,14 +32,14 @@ class LeRobotWorld:
 
     Args:
         suite: Task suite.
-        assets: ``builtin``, ``auto``, ``hub`` or a folder.
+        assets: ``builtin``, ``auto``, ``official``, ``hub`` or a folder.
         size: Height and width of both pictures [px]; LeRobot takes 256.
         hard_reset: Whether a reset builds model and renderer anew, as LeRobot 0.4 does.
     """
 
     def __init__(self, suite: str, assets: str, size: int, hard_reset: bool) -> None:
         self._suite, self._size, self._hard = suite, size, hard_reset
-        self._assets = resolve_assets(assets)
+        self._assets = resolve_assets(assets, suite)
         self._envs: dict[int, Any] = {}
         self._starts: dict[EpisodeKey, StartState] = {}
         self._instruction, self._k = "", 0
@@ -47,7 +52,7 @@ class LeRobotWorld:
         if key not in self._starts:
             self._starts[key] = self._find_start(key)
         self._now, start = self._envs[key.task], self._starts[key]
-        self._instruction = list_task_names(self._suite)[key.task].replace("_", " ")
+        self._instruction = read_instruction(list_task_names(self._suite)[key.task])
         self._make_context_current()
         with contain_side_effects():
             self._now.reset()
@@ -97,14 +102,8 @@ class LeRobotWorld:
         scene = load_scene(self._suite, key.task, assets.path, assets.digest)
         sim = Simulation(scene, Stepper)
         sim.begin(key)
-        bodies = [fixture.body for fixture in scene.fixtures]
-        for attempt in range(MAX_ATTEMPTS):
-            start = draw_start(scene, key, attempt)
-            drawn = np.array([start.body_pos[body] for body in bodies])
-            # Of all draws only the accepted one has left its fixtures where they are.
-            if np.array_equal(drawn, sim.model.body_pos[bodies]):
-                return start
-        raise AssertionError("the world begins from one of its draws")
+        assert sim.start is not None, "an episode has begun"
+        return sim.start
 
     def _make_context_current(self) -> None:
         """Makes its context current: robosuite frees and draws in whichever one is."""

@@ -13,8 +13,9 @@ class LiberoEnv(GymEnv):
         suite: Task suite.
         task: Task number.
         start: ``"official"`` or ``"wide"``.
-        assets: ``"builtin"``, ``"auto"``, ``"hub"`` or a folder.
-        horizon: Longest episode [control steps].
+        assets: ``"builtin"``, ``"auto"``, ``"official"``, ``"hub"`` or a folder.
+        horizon: Longest episode [control steps]; docs/reference/libero.md lists those of the
+            suites.
         size: Height and width of both pictures [px].
         root: Root seed.
         stepping: ``"exact"`` or ``"fast"``; see `envs.libero.world.LiberoWorld`.

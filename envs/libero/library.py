@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -12,8 +13,12 @@ from aegis.host.folders import find_cache_folder
 from envs.libero.cache import write_atomically
 from envs.robosuite_import import import_quietly
 
-SUITES = ("libero_spatial",)
-"""Suites whose goals and start states are supported."""
+FIRST_SUITE = "libero_spatial"
+"""The suite that locked studies were played on: its starts, observations and pictures stay."""
+SUITES = (FIRST_SUITE, "libero_object", "libero_goal", "libero_10", "libero_90")
+"""LIBERO's suites: 130 tasks in all."""
+_SCENE_PREFIX = re.compile(r"^[A-Z_]+_SCENE\d+_")
+"""What the names of the tasks of ``libero_10`` and ``libero_90`` begin with."""
 
 
 def find_package_root() -> Path:
@@ -45,6 +50,11 @@ def list_task_names(suite: str) -> list[str]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return list(module.libero_task_map[suite])
+
+
+def read_instruction(name: str) -> str:
+    """Returns a task in words, read off LIBERO's name of it: what its policies are told."""
+    return _SCENE_PREFIX.sub("", name).replace("_", " ")
 
 
 def import_libero_envs(assets: Path) -> ModuleType:

@@ -9,12 +9,18 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from aegis.core.errors import ConfigError
 from aegis.core.types import F64
 from envs.assets.robot_meshes import substitute_robot_meshes
+from envs.camera import GLOW_GROUP
 from envs.contained import contain_side_effects
-from envs.libero.library import find_package_root, import_libero_envs
-from envs.libero.scene import Fixture, Movable, SceneMeta
+from envs.libero.library import (
+    FIRST_SUITE,
+    find_package_root,
+    import_libero_envs,
+    read_instruction,
+)
+from envs.libero.scene import SceneMeta
+from envs.libero.scene_reader import read_scene_meta
 from envs.robosuite_import import import_quietly
 
 
@@ -47,24 +53,26 @@ def build_scene(suite: str, name: str, assets: Path, robot: str) -> BuiltScene:
     if robot == "robosuite":  # hides its markers, as it does at the end of a reset
         problem.visualize(vis_settings=dict.fromkeys(problem._visualizations, False))
         model.site_rgba[:] = problem.sim.model.site_rgba
-    meta = SceneMeta(
-        instruction=name.replace("_", " "),
-        movables=_read_movables(problem, model),
-        fixtures=_read_fixtures(problem, model),
-        goals=_read_goals(problem, name),
-    )
+    meta = read_scene_meta(problem, model, read_instruction(name))
+    if suite != FIRST_SUITE:  # whose cheap pictures are those of locked studies: without any glow
+        model.site_group[[glow.site for glow in meta.glows]] = GLOW_GROUP
     return BuiltScene(model, meta, _read_official_states(suite, name))
 
 
 def instantiate_problem(suite: str, name: str, assets: Path, *, pictures: bool = False) -> Any:
     """Instantiates LIBERO's problem class of a task, with or without rendering."""
+    bddl = find_package_root() / "bddl_files" / suite / f"{name}.bddl"
+    return instantiate_problem_file(bddl, assets, pictures=pictures)
+
+
+def instantiate_problem_file(bddl: Path, assets: Path, *, pictures: bool = False) -> Any:
+    """Instantiates LIBERO's problem class of a task file, with or without rendering."""
     envs = import_libero_envs(assets)
     robosuite = import_quietly("robosuite")
-    bddl = str(find_package_root() / "bddl_files" / suite / f"{name}.bddl")
-    problem_class = envs.TASK_MAPPING[envs.bddl_utils.get_problem_info(bddl)["problem_name"]]
+    problem_class = envs.TASK_MAPPING[envs.bddl_utils.get_problem_info(str(bddl))["problem_name"]]
     with contain_side_effects():
         return problem_class(
-            bddl,
+            str(bddl),
             robots=["Panda"],
             controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
             has_renderer=False,
@@ -74,71 +82,6 @@ def instantiate_problem(suite: str, name: str, assets: Path, *, pictures: bool =
             initialization_noise=None,
             ignore_done=True,
         )
-
-
-def _read_movables(problem: Any, model: mujoco.MjModel) -> tuple[Movable, ...]:
-    supports = _read_supports(problem)
-    movables = []
-    for name, obj in problem.objects_dict.items():
-        support, inside = supports[name]
-        movables.append(
-            Movable(
-                name=name,
-                body=model.body(obj.root_body).id,
-                qpos=int(model.jnt_qposadr[model.joint(obj.joints[-1]).id]),
-                geoms=tuple(model.geom(geom).id for geom in obj.contact_geoms),
-                support=support,
-                inside=inside,
-            )
-        )
-    return tuple(movables)
-
-
-def _read_supports(problem: Any) -> dict[str, tuple[str, bool]]:
-    """Reads what stands on or in what from the BDDL's initial state."""
-    regions = problem.parsed_problem["regions"]
-    supports = {}
-    for predicate, *arguments in problem.parsed_problem["initial_state"]:
-        if predicate not in ("on", "in"):
-            continue
-        name, place = arguments
-        support = regions[place]["target"] if place in regions else place
-        supports[name] = ("table" if support == "main_table" else support, predicate == "in")
-    return supports
-
-
-def _read_fixtures(problem: Any, model: mujoco.MjModel) -> tuple[Fixture, ...]:
-    regions = problem.parsed_problem["regions"]
-    fixtures = []
-    for predicate, name, *place in problem.parsed_problem["initial_state"]:
-        if predicate != "on" or name not in problem.fixtures_dict:
-            continue
-        region = regions[place[0]]
-        x0, y0, x1, y1 = region["ranges"][0]
-        body = problem.sim.model.body_name2id(problem.fixtures_dict[name].root_body)
-        fixtures.append(
-            Fixture(
-                name=name,
-                body=body,
-                x=(x0, x1),
-                y=(y0, y1),
-                yaw=tuple(region["yaw_rotation"]),
-                z=float(problem.sim.model.body_pos[body][2]),
-            )
-        )
-    del model  # Unused: ids are the same in both compilations.
-    return tuple(fixtures)
-
-
-def _read_goals(problem: Any, name: str) -> tuple[tuple[str, str], ...]:
-    goals = []
-    for goal in problem.parsed_problem["goal_state"]:
-        if goal[0] != "on" or not all(part in problem.objects_dict for part in goal[1:]):
-            raise ConfigError(
-                f"Task '{name}' has the goal {goal}; only 'on' between two objects is supported."
-            )
-        goals.append((goal[1], goal[2]))
-    return tuple(goals)
 
 
 def _read_official_states(suite: str, name: str) -> F64:

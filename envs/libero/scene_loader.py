@@ -10,9 +10,11 @@ import hashlib
 import io
 import json
 import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import mujoco
 import numpy as np
@@ -21,11 +23,20 @@ from aegis.core.errors import MachineError, UnknownNameError
 from aegis.core.types import F64
 from aegis.host.folders import list_cache_folders
 from envs.libero.cache import write_atomically
+from envs.libero.goals.terms import pack_term, unpack_term
 from envs.libero.library import find_package_root, list_task_names
-from envs.libero.scene import Fixture, Movable, Scene, SceneMeta
+from envs.libero.scene import Fixture, Glow, Joint, Movable, Region, Scene, SceneMeta
 
-CACHE_FORMAT = 3
+CACHE_FORMAT = 4
 """Version of the cached files; raise it when their content changes."""
+SCENE_VERSION = 3
+"""Version of the scenes, which their digests hold; raise it when a scene's physics change."""
+CACHED_BYTES = 256 * 2**20
+"""Size of the compiled models that a process keeps [bytes], the one in use always among them.
+
+A model takes from 4 MB to 183 MB, of which textures are the most."""
+Part = TypeVar("Part", Movable, Fixture, Region, Joint, Glow)
+_loaded: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
 
 
 def find_task_name(suite: str, task: int) -> str:
@@ -40,11 +51,10 @@ def find_task_name(suite: str, task: int) -> str:
     return names[task]
 
 
-@lru_cache(maxsize=4)  # official assets: 55 MB each; a world keeps the scene of its task
 def load_scene(
     suite: str, task: int, assets: Path, assets_digest: str, robot: str = "light"
 ) -> Scene:
-    """Loads a task, building and caching it on first use.
+    """Loads a task, building and caching it on first use; one that was loaded last is kept.
 
     Args:
         suite: Task suite.
@@ -58,9 +68,28 @@ def load_scene(
         UnknownNameError: If there is no such suite or task.
         MachineError: If the cache cannot be written.
     """
+    key = (suite, task, assets, assets_digest, robot)
+    if key not in _loaded:
+        _loaded[key] = _load_scene(*key)
+    _loaded.move_to_end(key)
+    _drop_scenes()
+    return _loaded[key]
+
+
+def _drop_scenes() -> None:
+    """Drops the scenes that were used longest ago, as far as they are too large together."""
+    while len(_loaded) > 1 and sum(_measure_scene(one) for one in _loaded.values()) > CACHED_BYTES:
+        _loaded.popitem(last=False)
+
+
+def _measure_scene(scene: Scene) -> int:
+    return int(mujoco.mj_sizeModel(scene.model))
+
+
+def _load_scene(suite: str, task: int, assets: Path, assets_digest: str, robot: str) -> Scene:
     name = find_task_name(suite, task)
     digest = _name_cached_scene(suite, name, assets_digest)
-    file = digest if robot == "light" else f"{digest}-{robot}"
+    file = f"{digest}-{CACHE_FORMAT}" + ("" if robot == "light" else f"-{robot}")
     stems = [folder / "scenes" / file for folder in list_cache_folders()]
     for stem in stems:
         # What another version or a full disk left behind is built again.
@@ -84,7 +113,7 @@ def _name_cached_scene(suite: str, name: str, assets_digest: str) -> str:
     """Returns the name of a scene's files: another for other assets, task files or MuJoCo."""
     bddl = find_package_root() / "bddl_files" / suite / f"{name}.bddl"
     parts = [
-        str(CACHE_FORMAT),
+        str(SCENE_VERSION),
         mujoco.__version__,
         suite,
         name,
@@ -101,7 +130,8 @@ def _write_scene(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F
     mujoco.mj_saveModel(model, None, buffer)
     write_atomically(stem.with_suffix(".mjb"), buffer.tobytes())
     packed = io.BytesIO()
-    np.savez_compressed(packed, official=official, meta=json.dumps(asdict(meta)))
+    fields = {**asdict(meta), "goals": [pack_term(term) for term in meta.goals]}
+    np.savez_compressed(packed, official=official, meta=json.dumps(fields))
     write_atomically(stem.with_suffix(".npz"), packed.getvalue())  # last: marks the pair complete
 
 
@@ -112,21 +142,27 @@ def _read_scene(stem: Path, suite: str, task: int, digest: str) -> Scene:
         official = np.array(packed["official"])
         meta = json.loads(str(packed["meta"]))
     official.setflags(write=False)
-    movables = tuple(Movable(**{**m, "geoms": tuple(m["geoms"])}) for m in meta["movables"])
-    fixtures = tuple(
-        Fixture(**{**f, "x": tuple(f["x"]), "y": tuple(f["y"]), "yaw": tuple(f["yaw"])})
-        for f in meta["fixtures"]
-    )
-    goals = tuple((a, b) for a, b in meta["goals"])
     return Scene(
-        suite,
-        task,
-        meta["instruction"],
-        model,
-        movables,
-        fixtures,
-        goals,
-        official,
-        digest,
-        stem.name,
+        suite=suite,
+        task=task,
+        instruction=meta["instruction"],
+        model=model,
+        movables=_unpack_all(Movable, meta["movables"]),
+        fixtures=_unpack_all(Fixture, meta["fixtures"]),
+        regions=_unpack_all(Region, meta["regions"]),
+        joints=_unpack_all(Joint, meta["joints"]),
+        glows=_unpack_all(Glow, meta["glows"]),
+        goals=tuple(map(unpack_term, meta["goals"])),
+        official=official,
+        digest=digest,
+        looks=stem.name,
+    )
+
+
+def _unpack_all(kind: type[Part], packed: list[dict[str, Any]]) -> tuple[Part, ...]:
+    """Returns parts of a scene; JSON has made lists of their tuples."""
+    make: Callable[..., Part] = kind
+    return tuple(
+        make(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        for fields in packed
     )

@@ -7,6 +7,7 @@ therefore not be stepped from two threads at once; workers are processes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,9 +17,10 @@ import numpy as np
 from aegis.core.errors import StartStateError
 from aegis.core.types import F64, U8, EpisodeKey
 from envs.libero.exact_stepper import Stepper
-from envs.libero.goal import GoalChecker
+from envs.libero.goals.checker import GoalChecker
 from envs.libero.scene import Scene, read_model_numbers
-from envs.libero.starts import MAX_ATTEMPTS, StartState, draw_start, has_collision, is_admissible
+from envs.libero.starts.families import MAX_ATTEMPTS, collides, draw_start, is_fair
+from envs.libero.starts.start_state import StartState
 from envs.libero.truth import TruthReader
 from envs.panda import (
     STATE_SPEC,
@@ -35,8 +37,6 @@ SNAPSHOT_VERSIONS = (1, 2)
 step makes that acceleration their warm start, and it is the warm start already, unless a body fell
 asleep in the very substep before: then the last bits of the two worlds part. Plans that were locked
 with it are played with it; all others with the second."""
-LAGGING_SIZES = {"ee_vel": 3, "touch": 2}
-"""Truth that is read from the last substep, which MuJoCo's state does not hold, and its sizes."""
 
 
 class Simulation:
@@ -55,6 +55,7 @@ class Simulation:
         goal: Judges it.
         truth: Reads what scripted experts may know.
         hand: Reads the arm.
+        start: Start state that the last episode began in, before it settled; None before one began.
     """
 
     def __init__(self, scene: Scene, stepper: type[Stepper], snapshot_version: int = 2) -> None:
@@ -69,8 +70,10 @@ class Simulation:
         self._bodies = np.array([f.body for f in scene.fixtures], dtype=np.intp)
         self._pos = self.model.body_pos[self._bodies]
         self._quat = self.model.body_quat[self._bodies]
+        self.start: StartState | None = None
         self._flags = 0
         self._stale = False
+        self._met = (False,) * len(scene.goals)
         self._lagging: dict[str, F64] = {}
 
     @property
@@ -89,6 +92,8 @@ class Simulation:
         self._flags = 0  # all ways of stepping begin alike: no body sleeps yet
         self._settle_into_start(key)
         self.refresh_kinematics()
+        with self._fixtures_in_place():
+            self._met = self.goal.check_terms(self.data)
         self.truth.remember_start(self.data)
         self._flags = self.stepper.flags
 
@@ -102,7 +107,8 @@ class Simulation:
             self.stepper.step(action)
             self._stale = True
             self._lagging = {}
-            return self.goal.is_reached(self.data)
+            self._met = self.goal.check_terms(self.data)
+        return all(self._met)
 
     def refresh_kinematics(self) -> None:
         """Brings the kinematics up to date with the state; see `envs.panda.refresh_kinematics`."""
@@ -113,7 +119,7 @@ class Simulation:
 
     def read_truth(self) -> dict[str, F64]:
         """Returns simulator truth by name; shapes: `envs.libero.truth.TruthReader.read_truth`."""
-        return {**self.truth.read_truth(self.data), **self._lagging}
+        return {**self.truth.read_truth(self.data, self._met), **self._lagging}
 
     def read_state(self) -> F64:
         """Returns all that decides how the simulation goes on. Shape (s,)."""
@@ -129,9 +135,10 @@ class Simulation:
         """Returns the state and what observations need besides. Shape (n,)."""
         self.refresh_kinematics()
         truth = self.read_truth()
-        lagging = [truth[name] for name in LAGGING_SIZES]
+        lagging = [truth[name].ravel() for name in self.truth.lagging_shapes]
         smooth = [self.data.qacc_smooth, self.data.qfrc_smooth] if self._version > 1 else []
-        return np.concatenate((self.read_state(), self.truth.start, *lagging, *smooth))
+        start = self.truth.start.ravel()
+        return np.concatenate((self.read_state(), start, *lagging, *smooth))
 
     def restore(self, values: F64) -> None:
         """Goes on from a snapshot of the same scene.
@@ -142,13 +149,23 @@ class Simulation:
         Raises:
             SnapshotError: If it is of another length or holds what is no number.
         """
-        n = len(self._bodies)
-        physics = mujoco.mj_stateSize(self.model, STATE_SPEC)
-        sizes = (physics, len(self.stepper.state), 3 * n, 4 * n, 3, *LAGGING_SIZES.values())
+        n, shapes = len(self._bodies), self.truth.lagging_shapes
         smooth = (self.model.nv,) * 2 if self._version > 1 else ()
-        parts = split_snapshot(f"{self.scene.suite}/{self.scene.task}", values, (*sizes, *smooth))
-        state, controller, pos, quat, self.truth.start, *rest = parts
-        lagging = rest[: len(LAGGING_SIZES)]
+        state, controller, pos, quat, start, *rest = split_snapshot(
+            f"{self.scene.suite}/{self.scene.task}",
+            values,
+            (
+                mujoco.mj_stateSize(self.model, STATE_SPEC),
+                len(self.stepper.state),
+                3 * n,
+                4 * n,
+                self.truth.start.size,
+                *map(math.prod, shapes.values()),
+                *smooth,
+            ),
+        )
+        self.truth.start = start.reshape(-1, 3)
+        lagging = [part.reshape(s) for part, s in zip(rest, shapes.values(), strict=False)]
         self._pos, self._quat = pos.reshape(-1, 3), quat.reshape(-1, 4)
         self._flags = self.stepper.flags
         with self._fixtures_in_place():
@@ -156,7 +173,8 @@ class Simulation:
             self.stepper.state = controller
             if smooth:
                 self.data.qacc_smooth[:], self.data.qfrc_smooth[:] = rest[-2:]
-        self._lagging = dict(zip(LAGGING_SIZES, lagging, strict=True))
+        self._lagging = dict(zip(shapes, lagging, strict=True))
+        self._met = self.truth.read_met(self._lagging)
         self._stale = True
 
     @contextmanager
@@ -171,6 +189,18 @@ class Simulation:
         finally:
             self.model.opt.enableflags = 0
 
+    @contextmanager
+    def glow_in_place(self) -> Iterator[None]:
+        """Lets glow what is turned on, and nothing else, while a picture is drawn."""
+        sites = [glow.site for glow in self.scene.glows]
+        alpha = self.model.site_rgba[sites, 3]
+        on = [self.data.qpos[glow.qpos] >= glow.limit for glow in self.scene.glows]
+        self.model.site_rgba[sites, 3] = np.array(on, dtype=np.float32)
+        try:
+            yield
+        finally:
+            self.model.site_rgba[sites, 3] = alpha
+
     def _settle_into_start(self, key: EpisodeKey) -> None:
         for attempt in range(MAX_ATTEMPTS):
             start = draw_start(self.scene, key, attempt)
@@ -179,16 +209,17 @@ class Simulation:
             if key.start == "official":
                 self._settle_bodies()
                 return
-            if has_collision(self.model, self.data):
+            if collides(self.data, start):
                 continue
             self._settle_bodies()
             self.refresh_kinematics()
             # A start at which the goal holds already is no task.
-            if is_admissible(self.scene, self.data, start) and not self.goal.is_reached(self.data):
+            if is_fair(self.scene, self.data, start) and not self.goal.is_reached(self.data):
                 return
         raise StartStateError(f"No admissible start state in {MAX_ATTEMPTS} draws for {key}.")
 
     def _place_start(self, start: StartState) -> None:
+        self.start = start
         mujoco.mj_resetData(self.model, self.data)
         self._pos = np.array([start.body_pos[body] for body in self._bodies]).reshape(-1, 3)
         self._quat = np.array([start.body_quat[body] for body in self._bodies]).reshape(-1, 4)

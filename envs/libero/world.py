@@ -14,7 +14,7 @@ from envs.libero.library import SUITES, list_task_names
 from envs.libero.scene import Scene
 from envs.libero.scene_loader import load_scene
 from envs.libero.simulation import SNAPSHOT_VERSIONS, Simulation
-from envs.libero.starts import OFFICIAL_STARTS
+from envs.libero.starts.families import START_COUNTS
 from envs.panda import PERIOD_NS
 from envs.panda_world import PandaWorld
 
@@ -25,10 +25,12 @@ class LiberoWorld(PandaWorld[Simulation]):
     """The tasks of a LIBERO suite.
 
     Args:
-        suite: Task suite; ``"libero_spatial"``.
-        assets: ``"builtin"``, ``"auto"``, ``"hub"`` or a folder; see docs/how-to/choose-assets.md.
-        horizon: Longest episode [control steps]. LIBERO-Spatial is run at 220 (OpenVLA) or 280
-            (LeRobot).
+        suite: Task suite: ``"libero_spatial"``, ``"libero_object"``, ``"libero_goal"``,
+            ``"libero_10"`` or ``"libero_90"``.
+        assets: ``"builtin"``, ``"auto"``, ``"official"``, ``"hub"`` or a folder; see
+            docs/how-to/choose-assets.md.
+        horizon: Longest episode [control steps]. OpenVLA takes 220, 280, 300, 520 and 400 for the
+            suites in this order; LeRobot takes 280 for LIBERO-Spatial, else the same.
         stepping: ``"exact"`` is robosuite's, bit for bit; in ``"fast"`` resting bodies sleep.
         pictures: ``"fast"`` are as cheap as the scene allows, ``"official"`` are LIBERO's own.
         snapshot_version: 2; plans that were locked before there was a second play with 1, see
@@ -63,7 +65,7 @@ class LiberoWorld(PandaWorld[Simulation]):
         self._stepping, self._snapshot_version = stepping, snapshot_version
         self._pictures = RENDER_STYLES[pictures]
         self._robot = "robosuite" if pictures == "official" else "light"
-        self._assets = resolve_assets(assets)
+        self._assets = resolve_assets(assets, suite)
 
     @property
     def assets_digest(self) -> str:
@@ -91,9 +93,19 @@ class LiberoWorld(PandaWorld[Simulation]):
         """Returns the numbers of the tasks of the suite."""
         return range(len(list_task_names(self._suite)))
 
+    def list_starts(self) -> Sequence[str]:
+        """Returns the families of start states of the suite."""
+        return tuple(START_COUNTS)
+
     def count_starts(self, start: str) -> int | None:
-        """Returns the number of start states of a family; None if there is no end."""
-        return OFFICIAL_STARTS if start == "official" else None
+        """Returns the number of start states of a family; None if there is no end.
+
+        Raises:
+            UnknownNameError: If there is no such family.
+        """
+        if start not in START_COUNTS:
+            raise UnknownNameError("start family", start, START_COUNTS, f"suite {self._suite}")
+        return START_COUNTS[start]
 
     def begin(self, key: EpisodeKey) -> None:
         """Puts the task into the episode's start state and lets it settle.
@@ -125,9 +137,11 @@ class LiberoWorld(PandaWorld[Simulation]):
         self, sim: Simulation, cameras: Mapping[str, tuple[int, int]]
     ) -> dict[str, U8]:
         """Returns pictures by camera name. Shape (height, width, 3)."""
-        return render_pictures(
-            sim.model, sim.data, cameras, digest=sim.scene.looks, pictures=self._pictures
-        )
+        looks = sim.scene.looks
+        with sim.glow_in_place():
+            return render_pictures(
+                sim.model, sim.data, cameras, digest=looks, pictures=self._pictures
+            )
 
     def _get_simulation(self, task: int) -> Simulation:
         # Scenes are compiled once a process; the state of one task is kept between episodes.

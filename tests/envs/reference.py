@@ -1,7 +1,10 @@
 """LIBERO as its authors wrote it, stepped by robosuite, and our simulation in the same state."""
 
 import copy
+import dataclasses
 import gc
+from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -10,11 +13,13 @@ import pytest
 from aegis.core.types import EpisodeKey, Observation
 from envs.assets.resolver import resolve_assets
 from envs.libero.exact_stepper import Stepper
-from envs.libero.goal import GoalChecker
+from envs.libero.goals.checker import GoalChecker
 from envs.libero.library import list_task_names
-from envs.libero.scene_builder import instantiate_problem
+from envs.libero.scene import Scene
+from envs.libero.scene_builder import instantiate_problem, instantiate_problem_file
 from envs.libero.scene_loader import load_scene
-from envs.libero.starts import draw_start
+from envs.libero.scene_reader import read_scene_meta
+from envs.libero.starts.families import draw_start
 from envs.libero.truth import TruthReader
 from envs.panda import STATE_SPEC, HandReader, read_integration_state, refresh_kinematics
 
@@ -27,11 +32,26 @@ TASKS = [t if t in FEW else pytest.param(t, marks=pytest.mark.slow) for t in ran
 class Reference:
     """A task in LIBERO (``problem``) and in our scene (``model``, ``data``, ``stepper``)."""
 
-    def __init__(self, task: int, assets: str) -> None:
+    def __init__(self, task: int, assets: str, suite: str = SUITE) -> None:
         gc.collect()  # robosuite's objects refer to each other, and their models are large
-        found = resolve_assets(assets)
-        self.scene = load_scene(SUITE, task, found.path, found.digest)
-        self.problem = instantiate_problem(SUITE, list_task_names(SUITE)[task], found.path)
+        found = resolve_assets(assets, suite)
+        scene = load_scene(suite, task, found.path, found.digest)
+        self._attach(scene, instantiate_problem(suite, list_task_names(suite)[task], found.path))
+
+    @classmethod
+    def from_file(cls, bddl: Path) -> "Reference":
+        """A task of a file that has the things of Spatial's first task, with builtin assets."""
+        made = cls.__new__(cls)
+        found = resolve_assets("builtin")
+        first = load_scene(SUITE, 0, found.path, found.digest)
+        problem = instantiate_problem_file(bddl, found.path)
+        meta = read_scene_meta(problem, first.model, "made")
+        fields = {field.name: getattr(meta, field.name) for field in dataclasses.fields(meta)}
+        made._attach(dataclasses.replace(first, suite="made", rests={}, **fields), problem)
+        return made
+
+    def _attach(self, scene: Scene, problem: Any) -> None:
+        self.scene, self.problem = scene, problem
         self.theirs_model = self.problem.sim.model._model
         self.theirs = self.problem.sim.data._data
         self.model = copy.copy(self.scene.model)
@@ -43,7 +63,9 @@ class Reference:
 
     def begin(self, index: int) -> None:
         """Puts both into an official start, three steps on: both controllers have then run."""
-        start = draw_start(self.scene, EpisodeKey(0, SUITE, self.scene.task, "official", index), 0)
+        start = draw_start(
+            self.scene, EpisodeKey(0, self.scene.suite, self.scene.task, "official", index), 0
+        )
         for model, data in ((self.theirs_model, self.theirs), (self.model, self.data)):
             for body, pose in start.body_pos.items():
                 model.body_pos[body] = pose
@@ -74,8 +96,9 @@ class Reference:
 
     def observe(self) -> Observation:
         refresh_kinematics(self.model, self.data)
+        met = self.goal.check_terms(self.data)
         return Observation(
-            0, self.hand.read_proprio(self.data), {}, "", self.truth.read_truth(self.data)
+            0, self.hand.read_proprio(self.data), {}, "", self.truth.read_truth(self.data, met)
         )
 
     def step(self, action: np.ndarray) -> bool:
@@ -85,6 +108,16 @@ class Reference:
         return np.array_equal(
             read_integration_state(self.theirs_model, self.theirs),
             read_integration_state(self.model, self.data),
+        )
+
+    def close(self) -> None:
+        self.problem.close()
+
+    def check_their_terms(self) -> tuple[bool, ...]:
+        """What LIBERO says of each term in its own state."""
+        problem = self.problem
+        return tuple(
+            bool(problem._eval_predicate(term)) for term in problem.parsed_problem["goal_state"]
         )
 
     def show(self) -> None:

@@ -20,6 +20,7 @@ from envs.assets.author import author_pack
 from envs.assets.resolver import PACK, find_missing_files, resolve_assets
 from envs.assets.robot_meshes import ROBOT, substitute_robot_meshes
 from envs.assets.simplification import simplify_mesh, weld_vertices
+from envs.assets.suite_files import list_model_files
 from envs.libero.library import list_task_names
 from envs.libero.scene_builder import instantiate_problem
 from envs.libero.scene_loader import load_scene
@@ -67,7 +68,7 @@ def test_builtin_is_complete_and_names_itself() -> None:
 
 
 def test_unknown_choice_names_the_menu() -> None:
-    with pytest.raises(AssetError, match="Allowed: builtin, auto, hub, or the path"):
+    with pytest.raises(AssetError, match="Allowed: builtin, auto, official, hub, or the path"):
         resolve_assets("/no/such/folder")
 
 
@@ -169,7 +170,7 @@ def test_hub_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_missing_files_of_nothing_are_the_models(tmp_path: Path) -> None:
-    assert set(resolver.MODEL_FILES) <= set(find_missing_files(tmp_path))
+    assert set(list_model_files(SUITE)) <= set(find_missing_files(tmp_path))
 
 
 # ---------------------------------------------------------------- in the simulator

@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from envs.libero.goals.terms import OnBody
 from policies.expert import ScriptedExpert
 from tests.envs.reference import TASKS, Reference
 
@@ -37,7 +38,9 @@ def test_agrees_near_success(both: Reference) -> None:
     both.begin(index=0)
     both.show()
     rng = np.random.default_rng(both.scene.task)
-    a, b = (both.scene.find_movable(name) for name in both.scene.goals[0])
+    (term,) = both.scene.goals
+    assert isinstance(term, OnBody)
+    a, b = both.scene.find_movable(term.thing), both.scene.find_movable(term.target)
     target = both.theirs.xpos[b.body].copy()
     answers = []
     for _ in range(200):

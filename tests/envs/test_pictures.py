@@ -24,21 +24,22 @@ from envs.libero.scene_loader import load_scene
 from envs.libero.world import LiberoWorld
 from envs.panda import STATE_SPEC, read_integration_state
 from tests.envs.reference import TASKS
+from tests.envs.suites import require_official_assets
 
 SUITE = "libero_spatial"
 
 
 @pytest.fixture
-def libero() -> Iterator[Callable[[int, Path], Any]]:
+def libero() -> Iterator[Callable[..., Any]]:
     """Builds LIBERO's environment with its renderer, and frees that while its context is current.
 
     robosuite frees what is in the context that is current, whosever that is.
     """
     built: list[Any] = []
 
-    def build(task: int, assets: Path) -> Any:
+    def build(task: int, assets: Path, suite: str = SUITE) -> Any:
         built.append(
-            instantiate_problem(SUITE, list_task_names(SUITE)[task], assets, pictures=True)
+            instantiate_problem(suite, list_task_names(suite)[task], assets, pictures=True)
         )
         built[0].reset()
         return built[0]
@@ -54,7 +55,7 @@ def libero() -> Iterator[Callable[[int, Path], Any]]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_official_pictures_are_those_of_libero(
-    libero: Callable[[int, Path], Any], task: int, assets: str
+    libero: Callable[..., Any], task: int, assets: str
 ) -> None:
     """The same state, drawn by LIBERO's own environment after its own reset, and by ours."""
     found = resolve_assets(assets)
@@ -82,6 +83,73 @@ def test_official_pictures_are_those_of_libero(
         for name in MODEL_CAMERAS:
             assert wanted[name].std() > 20
             np.testing.assert_array_equal(ours[name], wanted[name])
+
+
+@pytest.mark.parametrize(
+    ("suite", "task", "choice"),
+    [
+        (SUITE, 0, "builtin"),
+        pytest.param("libero_goal", 7, "official", marks=pytest.mark.slow),
+        pytest.param("libero_object", 3, "official", marks=pytest.mark.slow),
+        pytest.param("libero_10", 2, "official", marks=pytest.mark.slow),
+        pytest.param("libero_10", 4, "official", marks=pytest.mark.slow),
+        pytest.param("libero_90", 20, "official", marks=pytest.mark.slow),
+        pytest.param("libero_90", 80, "official", marks=pytest.mark.slow),
+    ],
+)
+def test_stoves_glow_in_a_world_as_in_libero(
+    libero: Callable[..., Any], suite: str, task: int, choice: str
+) -> None:
+    """A world's own pictures, with the knob off and on, beside LIBERO's after it has looked."""
+    if choice == "official":
+        require_official_assets(suite)
+    world = LiberoWorld(suite, choice, 220, pictures="official", snapshot_version=2)
+    world.begin(EpisodeKey(7, suite, task, "official", 2))
+    simulation = world._get_simulation(task)
+    problem = libero(task, resolve_assets(choice, suite).path, suite)
+    theirs, drawn = problem.sim, []
+    for angle in (0.0, 0.7):
+        for glow in simulation.scene.glows:
+            simulation.data.qpos[glow.qpos] = angle
+        with simulation._fixtures_in_place():
+            mujoco.mj_forward(simulation.model, simulation.data)
+        model = theirs.model._model
+        for fixture in simulation.scene.fixtures:
+            model.body_pos[fixture.body] = simulation.model.body_pos[fixture.body]
+            model.body_quat[fixture.body] = simulation.model.body_quat[fixture.body]
+        state = read_integration_state(simulation.model, simulation.data)
+        mujoco.mj_setState(model, theirs.data._data, state, STATE_SPEC)
+        mujoco.mj_forward(model, theirs.data._data)
+        problem._post_process()
+        theirs._render_context_offscreen.gl_ctx.make_current()
+        wanted = {
+            name: theirs.render(width=128, height=128, camera_name=camera_name)[::-1]
+            for name, camera_name in MODEL_CAMERAS.items()
+        }
+        ours = world.observe(dict.fromkeys(MODEL_CAMERAS, (128, 128))).images
+        for name in MODEL_CAMERAS:
+            np.testing.assert_array_equal(ours[name], wanted[name])
+        drawn.append(ours["agentview"].astype(float))
+    if simulation.scene.glows:
+        assert (drawn[1] - drawn[0]).max() > 50
+    assert (simulation.model.site_rgba[[g.site for g in simulation.scene.glows], 3] == 1).all()
+
+
+@pytest.mark.parametrize(("suite", "task", "glows"), [(SUITE, 0, False), ("libero_goal", 7, True)])
+def test_cheap_pictures_show_a_glow_but_for_spatial(suite: str, task: int, glows: bool) -> None:
+    """Spatial's cheap pictures are those of locked studies."""
+    if glows:
+        require_official_assets(suite)
+    world = LiberoWorld(suite, "official" if glows else "builtin", 220, snapshot_version=2)
+    world.begin(EpisodeKey(7, suite, task, "official", 2))
+    simulation, red = world._get_simulation(task), []
+    for angle in (0.499, 0.501):
+        simulation.data.qpos[simulation.scene.glows[0].qpos] = angle
+        with simulation._fixtures_in_place():
+            mujoco.mj_forward(simulation.model, simulation.data)
+        picture = world.observe({"agentview": (128, 128)}).images["agentview"].astype(int)
+        red.append(int(((picture[..., 0] > 100) & (picture[..., 1:] < 60).all(axis=2)).sum()))
+    assert (red[1] - red[0] > 20) == glows
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -9,6 +9,7 @@ import pytest
 from aegis.core.types import F64, Act, EpisodeKey
 from envs.libero.exact_stepper import Stepper
 from envs.libero.fast_stepper import FastStepper
+from envs.libero.goals.terms import OnBody
 from envs.libero.world import LiberoWorld
 from envs.panda import STATE_SPEC, read_integration_state
 from policies.expert import ScriptedExpert
@@ -102,8 +103,9 @@ def test_the_goal_is_that_of_those_who_are_awake(
     fast.begin(make_key(task))
     simulation = fast._get_simulation(task)
     model, data, goal = simulation.model, simulation.data, simulation.goal
-    (pair,) = simulation.scene.goals
-    thing, target = (simulation.scene.find_movable(name) for name in pair)
+    (term,) = simulation.scene.goals
+    assert isinstance(term, OnBody)
+    thing, target = (simulation.scene.find_movable(name) for name in (term.thing, term.target))
     data.qpos[thing.qpos : thing.qpos + 3] = data.xpos[target.body] + [0.0, 0.0, 0.03]
     data.qvel[:] = 0.0
     still = np.array([0, 0, 0, 0, 0, 0, -1.0])

@@ -9,14 +9,9 @@ from hypothesis import strategies as st
 
 from aegis.core.types import Act, EpisodeKey
 from envs.libero.scene import Scene
-from envs.libero.starts import (
-    FIXTURE_JITTER,
-    JITTER,
-    REACH_RANGE,
-    STACKED_JITTER,
-    TABLE_BOUNDS,
-    draw_start,
-)
+from envs.libero.starts.families import draw_start
+from envs.libero.starts.spatial import REACH_RANGE, TABLE_BOUNDS
+from envs.libero.starts.start_state import FIXTURE_JITTER, JITTER, STACKED_JITTER
 from envs.libero.world import LiberoWorld
 from tests.envs.courses import HOLD, SUITE, make_key, new_world
 

@@ -11,6 +11,7 @@ from aegis.app.command import Command
 from aegis.app.config.composition import ComposedConfig, call_target, make_target_factory
 from aegis.app.config.identity import collect_identity
 from aegis.app.config.lab import (
+    check_starts,
     check_tasks,
     choose_units,
     count_workers,
@@ -66,6 +67,7 @@ def _collect_missing_demos(
     units = choose_units(settings, start, read_suite_name(composed), count, None, None)
     sample = world()
     check_tasks(sample, settings, read_suite_name(composed))
+    check_starts(sample, settings, read_suite_name(composed))
     identity = {"assets": sample.assets_digest if isinstance(sample, AssetBacked) else ""}
     sample.close()
     unused = () if recipe.lead is not None else ("lead",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -89,6 +89,12 @@ def compose_config(name: str, overrides: Sequence[str], *folders: Path) -> Compo
     check_tree(tree, trusted)
     text = OmegaConf.to_yaml(config, resolve=True)
     return ComposedConfig(name, tree, trusted, text, tuple(overrides))
+
+
+def replace_setting(composed: ComposedConfig, name: str, value: object) -> ComposedConfig:
+    """Returns a configuration with another value of a setting of the root."""
+    tree = {**composed.tree, name: value}
+    return replace(composed, tree=tree, text=OmegaConf.to_yaml(OmegaConf.create(tree)))
 
 
 def restore_config(

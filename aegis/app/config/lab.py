@@ -16,7 +16,7 @@ from aegis.app.config.part_builder import (
 )
 from aegis.app.config.settings import Settings
 from aegis.core.action_width import check_dimensions
-from aegis.core.capabilities import AssetBacked, ListsTasks, SpecChecker
+from aegis.core.capabilities import AssetBacked, ListsStarts, ListsTasks, SpecChecker
 from aegis.core.conventions import Conventions, check_conventions, read_conventions
 from aegis.core.errors import AegisError, ConfigError, UnknownNameError
 from aegis.core.protocols import Detector, Policy, PolicySpec, World
@@ -180,6 +180,20 @@ def check_tasks(world: World, settings: Settings, suite: str) -> None:
             raise UnknownNameError("task", task, known, f"suite {suite}; given in tasks")
 
 
+def check_starts(world: World, settings: Settings, suite: str) -> None:
+    """Refuses a family of start states that a world does not have, as far as it knows.
+
+    Raises:
+        UnknownNameError: If ``start.family`` is such a one.
+    """
+    if not isinstance(world, ListsStarts) or "start" not in settings.names():
+        return
+    family, known = settings.level("start").text("family"), world.list_starts()
+    if family not in known:
+        where = f"suite {suite}; given in start.family"
+        raise UnknownNameError("start family", family, known, where)
+
+
 def choose_units(
     settings: Settings,
     start: Settings,
@@ -228,6 +242,7 @@ def _inspect_world(
         )
     try:
         check_tasks(sample, settings, suite)
+        check_starts(sample, settings, suite)
         facts = {"assets": sample.assets_digest} if isinstance(sample, AssetBacked) else {}
         return sample.embodiment, sample.horizon, facts, read_conventions(sample)
     finally:

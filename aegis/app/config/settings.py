@@ -93,7 +93,8 @@ class Settings:
         """Returns a list of integers that are not negative."""
         value = self.value(name)
         if not isinstance(value, list) or not value or not all(map(_is_natural, value)):
-            raise self._build_error(name, value, "a list of integers, for example [0,3]")
+            wanted = "a list of integers, for example [0,3]"
+            raise self._build_error(name, value, wanted + (", or all" if name == "tasks" else ""))
         return tuple(value)
 
     def numbers(self, name: str) -> tuple[float, ...]:
