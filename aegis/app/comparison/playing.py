@@ -106,8 +106,10 @@ def _play_and_report(
         sink = make_run_sink(screen, f"{kind.command} · {settings.text('name')}", out)
         policies = meter_policies(lab.policies)
         with lock_folder(out):
-            _check_stored_units(kind, out, plan)
+            finished = (out / SEAL_FILE).exists()
             with renew_seal(out):
+                if finished:
+                    _check_stored_units(kind, out, plan)
                 _play_units(plan, policies, lab, out, sink, slots)
                 # The run may have been begun with fewer units, or judged by other settings.
                 write_atomic(out / CONFIG_FILE, composed.text.encode())
@@ -139,8 +141,6 @@ def _check_stored_units(kind: PairedRun, out: Path, plan: RunPlan) -> None:
         ConfigError: If tables and report of the run would be replaced by those of fewer units.
         TraceError: If its tables are damaged.
     """
-    if not (out / SEAL_FILE).exists():
-        return
     stored = {row.key for row in RunTables.read_folder(out).episodes}
     lost = stored - set(plan.units)
     if lost:
