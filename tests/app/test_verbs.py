@@ -19,7 +19,8 @@ def test_commands_have_their_verbs() -> None:
     assert names["doctor"] == ["determinism", "wire"]
     assert names["ros"] == ["node", "robot", "console"]
     assert names["serve"] == ["vla-eval"]
-    assert {*names} == {"study", "bench", "doctor", "ros", "serve"}
+    assert names["assets"] == ["install"]
+    assert {*names} == {"study", "bench", "doctor", "ros", "serve", "assets"}
 
 
 @pytest.mark.parametrize(("command", "verb"), VERBS, ids=lambda one: one.name)
