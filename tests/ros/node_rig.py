@@ -80,6 +80,10 @@ class NodeProcess:
         """What it said so far."""
         return self._log.read_text()
 
+    def count_faults(self) -> int:
+        """Returns how often it has said that it is in a fault."""
+        return len(re.findall(r"^\S+  fault ", self.said, re.MULTILINE))
+
     def list_processes(self) -> dict[str, int]:
         """Returns the node's processes: node, wire, driver, weak, strong; those that live."""
         node = self._process.pid
@@ -124,6 +128,9 @@ class Stage:
         name: Full name of the node.
         topics: Names of topics that are other than usual.
         toys: Whether the node has the toy robot and its policies.
+
+    Attributes:
+        enabled: How often it was asked to drive, and granted that.
     """
 
     def __init__(
@@ -137,6 +144,7 @@ class Stage:
         self._distribution, self._folder, self._arguments = distribution, folder, arguments
         self.environment = make_environment()
         self._name, self._topics, self._starts = name, topics, itertools.count()
+        self.enabled = 0
         self.begin_node()
         self.begin_peer()
 
@@ -166,7 +174,7 @@ class Stage:
                 (one for one in heard if all(one[1].get(k) == v for k, v in wanted.items())), None
             )
 
-        return await_truth(look, f"a status with {wanted}; it is {self.status}")
+        return await_truth(look, lambda: f"a status with {wanted}; it is {self.status}")
 
     def await_life(self, life: str) -> None:
         """Waits until the newest status has a life."""
@@ -175,6 +183,7 @@ class Stage:
     def ask(self, service: str) -> tuple[bool, str]:
         """Calls a service; returns whether that was granted, and what was said."""
         answer = self.peer.call(service)
+        self.enabled += service == "enable" and bool(answer["success"])
         return bool(answer["success"]), str(answer["message"])
 
     def insist(self, service: str) -> None:
@@ -212,7 +221,7 @@ class Stage:
     def drive(self, task: str = "go") -> None:
         """Heals what is wrong, and has the node drive."""
         self.peer.be(**HEALTHY | {"task": task})
-        await_truth(self._approach_driving, f"driving; it is {self.status}")
+        await_truth(self._approach_driving, lambda: f"driving; it is {self.status}")
         self.await_command(bool, time.monotonic_ns())
 
     def _approach_driving(self) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from aegis.ros.wire.process import WireProcess, WireTopic
 from aegis.runtime.bus import Bus, BusTopic
 from aegis.runtime.bus_reader import BusReader
@@ -38,11 +40,13 @@ WIRED = (
 _T = TypeVar("_T")
 
 
-def await_truth(look: Callable[[], _T], what: str) -> _T:
-    """Waits until a look finds something, and returns it."""
+def await_truth(look: Callable[[], _T], what: str | Callable[[], str]) -> _T:
+    """Waits until a look finds something, and returns it; ``what`` is for the message."""
     end = time.monotonic() + PATIENCE
     while not (found := look()):
-        assert time.monotonic() < end, f"waited {PATIENCE:g} s in vain for {what}"
+        if time.monotonic() >= end:
+            said = what if isinstance(what, str) else what()
+            pytest.fail(f"waited {PATIENCE:g} s in vain for {said}")
         time.sleep(0.02)
     return found
 

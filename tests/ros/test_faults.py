@@ -50,8 +50,8 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield stage
         assert stage.close() == 0
     result = replay(bag)
-    assert result["lives"] >= len(INPUT_FAULTS)
-    assert result["decisions"] == result["equal"] > 20 * len(INPUT_FAULTS) / 2
+    assert result["lives"] >= stage.enabled > 0
+    assert result["decisions"] == result["equal"] > 5 * stage.enabled
 
 
 @pytest.fixture(params=["weak", "null"])
@@ -115,9 +115,11 @@ def test_loss_of_messages_is_no_fault(stage: Stage) -> None:
 
 def test_robot_restarted(stage: Stage) -> None:
     stage.drive()
-    before = stage.peer
+    before, faults = stage.peer, stage.node.count_faults()
     gone = time.monotonic_ns()
     before.close()
+    # The next one is told; if it came sooner than what is heard grows old, nothing would be wrong.
+    await_truth(lambda: stage.node.count_faults() > faults, "a fault")
     stage.begin_peer()
     stage.await_status(gone, life="fault")
     assert re.search(r" is \d+ ms old", stage.status["fault"])
