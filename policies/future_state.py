@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aegis.core.action_width import check_dimensions
+from aegis.core.answers import check_dimensions
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec, Query
 from aegis.core.roll import ProprioMap, roll

@@ -15,7 +15,7 @@ from aegis.app.config.paths import resolve_paths
 from aegis.app.config.settings import Settings
 from aegis.app.config.shared_conventions import merge_conventions
 from aegis.app.screen import Json, Screen
-from aegis.core.action_width import check_dimensions
+from aegis.core.answers import check_dimensions
 from aegis.core.capabilities import SpecChecker
 from aegis.core.errors import ConfigError
 from aegis.core.protocols import Policy, PolicySpec
@@ -30,6 +30,7 @@ from aegis.serve.client_register import ClientRegister
 from aegis.serve.gated_responder import GatedResponder, build_gated_spec
 from aegis.serve.metadata import Served
 from aegis.serve.openpi_server import OpenpiServer
+from aegis.serve.pictures import find_largest_sizes
 from aegis.serve.request import WireLayout
 from aegis.serve.responder import PolicyResponder, Responder
 from aegis.serve.wire_server import ServerSettings, WireServer
@@ -179,14 +180,9 @@ def read_layout(settings: Settings, specs: Mapping[PolicyId, PolicySpec]) -> Wir
     named = [*pictures.values(), state, prompt]
     if len(set(named)) != len(named):
         raise ConfigError(f"Pictures, state and prompt need keys of their own. Got: {named}.")
-    sizes: dict[str, tuple[int, int]] = {}
-    for spec in specs.values():
-        for camera, (height, width) in spec.cameras.items():
-            most = sizes.get(camera, (0, 0))
-            sizes[camera] = (max(most[0], int(height)), max(most[1], int(width)))
-    return WireLayout(
-        pictures, state, prompt, settings.flag("mirror"), settings.flag("resize"), sizes
-    )
+    mirror, resize = settings.flag("mirror"), settings.flag("resize")
+    sizes = find_largest_sizes(specs.values())
+    return WireLayout(pictures, state, prompt, mirror, resize, sizes)
 
 
 def _build_controller(

@@ -118,6 +118,21 @@ def check_stages(one: NamedPlugin, policy: StagedPolicy, queries: Sequence[Query
     )
 
 
+def check_world_capabilities(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
+    """Checks what a world may have besides: its model, its tasks, its start states.
+
+    Args:
+        one: The world under its name.
+        world: The world.
+        key: An episode that it has.
+
+    Raises:
+        PluginError: If a promise is broken.
+    """
+    for check in (check_model, check_tasks, check_starts):
+        check(one, world, key)
+
+
 def check_model(one: NamedPlugin, world: World, key: EpisodeKey) -> None:
     """Checks ``read_model()`` of a world, where it has it.
 

@@ -11,12 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aegis.checks.capabilities_check import (
-    check_model,
-    check_renderer,
-    check_starts,
-    check_tasks,
-)
+from aegis.checks.capabilities_check import check_renderer, check_world_capabilities
 from aegis.checks.contract import (
     NamedPlugin,
     describe_array,
@@ -65,9 +60,7 @@ def check_world(
         )
         _check_other_starts(one, key, path[0])
         _check_horizon(one, key)
-        check_model(one.plugin, one.world, key)
-        check_tasks(one.plugin, one.world, key)
-        check_starts(one.plugin, one.world, key)
+        check_world_capabilities(one.plugin, one.world, key)
         if seen:
             check_renderer(one.plugin, one.world)
         _check_forks(make, one.world, key, seen)

@@ -37,8 +37,7 @@ class Context:
         chunk: Chunks started so far, this one excluded.
         mode: Who drives at this tick.
         rungs: Who may drive, from the weakest to the strongest; the first one is watched.
-        dwell: Chunks started by the active policy since it took over, this one included; 0 while
-            one is due.
+        dwell: Chunks started by the driver since it took over, with this one; 0 while one is due.
         fires: Hand-overs to a stronger rung decided so far.
     """
 
@@ -164,8 +163,7 @@ class PolicySpec:
         execute: Rows that are executed before it is asked again [control steps].
         taps: Layers whose activations it reports, name to width.
         privileged: Whether it reads simulator truth; such a policy cannot drive a robot.
-        rounding: How it is computed here (device, batch size); it moves the last bits only. A run
-            must not mix two, a probe may be used under another.
+        rounding: How it is computed here (device, batch size): last bits. A run never mixes two.
         batch_invariant: Whether a row comes out the same, bit for bit, whatever its companions
             and its place in the batch. Else a run refuses the policy unless told otherwise.
         portable: Whether all machines of the portable level (``aegis.host.dispatch``) agree.
@@ -174,7 +172,7 @@ class PolicySpec:
         remote: Whether it thinks elsewhere, while policies of this process do.
         fill: Queries that a batch waits for while other episodes go on; 0 for none.
         person: Whether it is a person, who is called and takes over; only a robot can call one.
-        dimensions: Of an action; None where it does not say.
+        dimensions: Numbers in an action; None where it does not say.
     """
 
     name: PolicyId
@@ -229,8 +227,7 @@ class Outcome:
 class World(Protocol):
     """A simulator or a robot. Commands and queries are separate: looking costs only when used.
 
-    Further members are optional: ``AssetBacked``, ``ListsTasks``, ``ListsStarts``, ``Rendering``
-    and others in ``aegis/core/capabilities.py``.
+    Further members are optional; see ``aegis/core/capabilities.py``.
     """
 
     @property

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from aegis.core.action_width import check_proposal_width
-from aegis.core.answers import check_answer_count, require_proposals
+from aegis.core.answers import check_answer_count, check_proposal_width, require_proposals
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import Embodiment, PolicyId, Proposal
 from aegis.fleet.arm import Source

@@ -17,7 +17,9 @@ class Split(Enum):
     TEST = "test"
 
 
-# Sampled start states are numbered without bound; the 50 official ones of a task are shared out.
+OFFICIAL_STARTS = 50
+"""Official start states of each task of LIBERO."""
+# Sampled start states are numbered without bound; the official ones of a task are shared out.
 _SAMPLED_INDICES = {
     Split.TRAINING: range(1_000_000),
     Split.CALIBRATION: range(1_000_000, 2_000_000),
@@ -26,7 +28,7 @@ _SAMPLED_INDICES = {
 _OFFICIAL_INDICES = {
     Split.TRAINING: range(20),
     Split.CALIBRATION: range(20, 30),
-    Split.TEST: range(30, 50),
+    Split.TEST: range(30, OFFICIAL_STARTS),
 }
 
 
@@ -90,8 +92,10 @@ def list_official_units(
     root: int, suite: str, tasks: Sequence[int], per_task: int
 ) -> tuple[EpisodeKey, ...]:
     """Lists official start states across the splits, for figures that fit nothing."""
-    if not 1 <= per_task <= 50:
-        raise ConfigError(f"A task has 50 official start states. Got: {per_task} per task.")
+    if not 1 <= per_task <= OFFICIAL_STARTS:
+        raise ConfigError(
+            f"A task has {OFFICIAL_STARTS} official start states. Got: {per_task} per task."
+        )
     return tuple(
         EpisodeKey(root, suite, task, "official", i) for i in range(per_task) for task in tasks
     )

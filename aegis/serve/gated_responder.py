@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from math import gcd
 
-from aegis.core.action_width import check_proposal_width
+from aegis.core.answers import check_proposal_width
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError, MessageError
 from aegis.core.protocols import Policy, PolicySpec
@@ -20,6 +20,7 @@ from aegis.serve.batcher import QueryBatcher
 from aegis.serve.client_register import ClientRegister
 from aegis.serve.gated_episode import GatedEpisode, PlannedChunk
 from aegis.serve.metadata import Served
+from aegis.serve.pictures import find_largest_sizes
 from aegis.serve.request import Address, Request
 from aegis.serve.responder import build_query, describe_thoughts
 
@@ -196,14 +197,13 @@ def _merge_pictures(specs: Sequence[PolicySpec], resize: bool) -> dict[str, tupl
         ConfigError: If policies look at one camera in different sizes and nothing is resized, or
             in different aspects.
     """
-    cameras: dict[str, tuple[int, int]] = {}
-    for camera in dict.fromkeys(name for spec in specs for name in spec.cameras):
+    largest = find_largest_sizes(specs)
+    for camera, (height, width) in largest.items():
         sizes = {
             spec.name: (int(spec.cameras[camera][0]), int(spec.cameras[camera][1]))
             for spec in specs
             if camera in spec.cameras
         }
-        height, width = (max(size[side] for size in sizes.values()) for side in (0, 1))
         said = ", ".join(f"'{name}' in {h} by {w}" for name, (h, w) in sizes.items())
         if any(h * width != w * height for h, w in sizes.values()):
             raise ConfigError(
@@ -215,8 +215,7 @@ def _merge_pictures(specs: Sequence[PolicySpec], resize: bool) -> dict[str, tupl
                 f"Policies look at '{camera}' in different sizes: {said}. A client sends one "
                 "picture for all of them. Set resize=true, or choose policies of one size."
             )
-        cameras[camera] = (height, width)
-    return cameras
+    return largest
 
 
 def _describe_decision(planned: PlannedChunk) -> dict[str, Value]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from aegis.core.conventions import MIRRORED, turn_pictures
 from aegis.core.errors import MessageError
+from aegis.core.protocols import PolicySpec
 from aegis.core.types import F64, U8
 
 MOST_PIXELS = 1 << 22
@@ -52,6 +54,16 @@ class PictureForm:
         if h * width != w * height:
             allowed = f"{height} by {width} or another size of that aspect; crop or pad it"
             raise MessageError(key, f"{h} by {w}", allowed)
+
+
+def find_largest_sizes(specs: Iterable[PolicySpec]) -> dict[str, tuple[int, int]]:
+    """Returns camera to the largest height and the largest width in which a policy looks at it."""
+    largest: dict[str, tuple[int, int]] = {}
+    for spec in specs:
+        for camera, (height, width) in spec.cameras.items():
+            high, wide = largest.get(camera, (0, 0))
+            largest[camera] = (max(high, int(height)), max(wide, int(width)))
+    return largest
 
 
 def read_picture(value: object, key: str, form: PictureForm) -> U8:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from aegis.core.action_width import check_proposal_width
+from aegis.core.answers import check_proposal_width
 from aegis.core.errors import AbsentAnswerError
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import Proposal

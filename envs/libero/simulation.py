@@ -19,7 +19,7 @@ from aegis.core.types import F64, U8, EpisodeKey
 from envs.libero.exact_stepper import Stepper
 from envs.libero.goals.checker import GoalChecker
 from envs.libero.scene import Scene, read_model_numbers
-from envs.libero.starts.families import MAX_ATTEMPTS, collides, draw_start, is_fair
+from envs.libero.starts.families import MAX_ATTEMPTS, draw_start, is_colliding, is_fair
 from envs.libero.starts.start_state import StartState
 from envs.libero.truth import TruthReader
 from envs.panda import (
@@ -209,7 +209,7 @@ class Simulation:
             if key.start == "official":
                 self._settle_bodies()
                 return
-            if collides(self.data, start):
+            if is_colliding(self.data, start):
                 continue
             self._settle_bodies()
             self.refresh_kinematics()

@@ -37,7 +37,7 @@ class TruthReader:
         self._hand = HandReader(scene.model)
         self.start = np.zeros((len(self._terms), 3))
         self._pads = [scene.model.geom(pad).id for pad in _FINGER_PADS]
-        self._drawers = [_Drawer.find(scene, term.thing) for term in self._terms]
+        self._drawers = [_Drawer.find_for(scene, term.thing) for term in self._terms]
         # Spatial's observations and snapshots are those of locked studies.
         self._single = scene.suite == FIRST_SUITE
         n = len(self._terms)
@@ -128,7 +128,7 @@ class _Drawer:
         self._body, self._site, self._size = body, site, model.site_size[site]
 
     @classmethod
-    def find(cls, scene: Scene, thing: str) -> _Drawer | None:
+    def find_for(cls, scene: Scene, thing: str) -> _Drawer | None:
         """Returns the drawer of an object, or None if it lies in none."""
         for movable in scene.movables:
             if movable.name == thing and movable.inside and movable.region:

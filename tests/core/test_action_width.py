@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis.core.action_width import check_dimensions, check_proposal_width
+from aegis.core.answers import check_dimensions, check_proposal_width
 from aegis.core.errors import EmbodimentError
 from aegis.core.protocols import PolicySpec
 from aegis.core.types import Proposal

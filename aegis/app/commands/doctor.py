@@ -140,7 +140,8 @@ _DETERMINISM = Verb(
 
 
 def _diagnose_server(options: argparse.Namespace, screen: Screen) -> Mapping[str, Json]:
-    from aegis.app.server_diagnosis import diagnose_server  # Not needed for help; needs scipy.
+    # Not needed for help; needs scipy.
+    from aegis.app.wire_diagnosis.server_diagnosis import diagnose_server
 
     return diagnose_server(options, screen)
 

@@ -15,7 +15,7 @@ from aegis.app.config.part_builder import (
     read_policy_nodes,
 )
 from aegis.app.config.settings import Settings
-from aegis.core.action_width import check_dimensions
+from aegis.core.answers import check_dimensions
 from aegis.core.capabilities import AssetBacked, ListsStarts, ListsTasks, SpecChecker
 from aegis.core.conventions import Conventions, check_conventions, read_conventions
 from aegis.core.errors import AegisError, ConfigError, UnknownNameError

@@ -15,7 +15,7 @@ from aegis.app.config.part_builder import (
     read_policy_nodes,
 )
 from aegis.app.config.settings import Settings
-from aegis.core.action_width import check_dimensions
+from aegis.core.answers import check_dimensions
 from aegis.core.capabilities import SpecChecker
 from aegis.core.controller import Controller
 from aegis.core.errors import ConfigError

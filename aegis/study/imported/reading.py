@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aegis.core.errors import TraceError
+from aegis.fleet.units import OFFICIAL_STARTS
 from aegis.study.imported.fields import read_json_file
 from aegis.study.imported.lerobot_results import read_lerobot_results
 from aegis.study.imported.own_results import read_own_results
@@ -14,8 +15,6 @@ from aegis.study.imported.vla_eval_results import (
     read_vla_eval_recording,
 )
 
-STARTS = 50
-"""Official start states of each task of LIBERO."""
 SUITES = {
     "libero_spatial": 10,
     "libero_object": 10,
@@ -52,7 +51,10 @@ def _check_address(address: EpisodeAddress, source: str) -> None:
     tasks = SUITES.get(address.suite)
     if tasks is None:
         return
-    for name, number, count in (("task", address.task, tasks), ("start", address.index, STARTS)):
+    for name, number, count in (
+        ("task", address.task, tasks),
+        ("start", address.index, OFFICIAL_STARTS),
+    ):
         if not 0 <= number < count:
             raise TraceError(
                 f"{source} has {name} {number} of {address.suite}, which has 0 to {count - 1}."
@@ -73,7 +75,7 @@ def _read_results(place: str) -> ImportedResults:
         return read_vla_eval_recording(path)
     content = read_json_file(path)
     if "per_task" in content:
-        return read_lerobot_results(path, content, STARTS)
+        return read_lerobot_results(path, content, OFFICIAL_STARTS)
     if "tasks" in content:
         return read_vla_eval_aggregate(path, content)
     raise TraceError(f"Nobody known wrote {path}. Allowed: {_KNOWN}.")

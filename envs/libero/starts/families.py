@@ -52,7 +52,7 @@ def draw_start(scene: Scene, key: EpisodeKey, attempt: int) -> StartState:
     return draw_settled_start(scene, rng)
 
 
-def collides(data: mujoco.MjData, start: StartState) -> bool:
+def is_colliding(data: mujoco.MjData, start: StartState) -> bool:
     """Returns whether a wide start, before it settles, puts things into each other."""
     if start.rest is None:
         return has_collision(data)

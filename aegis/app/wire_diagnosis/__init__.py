@@ -1,0 +1,1 @@
+"""`aegis doctor wire`: what a server of openpi's protocol gives."""
