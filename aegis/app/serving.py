@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -17,7 +20,7 @@ from aegis.app.config.shared_conventions import merge_conventions
 from aegis.app.screen import Json, Screen
 from aegis.core.answers import check_dimensions
 from aegis.core.capabilities import SpecChecker
-from aegis.core.errors import ConfigError
+from aegis.core.errors import ConfigError, StuckPolicyError
 from aegis.core.protocols import Policy, PolicySpec
 from aegis.core.types import Embodiment, PolicyId
 from aegis.fleet.run_plan import fingerprint_arm
@@ -74,7 +77,18 @@ def serve_config(
         responder = build_responder(composed, policies, server.clients)
         if check_served is not None:
             check_served(responder.served)
-        return asyncio.run(_serve(server, access, responder, screen))
+        try:
+            return asyncio.run(_serve(server, access, responder, screen))
+        except StuckPolicyError:
+            atexit.register(_end_process)
+            raise
+
+
+def _end_process() -> None:
+    """Ends the process under a policy that still thinks; libraries abort where Python ends it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(StuckPolicyError.exit_code)
 
 
 def build_responder(
@@ -208,16 +222,18 @@ async def _serve(
     """Serves until a signal comes."""
     over, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def end_server() -> None:
-        over.set()
-        screen.print_line("ending: answers under way are still given; another signal ends at once")
+    def end_server(number: int) -> None:
         for one in _SIGNALS:
             loop.remove_signal_handler(one)
-            # The second one ends the process whatever policies and libraries do.
+            # From here on one ends the process whatever policies and libraries do.
             signal.signal(one, signal.SIG_DFL)
+        if over.is_set():
+            signal.raise_signal(number)  # Two came before the loop saw the first.
+        over.set()
+        screen.print_line("ending: answers under way are still given; another signal ends at once")
 
     for one in _SIGNALS:
-        loop.add_signal_handler(one, end_server)
+        loop.add_signal_handler(one, end_server, one)
     spec = responder.served.spec
 
     def say_ready(url: str) -> None:

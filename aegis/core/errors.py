@@ -152,6 +152,12 @@ class AbsentAnswerError(AegisError):
     exit_code = 3
 
 
+class StuckPolicyError(AegisError):
+    """Raised when the program was to end and a policy had to be given up while it thought."""
+
+    exit_code = 3
+
+
 class CalibrationError(AegisError):
     """Raised when the data cannot support a fit or a calibration."""
 

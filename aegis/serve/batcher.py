@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from aegis.core.answers import check_answer_count
 from aegis.core.errors import MachineError
 from aegis.core.protocols import Policy, Query
 from aegis.core.types import Proposal
+from aegis.serve.policy_thread import PolicyThread
 
 _Waiting: TypeAlias = tuple[Query, asyncio.Future[Proposal | None]]
 _Answer: TypeAlias = Proposal | Exception | None
@@ -49,7 +51,7 @@ class QueryBatcher:
         self._asked: list[_Waiting] = []
         self._fault: MachineError | None = None
         self._thinking: Future[list[_Answer]] | None = None
-        self._thread = ThreadPoolExecutor(1, f"policy-{policy.spec.name}")
+        self._thread = PolicyThread(policy.spec.name)
         self.sizes: Counter[int] = Counter()
 
     async def ask_policy(self, query: Query) -> Proposal | None:
@@ -98,7 +100,7 @@ class QueryBatcher:
                 continue
             self.sizes[len(self._asked)] += 1
             queries = [query for query, _ in self._asked]
-            self._thinking = self._thread.submit(self._answer_batch, queries)
+            self._thinking = self._thread.submit(partial(self._answer_batch, queries))
             answers = await asyncio.wrap_future(self._thinking)
             for (_, done), answer in zip(self._asked, answers, strict=True):
                 if done.done():
@@ -114,7 +116,7 @@ class QueryBatcher:
         Args:
             patience: How long an inference that is at hand is waited for [s].
         """
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.end()
         return self._thinking is None or not wait([self._thinking], patience).not_done
 
     async def _gather(self, loop: asyncio.AbstractEventLoop) -> None:

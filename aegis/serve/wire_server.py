@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response as HttpResponse
 
+from aegis.core.errors import StuckPolicyError
 from aegis.host.array_messages import MessageLimits
 from aegis.host.wire_access import ENDING, HEADER
 from aegis.serve.access import Access
@@ -97,6 +98,8 @@ class WireServer(ABC):
 
         Raises:
             ConfigError: If the address cannot be listened on.
+            MachineError: If a policy ended the server.
+            StuckPolicyError: If a policy had to be given up.
         """
         batchers = [asyncio.create_task(one.answer_queries()) for one in responder.batchers]
         until = time.monotonic()
@@ -113,11 +116,14 @@ class WireServer(ABC):
                 task.cancel()
             done = await asyncio.gather(*batchers, return_exceptions=True)
             idle = [one.close(max(until - time.monotonic(), 0.0)) for one in responder.batchers]
-        if not all(idle):
-            _logger.warning("a policy is still thinking; another signal ends it at once")
         for result in done:
             if isinstance(result, Exception):
                 raise result
+        if not all(idle):
+            raise StuckPolicyError(
+                f"A policy had not answered {_GRACE:g} s after the server was to end; it was "
+                "given up, and who waited for it was told."
+            )
 
     @abstractmethod
     async def serve_client(

@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from aegis.core.errors import MachineError
+from aegis.core.errors import MachineError, StuckPolicyError
 from aegis.serve import openpi_server, request, wire_server
 from aegis.serve.access import Access
 from aegis.serve.batcher import QueryBatcher
@@ -70,7 +71,7 @@ def test_a_policy_that_thinks_for_ever_does_not_keep_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(wire_server, "_GRACE", 0.05)
-    policy, closed = Stuck(), list[int]()
+    policy, asked, closed = Stuck(), list[threading.Thread](), list[int]()
 
     def ask(client: Client) -> None:
         with pytest.raises(ConnectionClosed) as told:
@@ -78,14 +79,19 @@ def test_a_policy_that_thinks_for_ever_does_not_keep_the_server(
         assert told.value.rcvd is not None
         closed.append(told.value.rcvd.code)
 
-    try:
+    def play() -> None:
         # Leaving the block asserts that the server's thread ends.
         with run_server(lambda server: respond(policy, server)) as (url, _):
             client = Client(url)
             asking = threading.Thread(target=ask, args=(client,))
             asking.start()
+            asked.append(asking)
             assert policy.begun.wait(20)
-        asking.join(20)
+
+    try:
+        with pytest.raises(StuckPolicyError, match="it was given up"):
+            play()
+        asked[0].join(20)
         assert closed == [1001]
     finally:
         policy.go.set()
@@ -192,24 +198,48 @@ def test_large_frames_and_resizing_leave_the_loop_to_others(
 
 
 _SERVE = """
-import sys, threading
-from aegis.app import serving
+import os, signal, sys, threading
+from aegis.app import screen
 from aegis.app.main import main
+from aegis.serve import wire_server
 from policies.nano_vla.policy import NanoVLA
 
 def think(self, queries):
     print("THINKING", flush=True)
-    threading.Event().wait()
+    {thinking}
 
+{patches}
 NanoVLA.propose = think
 sys.exit(main(["serve", "policy=nano_weak", "port=0"]))
 """
+_FOR_EVER = "threading.Event().wait()"
+_IN_TORCH = """import torch
+    while True: torch.ones(400, 400) @ torch.ones(400, 400)"""
+_ANOTHER_WHILE_IT_SAYS_SO = """
+say = screen.Screen.print_line
+def print_line(self, text):
+    say(self, text)
+    if "another signal ends at once" in text:
+        os.kill(os.getpid(), signal.SIGTERM)
+screen.Screen.print_line = print_line
+"""
+_ANOTHER_BEFORE_THE_FIRST_IS_SEEN = """
+import asyncio.unix_events as events
+see = events._UnixSelectorEventLoop._process_self_data
+def process_self_data(self, data):
+    see(self, data)
+    if data == bytes([signal.SIGTERM]):
+        see(self, data)
+events._UnixSelectorEventLoop._process_self_data = process_self_data
+"""
+_SHORT_GRACE = "wire_server._GRACE = 0.05"
 
 
-def test_a_second_signal_ends_at_once() -> None:
-    """Whatever a policy does; without it, the grace is waited for."""
+@contextmanager
+def _think_in_child(thinking: str = _FOR_EVER, patches: str = "") -> Iterator[Any]:
+    """Yields a server whose policy thinks for ever about a question."""
     child = subprocess.Popen(
-        [sys.executable, "-c", _SERVE],
+        [sys.executable, "-c", _SERVE.format(thinking=thinking, patches=patches)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -219,15 +249,42 @@ def test_a_second_signal_ends_at_once() -> None:
         assert child.stdout is not None
         url = next(line for line in child.stdout if "serving" in line).split(" at ")[1]
         client = Client(url.split(";")[0])
-        spec = client.metadata["aegis"]
-        client.socket.send(_make_frame(spec))
+        client.socket.send(_make_frame(client.metadata["aegis"]))
         assert any("THINKING" in line for line in child.stdout)
+        yield child
+    finally:
+        child.kill()
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    """Whatever a policy does; without it, the grace is waited for."""
+    with _think_in_child() as child:
         child.send_signal(signal.SIGTERM)
         assert any("another signal ends at once" in line for line in child.stdout)
         child.send_signal(signal.SIGTERM)
         assert child.wait(60) == -signal.SIGTERM
-    finally:
-        child.kill()
+
+
+def test_that_another_signal_ends_at_once_is_true_when_it_is_said() -> None:
+    with _think_in_child(patches=_ANOTHER_WHILE_IT_SAYS_SO) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == -signal.SIGTERM
+
+
+def test_two_signals_in_one_turn_of_the_loop_are_two() -> None:
+    """As where they come while the loop is busy."""
+    with _think_in_child(patches=_ANOTHER_BEFORE_THE_FIRST_IS_SEEN) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("thinking", [_FOR_EVER, _IN_TORCH])
+def test_a_process_ends_under_a_policy_that_thinks_for_ever(thinking: str) -> None:
+    with _think_in_child(thinking, _SHORT_GRACE) as child:
+        child.send_signal(signal.SIGTERM)
+        said = child.stdout.read()
+        assert child.wait(60) == StuckPolicyError.exit_code, said
+        assert "it was given up" in said
 
 
 def _make_frame(spec: Any) -> bytes:
