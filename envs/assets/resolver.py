@@ -19,10 +19,12 @@ from aegis.host.notes import write_note
 from envs.assets.installation import find_installed_assets
 from envs.assets.robot_meshes import ROBOT
 from envs.assets.suite_files import (
+    PRO_PREFIX,
     SUITE_CATEGORIES,
     SWAPPED_TEXTURES,
     list_model_files,
     list_surface_textures,
+    list_task_files,
 )
 
 PACK = Path(__file__).parent / "pack"
@@ -112,8 +114,8 @@ def list_builtin_suites() -> list[str]:
 
 
 def _describe_other_suites(path: Path, suite: str) -> str:
-    """Returns which other suites a folder is complete for, as the end of a sentence."""
-    others = [name for name in SUITE_CATEGORIES if name != suite]
+    """Returns which of LIBERO's suites a folder is complete for, as the end of a sentence."""
+    others = [one for one in SUITE_CATEGORIES if one != suite and not one.startswith(PRO_PREFIX)]
     whole = [name for name in others if not find_missing_files(path, name)]
     return f" (it is complete for {', '.join(whole)})" if whole else ""
 
@@ -236,7 +238,7 @@ def _download_assets(path: Path, suite: str) -> Path:
 
 def _list_used_files(path: Path, suite: str) -> list[str]:
     models = list_model_files(suite)
-    names = {*models, *list_surface_textures(suite)}
+    names = {*models, *list_surface_textures(suite), *list_task_files(path, suite)}
     for model in models:
         if not (path / model).is_file():
             continue

@@ -9,10 +9,10 @@ import mujoco
 import numpy as np
 
 from aegis.core.types import F64
-from envs.libero.library import list_task_names
 from envs.libero.scene import Scene
 from envs.libero.scene_builder import instantiate_problem
 from envs.libero.simulation import Simulation
+from envs.libero.suites.task_files import find_task_files
 from envs.panda import STATE_SPEC, read_integration_state
 
 STILL_ACTION = np.array([0, 0, 0, 0, 0, 0, -1.0])
@@ -29,7 +29,7 @@ class Twin:
 
     def __init__(self, scene: Scene, assets: Path, *, pictures: bool = False) -> None:
         gc.collect()  # robosuite's objects refer to each other, and their models are large
-        name = list_task_names(scene.suite)[scene.task]
+        name = find_task_files(scene.suite, assets).name_task(scene.task)
         self.problem = instantiate_problem(scene.suite, name, assets, pictures=pictures)
         self.model: mujoco.MjModel = self.problem.sim.model._model
         self.data: mujoco.MjData = self.problem.sim.data._data

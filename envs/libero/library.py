@@ -11,12 +11,20 @@ from types import ModuleType
 from aegis.core.errors import MachineError, UnknownNameError
 from aegis.host.folders import find_cache_folder
 from envs.libero.cache import write_atomically
+from envs.libero.suites.pro_objects import register_objects
 from envs.robosuite_import import import_quietly
 
 FIRST_SUITE = "libero_spatial"
 """The suite that locked studies were played on: its starts, observations and pictures stay."""
 SUITES = (FIRST_SUITE, "libero_object", "libero_goal", "libero_10", "libero_90")
 """LIBERO's suites: 130 tasks in all."""
+PRO_SUITES = tuple(
+    f"libero_pro_{base}_{kind}"
+    for base in ("spatial", "object", "goal", "10")
+    for kind in ("lan", "object", "swap", "task")
+)
+"""LIBERO-PRO's suites: the same tasks told otherwise, with other objects, places or goals."""
+ALL_SUITES = (*SUITES, *PRO_SUITES)
 _SCENE_PREFIX = re.compile(r"^[A-Z_]+_SCENE\d+_")
 """What the names of the tasks of ``libero_10`` and ``libero_90`` begin with."""
 
@@ -36,10 +44,10 @@ def find_package_root() -> Path:
 
 
 def list_task_names(suite: str) -> list[str]:
-    """Returns the task names of a suite in LIBERO's order.
+    """Returns the task names of one of LIBERO's own suites, in its order.
 
     Raises:
-        UnknownNameError: If the suite is not supported.
+        UnknownNameError: If the suite is another.
     """
     if suite not in SUITES:
         raise UnknownNameError("suite", suite, SUITES, "env.suite")
@@ -85,4 +93,6 @@ def import_libero_envs(assets: Path) -> ModuleType:
     library = import_quietly("libero.libero", environment)
     library._assets_path_cache = str(assets)  # type: ignore[attr-defined]
     import_quietly("libero.libero.envs.bddl_utils", environment)
-    return import_quietly("libero.libero.envs", environment)
+    envs = import_quietly("libero.libero.envs", environment)
+    register_objects(import_quietly("libero.libero.envs.objects", environment).OBJECTS_DICT)
+    return envs

@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 import mujoco
 import numpy as np
 
-from aegis.core.errors import MachineError, UnknownNameError
+from aegis.core.errors import MachineError
 from aegis.core.types import F64
 from aegis.host.folders import list_cache_folders
 from envs.libero.cache import write_atomically
 from envs.libero.goals.terms import pack_term, unpack_term
-from envs.libero.library import find_package_root, list_task_names
 from envs.libero.scene import Fixture, Glow, Joint, Movable, Region, Scene, SceneMeta
+from envs.libero.suites.task_files import TaskFiles, find_task_files
 
 CACHE_FORMAT = 4
 """Version of the cached files; raise it when their content changes."""
@@ -37,18 +37,6 @@ CACHED_BYTES = 256 * 2**20
 A model takes from 4 MB to 183 MB, of which textures are the most."""
 Part = TypeVar("Part", Movable, Fixture, Region, Joint, Glow)
 _loaded: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
-
-
-def find_task_name(suite: str, task: int) -> str:
-    """Returns the LIBERO name of a task.
-
-    Raises:
-        UnknownNameError: If the suite has no such task.
-    """
-    names = list_task_names(suite)
-    if not 0 <= task < len(names):
-        raise UnknownNameError("task", task, range(len(names)), f"suite {suite}")
-    return names[task]
 
 
 def load_scene(
@@ -87,8 +75,9 @@ def _measure_scene(scene: Scene) -> int:
 
 
 def _load_scene(suite: str, task: int, assets: Path, assets_digest: str, robot: str) -> Scene:
-    name = find_task_name(suite, task)
-    digest = _name_cached_scene(suite, name, assets_digest)
+    files = find_task_files(suite, assets)
+    name = files.name_task(task)
+    digest = _name_cached_scene(files, name, assets_digest)
     file = f"{digest}-{CACHE_FORMAT}" + ("" if robot == "light" else f"-{robot}")
     stems = [folder / "scenes" / file for folder in list_cache_folders()]
     for stem in stems:
@@ -109,19 +98,18 @@ def _load_scene(suite: str, task: int, assets: Path, assets_digest: str, robot: 
     return _read_scene(stem, suite, task, digest)
 
 
-def _name_cached_scene(suite: str, name: str, assets_digest: str) -> str:
+def _name_cached_scene(files: TaskFiles, name: str, assets_digest: str) -> str:
     """Returns the name of a scene's files: another for other assets, task files or MuJoCo."""
-    bddl = find_package_root() / "bddl_files" / suite / f"{name}.bddl"
     parts = [
         str(SCENE_VERSION),
         mujoco.__version__,
-        suite,
+        files.suite,
         name,
         assets_digest,
-        bddl.read_text("utf-8"),
+        files.find_problem(name).read_text("utf-8"),
     ]
     digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:20]
-    return f"{suite}-{digest}"
+    return f"{files.suite}-{digest}"
 
 
 def _write_scene(stem: Path, model: mujoco.MjModel, meta: SceneMeta, official: F64) -> None:

@@ -20,7 +20,7 @@ from envs.libero.goals.terms import (
 )
 from envs.libero.scene import Fixture, Glow, Joint, Movable, Region, SceneMeta
 
-OPENS_BELOW = ("microwave", "white_cabinet", "wooden_cabinet")
+OPENS_BELOW = ("microwave", "white_cabinet", "wooden_cabinet", "yellow_cabinet")
 """Categories whose joints open towards negative positions, as all do that LIBERO's tasks have."""
 _RANGES = {
     "open": "default_open_ranges",

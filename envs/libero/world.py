@@ -10,11 +10,12 @@ from envs.assets.resolver import resolve_assets
 from envs.camera import RENDER_STYLES, render_pictures
 from envs.libero.exact_stepper import Stepper
 from envs.libero.fast_stepper import FastStepper
-from envs.libero.library import SUITES, list_task_names
+from envs.libero.library import ALL_SUITES
 from envs.libero.scene import Scene
 from envs.libero.scene_loader import load_scene
 from envs.libero.simulation import SNAPSHOT_VERSIONS, Simulation
 from envs.libero.starts.families import START_COUNTS
+from envs.libero.suites.task_files import find_task_files
 from envs.panda import PERIOD_NS
 from envs.panda_world import PandaWorld
 
@@ -26,7 +27,8 @@ class LiberoWorld(PandaWorld[Simulation]):
 
     Args:
         suite: Task suite: ``"libero_spatial"``, ``"libero_object"``, ``"libero_goal"``,
-            ``"libero_10"`` or ``"libero_90"``.
+            ``"libero_10"`` or ``"libero_90"``, or one of LIBERO-PRO, such as
+            ``"libero_pro_spatial_swap"``.
         assets: ``"builtin"``, ``"auto"``, ``"official"``, ``"hub"`` or a folder; see
             docs/how-to/choose-assets.md.
         horizon: Longest episode [control steps]. OpenVLA takes 220, 280, 300, 520 and 400 for the
@@ -51,8 +53,8 @@ class LiberoWorld(PandaWorld[Simulation]):
         pictures: str = "fast",
         snapshot_version: int = 1,
     ) -> None:
-        if suite not in SUITES:
-            raise UnknownNameError("suite", suite, SUITES, "env.suite")
+        if suite not in ALL_SUITES:
+            raise UnknownNameError("suite", suite, ALL_SUITES, "env.suite")
         if stepping not in STEPPERS:
             raise UnknownNameError("stepping", stepping, STEPPERS, "env.stepping")
         if pictures not in RENDER_STYLES:
@@ -66,6 +68,7 @@ class LiberoWorld(PandaWorld[Simulation]):
         self._pictures = RENDER_STYLES[pictures]
         self._robot = "robosuite" if pictures == "official" else "light"
         self._assets = resolve_assets(assets, suite)
+        self._files = find_task_files(suite, self._assets.path)
 
     @property
     def assets_digest(self) -> str:
@@ -91,7 +94,7 @@ class LiberoWorld(PandaWorld[Simulation]):
 
     def list_tasks(self) -> Sequence[int]:
         """Returns the numbers of the tasks of the suite."""
-        return range(len(list_task_names(self._suite)))
+        return range(len(self._files.names))
 
     def list_starts(self) -> Sequence[str]:
         """Returns the families of start states of the suite."""

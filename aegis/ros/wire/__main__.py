@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any
 
 import rclpy
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from aegis.ros.wire.executor import WireExecutor
 from aegis.ros.wire.node import DriverClient, ManagedNode, create_services
 from aegis.ros.wire.parent import run_process, serve_parent
 from aegis.ros.wire.protocol import WireTopic
@@ -26,6 +26,7 @@ from aegis.ros.wire.topics import Inbox, Outbox
 from aegis.runtime.bus import Bus
 
 _THREADS = 8
+"""Services that may wait for the driver at a time."""
 _OWN_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 
 
@@ -92,7 +93,7 @@ class Wire:
         for topic in topics:
             if topic.direction == "in":
                 self._inbox.subscribe(topic)
-        self._executor = MultiThreadedExecutor(_THREADS)
+        self._executor = WireExecutor(_THREADS)
         self._executor.add_node(node)
         self._spinner = threading.Thread(target=self._spin, name="wire-spin", daemon=True)
         self._spinner.start()
