@@ -22,6 +22,8 @@ GRASP_DISTANCE = 0.01
 """Distance of the hand from the cube, sideways and up, at which the fingers close [m]."""
 HOVER_HEIGHT = 0.1
 """Height above the cube from which the hand comes down [m]."""
+MAX_OPEN_GAP = 0.06
+"""Gap of the fingers from which they have let go of a cube [m]."""
 MAX_HELD_GAP, MIN_HELD_GAP = 0.055, 0.02
 """Gap of the fingers with a cube between them [m]."""
 CARRY_HEIGHT = 0.09
@@ -88,7 +90,9 @@ def _plan_motion(truth: Mapping[str, F64]) -> tuple[F64, float]:
     error = truth["object_pos"] - truth["ee_pos"]
     away = float(np.hypot(error[0], error[1]))
     if "target_pos" in truth and _is_stacked(truth):
-        return np.array([0.0, 0.0, HOVER_HEIGHT]), OPEN
+        # Up only with open fingers: they would take the cube along.
+        open_now = float(truth["fingers"][0] - truth["fingers"][1]) > MAX_OPEN_GAP
+        return np.array([0.0, 0.0, HOVER_HEIGHT if open_now else 0.0]), OPEN
     if away < GRASP_DISTANCE and abs(error[2]) < GRASP_DISTANCE:
         gap = float(truth["fingers"][0] - truth["fingers"][1])
         if not MIN_HELD_GAP < gap < MAX_HELD_GAP:

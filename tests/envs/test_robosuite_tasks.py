@@ -10,6 +10,7 @@ from aegis.core.types import Act, EpisodeKey
 from envs.robosuite import RobosuiteWorld
 from envs.robosuite.scene import build_scene
 from envs.robosuite.tasks.catalog import TASKS
+from policies.robosuite_expert import RobosuiteExpert
 from tests.envs.robosuite_reference import RobosuiteReference
 
 STEPS = 200
@@ -89,3 +90,18 @@ def test_a_world_has_the_one_task_of_its_name() -> None:
         world.begin(EpisodeKey(1, "robosuite", 0, "wide", 0))
     with pytest.raises(UnknownNameError, match="stepping"):
         RobosuiteWorld("robosuite", "Stack", 100, "slow")
+
+
+@pytest.mark.parametrize("task", ["Lift", "Stack"])
+def test_the_expert_solves_most_starts(task: str) -> None:
+    world, expert = RobosuiteWorld("robosuite", task, 150), RobosuiteExpert("expert")
+    (number,) = world.list_tasks()
+    solved = 0
+    for index in range(4):
+        world.begin(EpisodeKey(1, "robosuite", number, "official", index))
+        outcome = world.apply(Act(world.embodiment.hold.copy()))
+        while not outcome.done:
+            action = expert.act(world.observe({})).astype(np.float32)
+            outcome = world.apply(Act(action))
+        solved += outcome.success
+    assert solved >= 3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import mujoco
 import numpy as np
 
@@ -19,7 +22,7 @@ class PickPlaceCan(RobosuiteTask):
 
     name = "PickPlaceCan"
     instruction = "put the can into the other bin"
-    starts = {
+    starts: ClassVar[Mapping[str, Box]] = {
         "official": Box((-0.145, 0.145), (-0.195, 0.195)),
         "wide": Box((-0.155, 0.155), (-0.205, 0.205)),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import mujoco
 import numpy as np
@@ -19,7 +21,7 @@ class Door(RobosuiteTask):
 
     name = "Door"
     instruction = "open the door"
-    starts = {
+    starts: ClassVar[Mapping[str, Box]] = {
         "official": Box((0.07, 0.09), (-0.01, 0.01), (-math.pi / 2 - 0.25, -math.pi / 2)),
         "wide": Box((0.06, 0.10), (-0.03, 0.03), (-math.pi / 2 - 0.3, -math.pi / 2 + 0.05)),
     }

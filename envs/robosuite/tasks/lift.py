@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import mujoco
 import numpy as np
 
@@ -18,7 +21,7 @@ class Lift(RobosuiteTask):
 
     name = "Lift"
     instruction = "lift the red cube"
-    starts = {
+    starts: ClassVar[Mapping[str, Box]] = {
         "official": Box((-0.03, 0.03), (-0.03, 0.03)),
         "wide": Box((-0.08, 0.08), (-0.08, 0.08)),
     }

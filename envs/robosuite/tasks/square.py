@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import mujoco
 import numpy as np
 
@@ -19,7 +22,7 @@ class NutAssemblySquare(RobosuiteTask):
 
     name = "NutAssemblySquare"
     instruction = "put the square nut on the square peg"
-    starts = {
+    starts: ClassVar[Mapping[str, Box]] = {
         "official": Box((-0.115, -0.11), (0.11, 0.225)),
         "wide": Box((-0.15, -0.07), (0.09, 0.245)),
     }

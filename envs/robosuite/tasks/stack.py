@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import mujoco
 import numpy as np
 
@@ -21,7 +24,7 @@ class Stack(RobosuiteTask):
 
     name = "Stack"
     instruction = "stack the red cube on the green cube"
-    starts = {
+    starts: ClassVar[Mapping[str, Box]] = {
         "official": Box((-0.08, 0.08), (-0.08, 0.08)),
         "wide": Box((-0.10, 0.10), (-0.14, 0.14)),
     }
