@@ -69,7 +69,20 @@ def plan_carry(view: SceneView, thing: int, place: Place) -> HandGoal:
     if apart < APART or (apart < 1.6 * APART and low[2] < top):
         needed = place.bottom - 0.004
     goal = view.ee.copy()
+    if _is_covered(view, thing, low, high):
+        # Something is above it, an open drawer for example: out from under it, to the robot.
+        way = view.truth["robot_base"] - view.ee
+        goal[:2] += 0.05 * way[:2] / np.hypot(*way[:2])
+        return HandGoal(goal, axis, CLOSE)
     goal[2] += needed - low[2]
     if low[2] > needed - 0.015:
         goal[:2] += step
     return HandGoal(goal, axis, CLOSE)
+
+
+def _is_covered(view: SceneView, thing: int, low: F64, high: F64) -> bool:
+    """Returns whether anything hangs over a thing's box, corners (3,) [m]."""
+    above = ~view.mask_thing(thing) & (view.low[:, 2] > high[2] - 0.005)
+    room = np.array([0.02, 0.02])
+    over = (view.low[:, :2] < high[:2] + room) & (view.high[:, :2] > low[:2] - room)
+    return bool((above & over.all(axis=1)).any())

@@ -9,13 +9,14 @@ import numpy as np
 from aegis.core.errors import ConfigError
 from aegis.core.types import F64
 from policies.expert.approach import plan_approach
+from policies.expert.articulation import is_drawer_open, plan_knob, plan_pull, plan_push
 from policies.expert.grasp import choose_grasp, is_holding
 from policies.expert.hand_motion import OPEN, HandGoal
 from policies.expert.placing import Place, is_released, plan_carry
 from policies.expert.scene_view import SceneView
 
-ON_BODY, ON_REGION, IN_REGION = 0, 1, 2
-"""Kinds of terms that are about placing, as ``term_kind`` numbers them."""
+ON_BODY, ON_REGION, IN_REGION, OPENED, CLOSED, ON, OFF = range(7)
+"""Kinds of terms, as ``term_kind`` numbers them; the first three are about placing."""
 KINDS = ("On", "On", "In", "Open", "Close", "TurnOn", "TurnOff")
 """LIBERO's predicate of each kind."""
 RISE = 0.10
@@ -38,36 +39,53 @@ def plan_task(truth: Mapping[str, F64]) -> HandGoal:
     check_goal(truth)
     view = SceneView(truth)
     things = [int(thing) for thing in truth["term_thing"]]
-    held = [i for i, thing in enumerate(things) if is_holding(view, thing)]
+    moved = [i for i, kind in enumerate(truth["term_kind"]) if kind <= IN_REGION]
+    held = [i for i in moved if is_holding(view, things[i])]
     unmet = [i for i, met in enumerate(truth["term_met"]) if not met]
     if held:
         # Also what is in its place already: it must be let go before anything else.
-        term = held[0]
-        return plan_carry(view, things[term], find_place(view, term))
-    up = view.ee + np.array([0.0, 0.0, RISE])
+        return plan_carry(view, things[held[0]], find_place(view, held[0]))
     if not unmet:
-        return HandGoal(up, view.finger_axis, OPEN)
-    term = unmet[0]
-    thing = things[term]
+        return HandGoal(view.ee + np.array([0.0, 0.0, RISE]), view.finger_axis, OPEN)
+    # What is put behind a door comes before the door is closed.
+    term = min(unmet, key=lambda i: truth["term_kind"][i] == CLOSED)
+    return _plan_move(view, term) if term in moved else _plan_door(view, term)
+
+
+def _plan_move(view: SceneView, term: int) -> HandGoal:
+    """Returns where an empty hand should go for a term that is about placing."""
+    thing = int(view.truth["term_thing"][term])
     if is_released(view, thing, find_place(view, term)) and _is_near(view, thing):
-        return HandGoal(up, view.finger_axis, OPEN)
+        return HandGoal(view.ee + np.array([0.0, 0.0, RISE]), view.finger_axis, OPEN)
+    if _is_behind_door(view.truth, term) and not is_drawer_open(view, term):
+        return plan_pull(view, term)
     return plan_approach(view, choose_grasp(view, thing))
+
+
+def _plan_door(view: SceneView, term: int) -> HandGoal:
+    """Returns where the hand should go for a term that is about a joint."""
+    kind = int(view.truth["term_kind"][term])
+    if kind in (ON, OFF):
+        return plan_knob(view, term, 1.0 if kind == ON else -1.0)
+    return plan_pull(view, term) if kind == OPENED else plan_push(view, term)
+
+
+def _is_behind_door(truth: Mapping[str, F64], term: int) -> bool:
+    return int(truth["term_kind"][term]) == IN_REGION and bool(truth["door_body"][term] >= 0)
 
 
 def check_goal(truth: Mapping[str, F64]) -> None:
     """Refuses goals with terms that the expert cannot do.
 
     Raises:
-        ConfigError: If a term is not about placing, or about a place behind a door.
+        ConfigError: If a term is about a door that turns, or about a place behind one.
     """
     for term, kind in enumerate(truth["term_kind"]):
-        name = KINDS[int(kind)]
-        behind = int(kind) == IN_REGION and truth["door_body"][term] >= 0
-        if int(kind) > IN_REGION or behind:
-            what = f"'{name}' with a drawer or door" if behind else f"'{name}'"
+        door = kind in (OPENED, CLOSED) or _is_behind_door(truth, term)
+        if door and not truth["door_slides"][term]:
             raise ConfigError(
-                f"The scripted expert cannot do term {term} of this task's goal, {what}: it puts "
-                "things on or into others ('On', 'In'), but opens, closes and turns nothing. "
+                f"The scripted expert cannot do term {term} of this task's goal, "
+                f"'{KINDS[int(kind)]}' with a door on a hinge: it opens and closes drawers only. "
                 "Choose other tasks (tasks=[...]) or another policy."
             )
 
