@@ -75,8 +75,16 @@ def plan_pull(view: SceneView, term: int) -> HandGoal:
 
 
 def plan_push(view: SceneView, term: int) -> HandGoal:
-    """Returns where the hand should go to push a drawer shut with closed fingers."""
+    """Returns where the hand should go to push a drawer shut with closed fingers.
+
+    It leans back, lest the palm meets what is over the drawer.
+    """
     out = find_way_out(view, term)
+    ahead = np.array([0.0, 0.0, -0.7]) - 0.7 * out
+    ahead /= np.linalg.norm(ahead)
+    side = np.array([-out[1], out[0], 0.0])
+    side *= np.sign(side @ view.truth["ee_mat"][:, 0]) or 1.0
+    mat = np.stack((side, np.cross(ahead, side), ahead), axis=1)
     handle = _find_handle(view, term, out)
     aside = np.array([-out[1], out[0]])
     offset = view.ee - handle
@@ -85,7 +93,7 @@ def plan_push(view: SceneView, term: int) -> HandGoal:
         goal = view.ee - STEP * out
         goal[:2] -= beside * aside
         goal[2] = handle[2]
-        return HandGoal(goal, aside, CLOSE)
+        return HandGoal(goal, aside, CLOSE, mat)
     place = handle + 0.06 * out
     everything = np.ones(len(view.owner), dtype=bool)
     travel = view.find_top(everything, view.ee[:2], place[:2], _WAY)
@@ -95,7 +103,7 @@ def plan_push(view: SceneView, term: int) -> HandGoal:
         goal[2] = travel
         if view.ee[2] < travel - 0.02:
             goal[:2] = view.ee[:2]
-    return HandGoal(goal, aside, CLOSE)
+    return HandGoal(goal, aside, CLOSE, mat)
 
 
 def find_way_out(view: SceneView, term: int) -> F64:
