@@ -18,6 +18,8 @@ STILL_SPEED = 0.08
 """Speed of the hand below which the fingers may start to close [m/s]."""
 FUNNEL_RADIUS = 0.014
 """Distance from above the grasp at which the hand comes down [m]."""
+FUNNEL_TIP, FUNNEL_SLOPE = 0.006, 8.0
+"""Distance [m] from which on it comes down less far, and by how much less per distance."""
 MIN_ALIGNED = 0.985
 """Cosine between the fingers and their axis from which on the hand comes down."""
 _WAY = np.array([0.05, 0.05])
@@ -41,7 +43,9 @@ def _plan_descent(view: SceneView, grasp: Grasp, away: float, gap: float) -> Han
     """Returns the goal of an open hand: up, over, down."""
     aligned = abs(float(view.finger_axis @ grasp.axis)) > MIN_ALIGNED
     if away < FUNNEL_RADIUS and aligned and gap > OPEN_GAP:
-        return HandGoal(grasp.pos, grasp.axis, OPEN)
+        # Beside its place the hand comes up again, so that it does not rest on a neighbour.
+        height = np.clip(FUNNEL_SLOPE * (away - FUNNEL_TIP), 0.0, HOVER_HEIGHT)
+        return HandGoal(grasp.pos + np.array([0.0, 0.0, height]), grasp.axis, OPEN)
     everything = np.ones(len(view.owner), dtype=bool)
     top = view.find_top(everything, view.ee[:2], grasp.pos[:2], _WAY)
     travel = max(top, grasp.pos[2]) + HOVER_HEIGHT

@@ -24,6 +24,8 @@ REACH_IN = 0.004
 """How far behind a handle's middle the grip site goes [m]."""
 STEP = 0.05
 """How far ahead the hand is sent when it pulls or pushes [m]."""
+HANDLE_TOLERANCE = 0.015
+"""Distance from a handle, or beside the way to it, within which the hand goes on [m]."""
 OPEN_ENOUGH = 0.012
 """How far from its end an open drawer may be [m]."""
 _WAY = np.array([0.05, 0.05])
@@ -60,11 +62,13 @@ def plan_pull(view: SceneView, term: int) -> HandGoal:
     aligned = bool((np.sum(mat * view.truth["ee_mat"], axis=0) > 0.97).all())
     if _is_gripping(view, at):
         return HandGoal(at + (depth + REACH_IN + STEP) * out, axis, CLOSE, mat)
-    if np.linalg.norm(view.ee - at) < 0.011 and aligned:
+    if np.linalg.norm(view.ee - at) < HANDLE_TOLERANCE and aligned:
         return HandGoal(at, axis, CLOSE, mat)
     gap, _ = read_fingers(view.truth)
-    if aligned and beside < 0.013 and gap > HELD_GAP:
-        return HandGoal(at, axis, OPEN, mat)
+    if aligned and beside < HANDLE_TOLERANCE and gap > HELD_GAP:
+        # Beside its place the hand comes out again, so that no finger rests on the front.
+        back = float(np.clip(8.0 * (beside - 0.006), 0.0, STAND_OFF))
+        return HandGoal(at + back * out, axis, OPEN, mat)
     goal = handle + STAND_OFF * out
     if depth < 0.5 * STAND_OFF:
         # Beside or above the drawer: out first, then down.
