@@ -27,15 +27,22 @@ STEP = 0.05
 HANDLE_TOLERANCE = 0.015
 """Distance from a handle, or beside the way to it, within which the hand goes on [m]."""
 OPEN_ENOUGH = 0.012
-"""How far from its end an open drawer may be [m]."""
+"""How far from its end a drawer is pulled [m]."""
+WIDE_ENOUGH = 0.05
+"""How far from its end a drawer may be that is left as it is [m]."""
 _WAY = np.array([0.05, 0.05])
 
 
 def is_drawer_open(view: SceneView, term: int) -> bool:
-    """Returns whether a term's drawer is about as far open as it can be."""
+    """Returns whether a term's drawer is open enough to put something into it.
+
+    A hand that holds its handle goes on to the end.
+    """
     truth = view.truth
     end = max(truth["door_range"][term], key=abs)
-    return bool(abs(truth["door_joint"][term] - end) < OPEN_ENOUGH)
+    handle = _find_handle(view, term, find_way_out(view, term))
+    limit = OPEN_ENOUGH if _is_gripping(view, handle) else WIDE_ENOUGH
+    return bool(abs(truth["door_joint"][term] - end) < limit)
 
 
 def plan_knob(view: SceneView, term: int, sign: float) -> HandGoal:

@@ -12,6 +12,7 @@ from policies.expert.approach import plan_approach
 from policies.expert.articulation import is_drawer_open, plan_knob, plan_pull, plan_push
 from policies.expert.grasp import choose_grasp, is_holding
 from policies.expert.hand_motion import OPEN, HandGoal
+from policies.expert.parking import find_parking, is_in_the_way
 from policies.expert.placing import Place, is_released, plan_carry
 from policies.expert.scene_view import SceneView
 
@@ -58,7 +59,8 @@ def _plan_move(view: SceneView, term: int) -> HandGoal:
     if is_released(view, thing, find_place(view, term)) and _is_near(view, thing):
         return HandGoal(view.ee + np.array([0.0, 0.0, RISE]), view.finger_axis, OPEN)
     if _is_behind_door(view.truth, term) and not is_drawer_open(view, term):
-        return plan_pull(view, term)
+        if not is_in_the_way(view, term):
+            return plan_pull(view, term)
     return plan_approach(view, choose_grasp(view, thing))
 
 
@@ -99,6 +101,8 @@ def find_place(view: SceneView, term: int) -> Place:
         # A zone of the table: as high as the thing stood, measured at its origin.
         drop = truth["thing_pos"][thing][2] - low[2]
         return Place(target[:2], float(truth["term_object_start"][term][2] - drop))
+    if _is_behind_door(truth, term) and not is_drawer_open(view, term):
+        return find_parking(view, term)
     xy = target[:2]
     if int(truth["term_kind"][term]) == IN_REGION:
         xy = find_free_spot(view, term)
