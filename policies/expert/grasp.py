@@ -22,6 +22,8 @@ NEIGHBOUR_MARGIN = 0.008
 """Room that is left between the hand and neighbours [m]."""
 TURNS = 12
 """Directions of the fingers that are tried in half a turn."""
+SHIFTS, END_ROOM = (0.0, -0.5, 0.5, -1.0, 1.0), 0.016
+"""Shifts from the middle that are tried, in shares of what is left beside END_ROOM [m]."""
 RIM_TURNS = 24
 """Points of a rim that are tried in a whole turn."""
 COLLISION_COST, TURN_COST, AWAY_COST = 1.0, 0.25, 3.0
@@ -83,7 +85,10 @@ def list_centre_grasps(view: SceneView, thing: int) -> list[Grasp]:
         if np.ptp(along) < MAX_WIDTH:
             middle = np.ptp(along) / 2 + along.min()
             place = axis * middle + across * (aside.min() + np.ptp(aside) / 2)
-            grasps.append((float(np.ptp(along)), Grasp(np.array([*place, z]), axis)))
+            room = max(float(np.ptp(aside)) / 2 - END_ROOM, 0.0)
+            for share in SHIFTS:
+                at = place + share * room * across
+                grasps.append((float(np.ptp(along)), Grasp(np.array([*at, z]), axis)))
     narrow = min((width for width, _ in grasps), default=0.0)
     # Corners first turn a box into the hand: only what is about as narrow as can be is grasped.
     return [grasp for width, grasp in grasps if width < narrow + 0.006]
@@ -111,7 +116,9 @@ def _find_cost(view: SceneView, thing: int, grasp: Grasp) -> float:
     turn = np.arccos(min(1.0, abs(float(view.finger_axis @ grasp.axis))))
     away = np.linalg.norm((grasp.pos - view.ee)[:2])
     hit = _share_in_neighbours(view, thing, grasp)
-    return float(COLLISION_COST * hit + TURN_COST * turn + AWAY_COST * away)
+    low, high = view.read_box(thing)
+    shift = np.linalg.norm(grasp.pos[:2] - (low + high)[:2] / 2)
+    return float(COLLISION_COST * hit + TURN_COST * turn + AWAY_COST * (away + shift))
 
 
 def _share_in_neighbours(view: SceneView, thing: int, grasp: Grasp) -> float:
