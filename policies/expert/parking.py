@@ -47,6 +47,6 @@ def find_parking(view: SceneView, term: int) -> Place:
 
     def find_cost(spot: F64) -> float:
         top = view.find_top(others, spot, spot, np.full(2, SPOT_RADIUS))
-        return float(np.hypot(*(spot - start[:2]))) + 10.0 * np.isfinite(top)
+        return float(np.hypot(*(spot - start[:2]))) + 10.0 * float(np.isfinite(top))
 
     return Place(min(spots, key=find_cost), float(start[2] - drop))

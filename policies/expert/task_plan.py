@@ -58,9 +58,9 @@ def _plan_move(view: SceneView, term: int) -> HandGoal:
     thing = int(view.truth["term_thing"][term])
     if is_released(view, thing, find_place(view, term)) and _is_near(view, thing):
         return HandGoal(view.ee + np.array([0.0, 0.0, RISE]), view.finger_axis, OPEN)
-    if _is_behind_door(view.truth, term) and not is_drawer_open(view, term):
-        if not is_in_the_way(view, term):
-            return plan_pull(view, term)
+    shut = _is_behind_door(view.truth, term) and not is_drawer_open(view, term)
+    if shut and not is_in_the_way(view, term):
+        return plan_pull(view, term)
     return plan_approach(view, choose_grasp(view, thing))
 
 
