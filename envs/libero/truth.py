@@ -11,6 +11,7 @@ from aegis.core.types import F64
 from envs.libero.goals.terms import InRegion, JointAt, OnBody, OnRegion
 from envs.libero.library import FIRST_SUITE
 from envs.libero.scene import Scene
+from envs.libero.scene_truth import SceneTruth
 from envs.libero.term_truth import TermTruth, make_term_truth
 from envs.panda import HandReader
 
@@ -40,6 +41,8 @@ class TruthReader:
         self._drawers = [_Drawer.find_for(scene, term.thing) for term in self._terms]
         # Spatial's observations and snapshots are those of locked studies.
         self._single = scene.suite == FIRST_SUITE
+        # Spatial's tasks need no more than one object and one target.
+        self._scene = None if self._single else SceneTruth(scene)
         n = len(self._terms)
         self.lagging_shapes: dict[str, tuple[int, ...]] = {"ee_vel": (3,), "touch": (2,)}
         if not self._single:
@@ -73,7 +76,8 @@ class TruthReader:
         ``TERM_KINDS``; ``term_met``: 1 if it holds, (n,); ``term_object_pos``,
         ``term_object_start``, ``term_target_pos`` [m], (n, 3); ``term_target_size``: half of the
         sides of the target region [m], (n, 3), NaN if there is none; ``term_joint``: position of
-        its first joint, [rad] or [m], (n,), NaN if it has none; ``term_touch``, (n, 2).
+        its first joint, [rad] or [m], (n,), NaN if it has none; ``term_touch``, (n, 2). And what
+        stands where: see `envs.libero.scene_truth.SceneTruth`.
 
         Args:
             data: The state.
@@ -90,7 +94,9 @@ class TruthReader:
             "touch": self._read_touch(data, term),
             "drawer_axis": np.full(2, np.nan) if drawer is None else drawer.read_axis(data),
         }
-        return truth if self._single else {**truth, **self._read_terms(data, met)}
+        if self._scene is None:
+            return truth
+        return {**truth, **self._read_terms(data, met), **self._scene.read_truth(data)}
 
     def _read_terms(self, data: mujoco.MjData, met: Sequence[bool]) -> dict[str, F64]:
         terms = self._terms
