@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import mujoco
 import numpy as np
 
 from aegis.core.errors import StartStateError
 from aegis.core.types import F64, U8, EpisodeKey
+from envs.libero.disturb.posture import bend_arm
 from envs.libero.exact_stepper import Stepper
 from envs.libero.goals.checker import GoalChecker
 from envs.libero.scene import Scene, read_model_numbers
@@ -82,15 +84,19 @@ class Simulation:
         engine = f"mujoco-{mujoco.__version__} {self.stepper.name} v{self._version}"
         return f"{self.scene.suite}/{self.scene.task} {self.scene.digest} {engine}"
 
-    def begin(self, key: EpisodeKey) -> None:
+    def begin(self, key: EpisodeKey, bend: int = 0) -> None:
         """Puts the task into the episode's start state and lets it settle.
+
+        Args:
+            key: The episode's address.
+            bend: Level at which the arm's posture is disturbed.
 
         Raises:
             UnknownNameError: If the start family does not exist.
             StartStateError: If no draw is admissible, or the index is out of range.
         """
         self._flags = 0  # all ways of stepping begin alike: no body sleeps yet
-        self._settle_into_start(key)
+        self._settle_into_start(key, bend)
         self.refresh_kinematics()
         with self._fixtures_in_place():
             self._met = self.goal.check_terms(self.data)
@@ -201,9 +207,10 @@ class Simulation:
         finally:
             self.model.site_rgba[sites, 3] = alpha
 
-    def _settle_into_start(self, key: EpisodeKey) -> None:
+    def _settle_into_start(self, key: EpisodeKey, bend: int) -> None:
         for attempt in range(MAX_ATTEMPTS):
             start = draw_start(self.scene, key, attempt)
+            start = replace(start, qpos=bend_arm(start.qpos, key, bend))
             self._place_start(start)
             # LIBERO's own start states are taken as they are: they define its benchmark.
             if key.start == "official":

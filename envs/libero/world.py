@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from aegis.core.errors import UnknownNameError
 from aegis.core.types import U8, EpisodeKey, Observation
 from envs.assets.resolver import resolve_assets
 from envs.camera import RENDER_STYLES, render_pictures
+from envs.libero.disturb.image import disturb_picture
+from envs.libero.disturb.levels import read_levels
+from envs.libero.disturb.looks import Looks, draw_looks
 from envs.libero.exact_stepper import Stepper
 from envs.libero.fast_stepper import FastStepper
 from envs.libero.library import ALL_SUITES
@@ -37,10 +41,11 @@ class LiberoWorld(PandaWorld[Simulation]):
         pictures: ``"fast"`` are as cheap as the scene allows, ``"official"`` are LIBERO's own.
         snapshot_version: 2; plans that were locked before there was a second play with 1, see
             ``envs.libero.simulation.SNAPSHOT_VERSIONS``.
+        disturb: Axis to level, from 0 to 5; see `envs.libero.disturb.levels.AXES`.
 
     Raises:
-        UnknownNameError: If suite, stepping, pictures or version are not supported.
-        ConfigError: If the horizon is less than one.
+        UnknownNameError: If suite, stepping, pictures, version or axis are not supported.
+        ConfigError: If the horizon is less than one, or a level is none.
         AssetError: If the assets are missing or incomplete.
     """
 
@@ -52,6 +57,7 @@ class LiberoWorld(PandaWorld[Simulation]):
         stepping: str = "exact",
         pictures: str = "fast",
         snapshot_version: int = 1,
+        disturb: Mapping[str, int] | None = None,
     ) -> None:
         if suite not in ALL_SUITES:
             raise UnknownNameError("suite", suite, ALL_SUITES, "env.suite")
@@ -64,6 +70,8 @@ class LiberoWorld(PandaWorld[Simulation]):
                 "version", snapshot_version, SNAPSHOT_VERSIONS, "env.snapshot_version"
             )
         super().__init__(suite, horizon)
+        self._levels = read_levels(disturb)
+        self._seen: tuple[EpisodeKey, Looks] | None = None
         self._stepping, self._snapshot_version = stepping, snapshot_version
         self._pictures = RENDER_STYLES[pictures]
         self._robot = "robosuite" if pictures == "official" else "light"
@@ -121,7 +129,7 @@ class LiberoWorld(PandaWorld[Simulation]):
         self._check_suite(key)
         sim = self._get_simulation(key.task)
         self._key = None  # should it fail, there is no episode
-        sim.begin(key)
+        sim.begin(key, self._levels.get("robot", 0))
         self._sim, self._key, self._k = sim, key, 0
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
@@ -140,11 +148,26 @@ class LiberoWorld(PandaWorld[Simulation]):
         self, sim: Simulation, cameras: Mapping[str, tuple[int, int]]
     ) -> dict[str, U8]:
         """Returns pictures by camera name. Shape (height, width, 3)."""
-        looks = sim.scene.looks
-        with sim.glow_in_place():
-            return render_pictures(
-                sim.model, sim.data, cameras, digest=looks, pictures=self._pictures
+        assert self._key is not None, "an episode that has begun has a key"
+        with sim.glow_in_place(), self._disturb_looks(sim, self._key):
+            drawn = render_pictures(
+                sim.model, sim.data, cameras, digest=sim.scene.looks, pictures=self._pictures
             )
+        level = self._levels.get("image", 0)
+        if not level:
+            return drawn
+        return {
+            name: disturb_picture(picture, self._key, self._k, name, level)
+            for name, picture in drawn.items()
+        }
+
+    def _disturb_looks(self, sim: Simulation, key: EpisodeKey) -> AbstractContextManager[None]:
+        """Returns what puts the episode's looks in place while pictures are drawn."""
+        if not self._levels.keys() & {"camera", "light", "colour"}:
+            return nullcontext()
+        if self._seen is None or self._seen[0] != key:
+            self._seen = key, draw_looks(sim.model, key, self._levels)
+        return self._seen[1].in_place(sim.model, sim.data)
 
     def _get_simulation(self, task: int) -> Simulation:
         # Scenes are compiled once a process; the state of one task is kept between episodes.
