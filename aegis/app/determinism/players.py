@@ -124,16 +124,26 @@ def _find_renderer(composed: ComposedConfig, groups: Sequence[str]) -> dict[str,
     return {"opengl": renderer} if renderer else {}
 
 
+def _read_env_node(composed: ComposedConfig) -> dict[str, Any]:
+    """Returns the world's settings without groups that are off, such as disturbances at level 0.
+
+    What a world was before it had them is still what references were recorded of.
+    """
+    node = Settings(composed.tree).node("env")
+    off = [k for k, v in node.items() if isinstance(v, Mapping) and not any(v.values())]
+    return {name: value for name, value in node.items() if name not in off}
+
+
 def _play_world(composed: ComposedConfig, course: Course) -> Iterator[StageResult]:
     worlds = _make_worlds(composed)
-    node = Settings(composed.tree).node("env")
+    node = _read_env_node(composed)
     facts = read_world_facts(next(iter(worlds.values())))
     return _identify_results(play_world_stages(worlds, course), course, node, facts)
 
 
 def _play_pictures(composed: ComposedConfig, course: Course) -> Iterator[StageResult]:
     make = next(iter(_make_worlds(composed).values()))
-    node = Settings(composed.tree).node("env")
+    node = _read_env_node(composed)
     results = play_picture_stages(make, course)
     return _identify_results(results, course, node, read_world_facts(make))
 
