@@ -22,6 +22,15 @@ class PandaSimulation(Protocol):
         """What its snapshots belong to: task, physics, versions."""
         ...
 
+    def begin(self, key: EpisodeKey) -> None:
+        """Puts the task into the episode's start state and lets it settle.
+
+        Raises:
+            UnknownNameError: If the start family does not exist.
+            StartStateError: If no draw is admissible, or the index is out of range.
+        """
+        ...
+
     def step(self, action: F64) -> bool:
         """Executes an action, shape (7,), for 50 ms; returns whether the task is done."""
         ...
@@ -80,6 +89,23 @@ class PandaWorld(ABC, Generic[S]):
     def horizon(self) -> int:
         """Longest episode [control steps]."""
         return self._horizon
+
+    def begin(self, key: EpisodeKey) -> None:
+        """Puts the task into the episode's start state and lets it settle.
+
+        Raises:
+            ConfigError: If the episode is of another suite.
+            UnknownNameError: If the task or start family does not exist.
+            StartStateError: If no draw is admissible, or the index is out of range.
+        """
+        if key.suite != self._suite:
+            raise ConfigError(
+                f"The episode is of suite '{key.suite}', the environment of '{self._suite}'."
+            )
+        sim = self._get_simulation(key.task)
+        self._key = None  # should it fail, there is no episode
+        sim.begin(key)
+        self._sim, self._key, self._k = sim, key, 0
 
     def apply(self, command: Command) -> Outcome:
         """Executes a command for 50 ms.
@@ -148,12 +174,6 @@ class PandaWorld(ABC, Generic[S]):
         Raises:
             UnknownNameError: If the suite has no such task.
         """
-
-    def _check_suite(self, key: EpisodeKey) -> None:
-        if key.suite != self._suite:
-            raise ConfigError(
-                f"The episode is of suite '{key.suite}', the environment of '{self._suite}'."
-            )
 
     def _require_simulation(self) -> S:
         if self._sim is None or self._key is None:

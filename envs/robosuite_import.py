@@ -12,6 +12,7 @@ import io
 import os
 from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from aegis.core.errors import MachineError
 from aegis.host.compilation import keep_compiled_functions
@@ -21,7 +22,7 @@ from aegis.host.rendering import (
     PYOPENGL_VARIABLE,
     choose_rendering,
 )
-from envs.contained import replace_environment, silence_log_files
+from envs.contained import contain_side_effects, replace_environment, silence_log_files
 from envs.gl_context import import_backend
 
 _NO_OPENGL = "glx"
@@ -53,6 +54,30 @@ def import_quietly(name: str, environment: Mapping[str, str | None] | None = Non
             return importlib.import_module(name)
     except ImportError as error:
         raise MachineError(f"{name} cannot be imported: {error}. Run `make setup`.") from error
+
+
+def build_panda_options(*, pictures: bool = False) -> dict[str, Any]:
+    """Returns how robosuite is to build an environment: a Panda under OSC_POSE at 20 Hz.
+
+    Args:
+        pictures: Whether it gets a renderer.
+
+    Raises:
+        MachineError: If robosuite cannot be imported.
+    """
+    robosuite = import_quietly("robosuite")
+    with contain_side_effects():
+        controller = robosuite.load_controller_config(default_controller="OSC_POSE")
+    return {
+        "robots": "Panda",
+        "controller_configs": controller,
+        "has_renderer": False,
+        "has_offscreen_renderer": pictures,
+        "use_camera_obs": False,
+        "control_freq": 20,
+        "initialization_noise": None,
+        "ignore_done": True,
+    }
 
 
 def _name_opengl() -> dict[str, str | None]:

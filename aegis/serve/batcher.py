@@ -100,7 +100,7 @@ class QueryBatcher:
                 continue
             self.sizes[len(self._asked)] += 1
             queries = [query for query, _ in self._asked]
-            self._thinking = self._thread.submit(partial(self._answer_batch, queries))
+            self._thinking = self._thread.submit_job(partial(self._answer_batch, queries))
             answers = await asyncio.wrap_future(self._thinking)
             for (_, done), answer in zip(self._asked, answers, strict=True):
                 if done.done():
@@ -116,7 +116,7 @@ class QueryBatcher:
         Args:
             patience: How long an inference that is at hand is waited for [s].
         """
-        self._thread.end()
+        self._thread.end_thread()
         return self._thinking is None or not wait([self._thinking], patience).not_done
 
     async def _gather(self, loop: asyncio.AbstractEventLoop) -> None:

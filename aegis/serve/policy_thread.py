@@ -25,13 +25,13 @@ class PolicyThread:
         self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         threading.Thread(target=self._work, name=f"policy-{name}", daemon=True).start()
 
-    def submit(self, job: Callable[[], _T]) -> Future[_T]:
+    def submit_job(self, job: Callable[[], _T]) -> Future[_T]:
         """Returns what will hold the result of a job, or what it raised."""
         future: Future[_T] = Future()
         self._jobs.put((future, job))
         return future
 
-    def end(self) -> None:
+    def end_thread(self) -> None:
         """Ends the thread as soon as the jobs at hand are done."""
         self._jobs.put(None)
 

@@ -16,7 +16,7 @@ from envs.libero.library import FIRST_SUITE, import_libero_envs
 from envs.libero.scene import SceneMeta
 from envs.libero.scene_reader import read_scene_meta
 from envs.libero.suites.task_files import find_task_files
-from envs.robosuite_import import import_quietly
+from envs.robosuite_import import build_panda_options
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,17 +64,7 @@ def instantiate_problem(suite: str, name: str, assets: Path, *, pictures: bool =
 def instantiate_problem_file(bddl: Path, assets: Path, *, pictures: bool = False) -> Any:
     """Instantiates LIBERO's problem class of a task file, with or without rendering."""
     envs = import_libero_envs(assets)
-    robosuite = import_quietly("robosuite")
+    options = build_panda_options(pictures=pictures) | {"robots": ["Panda"]}
     problem_class = envs.TASK_MAPPING[envs.bddl_utils.get_problem_info(str(bddl))["problem_name"]]
     with contain_side_effects():
-        return problem_class(
-            str(bddl),
-            robots=["Panda"],
-            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-            has_renderer=False,
-            has_offscreen_renderer=pictures,
-            use_camera_obs=False,
-            control_freq=20,
-            initialization_noise=None,
-            ignore_done=True,
-        )
+        return problem_class(str(bddl), **options)

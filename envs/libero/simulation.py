@@ -19,6 +19,7 @@ from aegis.core.errors import StartStateError
 from aegis.core.types import F64, U8, EpisodeKey
 from envs.libero.disturb.posture import bend_arm
 from envs.libero.exact_stepper import Stepper
+from envs.libero.fast_stepper import FastStepper
 from envs.libero.goals.checker import GoalChecker
 from envs.libero.scene import Scene, read_model_numbers
 from envs.libero.starts.families import MAX_ATTEMPTS, draw_start, is_colliding, is_fair
@@ -34,6 +35,8 @@ from envs.panda import (
 
 SETTLE_STEPS = 10
 """Control steps of doing nothing before tick 0, as LIBERO's own evaluation does."""
+STEPPERS: dict[str, type[Stepper]] = {one.name: one for one in (Stepper, FastStepper)}
+"""Ways of stepping by name."""
 SNAPSHOT_VERSIONS = (1, 2)
 """What a snapshot holds. The first lacks smooth acceleration and force of bodies that sleep. Each
 step makes that acceleration their warm start, and it is the warm start already, unless a body fell
@@ -48,6 +51,7 @@ class Simulation:
         scene: The task.
         stepper: How it is stepped, from the start state on: `Stepper` or `FastStepper`.
         snapshot_version: One of ``SNAPSHOT_VERSIONS``.
+        bend: Level at which the arm's posture is disturbed at the start.
 
     Attributes:
         scene: The task.
@@ -60,9 +64,11 @@ class Simulation:
         start: Start state that the last episode began in, before it settled; None before one began.
     """
 
-    def __init__(self, scene: Scene, stepper: type[Stepper], snapshot_version: int = 2) -> None:
+    def __init__(
+        self, scene: Scene, stepper: type[Stepper], snapshot_version: int = 2, bend: int = 0
+    ) -> None:
         self.scene = scene
-        self._version = snapshot_version
+        self._version, self._bend = snapshot_version, bend
         self.model = scene.model
         self.data = mujoco.MjData(self.model)
         self.stepper = stepper(self.model, self.data)
@@ -84,19 +90,15 @@ class Simulation:
         engine = f"mujoco-{mujoco.__version__} {self.stepper.name} v{self._version}"
         return f"{self.scene.suite}/{self.scene.task} {self.scene.digest} {engine}"
 
-    def begin(self, key: EpisodeKey, bend: int = 0) -> None:
+    def begin(self, key: EpisodeKey) -> None:
         """Puts the task into the episode's start state and lets it settle.
-
-        Args:
-            key: The episode's address.
-            bend: Level at which the arm's posture is disturbed.
 
         Raises:
             UnknownNameError: If the start family does not exist.
             StartStateError: If no draw is admissible, or the index is out of range.
         """
         self._flags = 0  # all ways of stepping begin alike: no body sleeps yet
-        self._settle_into_start(key, bend)
+        self._settle_into_start(key)
         self.refresh_kinematics()
         with self._fixtures_in_place():
             self._met = self.goal.check_terms(self.data)
@@ -207,10 +209,10 @@ class Simulation:
         finally:
             self.model.site_rgba[sites, 3] = alpha
 
-    def _settle_into_start(self, key: EpisodeKey, bend: int) -> None:
+    def _settle_into_start(self, key: EpisodeKey) -> None:
         for attempt in range(MAX_ATTEMPTS):
             start = draw_start(self.scene, key, attempt)
-            start = replace(start, qpos=bend_arm(start.qpos, key, bend))
+            start = replace(start, qpos=bend_arm(start.qpos, key, self._bend))
             self._place_start(start)
             # LIBERO's own start states are taken as they are: they define its benchmark.
             if key.start == "official":

@@ -12,18 +12,14 @@ from envs.camera import RENDER_STYLES, render_pictures
 from envs.libero.disturb.image import disturb_picture
 from envs.libero.disturb.levels import read_levels
 from envs.libero.disturb.looks import Looks, draw_looks
-from envs.libero.exact_stepper import Stepper
-from envs.libero.fast_stepper import FastStepper
 from envs.libero.library import ALL_SUITES
 from envs.libero.scene import Scene
 from envs.libero.scene_loader import load_scene
-from envs.libero.simulation import SNAPSHOT_VERSIONS, Simulation
+from envs.libero.simulation import SNAPSHOT_VERSIONS, STEPPERS, Simulation
 from envs.libero.starts.families import START_COUNTS
 from envs.libero.suites.task_files import find_task_files
 from envs.panda import PERIOD_NS
 from envs.panda_world import PandaWorld
-
-STEPPERS = {stepper.name: stepper for stepper in (Stepper, FastStepper)}
 
 
 class LiberoWorld(PandaWorld[Simulation]):
@@ -118,20 +114,6 @@ class LiberoWorld(PandaWorld[Simulation]):
             raise UnknownNameError("start family", start, START_COUNTS, f"suite {self._suite}")
         return START_COUNTS[start]
 
-    def begin(self, key: EpisodeKey) -> None:
-        """Puts the task into the episode's start state and lets it settle.
-
-        Raises:
-            ConfigError: If the episode is of another suite.
-            UnknownNameError: If the task or start family does not exist.
-            StartStateError: If no draw is admissible, or the index is out of range.
-        """
-        self._check_suite(key)
-        sim = self._get_simulation(key.task)
-        self._key = None  # should it fail, there is no episode
-        sim.begin(key, self._levels.get("robot", 0))
-        self._sim, self._key, self._k = sim, key, 0
-
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         """Senses the current state; see `aegis.core.protocols.World`."""
         sim = self._require_simulation()
@@ -174,4 +156,5 @@ class LiberoWorld(PandaWorld[Simulation]):
         if self._sim is not None and self._sim.scene.task == task:
             return self._sim
         stepper = STEPPERS[self._stepping]
-        return Simulation(self.get_scene(task), stepper, self._snapshot_version)
+        bend = self._levels.get("robot", 0)
+        return Simulation(self.get_scene(task), stepper, self._snapshot_version, bend)

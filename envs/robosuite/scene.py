@@ -13,7 +13,7 @@ import numpy as np
 
 from aegis.core.types import F64
 from envs.contained import contain_side_effects
-from envs.robosuite_import import import_quietly
+from envs.robosuite_import import build_panda_options, import_quietly
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,10 @@ def make_environment(task: str) -> Any:
     Raises:
         MachineError: If robosuite cannot be imported.
     """
-    robosuite = import_quietly("robosuite")
+    robosuite, options = import_quietly("robosuite"), build_panda_options()
     with contain_side_effects():
-        return robosuite.make(
-            task,
-            robots="Panda",
-            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-            has_renderer=False,
-            has_offscreen_renderer=False,
-            use_camera_obs=False,
-            control_freq=20,
-            initialization_noise=None,
-            ignore_done=True,
-            # Or every reset would compile another model, and views would look at the old one.
-            hard_reset=False,
-        )
+        # Or every reset would compile another model, and views would look at the old one.
+        return robosuite.make(task, **options, hard_reset=False)
 
 
 @lru_cache(maxsize=2)

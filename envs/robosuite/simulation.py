@@ -7,6 +7,7 @@ import copy
 import mujoco
 import numpy as np
 
+from aegis.core.errors import StartStateError, UnknownNameError
 from aegis.core.seeds import episode_stream
 from aegis.core.types import F64, EpisodeKey
 from envs.libero.exact_stepper import Stepper
@@ -60,17 +61,27 @@ class RobosuiteSimulation:
         """Puts arm and things into the episode's start state and lets them settle.
 
         Raises:
-            StartStateError: If no draw is admissible.
+            UnknownNameError: If the start family does not exist.
+            StartStateError: If the index is negative, or no draw is admissible.
         """
-        self.place(key)
+        self.place_start(key)
         self.stepper.settle_bodies(SETTLE_STEPS)
         self._stale = True
         self.refresh_kinematics()
         self._start = self.task.read_truth(self.data)["object_pos"]
         self.model.opt.enableflags = self.stepper.flags
 
-    def place(self, key: EpisodeKey) -> None:
-        """Puts arm and things into the episode's start state, before anything moves."""
+    def place_start(self, key: EpisodeKey) -> None:
+        """Puts arm and things into the episode's start state, before anything moves.
+
+        Raises:
+            UnknownNameError: If the start family does not exist.
+            StartStateError: If the index is negative, or no draw is admissible.
+        """
+        if key.start not in self.task.starts:
+            raise UnknownNameError("start family", key.start, self.task.starts, self.task.name)
+        if key.index < 0:
+            raise StartStateError(f"Start states go from 0 up. Got: {key.index}.")
         self.model.opt.enableflags = 0  # all ways of stepping begin alike: no body sleeps yet
         mujoco.mj_resetData(self.model, self.data)
         self.data.qpos[:] = self._rest
@@ -114,10 +125,8 @@ class RobosuiteSimulation:
     def snapshot(self) -> F64:
         """Returns the state and what observations need besides. Shape (n,)."""
         self.refresh_kinematics()
-        velocity, smooth = (
-            self.read_truth()["ee_vel"],
-            (self.data.qacc_smooth, self.data.qfrc_smooth),
-        )
+        velocity, data = self.read_truth()["ee_vel"], self.data
+        smooth = data.qacc_smooth, data.qfrc_smooth
         return np.concatenate((self.read_state(), self._start, velocity, *smooth))
 
     def restore(self, values: F64) -> None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aegis.core.errors import StartStateError, UnknownNameError
-from aegis.core.types import EpisodeKey, Observation
+from aegis.core.errors import UnknownNameError
+from aegis.core.types import Observation
 from envs.camera import render_pictures
-from envs.libero.exact_stepper import Stepper
-from envs.libero.fast_stepper import FastStepper
+from envs.libero.simulation import STEPPERS
 from envs.panda import PERIOD_NS
 from envs.panda_world import PandaWorld
 from envs.robosuite.simulation import RobosuiteSimulation
 from envs.robosuite.tasks.catalog import TASKS
 
 SUITE = "robosuite"
-STARTS = ("official", "wide")
-"""Families of start states: robosuite's own ranges, and wider ones."""
-STEPPERS = {stepper.name: stepper for stepper in (Stepper, FastStepper)}
 
 
 class RobosuiteWorld(PandaWorld[RobosuiteSimulation]):
@@ -52,7 +48,7 @@ class RobosuiteWorld(PandaWorld[RobosuiteSimulation]):
 
     def list_starts(self) -> Sequence[str]:
         """Returns the families of start states."""
-        return STARTS
+        return tuple(self._task.starts)
 
     def count_starts(self, start: str) -> int | None:
         """Returns None: the families have no end.
@@ -60,26 +56,9 @@ class RobosuiteWorld(PandaWorld[RobosuiteSimulation]):
         Raises:
             UnknownNameError: If there is no such family.
         """
-        if start not in STARTS:
-            raise UnknownNameError("start family", start, STARTS, f"suite {SUITE}")
+        if start not in self._task.starts:
+            raise UnknownNameError("start family", start, self._task.starts, f"suite {SUITE}")
         return None
-
-    def begin(self, key: EpisodeKey) -> None:
-        """Puts arm and things into the episode's start state and lets them settle.
-
-        Raises:
-            ConfigError: If the episode is of another suite.
-            UnknownNameError: If the task or start family does not exist.
-            StartStateError: If the index is negative.
-        """
-        self._check_suite(key)
-        self.count_starts(key.start)
-        if key.index < 0:
-            raise StartStateError(f"Start states go from 0 up. Got: {key.index}.")
-        sim = self._get_simulation(key.task)
-        self._key = None  # should it fail, there is no episode
-        sim.begin(key)
-        self._sim, self._key, self._k = sim, key, 0
 
     def observe(self, cameras: Mapping[str, tuple[int, int]]) -> Observation:
         """Senses the current state; see `aegis.core.protocols.World`."""

@@ -1,4 +1,4 @@
-"""The scripted expert: solves LIBERO's pick-and-place tasks from simulator truth."""
+"""The scripted expert: solves tasks of LIBERO from simulator truth."""
 
 from policies.expert.scripted_expert import ScriptedExpert
 

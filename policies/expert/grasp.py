@@ -101,7 +101,7 @@ def list_rim_grasps(view: SceneView, thing: int) -> list[Grasp]:
     start = np.array([*place[:2], high[2] - RIM_BELOW_TOP])
     grasps = []
     for axis in _list_directions(RIM_TURNS, 2 * np.pi):
-        spans = view.cross(thing, start, np.array([*axis, 0.0]), 0.001)
+        spans = view.find_crossings(thing, start, np.array([*axis, 0.0]), 0.001)
         spans = spans[spans[:, 1] > 0.0]
         if not len(spans):
             continue

@@ -70,7 +70,7 @@ class SceneView:
         hit = (enter <= leave) & (leave >= 0.0) & (enter <= 1.0)
         return float(self.high[mask, 2][hit].max(initial=-np.inf))
 
-    def cross(self, thing: int, start: F64, direction: F64, pad: float = _PAD) -> F64:
+    def find_crossings(self, thing: int, start: F64, direction: F64, pad: float = _PAD) -> F64:
         """Returns where a line passes through a thing's geoms [m], in and out. Shape (n, 2).
 
         Args:
@@ -92,7 +92,7 @@ class SceneView:
 
     def measure_between_fingers(self, thing: int) -> float:
         """Returns how thick a thing is between the fingers [m]; 0 if it is not there."""
-        spans = self.cross(thing, self.ee, self.truth["ee_mat"][:, 0])
+        spans = self.find_crossings(thing, self.ee, self.truth["ee_mat"][:, 0])
         spans = spans[(spans[:, 0] < FINGER_REACH) & (spans[:, 1] > -FINGER_REACH)]
         if not len(spans):
             return 0.0

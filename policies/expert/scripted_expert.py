@@ -23,7 +23,7 @@ _DIMENSIONS = 7
 
 
 class ScriptedExpert:
-    """Solves the pick-and-place tasks of LIBERO from simulator truth.
+    """Solves tasks of LIBERO from simulator truth.
 
     LIBERO-Spatial, whose truth tells of one object and one target, has a plan of its own.
 
@@ -32,8 +32,8 @@ class ScriptedExpert:
     """
 
     def __init__(self, name: str) -> None:
-        # The number is to be raised whenever the expert acts otherwise in LIBERO-Spatial, whose
-        # studies are locked: constants are not hashed.
+        # The number is to be raised whenever the expert acts otherwise in any suite: constants are
+        # not hashed.
         digest = hashlib.sha256(b"scripted-expert-1").hexdigest()
         self._spec = PolicySpec(
             name, digest, {}, horizon=1, execute=1, taps={}, privileged=True, dimensions=_DIMENSIONS

@@ -11,6 +11,14 @@ from envs.robosuite.scene import make_environment
 from envs.robosuite.simulation import RobosuiteSimulation
 from envs.robosuite.tasks.catalog import TASKS
 
+NEAR_GOAL = {
+    "Lift": ("cube_joint0", 0.04, 0.02),
+    "Stack": ("cubeA_joint0", 0.045, 0.015),
+    "PickPlaceCan": ("Can_joint0", 0.05, 0.15),
+    "NutAssemblySquare": ("SquareNut_joint0", 0.0, 0.06),
+    "Door": ("Door_hinge", 0.3, 0.2),
+}
+"""Joint of what is put near the goal, how far above the target, how far around it [m, rad]."""
 STILL = np.array([0, 0, 0, 0, 0, 0, -1.0])
 
 
@@ -50,6 +58,21 @@ class RobosuiteReference:
             read_integration_state(self.ours.model, self.ours.data),
         )
         return equal, judged, bool(self.theirs._check_success())
+
+    def put_near_goal(self, rng: np.random.Generator) -> None:
+        """Puts the object somewhere around where the goal wants it, in both."""
+        joint, rise, spread = NEAR_GOAL[self.ours.task.name]
+        target = self.ours.read_truth().get("target_pos", np.array([0.0, 0.0, 0.8]))
+        place = np.add(target, (0, 0, rise)) if joint != "Door_hinge" else np.array([rise])
+        spot = place + rng.uniform(-spread, spread, len(place))
+        for model, data in ((self._model, self._data), (self.ours.model, self.ours.data)):
+            data.joint(joint).qpos[: len(spot)] = spot
+            mujoco.mj_forward(model, data)
+
+    def judge(self) -> tuple[bool, bool]:
+        """Returns what both say of the present state."""
+        ours = self.ours.task.is_solved(self.ours.model, self.ours.data)
+        return ours, bool(self.theirs._check_success())
 
     def choose_action(self, k: int, rng: np.random.Generator) -> F64:
         """Goes to the object, grasps it, and moves it about; shape (7,), with some noise."""

@@ -43,6 +43,21 @@ def test_courses_equal_robosuites_bit_for_bit(task: str) -> None:
     both.theirs.close()
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_success_is_judged_as_by_robosuite(task: str) -> None:
+    """With the object put at random around where it is to be, the hand far away."""
+    both, rng = RobosuiteReference(task), np.random.default_rng(3)
+    both.begin(0)
+    answers = set()
+    for _ in range(300):
+        both.put_near_goal(rng)
+        ours, theirs = both.judge()
+        assert ours == theirs
+        answers.add(ours)
+    assert answers == {True, False}
+    both.theirs.close()
+
+
 @pytest.mark.parametrize("stepping", ["exact", "fast"])
 @pytest.mark.parametrize("task", TASKS)
 def test_a_snapshot_goes_on_bit_for_bit(task: str, stepping: str) -> None:

@@ -41,8 +41,10 @@ def register_objects(objects: dict[str, Any]) -> None:
 def _derive_class(base: type[Any], category: str) -> type[Any]:
     """Returns a class that loads another model; LIBERO reads the category off its name."""
 
-    def build(self: Any, name: str = category, obj_name: str = category, **given: Any) -> None:
+    def build_object(
+        self: Any, name: str = category, obj_name: str = category, **given: Any
+    ) -> None:
         base.__init__(self, name=name, obj_name=obj_name, **given)
 
     title = "".join(map(str.capitalize, category.split("_")))
-    return type(title, (base,), {"__init__": build})
+    return type(title, (base,), {"__init__": build_object})

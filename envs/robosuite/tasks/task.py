@@ -28,7 +28,7 @@ class Box:
     y: tuple[float, float]
     yaw: tuple[float, float] = (-math.pi, math.pi)
 
-    def draw(self, rng: np.random.Generator) -> F64:
+    def draw_place(self, rng: np.random.Generator) -> F64:
         """Returns x [m], y [m] and yaw [rad]. Shape (3,)."""
         x, y = rng.uniform((self.x[0], self.y[0]), (self.x[1], self.y[1]))
         return np.array([x, y, rng.uniform(*self.yaw)])
@@ -83,7 +83,7 @@ class RobosuiteTask(ABC):
 
     def draw_pose(self, start: str, rng: np.random.Generator) -> F64:
         """Returns x [m], y [m] in world coordinates and yaw [rad]. Shape (3,)."""
-        drawn = self.starts[start].draw(rng)
+        drawn = self.starts[start].draw_place(rng)
         drawn[:2] += self.reference
         return drawn
 

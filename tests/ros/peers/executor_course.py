@@ -21,35 +21,37 @@ node, caller = rclpy.create_node("served"), rclpy.create_node("caller")
 go, heard, answered = threading.Event(), [], []
 
 
-def wait(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+def await_go(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
     """Waits until it is told to go on."""
     go.wait(60)
     response.success = True
     return response
 
 
-def hear(message: String) -> None:
+def note_message(message: String) -> None:
     """Notes in which thread a message was heard."""
     heard.append(threading.current_thread().name)
 
 
 for i in range(SERVICES):
-    node.create_service(Trigger, f"wait_{i}", wait, callback_group=MutuallyExclusiveCallbackGroup())
-node.create_subscription(String, "note", hear, 50)
+    node.create_service(
+        Trigger, f"wait_{i}", await_go, callback_group=MutuallyExclusiveCallbackGroup()
+    )
+node.create_subscription(String, "note", note_message, 50)
 executor = WireExecutor(1)
 executor.add_node(node)
 handed, submit = [], executor._pool.submit
 executor._pool.submit = lambda job: (handed.append(job), submit(job))[1]
 
 
-def spin() -> None:
+def spin_executor() -> None:
     """Spins until all is over."""
     while not over.is_set():
         executor.spin_once(0.05)
 
 
 over = threading.Event()
-spinner = threading.Thread(target=spin, name="spinner")
+spinner = threading.Thread(target=spin_executor, name="spinner")
 spinner.start()
 clients = [caller.create_client(Trigger, f"wait_{i}") for i in range(SERVICES)]
 publisher = caller.create_publisher(String, "note", 50)
