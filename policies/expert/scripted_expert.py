@@ -16,10 +16,12 @@ from aegis.core.protocols import PolicySpec, Query
 from aegis.core.types import F64, Observation, Proposal
 from policies.expert.hand_motion import compute_action
 from policies.expert.spatial import plan_spatial
-from policies.expert.task_plan import plan_task
+from policies.expert.task_plan import check_goal, plan_task
 
 _DIMENSIONS = 7
 """Of an action: change of the hand's pose, and the gripper."""
+_SPATIAL_TRUTH = ("object_pos", "target_pos", "drawer_axis")
+"""What tells LIBERO from other worlds where nothing tells of a whole scene."""
 
 
 class ScriptedExpert:
@@ -63,13 +65,17 @@ class ScriptedExpert:
             ConfigError: As in `propose`.
         """
         truth = obs.privileged
-        if "object_pos" not in truth:
+        if "geom_thing" in truth:
+            check_goal(truth, obs.instruction)
+            return compute_action(truth, plan_task(truth))
+        missing = [name for name in _SPATIAL_TRUTH if name not in truth]
+        if missing:
             raise ConfigError(
-                "The scripted expert reads simulator truth ('object_pos', ...), which this "
-                "environment does not give. Use it in simulation only."
+                f"The scripted expert reads simulator truth of LIBERO, of which {missing} are "
+                "missing here. Use it with LIBERO in simulation; robosuite's Lift and Stack have "
+                "policy=robosuite_expert."
             )
-        plan = plan_task if "geom_thing" in truth else plan_spatial
-        return compute_action(truth, plan(truth))
+        return compute_action(truth, plan_spatial(truth))
 
     def close(self) -> None:
         """Nothing to free."""

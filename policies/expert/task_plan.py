@@ -32,12 +32,9 @@ def plan_task(truth: Mapping[str, F64]) -> HandGoal:
     """Returns where the hand should go.
 
     Args:
-        truth: Simulator truth of a whole scene; see `envs.libero.scene_truth`.
-
-    Raises:
-        ConfigError: If a term of the goal is of a kind that the expert cannot do.
+        truth: Simulator truth of a whole scene, whose goal was checked; see
+            `envs.libero.scene_truth`.
     """
-    check_goal(truth)
     view = SceneView(truth)
     things = [int(thing) for thing in truth["term_thing"]]
     moved = [i for i, kind in enumerate(truth["term_kind"]) if kind <= IN_REGION]
@@ -76,8 +73,12 @@ def _is_behind_door(truth: Mapping[str, F64], term: int) -> bool:
     return int(truth["term_kind"][term]) == IN_REGION and bool(truth["door_body"][term] >= 0)
 
 
-def check_goal(truth: Mapping[str, F64]) -> None:
+def check_goal(truth: Mapping[str, F64], task: str) -> None:
     """Refuses goals with terms that the expert cannot do.
+
+    Args:
+        truth: Simulator truth of a whole scene.
+        task: The task in words, for the message.
 
     Raises:
         ConfigError: If a term is about a door that turns, or about a place behind one.
@@ -86,7 +87,7 @@ def check_goal(truth: Mapping[str, F64]) -> None:
         door = kind in (OPENED, CLOSED) or _is_behind_door(truth, term)
         if door and not truth["door_slides"][term]:
             raise ConfigError(
-                f"The scripted expert cannot do term {term} of this task's goal, "
+                f"The scripted expert cannot do term {term} of the goal of '{task}', "
                 f"'{KINDS[int(kind)]}' with a door on a hinge: it opens and closes drawers only. "
                 "Choose other tasks (tasks=[...]) or another policy."
             )

@@ -134,9 +134,12 @@ def test_the_arm_is_bent_within_bounds(root: int, level: int) -> None:
         ({"image": 1.5}, r"Got: 1\.5"),
         ({"robot": True}, "Got: True"),
         ({"colour": "3"}, "Got: '3'"),
+        (3, r"must name axes and their levels, such as \{camera: 3\}. Got: 3"),
+        ("on", "Got: 'on'"),
+        (["camera"], "must name axes"),
     ],
 )
-def test_what_is_no_level_is_refused(disturb: dict[str, Any], said: str) -> None:
+def test_what_is_no_level_is_refused(disturb: Any, said: str) -> None:
     with pytest.raises(AegisError, match=said):
         LiberoWorld(SUITE, "builtin", 10, disturb=disturb)
     assert read_levels(None) == read_levels({"camera": 0}) == {}

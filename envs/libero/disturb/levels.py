@@ -22,6 +22,10 @@ def read_levels(given: Mapping[str, int] | None) -> dict[str, int]:
         UnknownNameError: If there is no such axis.
         ConfigError: If a level is no integer from 0 to 5.
     """
+    if not isinstance(given, Mapping | None):
+        raise ConfigError(
+            f"env.disturb must name axes and their levels, such as {{camera: 3}}. Got: {given!r}."
+        )
     levels = {}
     for axis, level in sorted((given or {}).items()):
         if axis not in AXES:
